@@ -1,0 +1,87 @@
+"""What a view is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from futureagi_async.emulator.content import data_of, query_of
+from futureagi_async.emulator.envelope import RefusedError, error, invalid
+from futureagi_async.emulator.evaluations import Evaluations
+from futureagi_async.emulator.exchange import Answer, Request
+from futureagi_async.emulator.fields import Form, InvalidError
+from futureagi_async.emulator.world import ApiKey, RunTest, World
+
+
+@attrs.define
+class Work:
+    """What a request changed, whatever the answer said.
+
+    Args:
+        configs: How many eval configs it created.
+        runs: How often it started evaluations.
+    """
+
+    configs: int = 0
+    runs: int = 0
+
+
+@attrs.define
+class Context:
+    """One request on its way through a view.
+
+    Args:
+        request: What arrived.
+        key: The key it came with.
+        ids: The ids in its path.
+        world: The state.
+        evaluations: Where evaluations are handed over.
+        now: The time in seconds.
+        work: What the view notes down about what it did.
+    """
+
+    request: Request
+    key: ApiKey
+    ids: tuple[str, ...]
+    world: World
+    evaluations: Evaluations
+    now: float
+    work: Work = attrs.field(factory=Work)
+
+    def body(self, form: Form) -> dict[str, Any]:
+        """The cleaned body."""
+        return cleaned(form, data_of(self.request))
+
+    def query(self, form: Form) -> dict[str, Any]:
+        """The cleaned query."""
+        return cleaned(form, query_of(self.request))
+
+    def run_test(self, message: str = "Run test not found") -> RunTest:
+        """The run test of the path.
+
+        Unknown, deleted and foreign ones are alike.
+        """
+        found = self.world.run_test(self.ids[0], self.key)
+        if found is None:
+            raise RefusedError(error(404, message))
+        return found
+
+
+def cleaned(form: Form, data: Any) -> dict[str, Any]:
+    """The cleaned data of a form.
+
+    Raises:
+        RefusedError: With all the problems of the first kind that was met.
+    """
+    try:
+        return form.root(data)
+    except InvalidError as refusal:
+        raise RefusedError(problems(refusal)) from None
+
+
+def problems(refusal: InvalidError) -> Answer:
+    """The answer that tells the problems of a form."""
+    errors = refusal.errors
+    assert isinstance(errors, dict)  # noqa: S101 (a form tells by field)
+    return invalid(errors)

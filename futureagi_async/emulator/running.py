@@ -1,0 +1,95 @@
+"""Running eval configs over completed executions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from futureagi_async.emulator.context import Context
+from futureagi_async.emulator.envelope import error
+from futureagi_async.emulator.evaluations import prepare
+from futureagi_async.emulator.exchange import Answer, json_answer
+from futureagi_async.emulator.forms import RUN_NEW_EVALS
+from futureagi_async.emulator.world import Execution, RunTest
+
+
+STARTED = (
+    "New evaluations dispatched successfully. Individual tasks will run in parallel."
+)
+NOT_STARTED = (
+    "New evaluations marked pending; async dispatch failed and can be retried."
+)
+
+
+def run_new_evals(context: Context) -> Answer:
+    """Starts evaluations; each step is kept when a later one refuses.
+
+    So the tool setting is stored before anything is checked, executions without calls
+    are evaluating for ever after a 400, and results are gone after a failed dispatch.
+    """
+    wanted = context.body(RUN_NEW_EVALS)
+    run_test = context.run_test()
+    if wanted["enable_tool_evaluation"] is not None:
+        run_test.enable_tool_evaluation = wanted["enable_tool_evaluation"]
+    config_ids = wanted["eval_config_ids"]
+    if not all_found(run_test, config_ids):
+        return error(
+            400,
+            "One or more eval configs not found or do not belong to this run test.",
+        )
+    executions = selected(run_test, wanted)
+    if not executions:
+        return error(400, "No test executions found to run evaluations on.")
+    if any(execution.status != "completed" for execution in executions):
+        return error(
+            400,
+            "Only test executions with COMPLETED status can have new evaluations "
+            "run on them.",
+        )
+    set_status(executions, "evaluating")
+    calls = sum(len(execution.calls) for execution in executions)
+    if not calls:
+        return error(400, "No call executions found in the selected test executions.")
+    prepare(executions, config_ids)
+    message = STARTED
+    if context.evaluations.dispatch == "fail":
+        # A failure that looks like success: the wording is all that tells it.
+        set_status(executions, "completed")
+        message = NOT_STARTED
+    else:
+        context.evaluations.take(run_test, executions, config_ids, context.now)
+        context.work.runs += 1
+    return json_answer(
+        200,
+        {
+            "message": message,
+            "run_test_id": run_test.id,
+            "call_execution_count": calls,
+        },
+    )
+
+
+def all_found(run_test: RunTest, config_ids: Sequence[str]) -> bool:
+    """Rows found are counted against ids sent, so a repeated id counts as missing."""
+    live = {config.id for config in run_test.live_configs()}
+    return len(live.intersection(config_ids)) == len(config_ids)
+
+
+def selected(run_test: RunTest, wanted: dict[str, Any]) -> list[Execution]:
+    """The executions that are meant; ids that do not belong here are dropped.
+
+    With `select_all` the ids are those to leave out, which no document says.
+    """
+    named = set(wanted.get("test_execution_ids", ()))
+    everything_but = wanted["select_all"]
+    return [
+        execution
+        for execution in run_test.executions
+        if (execution.id in named) != everything_but
+    ]
+
+
+def set_status(executions: Sequence[Execution], status: str) -> None:
+    """All of them at once."""
+    for execution in executions:
+        execution.status = status
