@@ -1,0 +1,141 @@
+"""JSON to results and back: the one converter of the package."""
+
+from __future__ import annotations
+
+import types
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+import cattrs
+import orjson
+from cattrs.preconf.orjson import OrjsonConverter, make_converter
+
+from futureagi_async.fields import kind
+from futureagi_async.request import Result
+
+
+ResultT = TypeVar("ResultT", bound=Result)
+
+_WANTED = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+class UnreadableError(Exception):
+    """An answer that is not what was documented; the message says where."""
+
+
+def encode(value: Any) -> bytes:
+    """Write JSON. The value must have been checked, as `fields.json_value` does."""
+    return orjson.dumps(value)
+
+
+def decode(body: bytes) -> Any:
+    """Read JSON.
+
+    Raises:
+        UnreadableError: it is none.
+
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if not body:
+            raise UnreadableError("the answer is empty") from None
+        raise UnreadableError(f"the answer is not JSON: {error}") from None
+
+
+def decode_result(
+    body: bytes, result_type: type[ResultT], request_id: str | None
+) -> ResultT:
+    """Read an answer into its result class.
+
+    Raises:
+        UnreadableError: it is no JSON, or not of the documented shape.
+
+    """
+    raw = decode(body)
+    if not isinstance(raw, dict):
+        raise UnreadableError(
+            f"the answer is {_json_kind(raw)} where an object belongs"
+        )
+    # What the package adds comes last: a field of the same name stays in `raw`.
+    fields = {**raw, "raw": raw, "request_id": request_id}
+    try:
+        return _FAST.structure(fields, result_type)
+    except Exception:  # noqa: BLE001 - whatever it was, the second pass says where
+        raise UnreadableError(_explain(fields, result_type)) from None
+
+
+def _explain(fields: dict[str, Any], result_type: type[Any]) -> str:
+    try:
+        _DETAILED.structure(fields, result_type)
+    except Exception as error:  # noqa: BLE001 - turned into the message
+        messages = cattrs.transform_error(error, "answer", _describe)
+        return "; ".join(message.replace("answer.", "", 1) for message in messages)
+    raise AssertionError("the two passes of the converter disagree")
+
+
+def _describe(error: BaseException, type_: type[Any] | None) -> str:  # noqa: ARG001 - the signature that cattrs calls
+    if isinstance(error, KeyError):
+        return "missing"
+    return str(error)
+
+
+def _json_kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "text", type(None): "null"}
+    return names.get(type(value)) or kind(value)
+
+
+def _strict(type_: type[Any]) -> Any:
+    def structure(value: Any, _: Any) -> Any:
+        if value.__class__ is type_:
+            return value
+        raise TypeError(f"{_WANTED[type_]} belongs here, not {_json_kind(value)}")
+
+    return structure
+
+
+def _number(value: Any, _: Any) -> float:
+    if value.__class__ is float or value.__class__ is int:
+        return float(value)
+    raise TypeError(f"a number belongs here, not {_json_kind(value)}")
+
+
+_RAW_JSON: dict[Any, tuple[type, str]] = {
+    dict[str, Any]: (dict, "an object"),
+    list[Any]: (list, "a list"),
+    type(None): (type(None), "null"),
+}
+
+
+def _members(type_: Any) -> tuple[Any, ...]:
+    is_union = isinstance(type_, types.UnionType) or get_origin(type_) is Union
+    return get_args(type_) if is_union else (type_,)
+
+
+def _is_raw_json(type_: Any) -> bool:
+    """Tell JSON that is handed through as it is: objects, lists, and their unions."""
+    return all(member in _RAW_JSON for member in _members(type_))
+
+
+def _raw_json(type_: Any) -> Any:
+    allowed, names = zip(*map(_RAW_JSON.__getitem__, _members(type_)), strict=True)
+    wanted = " or ".join(names)
+
+    def structure(value: Any, _: Any) -> Any:
+        if isinstance(value, allowed):
+            return value
+        raise TypeError(f"{wanted} belongs here, not {_json_kind(value)}")
+
+    return structure
+
+
+def _converter(*, detailed: bool) -> OrjsonConverter:
+    converter = make_converter(detailed_validation=detailed)
+    for type_ in (str, int, bool):
+        converter.register_structure_hook(type_, _strict(type_))
+    converter.register_structure_hook(float, _number)
+    converter.register_structure_hook_factory(_is_raw_json, _raw_json)
+    return converter
+
+
+_FAST = _converter(detailed=False)
+_DETAILED = _converter(detailed=True)

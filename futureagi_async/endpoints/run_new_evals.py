@@ -1,0 +1,321 @@
+"""Run eval configs over executions: `POST /simulate/run-tests/{id}/run-new-evals/`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, overload
+
+import attrs
+
+from futureagi_async import codec, fields
+from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
+from futureagi_async.errors import (
+    AnsweredError,
+    APIStatusError,
+    EvalDispatchError,
+    ExecutionsNotCompletedError,
+    InvalidRequestError,
+    UnexpectedResponseError,
+)
+from futureagi_async.outcomes import Batch
+from futureagi_async.request import Request, Requests, Result, make_requests
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable
+    from uuid import UUID
+
+
+EvalConfigIds: TypeAlias = (
+    "Mapping[UUID | str, Iterable[UUID | str]] "
+    "| Mapping[UUID, Iterable[UUID | str]] "
+    "| Mapping[str, Iterable[UUID | str]] "
+    "| Iterable[tuple[UUID | str, Iterable[UUID | str]]] "
+    "| AsyncIterable[tuple[UUID | str, Iterable[UUID | str]]]"
+)
+"""Eval config ids by run test id, as a mapping or as pairs."""
+
+_DISPATCH_FAILED = "dispatch failed"
+_NOT_COMPLETED = "only test executions with completed status"
+
+
+@attrs.frozen(kw_only=True)
+class RunNewEvalsResult(Result):
+    """What was started.
+
+    Attributes:
+        message: the service's confirmation.
+        run_test_id: the run test.
+        call_execution_count: how many call executions are being evaluated.
+
+    """
+
+    message: str
+    run_test_id: str
+    call_execution_count: int
+
+
+def _unique_ids(value: Iterable[UUID | str]) -> tuple[str, ...]:
+    ids = fields.uuid_texts(value, "eval_config_ids")
+    if not ids:
+        raise InvalidRequestError(
+            "eval_config_ids: the list is empty; give at least one"
+        )
+    # The service answers 400 "not found" to an id that comes twice.
+    return tuple(dict.fromkeys(ids))
+
+
+def _execution_ids(value: Iterable[UUID | str] | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    return fields.uuid_texts(value, "test_execution_ids")
+
+
+def _select_all(value: bool) -> bool:
+    if value is None:
+        raise InvalidRequestError("select_all: True or False is wanted, not None")
+    return bool(fields.flag(value, "select_all"))
+
+
+def _enable_tool_evaluation(value: bool | None) -> bool | None:
+    return fields.flag(value, "enable_tool_evaluation")
+
+
+@attrs.frozen
+class RunNewEvals(Request[RunNewEvalsResult]):
+    """Start evaluations of a run test's executions. Each call evaluated is paid for.
+
+    Results that the same configs had on these executions are erased at once. All
+    configs belong into one request: while an execution is being evaluated, the service
+    refuses further requests for it.
+
+    Args:
+        run_test_id: the run test, a UUID in any spelling.
+        eval_config_ids: eval configs of this run test; repeated ones are dropped.
+        test_execution_ids: which executions to evaluate; all must be completed.
+        select_all: evaluate every execution. The service refuses this as a whole when
+            one of them is not completed. Ids given beside it are not sent, with a
+            `UserWarning`: documented as ignored, the service would exclude them.
+        enable_tool_evaluation: whether the agent's use of tools is evaluated as well.
+            The service **stores** this on the run test, even when it then refuses the
+            request; `None` leaves the stored setting as it is.
+
+    Raises:
+        InvalidRequestError: a value could never be accepted; the message names it.
+
+    """
+
+    method: ClassVar[str] = "POST"
+    result_type: ClassVar[type[Result]] = RunNewEvalsResult
+
+    run_test_id: str = attrs.field(converter=fields.run_test_id)
+    eval_config_ids: tuple[str, ...] = attrs.field(converter=_unique_ids)
+    test_execution_ids: tuple[str, ...] | None = attrs.field(
+        default=None, converter=_execution_ids
+    )
+    select_all: bool = attrs.field(default=False, converter=_select_all)
+    enable_tool_evaluation: bool | None = attrs.field(
+        default=None, converter=_enable_tool_evaluation
+    )
+    body: bytes = attrs.field(init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.select_all and self.test_execution_ids is not None:
+            self._drop_execution_ids()
+        if not self.select_all and not self.test_execution_ids:
+            raise InvalidRequestError(
+                f"run test {self.run_test_id}: neither test_execution_ids nor select_all=True: say which "
+                "executions to evaluate"
+            )
+        sent = {
+            "test_execution_ids": self.test_execution_ids,
+            "select_all": self.select_all or None,
+            "eval_config_ids": self.eval_config_ids,
+            "enable_tool_evaluation": self.enable_tool_evaluation,
+        }
+        body = codec.encode({k: v for k, v in sent.items() if v is not None})
+        object.__setattr__(self, "body", body)
+
+    def _drop_execution_ids(self) -> None:
+        if self.test_execution_ids:
+            warnings.warn(
+                "select_all=True evaluates every execution: test_execution_ids are not "
+                "sent (the service would leave out just these)",
+                UserWarning,
+                stacklevel=4,
+            )
+        object.__setattr__(self, "test_execution_ids", None)
+
+    @property
+    def path(self) -> str:
+        """Path below the base URL."""
+        return f"/simulate/run-tests/{self.run_test_id}/run-new-evals/"
+
+    def objection(self, result: Any) -> tuple[type[AnsweredError], str] | None:
+        """Object to a dispatch that failed, and to another run test's answer."""
+        if result.run_test_id.lower() != self.run_test_id:
+            problem = f"the answer is about run test {result.run_test_id}"
+            return UnexpectedResponseError, problem
+        # The service says so with status 200; the wording is all there is to tell by.
+        if _DISPATCH_FAILED in result.message.lower():
+            return EvalDispatchError, result.message
+        return None
+
+    def error_class(self, status: int, message: str) -> type[APIStatusError] | None:
+        """Tell executions that are not completed; the wording is all there is."""
+        if status == 400 and _NOT_COMPLETED in message.lower():  # noqa: PLR2004 - Bad Request
+            return ExecutionsNotCompletedError
+        return None
+
+    @overload
+    @classmethod
+    def from_added(
+        cls,
+        added: AddEvalConfigsResult,
+        *,
+        select_all: bool = ...,
+        test_execution_ids: Iterable[UUID | str] | None = ...,
+        enable_tool_evaluation: bool | None = ...,
+        partial: Literal["raise", "run"] = ...,
+    ) -> RunNewEvals: ...
+
+    @overload
+    @classmethod
+    def from_added(
+        cls,
+        added: Batch[AddEvalConfigsResult],
+        *,
+        select_all: bool = ...,
+        enable_tool_evaluation: bool | None = ...,
+        partial: Literal["raise", "run"] = ...,
+    ) -> list[RunNewEvals]: ...
+
+    @classmethod
+    def from_added(
+        cls,
+        added: AddEvalConfigsResult | Batch[AddEvalConfigsResult],
+        *,
+        select_all: bool = True,
+        test_execution_ids: Iterable[UUID | str] | None = None,
+        enable_tool_evaluation: bool | None = None,
+        partial: Literal["raise", "run"] = "raise",
+    ) -> RunNewEvals | list[RunNewEvals]:
+        """Make the requests that run what was added.
+
+        Args:
+            added: a result gives one request; a batch gives a request for each of its
+                successes. Its failures added nothing and stand in `added.failures`.
+            select_all: evaluate every execution of the run test.
+            test_execution_ids: which executions to evaluate instead; for a single
+                result only, since executions belong to one run test.
+            enable_tool_evaluation: as for `RunNewEvals`.
+            partial: what to do where only part of the configs was created: `"raise"`,
+                or `"run"` those that were.
+
+        Raises:
+            InvalidRequestError: with `partial="raise"`, configs are missing; the
+                message names the run tests and the service's reasons.
+
+        """
+        if partial not in {"raise", "run"}:
+            raise InvalidRequestError(
+                f"partial: 'raise' or 'run' is wanted, not {fields.shown(partial)}"
+            )
+        results = _results(added)
+        if partial == "raise":
+            _refuse_partial(results)
+        if test_execution_ids is not None and isinstance(added, Batch):
+            raise InvalidRequestError(
+                "test_execution_ids: executions belong to one run test; for a batch, "
+                "use select_all or make the RunNewEvals one by one"
+            )
+        requests = [
+            cls(
+                run_test_id=result.run_test_id,
+                eval_config_ids=[each.id for each in result.created_eval_configs],
+                test_execution_ids=test_execution_ids,
+                select_all=select_all and test_execution_ids is None,
+                enable_tool_evaluation=enable_tool_evaluation,
+            )
+            for result in results
+        ]
+        return requests if isinstance(added, Batch) else requests[0]
+
+
+def _results(added: Any) -> list[AddEvalConfigsResult]:
+    match added:
+        case AddEvalConfigsResult():
+            return [added]
+        case Batch():
+            return [success.result for success in added.successes]
+        case _:
+            raise InvalidRequestError(
+                "added: what add_eval_configs or add_eval_configs_many gave is wanted, "
+                f"not {fields.kind(added)}"
+            )
+
+
+def _refuse_partial(results: list[AddEvalConfigsResult]) -> None:
+    partial = [result for result in results if result.warnings]
+    if partial:
+        reasons = "; ".join(
+            f"run test {result.run_test_id}: {', '.join(result.warnings)}"
+            for result in partial
+        )
+        raise InvalidRequestError(
+            f"not every config was created: {reasons}; partial='run' runs the others"
+        )
+
+
+def for_run_tests(
+    eval_config_ids: EvalConfigIds,
+    *,
+    select_all: bool,
+    test_execution_ids: Mapping[UUID | str, Iterable[UUID | str]] | None,
+    enable_tool_evaluation: bool | None,
+) -> Requests[RunNewEvalsResult]:
+    """Make the requests that run each run test's own eval configs.
+
+    Raises:
+        InvalidRequestError: a value could never be accepted. One that comes from an
+            iterator of pairs is looked at when it is read.
+
+    """
+    executions = _by_run_test(test_execution_ids)
+
+    def request(pair: Any) -> RunNewEvals:
+        run_test_id, config_ids = _pair(pair)
+        return RunNewEvals(
+            run_test_id=run_test_id,
+            eval_config_ids=config_ids,
+            test_execution_ids=executions.get(fields.uuid_text(run_test_id, "id")),
+            select_all=select_all,
+            enable_tool_evaluation=enable_tool_evaluation,
+        )
+
+    pairs = eval_config_ids
+    if isinstance(eval_config_ids, Mapping):
+        pairs = eval_config_ids.items()
+    return make_requests(pairs, request, "eval_config_ids")
+
+
+def _pair(value: Any) -> tuple[Any, Any]:
+    if isinstance(value, tuple | list) and len(value) == 2:  # noqa: PLR2004 - a pair
+        return value[0], value[1]
+    raise InvalidRequestError(
+        "a pair of a run test id and its eval config ids is wanted, "
+        f"not {fields.shown(value)}; eval configs belong to one run test each"
+    )
+
+
+def _by_run_test(value: Any) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if isinstance(value, Mapping):
+        where = "test_execution_ids"
+        return {fields.uuid_text(key, where): ids for key, ids in value.items()}
+    raise InvalidRequestError(
+        "test_execution_ids: a dict of execution ids by run test id is wanted, "
+        f"not {fields.kind(value)}; executions belong to one run test"
+    )

@@ -1,0 +1,134 @@
+"""Bounded workers over any iterable; it knows nothing of HTTP.
+
+A fixed number of workers share one iterator, so that a million items cost the memory of
+as many as there are workers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+)
+from typing import Final, Generic, TypeVar, final
+
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
+
+
+class CallerError(Exception):
+    """The caller's own iterable or callback raised; that is the `__cause__`.
+
+    `read` counts the items that had been read until then.
+    """
+
+    def __init__(self, read: int) -> None:
+        super().__init__(read)
+        self.read = read
+
+
+@final
+class _End:
+    """Stands where an item would, when there are no more."""
+
+
+_END: Final = _End()
+
+
+class FanOut(Generic[Item, Done]):
+    """Works on every item of an iterable, so many at a time.
+
+    Args:
+        items: read lazily, an item when a worker is free for it.
+        run: does the work of one item; it may not raise.
+        deliver: takes what `run` gave, with the item's place in the input.
+        workers: how many items are worked on at a time.
+        admit: awaited before an item is read, where its consumer must keep up.
+
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Item] | AsyncIterable[Item],
+        run: Callable[[Item], Awaitable[Done]],
+        deliver: Callable[[int, Done], None],
+        *,
+        workers: int,
+        admit: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
+        self._items = items
+        self._run = run
+        self._deliver = deliver
+        self._workers = workers
+        self._admit = admit
+        self._read = 0
+        self._failure: Exception | None = None
+
+    async def work(self) -> None:
+        """Work until the input has ended.
+
+        Should the input or `deliver` raise, nothing more is read, and what is under way
+        is brought to its end.
+
+        Raises:
+            CallerError: from what the input or `deliver` raised.
+
+        """
+        if isinstance(self._items, AsyncIterable):
+            next_item = _AsyncReader(aiter(self._items)).next_item
+        else:
+            next_item = _Reader(iter(self._items)).next_item
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(self._workers):
+                workers.create_task(self._work(next_item))
+        if self._failure is not None:
+            raise CallerError(self._read) from self._failure
+
+    async def _work(self, next_item: Callable[[], Awaitable[Item | _End]]) -> None:
+        while True:
+            if self._admit is not None:
+                await self._admit()
+            if self._failure is not None:
+                return
+            try:
+                item = await next_item()
+            except Exception as error:  # noqa: BLE001 - told at the end
+                self._failure = error
+                return
+            if isinstance(item, _End):
+                return
+            place = self._read
+            self._read += 1
+            done = await self._run(item)
+            try:
+                self._deliver(place, done)
+            except Exception as error:  # noqa: BLE001 - told at the end
+                self._failure = error
+
+
+class _Reader(Generic[Item]):
+    """Reads an iterator that answers at once."""
+
+    def __init__(self, items: Iterator[Item]) -> None:
+        self._items = items
+
+    async def next_item(self) -> Item | _End:
+        return next(self._items, _END)
+
+
+class _AsyncReader(Generic[Item]):
+    """Reads an asynchronous iterator, which cannot be asked twice at a time."""
+
+    def __init__(self, items: AsyncIterator[Item]) -> None:
+        self._items = items
+        self._turn = asyncio.Lock()
+
+    async def next_item(self) -> Item | _End:
+        async with self._turn:
+            return await anext(self._items, _END)

@@ -1,0 +1,193 @@
+"""What the fields of a request may hold: checked, copied, brought into one form.
+
+`where` is how a message names the place of a value, as `evaluations_config[2].config`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from futureagi_async.errors import InvalidRequestError
+
+
+_CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_SPELLING = re.compile(
+    r"(?:urn:uuid:)?(\{)?"
+    r"[0-9a-f]{8}(-)?[0-9a-f]{4}(?(2)-)[0-9a-f]{4}(?(2)-)[0-9a-f]{4}(?(2)-)[0-9a-f]{12}"
+    r"(?(1)\})",
+    re.IGNORECASE | re.ASCII,
+)
+_DEEPEST = 100
+_SHOWN = 60
+_INT_MIN, _INT_MAX = -(2**63), 2**64 - 1  # what orjson can write
+
+
+def kind(value: Any) -> str:
+    """Name what a value is, for a message: `None`, `a list`, `an int`."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def shown(value: Any) -> str:
+    """Show a value in a message, cut short."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def uuid_text(value: Any, where: str) -> str:
+    """Bring a UUID of any spelling into the one the service takes in a path.
+
+    The service answers 404 with an HTML page to upper case, braces or missing hyphens.
+    """
+    if isinstance(value, str):
+        if _CANONICAL.fullmatch(value):
+            return str(value)
+        if _SPELLING.fullmatch(value):
+            return str(uuid.UUID(value))
+        problem = "is empty" if not value.strip() else f"{shown(value)} is no UUID"
+        raise InvalidRequestError(
+            f"{where}: {problem}; an id as text or a UUID is wanted"
+        )
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    raise InvalidRequestError(
+        f"{where}: an id (a UUID, or its text) is wanted, not {kind(value)}"
+    )
+
+
+def run_test_id(value: uuid.UUID | str) -> str:
+    """Bring the id of a run test into canonical form."""
+    return uuid_text(value, "run_test_id")
+
+
+def items(value: Any, where: str, wanted: str) -> list[Any]:
+    """List the items of a field that takes several."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise InvalidRequestError(
+            f"{where}: a list of {wanted} is wanted, not {kind(value)}; "
+            "put a single one into a list"
+        )
+    return list(value)
+
+
+def uuid_texts(value: Any, where: str) -> tuple[str, ...]:
+    """Bring every id of a list into canonical form."""
+    return tuple(
+        uuid_text(item, f"{where}[{index}]")
+        for index, item in enumerate(items(value, where, "ids"))
+    )
+
+
+def flag(value: Any, where: str) -> bool | None:
+    """Check a boolean that may be left out."""
+    if value is None or isinstance(value, bool):
+        return value
+    raise InvalidRequestError(f"{where}: True or False is wanted, not {kind(value)}")
+
+
+def text_up_to(value: Any, where: str, *, longest: int) -> str | None:
+    """Check text that may be left out: trimmed, the service takes so many characters."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidRequestError(f"{where}: text is wanted, not {kind(value)}")
+    length = len(value.strip())
+    if length > longest:
+        raise InvalidRequestError(
+            f"{where}: {length} characters; the service takes {longest} at most"
+        )
+    if "\0" in value:
+        raise InvalidRequestError(f"{where}: the service takes no null characters")
+    text: str = json_value(value, where)
+    return text
+
+
+def json_object(value: Any, where: str) -> dict[str, Any] | None:
+    """Copy a JSON object that may be left out; see `json_value`."""
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise InvalidRequestError(f"{where}: a dict is wanted, not {kind(value)}")
+    copied: dict[str, Any] = json_value(value, where)
+    return copied
+
+
+def json_value(value: Any, where: str) -> Any:
+    """Copy a JSON value, plain dicts and lists all the way down.
+
+    Refused is what JSON cannot say, or would say otherwise: NaN and infinities, keys
+    that are no text, integers beyond 64 bits, lone surrogates, nesting without end, and
+    anything but None, bool, int, float, str, list, tuple and mapping.
+    """
+    try:
+        return _copied(value, _DEEPEST)
+    except _NotJSONError as error:
+        path = "".join(reversed(error.path))
+        if len(path) > _SHOWN:
+            path = f"{path[:_SHOWN]}…"
+        raise InvalidRequestError(f"{where}{path}: {error}") from None
+
+
+class _NotJSONError(Exception):
+    """What is wrong; the path to it is put together on the way up, innermost first."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.path: list[str] = []
+
+
+def _copied(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return _utf8(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if _INT_MIN <= value <= _INT_MAX:
+            return int(value)
+        raise _NotJSONError("the integer has more than 64 bits")
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return float(value)
+        raise _NotJSONError(f"{float(value)} is no JSON number")
+    if not isinstance(value, dict | list | tuple | Mapping):
+        raise _NotJSONError(
+            f"{kind(value)} is no JSON value; turn it into text, a number, a list or "
+            "a dict first"
+        )
+    if depth == 0:
+        raise _NotJSONError(f"nested more than {_DEEPEST} levels deep")
+    if isinstance(value, list | tuple):
+        return [_element(item, index, depth) for index, item in enumerate(value)]
+    return {_key(key): _element(item, key, depth) for key, item in value.items()}
+
+
+def _element(value: Any, place: Any, depth: int) -> Any:
+    try:
+        return _copied(value, depth - 1)
+    except _NotJSONError as error:
+        error.path.append(f"[{place}]" if isinstance(place, int) else f".{place}")
+        raise
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str):
+        return _utf8(key)
+    raise _NotJSONError(f"the key {shown(key)} is {kind(key)}; JSON has text keys only")
+
+
+def _utf8(value: str) -> str:
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise _NotJSONError(
+                f"character {error.start + 1} is half of a surrogate pair and cannot "
+                "be sent as UTF-8"
+            ) from None
+    return str.__str__(value)

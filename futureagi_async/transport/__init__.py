@@ -1,0 +1,1 @@
+"""From a request to its result: connections, deadlines, retries, and delivery."""

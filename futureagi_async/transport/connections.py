@@ -1,0 +1,92 @@
+"""The connections of the running event loop: opened when needed, closed with it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import weakref
+from typing import TYPE_CHECKING
+
+from futureagi_async.errors import ClientClosedError, ConfigurationError
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from futureagi_async.transport.sender import Sender
+
+
+class Connections:
+    """Opens a sender in the loop that first asks for one.
+
+    It is closed by `aclose`, or with its loop, or when nobody holds this any more: an
+    event loop closes the asynchronous generators that it has seen, and one of them is
+    the sender's lifetime. A loop that has ended can be followed by another.
+    """
+
+    def __init__(self, open_sender: Callable[[], Sender]) -> None:
+        self._open_sender = open_sender
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sender: Sender | None = None
+        self._lifetime: AsyncGenerator[None, None] | None = None
+        self.closed = False
+        _living.add(self)
+
+    async def sender(self) -> Sender:
+        """Give the sender of the running loop.
+
+        Raises:
+            ClientClosedError: `aclose` was called.
+            ConfigurationError: another loop, still alive, has the connections.
+
+        """
+        if self.closed:
+            raise ClientClosedError
+        loop = asyncio.get_running_loop()
+        if self._sender is None or self._loop is not loop:
+            if self._loop not in {None, loop} and not self._loop.is_closed():
+                raise ConfigurationError(
+                    "the client belongs to another event loop that is still alive; "
+                    "make a client for each loop, or use FutureAGI in threads"
+                )
+            sender = self._open_sender()
+            self._loop, self._sender = loop, sender
+            self._lifetime = _lifetime(sender)
+            await anext(self._lifetime)  # runs to its first yield without a pause
+        return self._sender
+
+    async def aclose(self) -> None:
+        """Close the connections for good; a second time does nothing."""
+        self.closed = True
+        lifetime, self._lifetime = self._lifetime, None
+        if lifetime is not None and self._loop is asyncio.get_running_loop():
+            await lifetime.aclose()
+        self._sender = None
+
+    def forget(self) -> None:
+        """Leave the connections to the process that this one was forked from.
+
+        Closing them here would say goodbye on the parent's connections.
+        """
+        _inherited.append((self._loop, self._sender, self._lifetime))
+        self._loop = self._sender = self._lifetime = None
+
+
+async def _lifetime(sender: Sender) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        await sender.aclose()
+
+
+_living: weakref.WeakSet[Connections] = weakref.WeakSet()
+_inherited: list[object] = []
+
+
+def _forget_all() -> None:
+    for connections in list(_living):
+        connections.forget()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
+    os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,181 @@
+"""Carries attempts over aiohttp: the only module of the client that knows it."""
+
+from __future__ import annotations
+
+import contextvars
+import io
+import platform
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import yarl
+from multidict import istr
+
+from futureagi_async import __version__
+from futureagi_async.errors import (
+    APIConnectionError,
+    APITimeoutError,
+    Delivery,
+    UnexpectedResponseError,
+)
+from futureagi_async.transport.sender import Answer
+
+
+if TYPE_CHECKING:
+    from futureagi_async.config import Settings, Timeout
+    from futureagi_async.transport.sender import Attempt
+
+
+ANSWER_LIMIT = 64 * 1024 * 1024
+"""Bytes of an answer that are read at most, counted after decompression."""
+
+_LARGE_BODY = 2**20  # aiohttp warns of a larger one that it is given as bytes
+_KEEP_ALIVE = 25.0  # the service closes a connection that was idle for 30 s
+_CONTENT_TYPE = istr("Content-Type")
+_REQUEST_ID = istr("X-Request-ID")
+
+_attempt: contextvars.ContextVar[Attempt] = contextvars.ContextVar("attempt")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Notes the moment from which on bytes can have reached the service."""
+
+    async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
+        connection = await super().connect(*args, **kwargs)
+        _attempt.get().handed_over = True
+        return connection
+
+
+class AiohttpSender:
+    """Keeps the connections of one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._session = aiohttp.ClientSession(
+            connector=_Connector(
+                limit=settings.max_connections,
+                keepalive_timeout=_KEEP_ALIVE,
+                ssl=settings.ssl or True,
+            ),
+            headers=_headers(settings),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=_client_timeout(settings.timeout),
+            proxy=settings.proxy,
+        )
+
+    async def send(self, attempt: Attempt) -> Answer:
+        """Carry one attempt; see `Sender`."""
+        token = _attempt.set(attempt)
+        try:
+            return await self._exchange(attempt)
+        except (aiohttp.ClientError, OSError) as error:
+            raise _connection_error(error, attempt) from error
+        finally:
+            _attempt.reset(token)
+
+    async def _exchange(self, attempt: Attempt) -> Answer:
+        settings, body = self._settings, attempt.body
+        headers = {_REQUEST_ID: attempt.request_id}
+        if body is not None:
+            headers[_CONTENT_TYPE] = "application/json"
+        options: dict[str, Any] = {}
+        if attempt.timeout is not settings.timeout:
+            options["timeout"] = _client_timeout(attempt.timeout)
+        async with self._session.request(
+            attempt.method,
+            yarl.URL(settings.base_url + attempt.path, encoded=True),
+            data=io.BytesIO(body) if body and len(body) > _LARGE_BODY else body,
+            headers=headers,
+            allow_redirects=False,
+            **options,
+        ) as response:
+            answered = response.headers
+            attempt.request_id = answered.get(_REQUEST_ID, attempt.request_id)
+            return Answer(
+                status=response.status,
+                reason=response.reason or "",
+                request_id=attempt.request_id,
+                retry_after=answered.get("Retry-After"),
+                location=answered.get("Location"),
+                body=await _read(response),
+            )
+
+    async def aclose(self) -> None:
+        """Close the connections; what is in flight fails."""
+        await self._session.close()
+
+
+def _headers(settings: Settings) -> dict[str, str]:
+    headers = {
+        "User-Agent": f"futureagi-async/{__version__} "
+        f"Python/{platform.python_version()} aiohttp/{aiohttp.__version__}",
+        **settings.headers,
+        "Accept": "application/json",
+        "X-Api-Key": settings.api_key.reveal(),
+        "X-Secret-Key": settings.secret_key.reveal(),
+    }
+    if settings.workspace_id is not None:
+        headers["X-Workspace-Id"] = settings.workspace_id
+    return headers
+
+
+def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
+    # The call as a whole has its deadline elsewhere; each part here costs time.
+    return aiohttp.ClientTimeout(
+        total=None, sock_connect=timeout.connect, sock_read=timeout.read
+    )
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """Read the body, up to the limit; of an error, what there is of it."""
+    chunks: list[bytes] = []
+    size = 0
+    is_success = response.status < 300  # noqa: PLR2004 - the 2xx of RFC 9110
+    try:
+        while chunk := await response.content.readany():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > ANSWER_LIMIT:
+                response.close()
+                break
+    except (aiohttp.ClientError, OSError):
+        # A status that says no has said it, with or without its explanation.
+        if is_success:
+            raise
+    if size > ANSWER_LIMIT and is_success:
+        raise UnexpectedResponseError(
+            f"the answer is larger than {ANSWER_LIMIT // 2**20} MiB",
+            status_code=response.status,
+            delivery=Delivery.UNKNOWN,
+        )
+    return b"".join(chunks)
+
+
+def _connection_error(error: Exception, attempt: Attempt) -> APIConnectionError:
+    """Say what broke, and if the request can have arrived."""
+    if attempt.handed_over:
+        if isinstance(error, TimeoutError):
+            return APITimeoutError(
+                f"no answer for {attempt.timeout.read:g} s", delivery=Delivery.UNKNOWN
+            )
+        return APIConnectionError(
+            f"the connection broke before the answer was complete: {_reason(error)}",
+            delivery=Delivery.UNKNOWN,
+        )
+    if isinstance(error, TimeoutError):
+        return APITimeoutError(
+            f"no connection within {attempt.timeout.connect:g} s",
+            delivery=Delivery.NOT_SENT,
+        )
+    failed = APIConnectionError(
+        f"no connection: {_reason(error)}", delivery=Delivery.NOT_SENT
+    )
+    failed.retryable = not isinstance(error, ssl.CertificateError)
+    return failed
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"what came is no HTTP answer ({error.message.strip().splitlines()[0]})"
+    return str(error) or type(error).__name__
