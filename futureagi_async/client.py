@@ -15,6 +15,7 @@ from futureagi_async.config import (
 from futureagi_async.endpoints import add_eval_configs, run_new_evals
 from futureagi_async.errors import ConfigurationError
 from futureagi_async.sending import (
+    Flow,
     OutcomeStream,
     checked_callback,
     checked_concurrency,
@@ -275,12 +276,24 @@ class AsyncFutureAGI:
                 the outcomes until then.
 
         """
+        return await self._send_batch(
+            self._concurrency(max_concurrency),
+            checked_requests(requests),
+            checked_callback(on_outcome),
+        )
+
+    async def _send_batch(
+        self,
+        max_concurrency: int,
+        requests: Requests[ResultT],
+        on_outcome: Callable[[Outcome[ResultT]], object] | None,
+    ) -> Batch[ResultT]:
         return await send_batch(
             self._transport,
             self._options,
-            checked_requests(requests),
-            max_concurrency=self._concurrency(max_concurrency),
-            on_outcome=checked_callback(on_outcome),
+            requests,
+            max_concurrency=max_concurrency,
+            on_outcome=on_outcome,
         )
 
     def stream(
@@ -299,12 +312,13 @@ class AsyncFutureAGI:
             ConfigurationError: as for `send_many`.
 
         """
-        return OutcomeStream(
-            self._transport,
-            self._options,
-            checked_requests(requests),
-            self._concurrency(max_concurrency),
-        )
+        return OutcomeStream(self._flow(checked_requests(requests), max_concurrency))
+
+    def _flow(
+        self, requests: Requests[ResultT], max_concurrency: int | None
+    ) -> Flow[ResultT]:
+        places = self._concurrency(max_concurrency)
+        return Flow(self._transport, self._options, requests, places)
 
     def _concurrency(self, value: int | None) -> int:
         return checked_concurrency(value, self._settings.max_connections)

@@ -57,7 +57,7 @@ class FanOut(Generic[Item, Done]):
         self,
         items: Iterable[Item] | AsyncIterable[Item],
         run: Callable[[Item], Awaitable[Done]],
-        deliver: Callable[[int, Done], None],
+        deliver: Callable[[int, Done], object],
         *,
         workers: int,
         admit: Callable[[], Awaitable[object]] | None = None,

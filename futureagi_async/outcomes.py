@@ -184,3 +184,15 @@ class BatchInterruptedError(FutureAGIError):
         super().__init__(message)
         self.batch = batch
         self.delivery = Delivery.UNKNOWN if batch.unknown else Delivery.REJECTED
+
+    @classmethod
+    def by(
+        cls, cause: BaseException | None, batch: Batch[Any]
+    ) -> BatchInterruptedError:
+        """Make the error for what was raised, to be raised from it."""
+        return cls(
+            "the iterable of requests, or on_outcome, raised "
+            f"{type(cause).__name__}: {cause}; what was in flight then was brought to "
+            "its end",
+            batch,
+        )

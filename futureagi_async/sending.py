@@ -168,17 +168,56 @@ async def send_batch(
     try:
         await fan_out.work()
     except CallerError as stop:
-        raise _interrupted(stop, Batch(outcomes)) from stop.__cause__
+        raise BatchInterruptedError.by(
+            stop.__cause__, Batch(outcomes)
+        ) from stop.__cause__
     return Batch(outcomes)
 
 
-def _interrupted(stop: CallerError, batch: Batch[Any]) -> BatchInterruptedError:
-    cause = stop.__cause__
-    return BatchInterruptedError(
-        f"the iterable of requests or on_outcome raised {type(cause).__name__}: {cause}; "
-        f"{stop.read} requests had been read, and were brought to their end",
-        batch,
-    )
+class Flow(Generic[ResultT]):
+    """Outcomes that are handed on as they come, as fast as somebody takes them.
+
+    What is in flight and what waits to be taken share the same places, so that no more
+    than `places` outcomes can come to wait.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        options: CallOptions,
+        requests: Requests[ResultT],
+        places: int,
+    ) -> None:
+        self._transport = transport
+        self._options = options
+        self._requests = requests
+        self._places = places
+        self._free = asyncio.Semaphore(places)
+
+    async def run(self, deliver: Callable[[Outcome[ResultT]], object]) -> None:
+        """Send every request and deliver its outcome.
+
+        Raises:
+            BatchInterruptedError: the iterable of requests raised.
+
+        """
+        await self._transport.open()
+        fan_out = FanOut(
+            self._requests,
+            _Sending[ResultT](self._transport, self._options).outcome,
+            lambda _, outcome: deliver(outcome),
+            workers=self._places,
+            admit=self._free.acquire,
+        )
+        try:
+            await fan_out.work()
+        except CallerError as stop:
+            raise BatchInterruptedError.by(stop.__cause__, Batch()) from stop.__cause__
+
+    def taken(self, count: int = 1) -> None:
+        """Make room: so many outcomes were taken."""
+        for _ in range(count):
+            self._free.release()
 
 
 class OutcomeStream(Generic[ResultT]):
@@ -189,36 +228,18 @@ class OutcomeStream(Generic[ResultT]):
     sent until one is read.
     """
 
-    def __init__(
-        self,
-        transport: Transport,
-        options: CallOptions,
-        requests: Requests[ResultT],
-        max_concurrency: int,
-    ) -> None:
-        self._transport = transport
-        self._options = options
-        self._requests = requests
-        self._max_concurrency = max_concurrency
+    def __init__(self, flow: Flow[ResultT]) -> None:
+        self._flow = flow
         self._unread: deque[Outcome[ResultT]] = deque()
-        self._room = asyncio.Semaphore(max_concurrency)
         self._news = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        await self._transport.open()
-        fan_out = FanOut(
-            self._requests,
-            _Sending[ResultT](self._transport, self._options).outcome,
-            self._deliver,
-            workers=self._max_concurrency,
-            admit=self._room.acquire,
-        )
-        self._work = asyncio.create_task(fan_out.work())
+        self._work = asyncio.create_task(self._flow.run(self._deliver))
         self._work.add_done_callback(lambda _: self._news.set())
         return self
 
-    def _deliver(self, _: int, outcome: Outcome[ResultT]) -> None:
+    def _deliver(self, outcome: Outcome[ResultT]) -> None:
         self._unread.append(outcome)
         self._news.set()
 
@@ -228,23 +249,16 @@ class OutcomeStream(Generic[ResultT]):
     async def __anext__(self) -> Outcome[ResultT]:
         if self._work is None:
             raise InvalidRequestError(
-                "a stream is used as: async with stream as outcomes"
+                "a stream is used as: async with client.stream(...) as outcomes"
             )
         while not self._unread:
             if self._work.done():
-                raise self._ending(self._work)
+                await self._work  # raises what ended it, if anything did
+                raise StopAsyncIteration
             self._news.clear()
             await self._news.wait()
-        self._room.release()
+        self._flow.taken()
         return self._unread.popleft()
-
-    def _ending(self, work: asyncio.Task[None]) -> BaseException:
-        stop = None if work.cancelled() else work.exception()
-        if not isinstance(stop, CallerError):
-            return stop or StopAsyncIteration()
-        error = _interrupted(stop, Batch())
-        error.__cause__ = stop.__cause__
-        return error
 
     async def __aexit__(
         self,
@@ -254,4 +268,18 @@ class OutcomeStream(Generic[ResultT]):
     ) -> None:
         if self._work is not None:
             self._work.cancel()
-            await asyncio.gather(self._work, return_exceptions=True)
+            await _ended(self._work)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Wait for a task that was cancelled, even while being cancelled oneself."""
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if not task.cancelled():
+        task.exception()  # it was raised to the reader, or nobody wanted to read on
+    if cancelled is not None:
+        raise cancelled

@@ -1,0 +1,235 @@
+"""The blocking client: the same methods, one hop each into the loop of its portal."""
+
+from __future__ import annotations
+
+import queue
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from futureagi_async.bridge import BlockingOutcomeStream, feed, run_batch
+from futureagi_async.client import AsyncFutureAGI
+from futureagi_async.config import UNSET, RetryPolicy, Timeout, Unset
+from futureagi_async.endpoints import add_eval_configs, run_new_evals
+from futureagi_async.errors import ConfigurationError
+from futureagi_async.portal import Portal
+from futureagi_async.sending import checked_callback, checked_requests
+
+
+if TYPE_CHECKING:
+    import ssl as tls
+    from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+    from types import TracebackType
+    from uuid import UUID
+
+    from futureagi_async.endpoints.add_eval_configs import (
+        AddEvalConfigsResult,
+        EvalConfig,
+    )
+    from futureagi_async.endpoints.run_new_evals import EvalConfigIds, RunNewEvalsResult
+    from futureagi_async.outcomes import Batch, Outcome
+    from futureagi_async.request import Request, Requests, ResultT
+
+
+class FutureAGI:
+    """Adds and runs evaluations on simulation run tests; every method blocks.
+
+    It works in plain scripts, in many threads at once, and inside a running event loop
+    (which it blocks). Iterables are read, and callbacks called, in the calling thread.
+    Ctrl-C cancels the call that waits. Close it with `with` or `close`; one that is
+    forgotten ends by itself.
+
+    The arguments are those of `AsyncFutureAGI`, and so are the errors.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        secret_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        workspace_id: UUID | str | None = None,
+        timeout: Timeout | float = Timeout(),  # noqa: B008 - a frozen value
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - a frozen value
+        max_connections: int = 100,
+        proxy: str | None = None,
+        ssl: tls.SSLContext | None = None,
+        headers: Mapping[str, str] | None = None,
+        allow_http: bool = False,
+    ) -> None:
+        self._client = AsyncFutureAGI(
+            api_key,
+            secret_key,
+            base_url=base_url,
+            workspace_id=workspace_id,
+            timeout=timeout,
+            retry=retry,
+            max_connections=max_connections,
+            proxy=proxy,
+            ssl=ssl,
+            headers=headers,
+            allow_http=allow_http,
+        )
+        self._portal = Portal(self._client.aclose)
+        self._is_copy = False
+
+    def with_options(
+        self,
+        *,
+        timeout: Timeout | float | Unset = UNSET,
+        retry: RetryPolicy | Unset = UNSET,
+    ) -> Self:
+        """Make a copy with other options on the same connections.
+
+        Closing the copy does nothing; it works until the original is closed.
+
+        Raises:
+            ConfigurationError: an option cannot work.
+
+        """
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._client = self._client.with_options(timeout=timeout, retry=retry)
+        twin._is_copy = True
+        return twin
+
+    def add_eval_configs(
+        self,
+        run_test_id: UUID | str,
+        evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+    ) -> AddEvalConfigsResult:
+        """Add evaluations to a run test; see `AsyncFutureAGI.add_eval_configs`."""
+        return self.send(
+            add_eval_configs.AddEvalConfigs(run_test_id, evaluations_config)
+        )
+
+    def run_new_evals(
+        self,
+        run_test_id: UUID | str,
+        *,
+        eval_config_ids: Iterable[UUID | str],
+        test_execution_ids: Iterable[UUID | str] | None = None,
+        select_all: bool = False,
+        enable_tool_evaluation: bool | None = None,
+    ) -> RunNewEvalsResult:
+        """Start evaluations of executions; see `AsyncFutureAGI.run_new_evals`."""
+        return self.send(
+            run_new_evals.RunNewEvals(
+                run_test_id,
+                eval_config_ids,
+                test_execution_ids,
+                select_all,
+                enable_tool_evaluation,
+            )
+        )
+
+    def add_eval_configs_many(
+        self,
+        run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+        evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+        *,
+        max_concurrency: int | None = None,
+        on_outcome: Callable[[Outcome[AddEvalConfigsResult]], object] | None = None,
+    ) -> Batch[AddEvalConfigsResult]:
+        """Add the same evaluations to many run tests; see `send_many`."""
+        return self.send_many(
+            add_eval_configs.for_run_tests(run_test_ids, evaluations_config),
+            max_concurrency=max_concurrency,
+            on_outcome=on_outcome,
+        )
+
+    def run_new_evals_many(
+        self,
+        eval_config_ids: EvalConfigIds,
+        *,
+        select_all: bool = False,
+        test_execution_ids: Mapping[UUID | str, Iterable[UUID | str]] | None = None,
+        enable_tool_evaluation: bool | None = None,
+        max_concurrency: int | None = None,
+        on_outcome: Callable[[Outcome[RunNewEvalsResult]], object] | None = None,
+    ) -> Batch[RunNewEvalsResult]:
+        """Start evaluations on many run tests.
+
+        See `AsyncFutureAGI.run_new_evals_many`.
+        """
+        return self.send_many(
+            run_new_evals.for_run_tests(
+                eval_config_ids,
+                select_all=select_all,
+                test_execution_ids=test_execution_ids,
+                enable_tool_evaluation=enable_tool_evaluation,
+            ),
+            max_concurrency=max_concurrency,
+            on_outcome=on_outcome,
+        )
+
+    def send(self, request: Request[ResultT]) -> ResultT:
+        """Send a request; see `AsyncFutureAGI.send`."""
+        result: ResultT = self._portal.call(self._client.send, request)
+        return result
+
+    def send_many(
+        self,
+        requests: Requests[ResultT],
+        *,
+        max_concurrency: int | None = None,
+        on_outcome: Callable[[Outcome[ResultT]], object] | None = None,
+    ) -> Batch[ResultT]:
+        """Send many requests, so many at a time; see `AsyncFutureAGI.send_many`.
+
+        `requests` is read, and `on_outcome` called, in the calling thread.
+        """
+        send = self._client._send_batch  # noqa: SLF001 - its twin
+        return run_batch(
+            self._portal,
+            partial(send, self._client._concurrency(max_concurrency)),  # noqa: SLF001 - its twin
+            checked_requests(requests),
+            checked_callback(on_outcome),
+        )
+
+    def stream(
+        self,
+        requests: Requests[ResultT],
+        *,
+        max_concurrency: int | None = None,
+    ) -> BlockingOutcomeStream[ResultT]:
+        """Send many requests and read their outcomes as they come, in flat memory.
+
+        Use it as `with client.stream(requests) as outcomes:` and then
+        `for outcome in outcomes:`; see `AsyncFutureAGI.stream`. `requests` is read in
+        the calling thread.
+        """
+        inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        flow = self._client._flow(  # noqa: SLF001 - its twin
+            feed(checked_requests(requests), inbox), max_concurrency
+        )
+        return BlockingOutcomeStream(self._portal, flow, inbox)
+
+    def close(self) -> None:
+        """Close the connections and end the thread.
+
+        Calls under way in other threads end with `ClientClosedError`.
+        """
+        if not self._is_copy:
+            self._portal.close()
+
+    def __enter__(self) -> Self:
+        self._portal.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._portal.closed else "open"
+        return f"<FutureAGI {self._client._settings.base_url} {state}>"  # noqa: SLF001 - its twin
+
+    def __reduce__(self) -> NoReturn:
+        raise ConfigurationError(
+            "a client holds keys and connections and cannot be pickled; make one in "
+            "each process"
+        )
