@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from futureagi_async.emulator.envelope import RefusedError, framework_error
-from futureagi_async.emulator.exchange import Request
-from futureagi_async.emulator.world import ApiKey
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from futureagi_async.emulator.exchange import Request
+    from futureagi_async.emulator.world import ApiKey
 
 
 WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from futureagi_async.emulator.content import data_of, query_of
 from futureagi_async.emulator.envelope import RefusedError, error, invalid
-from futureagi_async.emulator.evaluations import Evaluations
-from futureagi_async.emulator.exchange import Answer, Request
 from futureagi_async.emulator.fields import Form, InvalidError
-from futureagi_async.emulator.world import ApiKey, RunTest, World
+
+
+if TYPE_CHECKING:
+    from futureagi_async.emulator.evaluations import Evaluations
+    from futureagi_async.emulator.exchange import Answer, Request
+    from futureagi_async.emulator.world import ApiKey, RunTest, World
 
 
 @attrs.define

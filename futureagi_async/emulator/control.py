@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import attrs
 
 from futureagi_async.emulator.evaluations import Dispatch
 from futureagi_async.emulator.exchange import Answer, Request, json_answer
 from futureagi_async.emulator.faults import Faults
-from futureagi_async.emulator.log import Log
 from futureagi_async.emulator.service import Service
 from futureagi_async.emulator.world import World, WorldError
+
+
+if TYPE_CHECKING:
+    from futureagi_async.emulator.log import Log
 
 
 PREFIX = "/_emulator/"

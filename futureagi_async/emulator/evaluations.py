@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 
-from futureagi_async.emulator.world import Call, EvalConfig, Execution, RunTest, World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from futureagi_async.emulator.world import (
+        Call,
+        EvalConfig,
+        Execution,
+        RunTest,
+        World,
+    )
 
 
 Dispatch: TypeAlias = Literal["accept", "run", "fail"]
@@ -104,13 +113,14 @@ def made_up(output_type: str, subject: str) -> dict[str, Any]:
         case "score" | "numeric":
             value = round(share, 2)
         case "choices":
-            value = [CHOICES[int(share * (len(CHOICES) - 1))]]
+            value = CHOICES[int(share * (len(CHOICES) - 1))]
         case _:
             value = "Passed" if share < PASS_RATE else "Failed"
     return {
         "value": value,
         "reason": "Made up by the emulator; the same call and name give the same.",
-        "type": output_type,
+        # A number is a score; the service has no other type for its results.
+        "type": "score" if output_type == "numeric" else output_type,
         "error": False,
         "status": "Completed",
         "skipped": False,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import orjson
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 JSON = "application/json"

@@ -59,7 +59,7 @@ class Field(abc.ABC):
     blank_is_value: ClassVar[bool] = False
 
     def value_in(self, data: Mapping[str, Any], name: str) -> Any:
-        """This field's value in the data of a request."""
+        """The value of the field in the data of a request."""
         if not isinstance(data, FormData):
             return data.get(name, MISSING)
         if name not in data:

@@ -141,3 +141,20 @@ def json_list(text: str) -> list[Any]:
 EVAL_SUMMARY_COMPARISON = Form(
     fields={"execution_ids": Text(required=True)}, checks={"execution_ids": json_list}
 )
+
+TEMPLATE_LIST = Form(
+    fields={
+        "page": Whole(default=0, least=0),
+        "page_size": Whole(default=25, least=1, most=100),
+        "search": Text(null=True, blank=True, default=None),
+        "owner_filter": Choice(
+            choices=frozenset({"all", "user", "system"}), default="all"
+        ),
+        "sort_by": Choice(
+            choices=frozenset({"name", "updated_at", "created_at"}),
+            default="updated_at",
+        ),
+        "sort_order": Choice(choices=frozenset({"asc", "desc"}), default="desc"),
+    },
+    unknown="ignored",
+)

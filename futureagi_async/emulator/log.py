@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from typing import TYPE_CHECKING
 
 import attrs
 
-from futureagi_async.emulator.context import Work
+
+if TYPE_CHECKING:
+    from futureagi_async.emulator.context import Work
 
 
 @attrs.frozen

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from futureagi_async.emulator import configs, running
+from futureagi_async.emulator import configs, reading, running, templates
 from futureagi_async.emulator.context import Context
 from futureagi_async.emulator.exchange import Answer
 
@@ -66,6 +66,118 @@ ROUTES = (
         "Run New Evals On Test Execution",
         "API View to run new evaluations on existing test executions",
         POST=running.run_new_evals,
+    ),
+    route(
+        "update_eval_config",
+        f"{RUN_TEST}eval-configs/ID/update/",
+        "Update Eval Config",
+        "API View to update an evaluation config with optional rerun",
+        POST=configs.update,
+    ),
+    route(
+        "delete_eval_config",
+        f"{RUN_TEST}eval-configs/ID/",
+        "Delete Eval Config",
+        "API View to delete evaluation configs from a run test",
+        DELETE=configs.delete,
+    ),
+    route(
+        "run_test",
+        RUN_TEST,
+        "Run Test Detail",
+        "API View to retrieve a specific run test",
+        GET=reading.run_test,
+    ),
+    route(
+        "executions",
+        f"{RUN_TEST}executions/",
+        "Run Test Executions",
+        "API View to retrieve the test executions of a specific run test",
+        GET=reading.executions,
+    ),
+    route(
+        "call_executions",
+        f"{RUN_TEST}call-executions/",
+        "Run Test Call Executions",
+        "API View to retrieve all call executions for a specific run test with "
+        "pagination and search",
+        GET=reading.call_executions,
+    ),
+    route(
+        "eval_summary",
+        f"{RUN_TEST}eval-summary/",
+        "Run Test Eval Summary",
+        "API View to get evaluation summary statistics for a single run test",
+        GET=reading.eval_summary,
+    ),
+    route(
+        "eval_summary_comparison",
+        f"{RUN_TEST}eval-summary-comparison/",
+        "Run Test Eval Summary Comparison",
+        "API View to get comparison evaluation summary statistics for a single run "
+        "test",
+        GET=reading.eval_summary_comparison,
+    ),
+    route(
+        "scenarios",
+        f"{RUN_TEST}scenarios/",
+        "Run Test Scenarios",
+        "API View to get paginated scenarios for a specific run test",
+        GET=reading.scenarios,
+    ),
+    route(
+        "status",
+        f"{RUN_TEST}status/",
+        "Test Execution Status",
+        "API View to get test execution status",
+        GET=reading.status,
+    ),
+    route(
+        "run_tests",
+        "/simulate/run-tests/",
+        "Run Test List",
+        "API View to list the run tests of an organization",
+        GET=reading.run_tests,
+    ),
+    route(
+        "run_test_id_by_name",
+        "/simulate/run-tests/get-id-by-name/([^/]+)/",
+        "Run Test Name",
+        "API View to get the id of a run test by its name",
+        GET=reading.run_test_id_by_name,
+    ),
+    route(
+        "call_execution",
+        "/simulate/call-executions/ID/",
+        "Call Execution Detail",
+        "API View to retrieve a specific call execution with all its details",
+        GET=reading.call_execution,
+    ),
+    route(
+        "execution_calls",
+        "/simulate/test-executions/ID/",
+        "Test Execution Detail",
+        "API View to retrieve a specific test execution with all its details and "
+        "paginated call executions",
+        GET=reading.execution_calls,
+    ),
+    route(
+        "templates_sdk",
+        "/sdk/api/v1/get-evals/",
+        "Get Evals",
+        "",
+        GET=templates.sdk_list,
+    ),
+    # A POST that only reads, so a read-only key may do it.
+    attrs.evolve(
+        route(
+            "template_list",
+            "/model-hub/eval-templates/list/",
+            "Eval Template List",
+            "",
+            POST=templates.paged_list,
+        ),
+        read_only=True,
     ),
 )
 

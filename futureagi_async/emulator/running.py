@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from futureagi_async.emulator.context import Context
 from futureagi_async.emulator.envelope import error
 from futureagi_async.emulator.evaluations import prepare
 from futureagi_async.emulator.exchange import Answer, json_answer
 from futureagi_async.emulator.forms import RUN_NEW_EVALS
-from futureagi_async.emulator.world import Execution, RunTest
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from futureagi_async.emulator.context import Context
+    from futureagi_async.emulator.world import Execution, RunTest
 
 
 STARTED = (
@@ -31,12 +35,6 @@ def run_new_evals(context: Context) -> Answer:
     run_test = context.run_test()
     if wanted["enable_tool_evaluation"] is not None:
         run_test.enable_tool_evaluation = wanted["enable_tool_evaluation"]
-    config_ids = wanted["eval_config_ids"]
-    if not all_found(run_test, config_ids):
-        return error(
-            400,
-            "One or more eval configs not found or do not belong to this run test.",
-        )
     executions = selected(run_test, wanted)
     if not executions:
         return error(400, "No test executions found to run evaluations on.")
@@ -45,6 +43,12 @@ def run_new_evals(context: Context) -> Answer:
             400,
             "Only test executions with COMPLETED status can have new evaluations "
             "run on them.",
+        )
+    config_ids = wanted["eval_config_ids"]
+    if not all_found(run_test, config_ids):
+        return error(
+            400,
+            "One or more eval configs not found or do not belong to this run test.",
         )
     set_status(executions, "evaluating")
     calls = sum(len(execution.calls) for execution in executions)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 
 from futureagi_async.emulator.access import authenticate
@@ -17,7 +19,16 @@ from futureagi_async.emulator.exchange import (
     json_answer,
 )
 from futureagi_async.emulator.routes import Route, resolve
-from futureagi_async.emulator.world import World
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from futureagi_async.emulator.world import World
+
+
+HEALTH = "/health/"
+"""The one path that needs no keys."""
 
 
 @attrs.frozen
@@ -68,6 +79,8 @@ class Service:
         self.evaluations.finish_due(now)
         if preflight(request):
             return Served(Answer(200, content_type=HTML))
+        if request.path == HEALTH:
+            return Served(healthy(request), "health")
         found = resolve(request.path)
         if found is None:
             return Served(no_such_page(request))
@@ -104,7 +117,7 @@ class Service:
             return json_answer(200, description(route))
         view = route.views.get("GET" if method == "HEAD" else method)
         if view is None:
-            return method_not_allowed(request, route)
+            return method_not_allowed(request, route.views)
         context = Context(request, key, ids, self.world, evaluations, now, work)
         return view(context)
 
@@ -115,6 +128,13 @@ def preflight(request: Request) -> bool:
         request.method == "OPTIONS"
         and "Access-Control-Request-Method" in request.headers
     )
+
+
+def healthy(request: Request) -> Answer:
+    """A sign of life."""
+    if request.method not in ("GET", "HEAD"):
+        return method_not_allowed(request, ("GET",))
+    return json_answer(200, {"status": True, "result": "Server is up and running"})
 
 
 def no_such_page(request: Request) -> Answer:
@@ -129,9 +149,9 @@ def no_such_page(request: Request) -> Answer:
     return Answer(301, content_type=HTML, headers=location)
 
 
-def method_not_allowed(request: Request, route: Route) -> Answer:
+def method_not_allowed(request: Request, methods: Iterable[str]) -> Answer:
     """405, with the methods that are."""
-    allowed = {"Allow": ", ".join([*route.views, "OPTIONS"])}
+    allowed = {"Allow": ", ".join([*methods, "OPTIONS"])}
     return framework_error(
         405, f'Method "{request.method}" not allowed.', "method_not_allowed", allowed
     )
