@@ -8,6 +8,7 @@ the documentation); HTML; and nothing.
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,8 +23,10 @@ _MESSAGE_KEYS = ("message", "detail", "error", "result")
 _ENVELOPE_KEYS = {"status", "type", "code", "attr", "details", "retry_after"}
 _ABOUT_THE_WHOLE = {"non_field_errors", "detail"}
 _TITLE = re.compile(rb"<title>(.*?)</title>", re.DOTALL | re.IGNORECASE)
-_ITEM = re.compile(r"(?:^|; )(\d+): ")
+_ITEM = re.compile(r"(?:^|; )(\d{1,9}): ", re.ASCII)
 _SHORT = 200
+_DEEPEST = 20
+_NO_REASON = "the service gave no reason"
 
 
 @attrs.frozen
@@ -42,12 +45,13 @@ def parse_error_body(body: bytes, *, reason: str) -> ErrorBody:
 
     `reason` is the reason phrase of the status, for bodies that say nothing.
     """
+    reason = reason.strip() or _NO_REASON
     try:
         value = decode(body)
     except UnreadableError:
         return ErrorBody(_unstructured(body, reason))
     match value:
-        case {"error": Mapping() as inner} | {"result": Mapping() as inner}:
+        case {"error": Mapping() as inner} | {"result": Mapping() as inner} if inner:
             return _from_object(inner, reason)
         case Mapping():
             return _from_object(value, reason)
@@ -80,7 +84,7 @@ def _from_object(value: Mapping[str, Any], reason: str) -> ErrorBody:
 
 def _message(value: Mapping[str, Any]) -> str | None:
     candidates = (value.get(key) for key in _MESSAGE_KEYS)
-    return next((each for each in candidates if isinstance(each, str) and each), None)
+    return next((e for e in candidates if isinstance(e, str) and e.strip()), None)
 
 
 def _details(value: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -109,26 +113,33 @@ def _joined(details: Mapping[str, tuple[str, ...]]) -> str:
     )
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: Any, depth: int = _DEEPEST) -> Iterator[str]:
     """Flatten what says something; items and fields below go in front of the text."""
     match value:
-        case None | "" | {} | []:
-            return
         case str():
-            yield value
+            if value.strip():
+                yield value
+        case Mapping() | list() if depth == 0:
+            yield "…"
         case Mapping():
             for key, each in value.items():
-                yield from (f"{key}: {text}" for text in _texts(each))
-        case list() if any(isinstance(each, Mapping | list) for each in value):
-            for index, each in enumerate(value):
-                joined = "; ".join(_texts(each))
-                if joined:
-                    yield f"{index}: {joined}"
+                yield from (f"{key}: {text}" for text in _texts(each, depth - 1))
         case list():
-            for each in value:
-                yield from _texts(each)
+            yield from _list_texts(value, depth - 1)
+        case None:
+            return
         case _:
             yield str(value)
+
+
+def _list_texts(values: list[Any], depth: int) -> Iterator[str]:
+    """Flatten a list: among objects each has its index in front, plain texts do not."""
+    has_items = any(isinstance(each, Mapping | list) for each in values)
+    for index, each in enumerate(values):
+        if not has_items:
+            yield from _texts(each, depth)
+        elif joined := "; ".join(_texts(each, depth)):
+            yield f"{index}: {joined}"
 
 
 def _item_errors(details: Mapping[str, tuple[str, ...]]) -> Iterator[ItemError]:
@@ -149,8 +160,8 @@ def _items(field: str, text: str) -> Iterator[ItemError]:
             return
         if not marks or int(mark[1]) > int(marks[-1][1]):
             marks.append(mark)
-    ends = [*(mark.start() for mark in marks[1:]), len(text)]
-    for mark, end in zip(marks, ends, strict=True):
+    for mark, following in itertools.zip_longest(marks, marks[1:]):
+        end = following.start() if following else len(text)
         yield ItemError(field, int(mark[1]), text[mark.end() : end])
 
 
