@@ -47,9 +47,9 @@ def uuid_text(value: Any, where: str) -> str:
     """
     if isinstance(value, str):
         if _CANONICAL.fullmatch(value):
-            return str(value)
+            return str.__str__(value)
         if _SPELLING.fullmatch(value):
-            return str(uuid.UUID(value))
+            return str(uuid.UUID(value.lower()))
         problem = "is empty" if not value.strip() else f"{shown(value)} is no UUID"
         raise InvalidRequestError(
             f"{where}: {problem}; an id as text or a UUID is wanted"
