@@ -107,7 +107,7 @@ def retry_after_seconds(text: str | None, now: float) -> float | None:
         return float(text)
     try:
         date = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=dt.UTC)
