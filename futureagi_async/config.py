@@ -8,6 +8,7 @@ import os
 import re
 import ssl as tls
 import urllib.request
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
@@ -20,7 +21,6 @@ from futureagi_async.secrets import Secret
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from uuid import UUID
 
 
@@ -41,7 +41,6 @@ _OWN_HEADERS = {
 }
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
-_MAX_PORT = 65535
 
 
 class Unset:
@@ -150,9 +149,8 @@ def _key(value: str | None, argument: str, variable: str) -> Secret:
             f"{argument}: text is wanted, not {fields.kind(value)}"
         )
     if not _HEADER_TEXT.fullmatch(value):
-        place = next(
-            i for i in range(len(value)) if not _HEADER_TEXT.fullmatch(value[i])
-        )
+        held = _HEADER_TEXT.match(value)
+        place = held.end() if held else 0
         raise ConfigurationError(
             f"{source}: character {place + 1} of the key is white space or one that no "
             "HTTP header can hold; was it copied with a line break or a quotation mark?"
@@ -234,6 +232,8 @@ def _proxy(value: str | None, base_url: str) -> str | None:
 
 
 def _headers(value: Mapping[str, str] | None) -> Mapping[str, str]:
+    if value is not None and not isinstance(value, Mapping):
+        raise ConfigurationError(f"headers: a dict is wanted, not {fields.kind(value)}")
     headers = dict(value or {})
     for name, text in headers.items():
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):
