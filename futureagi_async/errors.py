@@ -148,7 +148,8 @@ class APIError(FutureAGIError):
             "the work may have been done" if self.delivery is Delivery.UNKNOWN else "",
         ]
         context = ", ".join(fact for fact in facts if fact)
-        return f"{self.headline}{message}" + (f" ({context})" if context else "")
+        line = f"{self.headline}{message}" + (f" ({context})" if context else "")
+        return " ".join(line.split())
 
 
 class APIConnectionError(APIError):
