@@ -72,9 +72,7 @@ def _execution_ids(value: Iterable[UUID | str] | None) -> tuple[str, ...] | None
     return fields.uuid_texts(value, "test_execution_ids")
 
 
-def _select_all(value: bool) -> bool:
-    if value is None:
-        raise InvalidRequestError("select_all: True or False is wanted, not None")
+def _select_all(value: bool | None) -> bool:
     return bool(fields.flag(value, "select_all"))
 
 
