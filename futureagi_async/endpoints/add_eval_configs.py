@@ -231,9 +231,9 @@ class CreatedEvalConfig:
 
     id: str
     name: str
-    config: dict[str, Any] | None
-    mapping: dict[str, Any] | None
-    filters: list[Any] | dict[str, Any] | None
+    config: dict[str, Any] | None = attrs.field(hash=False)
+    mapping: dict[str, Any] | None = attrs.field(hash=False)
+    filters: list[Any] | dict[str, Any] | None = attrs.field(hash=False)
     error_localizer: bool
     model: str | None
     status: str
