@@ -1,0 +1,54 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from futureagi_async import __version__
+from futureagi_async.cli.demo import run_demo
+
+
+app = typer.Typer(
+    help="Future AGI evaluations for many run tests.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version.",
+            callback=_show_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    run_tests: Annotated[int, typer.Option(min=1, help="How many run tests.")] = 200,
+    max_concurrency: Annotated[
+        int, typer.Option(min=1, max=1000, help="Requests in flight at a time.")
+    ] = 32,
+    latency: Annotated[
+        float, typer.Option(min=0, help="Seconds that the emulator takes to answer.")
+    ] = 0.05,
+) -> None:
+    """Add evaluations to many run tests and start them, on a local emulator."""
+    sys.exit(run_demo(run_tests, max_concurrency, latency))

@@ -1,0 +1,91 @@
+"""What there is to run: `nox` runs all of it, `nox --list` says what it is."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import subprocess
+
+import nox
+
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["lint", "typing", "tests", "oldest", "coverage"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+VERSIONS = ("3.11", "3.12", "3.13", "3.14")
+COVERED = ("-m", "coverage", "run", "-m", "pytest")
+
+
+def interpreters() -> list[str]:
+    """Every Python of ours that this machine has and that runs."""
+    versions = pathlib.Path.home() / ".pyenv" / "versions"
+    found = []
+    for version in VERSIONS:
+        managed = sorted(versions.glob(f"{version}.*/bin/python"))
+        candidates = [shutil.which(f"python{version}"), *map(str, managed)]
+        working = [each for each in candidates if each and runs(each)]
+        found += working[:1]
+    return found
+
+
+def runs(python: str) -> bool:
+    # A shim can be on the path although there is no Python behind it.
+    command = [python, "-c", "import venv"]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0  # noqa: S603 - an interpreter of this machine
+
+
+def dependencies(*groups: str) -> tuple[str, ...]:
+    return nox.project.dependency_groups(PROJECT, *groups)
+
+
+def install_wheel(session: nox.Session, *constraints: str) -> None:
+    """Install the package as users get it."""
+    wheels = pathlib.Path(session.create_tmp())
+    for old in wheels.glob("*.whl"):
+        old.unlink()
+    session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", wheels, ".")
+    (wheel,) = wheels.glob("*.whl")
+    session.install(f"{wheel}[cli]", *dependencies("tests"), *constraints)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, format, and the layers of the package."""
+    session.install("-e", ".", *dependencies("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Types of the package and of a file that uses the whole public API."""
+    session.install("-e", ".[cli]", *dependencies("typing"))
+    session.run("mypy", "futureagi_async", "tests/typing", "noxfile.py")
+    session.run("pyright", "--pythonpath", f"{session.bin}/python")
+
+
+@nox.session(python=interpreters())
+def tests(session: nox.Session) -> None:
+    """The tests, on the built wheel, on each Python."""
+    install_wheel(session)
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def oldest(session: nox.Session) -> None:
+    """The tests with the oldest dependencies that are allowed."""
+    install_wheel(session, "-c", "tests/oldest.txt")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Every line and branch of the package is run by the tests."""
+    session.install("-e", ".[cli]", *dependencies("tests"))
+    session.run("coverage", "erase")
+    session.run("python", *COVERED, *session.posargs)
+    session.run("coverage", "combine", "-q")
+    session.run("coverage", "report")
