@@ -25,7 +25,11 @@ if TYPE_CHECKING:
         AddEvalConfigsResult,
         EvalConfig,
     )
-    from futureagi_async.endpoints.run_new_evals import EvalConfigIds, RunNewEvalsResult
+    from futureagi_async.endpoints.run_new_evals import (
+        IdsByRunTest,
+        PairsByRunTest,
+        RunNewEvalsResult,
+    )
     from futureagi_async.outcomes import Batch, Outcome
     from futureagi_async.request import Request, Requests, ResultT
 
@@ -139,10 +143,10 @@ class FutureAGI:
 
     def run_new_evals_many(
         self,
-        eval_config_ids: EvalConfigIds,
+        eval_config_ids: IdsByRunTest | PairsByRunTest,
         *,
         select_all: bool = False,
-        test_execution_ids: Mapping[UUID | str, Iterable[UUID | str]] | None = None,
+        test_execution_ids: IdsByRunTest | None = None,
         enable_tool_evaluation: bool | None = None,
         max_concurrency: int | None = None,
         on_outcome: Callable[[Outcome[RunNewEvalsResult]], object] | None = None,
@@ -164,8 +168,7 @@ class FutureAGI:
 
     def send(self, request: Request[ResultT]) -> ResultT:
         """Send a request; see `AsyncFutureAGI.send`."""
-        result: ResultT = self._portal.call(self._client.send, request)
-        return result
+        return self._portal.call(lambda: self._client.send(request))
 
     def send_many(
         self,

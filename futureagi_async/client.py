@@ -36,7 +36,11 @@ if TYPE_CHECKING:
         AddEvalConfigsResult,
         EvalConfig,
     )
-    from futureagi_async.endpoints.run_new_evals import EvalConfigIds, RunNewEvalsResult
+    from futureagi_async.endpoints.run_new_evals import (
+        IdsByRunTest,
+        PairsByRunTest,
+        RunNewEvalsResult,
+    )
     from futureagi_async.outcomes import Batch, Outcome
     from futureagi_async.request import Request, Requests, ResultT
     from futureagi_async.transport.sender import Sender
@@ -202,10 +206,10 @@ class AsyncFutureAGI:
 
     async def run_new_evals_many(
         self,
-        eval_config_ids: EvalConfigIds,
+        eval_config_ids: IdsByRunTest | PairsByRunTest,
         *,
         select_all: bool = False,
-        test_execution_ids: Mapping[UUID | str, Iterable[UUID | str]] | None = None,
+        test_execution_ids: IdsByRunTest | None = None,
         enable_tool_evaluation: bool | None = None,
         max_concurrency: int | None = None,
         on_outcome: Callable[[Outcome[RunNewEvalsResult]], object] | None = None,

@@ -102,8 +102,9 @@ class RefusedItem(Request[Any]):
 
     @property
     def run_test_id(self) -> str | None:
-        """The item itself, where it was to be a run test's id."""
-        return self.item if isinstance(self.item, str) else None
+        """What stood where the id of a run test belongs, if it was text."""
+        pair = self.item if isinstance(self.item, tuple) else (self.item,)
+        return next((each for each in pair[:1] if isinstance(each, str)), None)
 
     @property
     def path(self) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, overload
+from collections.abc import AsyncIterable, Iterable, Mapping
+from typing import Any, ClassVar, Literal, Self, TypeAlias, overload
+from uuid import UUID
 
 import attrs
 
@@ -22,19 +23,19 @@ from futureagi_async.outcomes import Batch
 from futureagi_async.request import Request, Requests, Result, make_requests
 
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable
-    from uuid import UUID
-
-
-EvalConfigIds: TypeAlias = (
-    "Mapping[UUID | str, Iterable[UUID | str]] "
-    "| Mapping[UUID, Iterable[UUID | str]] "
-    "| Mapping[str, Iterable[UUID | str]] "
-    "| Iterable[tuple[UUID | str, Iterable[UUID | str]]] "
-    "| AsyncIterable[tuple[UUID | str, Iterable[UUID | str]]]"
+# Keys of a mapping are invariant: each kind of key is a type of its own.
+IdsByRunTest: TypeAlias = (
+    Mapping[str, Iterable[UUID | str]]
+    | Mapping[UUID, Iterable[UUID | str]]
+    | Mapping[UUID | str, Iterable[UUID | str]]
 )
-"""Eval config ids by run test id, as a mapping or as pairs."""
+"""Ids by the run test that they belong to."""
+
+PairsByRunTest: TypeAlias = (
+    Iterable[tuple[UUID | str, Iterable[UUID | str]]]
+    | AsyncIterable[tuple[UUID | str, Iterable[UUID | str]]]
+)
+"""The same as pairs, which can be read lazily."""
 
 _DISPATCH_FAILED = "dispatch failed"
 _NOT_COMPLETED = "only test executions with completed status"
@@ -116,7 +117,7 @@ class RunNewEvals(Request[RunNewEvalsResult]):
     enable_tool_evaluation: bool | None = attrs.field(
         default=None, converter=_enable_tool_evaluation
     )
-    body: bytes = attrs.field(init=False, repr=False, eq=False)
+    encoded: bytes = attrs.field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
         if self.select_all and self.test_execution_ids is not None:
@@ -132,8 +133,8 @@ class RunNewEvals(Request[RunNewEvalsResult]):
             "eval_config_ids": self.eval_config_ids,
             "enable_tool_evaluation": self.enable_tool_evaluation,
         }
-        body = codec.encode({k: v for k, v in sent.items() if v is not None})
-        object.__setattr__(self, "body", body)
+        encoded = codec.encode({k: v for k, v in sent.items() if v is not None})
+        object.__setattr__(self, "encoded", encoded)
 
     def _drop_execution_ids(self) -> None:
         if self.test_execution_ids:
@@ -149,6 +150,11 @@ class RunNewEvals(Request[RunNewEvalsResult]):
     def path(self) -> str:
         """Path below the base URL."""
         return f"/simulate/run-tests/{self.run_test_id}/run-new-evals/"
+
+    @property
+    def body(self) -> bytes:
+        """The JSON to send."""
+        return self.encoded
 
     def objection(self, result: Any) -> tuple[type[AnsweredError], str] | None:
         """Object to a dispatch that failed, and to another run test's answer."""
@@ -176,7 +182,7 @@ class RunNewEvals(Request[RunNewEvalsResult]):
         test_execution_ids: Iterable[UUID | str] | None = ...,
         enable_tool_evaluation: bool | None = ...,
         partial: Literal["raise", "run"] = ...,
-    ) -> RunNewEvals: ...
+    ) -> Self: ...
 
     @overload
     @classmethod
@@ -187,7 +193,7 @@ class RunNewEvals(Request[RunNewEvalsResult]):
         select_all: bool = ...,
         enable_tool_evaluation: bool | None = ...,
         partial: Literal["raise", "run"] = ...,
-    ) -> list[RunNewEvals]: ...
+    ) -> list[Self]: ...
 
     @classmethod
     def from_added(
@@ -198,7 +204,7 @@ class RunNewEvals(Request[RunNewEvalsResult]):
         test_execution_ids: Iterable[UUID | str] | None = None,
         enable_tool_evaluation: bool | None = None,
         partial: Literal["raise", "run"] = "raise",
-    ) -> RunNewEvals | list[RunNewEvals]:
+    ) -> Self | list[Self]:
         """Make the requests that run what was added.
 
         Args:
@@ -267,10 +273,10 @@ def _refuse_partial(results: list[AddEvalConfigsResult]) -> None:
 
 
 def for_run_tests(
-    eval_config_ids: EvalConfigIds,
+    eval_config_ids: IdsByRunTest | PairsByRunTest,
     *,
     select_all: bool,
-    test_execution_ids: Mapping[UUID | str, Iterable[UUID | str]] | None,
+    test_execution_ids: IdsByRunTest | None,
     enable_tool_evaluation: bool | None,
 ) -> Requests[RunNewEvalsResult]:
     """Make the requests that run each run test's own eval configs.
@@ -292,10 +298,20 @@ def for_run_tests(
             enable_tool_evaluation=enable_tool_evaluation,
         )
 
-    pairs = eval_config_ids
-    if isinstance(eval_config_ids, Mapping):
-        pairs = eval_config_ids.items()
-    return make_requests(pairs, request, "eval_config_ids")
+    if not isinstance(eval_config_ids, Mapping):
+        return make_requests(eval_config_ids, request, "eval_config_ids")
+    requests = make_requests(eval_config_ids.items(), request, "eval_config_ids")
+    _refuse_strangers(executions, eval_config_ids)
+    return requests
+
+
+def _refuse_strangers(executions: dict[str, Any], asked: Iterable[Any]) -> None:
+    strangers = executions.keys() - {fields.run_test_id(each) for each in asked}
+    if strangers:
+        raise InvalidRequestError(
+            f"test_execution_ids: run test {min(strangers)} is not among those of "
+            "eval_config_ids, so its executions would not be evaluated"
+        )
 
 
 def _pair(value: Any) -> tuple[Any, Any]:

@@ -44,7 +44,7 @@ class Connections:
             raise ClientClosedError
         loop = asyncio.get_running_loop()
         if self._sender is None or self._loop is not loop:
-            if self._loop not in {None, loop} and not self._loop.is_closed():
+            if self._loop is not None and not self._loop.is_closed():
                 raise ConfigurationError(
                     "the client belongs to another event loop that is still alive; "
                     "make a client for each loop, or use FutureAGI in threads"
