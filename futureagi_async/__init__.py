@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from futureagi_async.blocking import FutureAGI
+    from futureagi_async.bridge import BlockingOutcomeStream
     from futureagi_async.client import AsyncFutureAGI
     from futureagi_async.config import (
         RetryPolicy,
@@ -84,6 +85,7 @@ __all__ = [
     "Batch",
     "BatchError",
     "BatchInterruptedError",
+    "BlockingOutcomeStream",
     "ClientClosedError",
     "ConfigurationError",
     "ConflictError",
@@ -120,6 +122,7 @@ __all__ = [
 
 _MODULES = {
     "blocking": ("FutureAGI",),
+    "bridge": ("BlockingOutcomeStream",),
     "client": ("AsyncFutureAGI",),
     "config": (
         "RetryPolicy",
