@@ -30,7 +30,7 @@ def settings() -> None:
         )
 
 
-def requests_and_results(id: str, uuid: UUID) -> None:
+def requests_and_results(text: str, uuid: UUID) -> None:
     config = fa.EvalConfig(
         uuid,
         name="tone",
@@ -42,14 +42,14 @@ def requests_and_results(id: str, uuid: UUID) -> None:
     )
     assert_type(config.template_id, str)
     assert_type(config.filters, list[Any] | dict[str, Any] | None)
-    assert_type(fa.EvalConfig.from_dict({"template_id": id}), fa.EvalConfig)
-    add = fa.AddEvalConfigs(uuid, [config, {"template_id": id}])
+    assert_type(fa.EvalConfig.from_dict({"template_id": text}), fa.EvalConfig)
+    add = fa.AddEvalConfigs(uuid, [config, {"template_id": text}])
     assert_type(add.evaluations_config[0], fa.EvalConfig)
-    run = fa.RunNewEvals(id, [uuid, id], select_all=True)
+    run = fa.RunNewEvals(text, [uuid, text], select_all=True)
     fa.RunNewEvals(
-        run_test_id=id,
+        run_test_id=text,
         eval_config_ids=(uuid,),
-        test_execution_ids=[id],
+        test_execution_ids=[text],
         enable_tool_evaluation=False,
     )
     assert_type(run.eval_config_ids, tuple[str, ...])
@@ -71,18 +71,18 @@ async def ids() -> AsyncIterator[str]:
     yield "id"
 
 
-async def asynchronous(id: str, uuid: UUID) -> None:
+async def asynchronous(text: str, uuid: UUID) -> None:
     async with fa.AsyncFutureAGI() as client:
-        added = await client.add_eval_configs(id, [fa.EvalConfig(uuid)])
+        added = await client.add_eval_configs(text, [fa.EvalConfig(uuid)])
         assert_type(added, fa.AddEvalConfigsResult)
         started = await client.run_new_evals(
-            uuid, eval_config_ids=[id], select_all=True
+            uuid, eval_config_ids=[text], select_all=True
         )
         assert_type(started, fa.RunNewEvalsResult)
 
-        batch = await client.add_eval_configs_many([id, uuid], [{"template_id": id}])
+        batch = await client.add_eval_configs_many([text, uuid], [{"template_id": text}])
         assert_type(batch, fa.Batch[fa.AddEvalConfigsResult])
-        await client.add_eval_configs_many(ids(), [fa.EvalConfig(id)])
+        await client.add_eval_configs_many(ids(), [fa.EvalConfig(text)])
         runs = fa.RunNewEvals.from_added(batch)
         assert_type(runs, list[fa.RunNewEvals])
         assert_type(await client.send(runs[0]), fa.RunNewEvalsResult)
@@ -90,11 +90,11 @@ async def asynchronous(id: str, uuid: UUID) -> None:
             await client.send_many(runs, max_concurrency=8, on_outcome=print),
             fa.Batch[fa.RunNewEvalsResult],
         )
-        by_text = {id: [id]}
+        by_text = {text: [text]}
         by_uuid = {uuid: [uuid]}
         await client.run_new_evals_many(by_text, select_all=True)
         await client.run_new_evals_many(by_uuid, test_execution_ids=by_uuid)
-        await client.run_new_evals_many([(id, [uuid])], select_all=True)
+        await client.run_new_evals_many([(text, [uuid])], select_all=True)
 
         async with client.stream(runs, max_concurrency=4) as outcomes:
             assert_type(outcomes, fa.OutcomeStream[fa.RunNewEvalsResult])
@@ -105,18 +105,18 @@ async def asynchronous(id: str, uuid: UUID) -> None:
     await client.aclose()
 
 
-def blocking(id: str, uuid: UUID) -> None:
+def blocking(text: str, uuid: UUID) -> None:
     with fa.FutureAGI() as client:
-        added = client.add_eval_configs(id, [fa.EvalConfig(uuid)])
+        added = client.add_eval_configs(text, [fa.EvalConfig(uuid)])
         assert_type(added, fa.AddEvalConfigsResult)
-        started = client.run_new_evals(uuid, eval_config_ids=[id], select_all=True)
+        started = client.run_new_evals(uuid, eval_config_ids=[text], select_all=True)
         assert_type(started, fa.RunNewEvalsResult)
-        batch = client.add_eval_configs_many([id, uuid], [{"template_id": id}])
+        batch = client.add_eval_configs_many([text, uuid], [{"template_id": text}])
         assert_type(batch, fa.Batch[fa.AddEvalConfigsResult])
         runs = fa.RunNewEvals.from_added(batch)
         assert_type(client.send(runs[0]), fa.RunNewEvalsResult)
         assert_type(client.send_many(runs), fa.Batch[fa.RunNewEvalsResult])
-        client.run_new_evals_many({id: [uuid]}, select_all=True)
+        client.run_new_evals_many({text: [uuid]}, select_all=True)
         with client.stream(runs) as outcomes:
             assert_type(outcomes, fa.BlockingOutcomeStream[fa.RunNewEvalsResult])
             for outcome in outcomes:
