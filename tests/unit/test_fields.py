@@ -1,0 +1,326 @@
+"""What the fields of a request may hold."""
+
+from __future__ import annotations
+
+import enum
+import math
+import string
+import uuid
+from types import MappingProxyType
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from futureagi_async import fields
+from futureagi_async.errors import InvalidRequestError
+
+
+ID = "b968b200-c57b-5aca-9c9f-60672e3183e7"
+
+json_leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+)
+json_values = st.recursive(
+    json_leaves,
+    lambda each: (
+        st.lists(each)
+        | st.lists(each).map(tuple)
+        | st.dictionaries(st.text(), each)
+        | st.dictionaries(st.text(), each).map(MappingProxyType)
+    ),
+    max_leaves=20,
+)
+not_json = (
+    st.sampled_from([math.nan, math.inf, -math.inf, b"bytes", {1, 2}, 1j, object()])
+    | st.integers(min_value=2**64)
+    | st.integers(max_value=-(2**63) - 1)
+    | st.uuids()
+    | st.datetimes()
+    | st.dictionaries(
+        st.integers() | st.none() | st.booleans(), json_leaves, min_size=1
+    )
+    | st.characters(categories=["Cs"])
+)
+HOLDERS = [
+    lambda value: value,
+    lambda value: [value],
+    lambda value: {"a": value},
+    lambda value: (0, {"b": [value]}),
+]
+
+
+class Named(str, enum.Enum):  # noqa: UP042 - the spelling that str() shows otherwise
+    """Text that `str` does not give back."""
+
+    ID = ID
+
+
+def plain(value):
+    """Say in dicts and lists what a JSON value says."""
+    match value:
+        case list() | tuple():
+            return [plain(each) for each in value]
+        case dict() | MappingProxyType():
+            return {key: plain(each) for key, each in value.items()}
+        case _:
+            return value
+
+
+def spellings(canonical: str) -> list[str]:
+    bare = canonical.replace("-", "")
+    return [
+        form
+        for text in (canonical, bare)
+        for wrapped in (text, f"{{{text}}}", f"urn:uuid:{text}", f"urn:uuid:{{{text}}}")
+        for form in (wrapped, wrapped.upper(), wrapped.title())
+    ]
+
+
+@given(st.uuids())
+def test_every_spelling_of_a_uuid_comes_out_canonical(value):
+    canonical = str(value)
+
+    read = {fields.uuid_text(each, "id") for each in spellings(canonical)}
+
+    assert read == {canonical}
+    assert fields.uuid_text(value, "id") == canonical
+
+
+@given(st.text() | st.text(string.hexdigits + "-{}", min_size=30, max_size=40))
+def test_text_is_either_a_uuid_or_refused(text):
+    try:
+        read = fields.uuid_text(text, "id")
+    except InvalidRequestError:
+        return
+
+    assert uuid.UUID(text) == uuid.UUID(read)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{ID} ",
+        f" {ID}",
+        f"{ID}\n",
+        f"{{{ID}",
+        f"{ID}}}",
+        ID[:-1],
+        f"{ID}0",
+        ID.replace("-", "", 1),
+        ID.replace("b", "g", 1),
+        ID.replace("9", "٩", 1),
+        "abc",
+        "None",
+        "../../admin",
+    ],
+)
+def test_what_is_nearly_a_uuid_is_refused(text):
+    with pytest.raises(InvalidRequestError, match=r"^id: .* is no UUID"):
+        fields.uuid_text(text, "id")
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\n"])
+def test_an_empty_id_is_called_empty(text):
+    with pytest.raises(InvalidRequestError, match=r"^id: is empty; an id"):
+        fields.uuid_text(text, "id")
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [(None, "None"), (5, "an int"), (b"x", "a bytes"), ([ID], "a list")],
+)
+def test_what_is_no_id_at_all_is_named(value, named):
+    with pytest.raises(InvalidRequestError, match=f"^id: .*not {named}$"):
+        fields.uuid_text(value, "id")
+
+
+def test_an_id_that_is_a_text_enum_gives_its_text():
+    read = fields.uuid_text(Named.ID, "id")
+
+    assert read == ID
+    assert type(read) is str
+
+
+def test_a_run_test_id_is_named_as_such():
+    with pytest.raises(InvalidRequestError, match=r"^run_test_id: "):
+        fields.run_test_id("abc")
+
+
+def test_a_long_value_is_shown_cut():
+    with pytest.raises(InvalidRequestError) as caught:
+        fields.uuid_text("x" * 1000, "id")
+
+    assert len(str(caught.value)) < 150
+
+
+def test_ids_are_read_from_any_iterable():
+    ids = (each for each in [ID.upper(), uuid.UUID(ID)])
+
+    assert fields.uuid_texts(ids, "ids") == (ID, ID)
+
+
+def test_a_bad_id_of_a_list_is_named_by_its_index():
+    with pytest.raises(InvalidRequestError, match=r"^ids\[1\]: 'abc' is no UUID"):
+        fields.uuid_texts([ID, "abc"], "ids")
+
+
+@pytest.mark.parametrize("value", [ID, ID.encode(), {ID: 1}, None, 5, uuid.UUID(ID)])
+def test_a_single_value_is_no_list(value):
+    with pytest.raises(
+        InvalidRequestError, match=r"^ids: a list of ids is wanted, not "
+    ):
+        fields.uuid_texts(value, "ids")
+
+
+@pytest.mark.parametrize("value", [True, False, None])
+def test_a_flag_may_be_true_false_or_left_out(value):
+    assert fields.flag(value, "x") is value
+
+
+@pytest.mark.parametrize("value", [0, 1, "true", "", []])
+def test_a_flag_is_nothing_else(value):
+    with pytest.raises(
+        InvalidRequestError, match=r"^x: True or False is wanted, not a"
+    ):
+        fields.flag(value, "x")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
+def test_text_is_taken_as_it_is_given(text):
+    assert fields.text_up_to(text, "name", longest=10**6) == text
+
+
+def test_text_may_be_left_out():
+    assert fields.text_up_to(None, "name", longest=3) is None
+
+
+def test_text_is_measured_without_the_space_around_it():
+    assert fields.text_up_to("  ä€😀 ", "name", longest=3) == "  ä€😀 "
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("abcd", "4 characters; the service takes 3 at most"),
+        ("a\0", "the service takes no null characters"),
+        ("a\ud800", "character 2 is half of a surrogate pair"),
+        (5, "text is wanted, not an int"),
+        (b"a", "text is wanted, not a bytes"),
+    ],
+)
+def test_text_that_the_service_cannot_take_is_refused(value, problem):
+    with pytest.raises(InvalidRequestError, match=f"^name: {problem}"):
+        fields.text_up_to(value, "name", longest=3)
+
+
+@given(json_values)
+def test_what_json_can_say_is_copied_and_encodes_to_the_same(value):
+    copied = fields.json_value(value, "config")
+
+    assert copied == plain(value)
+    assert orjson.loads(orjson.dumps(copied)) == plain(value)
+
+
+@given(not_json, st.sampled_from(HOLDERS))
+def test_what_json_cannot_say_is_refused_wherever_it_stands(value, held):
+    with pytest.raises(InvalidRequestError, match=r"^config(\.|\[|:)"):
+        fields.json_value(held(value), "config")
+
+
+def test_the_place_of_a_bad_value_is_named():
+    value = {"params": {"weights": [0.5, math.nan]}}
+
+    with pytest.raises(InvalidRequestError) as caught:
+        fields.json_value(value, "config")
+
+    assert str(caught.value) == "config.params.weights[1]: nan is no JSON number"
+
+
+def test_the_place_of_a_bad_value_is_cut_when_it_is_deep():
+    value = {"a" * 200: math.inf}
+
+    with pytest.raises(InvalidRequestError, match=r"^config\.a{59}…: inf is no"):
+        fields.json_value(value, "config")
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (2**64, "the integer has more than 64 bits"),
+        ({1: "a"}, "the key 1 is an int; JSON has text keys only"),
+        ({None: "a"}, "the key None is None; JSON has text keys only"),
+        ({"\udfff": 1}, "character 1 is half of a surrogate pair"),
+        ({1, 2}, "a set is no JSON value; turn it into"),
+        (uuid.UUID(ID), "a UUID is no JSON value"),
+    ],
+)
+def test_a_bad_value_is_told_what_is_wrong_with_it(value, problem):
+    with pytest.raises(InvalidRequestError, match=f"^config: {problem}"):
+        fields.json_value(value, "config")
+
+
+def test_a_value_that_holds_itself_is_refused():
+    value = []
+    value.append(value)
+
+    with pytest.raises(InvalidRequestError, match="nested more than 100 levels deep"):
+        fields.json_value(value, "config")
+
+
+@pytest.mark.parametrize(("levels", "is_taken"), [(100, True), (101, False)])
+def test_nesting_ends_at_a_hundred_levels(levels, is_taken):
+    value = 1
+    for _ in range(levels):
+        value = [value]
+
+    try:
+        fields.json_value(value, "config")
+    except InvalidRequestError:
+        assert not is_taken
+    else:
+        assert is_taken
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (Named.ID, str),
+        (enum.IntEnum("Count", ["one"]).one, int),
+        (type("Seconds", (float,), {})(1.5), float),
+        (type("Defaults", (dict,), {})(a=1), dict),
+        ((1, 2), list),
+    ],
+)
+def test_subclasses_come_out_as_what_json_has(value, kind):
+    assert type(fields.json_value(value, "config")) is kind
+
+
+def test_keys_that_are_text_enums_come_out_as_text():
+    (key,) = fields.json_value({Named.ID: 1}, "config")
+
+    assert type(key) is str
+
+
+def test_changing_the_original_changes_nothing():
+    original = {"params": {"words": ["a"]}}
+    copied = fields.json_object(original, "config")
+
+    original["params"]["words"].append("b")
+
+    assert copied == {"params": {"words": ["a"]}}
+
+
+def test_an_object_may_be_left_out():
+    assert fields.json_object(None, "config") is None
+
+
+@pytest.mark.parametrize("value", [[], "{}", 0, False])
+def test_an_object_is_a_mapping(value):
+    with pytest.raises(InvalidRequestError, match=r"^config: a dict is wanted, not a"):
+        fields.json_object(value, "config")
