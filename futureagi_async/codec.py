@@ -128,12 +128,30 @@ def _raw_json(type_: Any) -> Any:
     return structure
 
 
+def _is_sequence(type_: Any) -> bool:
+    return get_origin(type_) is tuple
+
+
+def _sequence(type_: Any, converter: Any) -> Any:
+    """Read a tuple from a list only: text and objects can be iterated over as well."""
+    as_list: Any = types.GenericAlias(list, get_args(type_)[:1])
+    items = converter.get_structure_hook(as_list)
+
+    def structure(value: Any, _: Any) -> Any:
+        if isinstance(value, list):
+            return tuple(items(value, as_list))
+        raise TypeError(f"a list belongs here, not {_json_kind(value)}")
+
+    return structure
+
+
 def _converter(*, detailed: bool) -> OrjsonConverter:
     converter = make_converter(detailed_validation=detailed)
     for type_ in (str, int, bool):
         converter.register_structure_hook(type_, _strict(type_))
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook_factory(_is_raw_json, _raw_json)
+    converter.register_structure_hook_factory(_is_sequence, _sequence)
     return converter
 
 
