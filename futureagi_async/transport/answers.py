@@ -89,10 +89,10 @@ def _status_error(request: Request[Any], answer: Answer, now: float) -> APIStatu
 
 def status_delivery(status: int, retry_after: float | None) -> Delivery:
     """Tell what a status that is no success says about the work."""
-    is_server_error = status >= 500  # noqa: PLR2004 - the 5xx of RFC 9110
-    if is_server_error and (status != _UNAVAILABLE or retry_after is None):
-        return Delivery.UNKNOWN
-    return Delivery.REJECTED
+    is_refusal = 300 <= status < 500  # noqa: PLR2004 - the 3xx and 4xx of RFC 9110
+    if is_refusal or (status == _UNAVAILABLE and retry_after is not None):
+        return Delivery.REJECTED
+    return Delivery.UNKNOWN
 
 
 def retry_after_seconds(text: str | None, now: float) -> float | None:
