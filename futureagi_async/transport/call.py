@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import time
 import uuid
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from futureagi_async.errors import (
     AnsweredError,
+    APIConnectionError,
     APIError,
     APITimeoutError,
     ClientClosedError,
@@ -98,13 +101,23 @@ class _Call:
 
     def deadline_exceeded(self) -> APIError:
         """Make the error of a call whose time is over."""
-        delivery = self.delivery
-        if self.attempt is not None and self.attempt.under_way:
-            handed_over = self.attempt.handed_over
-            delivery = Delivery.UNKNOWN if handed_over else Delivery.NOT_SENT
         total = self.options.timeout.total
         message = f"not done within {total:g} s, the deadline of the call"
-        return self.complete(DeadlineExceededError(message, delivery=delivery))
+        return self.complete(DeadlineExceededError(message, delivery=self._cut_short()))
+
+    def closed(self) -> ClientClosedError:
+        """Make the error of a call during which the client was closed."""
+        delivery = Delivery.UNKNOWN if self.in_doubt else self._cut_short()
+        message = "the client was closed during the call"
+        if delivery is Delivery.UNKNOWN:
+            message += "; the work may have been done"
+        return ClientClosedError(message, delivery=delivery)
+
+    def _cut_short(self) -> Delivery:
+        """Tell the delivery of the last attempt where no error tells it."""
+        if self.attempt is None or not self.attempt.under_way:
+            return self.delivery
+        return Delivery.UNKNOWN if self.attempt.handed_over else Delivery.NOT_SENT
 
 
 class Transport:
@@ -119,10 +132,11 @@ class Transport:
     ) -> None:
         self._connections = Connections(open_sender)
         self._turns = Turns()
-        self._pauses: set[asyncio.Future[None]] = set()
+        self._under_way: set[asyncio.Timeout] = set()
         self._quota = retry.RetryQuota()
         self._random = random
         self._wall_clock = wall_clock
+        _living.add(self)
 
     @property
     def closed(self) -> bool:
@@ -134,11 +148,22 @@ class Transport:
         await self._connections.sender()
 
     async def aclose(self) -> None:
-        """Close for good; calls under way end with `ClientClosedError`."""
-        self._turns.close()
-        for pause in self._pauses:
-            _end(pause)
+        """Close for good; calls under way end with `ClientClosedError`.
+
+        They do so wherever they are: connecting, on the wire, between two attempts, or
+        waiting for their turn.
+        """
+        self._connections.closed = True
+        for deadline in self._under_way:
+            if not deadline.expired():
+                deadline.reschedule(0.0)
         await self._connections.aclose()
+
+    def forget(self) -> None:
+        """Begin anew in a process that was forked: what is under way is the parent's."""
+        self._turns = Turns()
+        self._under_way = set()
+        self._connections.forget()
 
     async def call(
         self,
@@ -160,25 +185,30 @@ class Transport:
         first_limit = None if patience else options.timeout.total
         try:
             async with asyncio.timeout(first_limit) as deadline:
-                if request.safe_to_repeat:
-                    result = await self._until_done(call, deadline)
-                else:
+                self._under_way.add(deadline)
+                try:
                     result = await self._in_turn(call, deadline)
+                finally:
+                    self._under_way.discard(deadline)
         except TimeoutError as error:
+            if self.closed:
+                raise call.closed() from error
             raise call.deadline_exceeded() from error
-        except ClientClosedError as error:
-            if call.in_doubt:
-                error.delivery = Delivery.UNKNOWN
+        except (APIConnectionError, ClientClosedError) as error:
+            if self.closed and call.attempts:
+                raise call.closed() from error
             raise
         return result, call.attempts
 
     async def _in_turn(self, call: _Call, deadline: asyncio.Timeout) -> Any:
-        run_test_id = call.request.run_test_id
-        await self._turns.take(run_test_id)
+        if call.request.safe_to_repeat:
+            return await self._until_done(call, deadline)
+        turns, run_test_id = self._turns, call.request.run_test_id
+        await turns.take(run_test_id)
         try:
             return await self._until_done(call, deadline)
         finally:
-            self._turns.give_back(run_test_id)
+            turns.give_back(run_test_id)
 
     async def _until_done(self, call: _Call, deadline: asyncio.Timeout) -> Any:
         now = asyncio.get_running_loop().time
@@ -188,7 +218,9 @@ class Transport:
             try:
                 result = await self._attempt(call)
             except APIError as error:
-                wait = self._wait_after(call, error, now(), deadline)
+                wait = None
+                if not self.closed:
+                    wait = self._wait_after(call, error, now(), deadline)
                 if wait is None:
                     raise call.complete(error)  # noqa: B904 - it is the same error
                 logger.debug("trying again in %.3f s: %s", wait, error)
@@ -197,7 +229,7 @@ class Transport:
                 if call.patience:
                     call.patience.last_answer = now()
                 return result
-            await self._pause(wait)
+            await asyncio.sleep(wait)
 
     async def _attempt(self, call: _Call) -> Any:
         sender = await self._connections.sender()
@@ -220,10 +252,6 @@ class Transport:
         except APIError as error:
             attempt.under_way = False
             call.delivery = error.delivery
-            if self.closed and status is None:
-                raise ClientClosedError(
-                    "the client was closed during the call", delivery=error.delivery
-                ) from error
             raise
         finally:
             if logger.isEnabledFor(logging.DEBUG):
@@ -261,22 +289,17 @@ class Transport:
         call.earlier.append(error.with_traceback(None))
         return wait
 
-    async def _pause(self, seconds: float) -> None:
-        """Wait; `aclose` ends it early."""
-        loop = asyncio.get_running_loop()
-        pause = loop.create_future()
-        self._pauses.add(pause)
-        timer = loop.call_later(seconds, _end, pause)
-        try:
-            await pause
-        finally:
-            timer.cancel()
-            self._pauses.discard(pause)
+
+_living: weakref.WeakSet[Transport] = weakref.WeakSet()
 
 
-def _end(pause: asyncio.Future[None]) -> None:
-    if not pause.done():
-        pause.set_result(None)
+def _forget_all() -> None:
+    for transport in list(_living):
+        transport.forget()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
+    os.register_at_fork(after_in_child=_forget_all)
 
 
 def _log(call: _Call, attempt: Attempt, status: int | None, elapsed: float) -> None:

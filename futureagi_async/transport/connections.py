@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import weakref
 from typing import TYPE_CHECKING
 
 from futureagi_async.errors import ClientClosedError, ConfigurationError
@@ -30,7 +28,6 @@ class Connections:
         self._sender: Sender | None = None
         self._lifetime: AsyncGenerator[None, None] | None = None
         self.closed = False
-        _living.add(self)
 
     async def sender(self) -> Sender:
         """Give the sender of the running loop.
@@ -68,8 +65,13 @@ class Connections:
 
         Closing them here would say goodbye on the parent's connections.
         """
-        _inherited.append((self._loop, self._sender, self._lifetime))
+        if self._sender is not None:
+            self._sender.abandon()
+            _inherited.append((self._loop, self._sender, self._lifetime))
         self._loop = self._sender = self._lifetime = None
+
+
+_inherited: list[object] = []
 
 
 async def _lifetime(sender: Sender) -> AsyncGenerator[None, None]:
@@ -77,16 +79,3 @@ async def _lifetime(sender: Sender) -> AsyncGenerator[None, None]:
         yield
     finally:
         await sender.aclose()
-
-
-_living: weakref.WeakSet[Connections] = weakref.WeakSet()
-_inherited: list[object] = []
-
-
-def _forget_all() -> None:
-    for connections in list(_living):
-        connections.forget()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
-    os.register_at_fork(after_in_child=_forget_all)

@@ -58,3 +58,10 @@ class Sender(Protocol):
     async def aclose(self) -> None:
         """Close the connections; what is in flight fails."""
         ...
+
+    def abandon(self) -> None:
+        """Let go of the connections without a word on them: they are another process's.
+
+        `aclose` does nothing from then on.
+        """
+        ...

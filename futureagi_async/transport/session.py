@@ -6,6 +6,7 @@ import contextvars
 import io
 import platform
 import ssl
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -46,6 +47,9 @@ class _Connector(aiohttp.TCPConnector):
         _attempt.get().handed_over = True
         return connection
 
+    def __del__(self, _warnings: object = None) -> None:
+        """Say nothing of connections that were left open: `AiohttpSender` cares."""
+
 
 class AiohttpSender:
     """Keeps the connections of one event loop."""
@@ -63,13 +67,15 @@ class AiohttpSender:
             timeout=_client_timeout(settings.timeout),
             proxy=settings.proxy,
         )
+        # One that nobody closed, in a loop that is gone, is no reason for a warning.
+        weakref.finalize(self, self._session.detach)
 
     async def send(self, attempt: Attempt) -> Answer:
         """Carry one attempt; see `Sender`."""
         token = _attempt.set(attempt)
         try:
             return await self._exchange(attempt)
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
             raise _connection_error(error, attempt) from error
         finally:
             _attempt.reset(token)
@@ -104,6 +110,10 @@ class AiohttpSender:
     async def aclose(self) -> None:
         """Close the connections; what is in flight fails."""
         await self._session.close()
+
+    def abandon(self) -> None:
+        """Let go of connections that are another process's."""
+        self._session.detach()
 
 
 def _headers(settings: Settings) -> dict[str, str]:
@@ -176,6 +186,9 @@ def _connection_error(error: Exception, attempt: Attempt) -> APIConnectionError:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy answered {error.status} {error.message}".rstrip()
     if isinstance(error, aiohttp.ClientResponseError):
-        return f"what came is no HTTP answer ({error.message.strip().splitlines()[0]})"
+        problem = error.message.strip().partition("\n")[0].rstrip(":")
+        return f"what came is no HTTP answer ({problem})"
     return str(error) or type(error).__name__

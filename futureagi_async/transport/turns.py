@@ -6,8 +6,6 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
-from futureagi_async.errors import ClientClosedError
-
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -37,7 +35,7 @@ class Turns:
             await turn
         except asyncio.CancelledError:
             # The turn may have come in the moment of the cancellation: pass it on.
-            if not turn.cancelled() and turn.exception() is None:
+            if not turn.cancelled():
                 self.give_back(key)
             raise
 
@@ -50,10 +48,3 @@ class Turns:
                 turn.set_result(None)
                 return
         del self._waiting[key]
-
-    def close(self) -> None:
-        """Turn everybody away who waits."""
-        for queue in self._waiting.values():
-            for turn in queue or ():
-                if not turn.done():
-                    turn.set_exception(ClientClosedError())
