@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -106,9 +106,24 @@ def check_storable(config: EvalConfig) -> None:
     """What the database would refuse."""
     if max(len(config.name), len(config.model or "")) > LONGEST:
         raise StorageError(f"value too long for type character varying({LONGEST})")
-    stored = json.dumps([config.config, config.mapping, config.filters])
-    if "\\u0000" in stored:
+    if any(map(unstorable, (config.config, config.mapping, config.filters))):
         raise StorageError("unsupported Unicode escape sequence")
+
+
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def unstorable(value: Any) -> bool:
+    """Whether a text somewhere in a value holds what the database cannot."""
+    match value:
+        case str():
+            return UNSTORABLE.search(value) is not None
+        case dict():
+            return any(map(unstorable, value)) or any(map(unstorable, value.values()))
+        case list():
+            return any(map(unstorable, value))
+        case _:
+            return False
 
 
 NOT_UPDATED = "Unable to update and run evaluation. Please try again."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import io
 import json
 from email.message import Message
@@ -50,6 +51,7 @@ def negotiate(request: Request) -> None:
         )
 
 
+@functools.lru_cache(maxsize=256)
 def matches(media_type: str, pattern: str) -> bool:
     """Whether a media type is meant by a pattern; its parameters do not matter."""
     main, _, sub = pattern.partition(";")[0].strip().lower().partition("/")
@@ -98,7 +100,9 @@ def parsed_json(body: bytes, charset: str) -> Any:
     """The value; the message of Python's own parser is part of the refusal."""
     try:
         text = codecs.getreader(charset)(io.BytesIO(body)).read()
-        return json.loads(text, parse_constant=refuse_constant)
+        if text.startswith("\ufeff"):
+            return json.loads(text)  # which has a message for this
+        return DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise not_parsed(f"JSON parse error - {classic_message(error)}") from None
     except ValueError as error:
@@ -108,6 +112,9 @@ def parsed_json(body: bytes, charset: str) -> Any:
 def refuse_constant(name: str) -> None:
     """NaN and Infinity are Python's addition to JSON."""
     raise ValueError(f"Out of range float values are not JSON compliant: {name!r}")
+
+
+DECODER = json.JSONDecoder(parse_constant=refuse_constant)
 
 
 def classic_message(error: json.JSONDecodeError) -> str:

@@ -8,12 +8,12 @@ import attrs
 
 from futureagi_async.emulator.content import data_of, query_of
 from futureagi_async.emulator.envelope import RefusedError, error, invalid
-from futureagi_async.emulator.fields import Form, InvalidError
+from futureagi_async.emulator.fields import Form, FormError
 
 
 if TYPE_CHECKING:
     from futureagi_async.emulator.evaluations import Evaluations
-    from futureagi_async.emulator.exchange import Answer, Request
+    from futureagi_async.emulator.exchange import Request
     from futureagi_async.emulator.world import ApiKey, RunTest, World
 
 
@@ -79,12 +79,5 @@ def cleaned(form: Form, data: Any) -> dict[str, Any]:
     """
     try:
         return form.root(data)
-    except InvalidError as refusal:
-        raise RefusedError(problems(refusal)) from None
-
-
-def problems(refusal: InvalidError) -> Answer:
-    """The answer that tells the problems of a form."""
-    errors = refusal.errors
-    assert isinstance(errors, dict)  # noqa: S101 (a form tells by field)
-    return invalid(errors)
+    except FormError as refusal:
+        raise RefusedError(invalid(refusal.by_field)) from None

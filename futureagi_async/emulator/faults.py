@@ -75,9 +75,9 @@ class Fault:
     dice: random.Random = attrs.field(init=False, repr=False)
     passed: deque[float] = attrs.field(factory=deque, init=False, repr=False)
 
-    @dice.default
-    def _seeded(self) -> random.Random:
-        return random.Random(self.seed)  # noqa: S311 (nothing secret)
+    def __attrs_post_init__(self) -> None:
+        """Every fault draws from numbers of its own."""
+        self.dice = random.Random(self.seed)  # noqa: S311 (nothing secret)
 
     def hit(self, endpoint: str, run_test_id: str | None, now: float) -> bool:
         """Whether it strikes this request; asked once a request."""

@@ -34,6 +34,18 @@ class InvalidError(Exception):
         self.errors = errors
 
 
+class FormError(InvalidError):
+    """An object whose fields have problems.
+
+    Args:
+        by_field: The problems.
+    """
+
+    def __init__(self, by_field: Mapping[str, Errors]) -> None:
+        super().__init__(by_field)
+        self.by_field = by_field
+
+
 def refuse(message: str, code: str = "invalid") -> InvalidError:
     """The refusal of one value with one sentence."""
     return InvalidError([Problem(message, code)])
@@ -80,12 +92,10 @@ class Field(abc.ABC):
         """The value as the rules use it.
 
         Raises:
-            InvalidError: It is not acceptable.
+            InvalidError: It is missing or not acceptable.
         """
         if value is MISSING:
-            if self.required:
-                raise refuse("This field is required.", "required")
-            return self.default
+            raise refuse("This field is required.", "required")
         if value is None:
             if not self.null:
                 raise refuse("This field may not be null.", "null")
@@ -97,6 +107,9 @@ class Field(abc.ABC):
         """The value when it is there and not null."""
 
 
+USUAL_ID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
 @attrs.frozen(kw_only=True)
 class Id(Field):
     """A UUID in any spelling that Python reads, or the number of one."""
@@ -104,10 +117,12 @@ class Id(Field):
     def convert(self, value: Any) -> str:
         """The usual spelling: lower case with hyphens."""
         try:
+            if isinstance(value, str):
+                if USUAL_ID.fullmatch(value):
+                    return value
+                return str(uuid.UUID(hex=value))
             if isinstance(value, int):  # true is 1 and so a UUID, too
                 return str(uuid.UUID(int=value))
-            if isinstance(value, str):
-                return str(uuid.UUID(hex=value))
         except ValueError:
             pass
         raise refuse("Must be a valid UUID.")
@@ -170,8 +185,8 @@ def forbidden_characters(text: str) -> Sequence[Problem]:
     return problems
 
 
-TRUE = frozenset({"t", "y", "yes", "true", "on", "1", 1, True})
-FALSE = frozenset({"f", "n", "no", "false", "off", "0", 0, False})
+TRUE = frozenset({"t", "y", "yes", "true", "on", "1", 1})
+FALSE = frozenset({"f", "n", "no", "false", "off", "0", 0})
 
 
 @attrs.frozen(kw_only=True)
@@ -256,9 +271,6 @@ class Choice(Field):
         raise refuse(f'"{word}" is not a valid choice.', "invalid_choice")
 
 
-INDEX = re.compile(r"\[(\d+)\](.*)", re.DOTALL)
-
-
 @attrs.frozen(kw_only=True)
 class ListOf(Field):
     """A list whose elements are of one kind.
@@ -322,10 +334,10 @@ class Form(Field):
         """The cleaned data of a whole request.
 
         Raises:
-            InvalidError: With the errors by field.
+            FormError: It is not acceptable.
         """
         if data is None:
-            raise InvalidError({NON_FIELD: [Problem("No data provided", "null")]})
+            raise FormError({NON_FIELD: [Problem("No data provided", "null")]})
         if self.unknown != "also" or not isinstance(data, Mapping):
             return self.convert(data)
         # Where unknown fields come last they bring no code of their own.
@@ -335,11 +347,10 @@ class Form(Field):
         }
         try:
             done = self.convert(data)
-        except InvalidError as refusal:
-            known = refusal.errors
-            raise InvalidError({**known, **told}) from None  # type: ignore[dict-item]
+        except FormError as refusal:
+            raise FormError({**refusal.by_field, **told}) from None
         if told:
-            raise InvalidError(told)
+            raise FormError(told)
         return done
 
     def convert(self, value: Any) -> dict[str, Any]:
@@ -347,34 +358,37 @@ class Form(Field):
         if not isinstance(value, Mapping):
             kind = type(value).__name__
             message = f"Invalid data. Expected a dictionary, but got {kind}."
-            raise InvalidError({NON_FIELD: [Problem(message)]})
+            raise FormError({NON_FIELD: [Problem(message)]})
         if self.unknown == "alone":
             self.refuse_strangers(value)
         done: dict[str, Any] = {}
         errors: dict[str, Errors] = {}
         for name, field in self.fields.items():
+            raw = field.value_in(value, name)
+            if raw is MISSING and not field.required:
+                if field.default is not MISSING:
+                    done[name] = field.default
+                continue
             try:
-                cleaned = self.cleaned(name, field, value)
+                done[name] = self.cleaned(name, field, raw)
             except InvalidError as refusal:
                 errors[name] = refusal.errors
-            else:
-                if cleaned is not MISSING:
-                    done[name] = cleaned
         if errors:
-            raise InvalidError(errors)
+            raise FormError(errors)
         if self.check:
             self.check(done)
         return done
 
-    def cleaned(self, name: str, field: Field, data: Mapping[str, Any]) -> Any:
+    def cleaned(self, name: str, field: Field, raw: Any) -> Any:
         """One field, with its extra check."""
-        cleaned = field.clean(field.value_in(data, name))
+        cleaned = field.clean(raw)
         check = self.checks.get(name)
-        return check(cleaned) if check and cleaned is not MISSING else cleaned
+        return check(cleaned) if check else cleaned
 
     def refuse_strangers(self, data: Mapping[str, Any]) -> None:
         """Unknown fields end the validation before any field is looked at."""
-        strangers = sorted(set(data) - set(self.fields))
-        if strangers:
-            problem = Problem("Unknown field.")
-            raise InvalidError({name: [problem] for name in strangers})
+        if data.keys() <= self.fields.keys():
+            return
+        problem = Problem("Unknown field.")
+        strangers = sorted(data.keys() - self.fields.keys())
+        raise FormError({name: [problem] for name in strangers})

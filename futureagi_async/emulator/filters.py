@@ -43,6 +43,9 @@ CONFIG_NEEDS = frozenset({"filter_type", "filter_op"})
 CONFIG_ALLOWS = CONFIG_NEEDS | {"filter_value", "col_type"}
 
 
+FINITE = json.JSONEncoder(allow_nan=False)
+
+
 @attrs.frozen(kw_only=True)
 class JsonValue(Field):
     """Any value that JSON can express; a number beyond its range is none."""
@@ -50,7 +53,7 @@ class JsonValue(Field):
     def convert(self, value: Any) -> Any:
         """The value itself."""
         try:
-            json.dumps(value, allow_nan=False)
+            FINITE.encode(value)
         except ValueError:
             raise refuse("Value must be valid JSON.") from None
         return value

@@ -13,8 +13,8 @@ from futureagi_async.emulator.fields import (
     Choice,
     Flag,
     Form,
+    FormError,
     Id,
-    InvalidError,
     ListOf,
     Text,
     Whole,
@@ -71,7 +71,7 @@ def something_to_run(data: dict[str, Any]) -> None:
         problem = "eval_config_ids cannot be empty"
     else:
         return
-    raise InvalidError({NON_FIELD: [Problem(problem)]})
+    raise FormError({NON_FIELD: [Problem(problem)]})
 
 
 RUN_NEW_EVALS = Form(
@@ -91,7 +91,7 @@ def execution_to_run(data: dict[str, Any]) -> None:
     """Running needs an execution."""
     if data["run"] and not data.get("test_execution_id"):
         problem = Problem("test_execution_id is required when run is true")
-        raise InvalidError({"test_execution_id": [problem]})
+        raise FormError({"test_execution_id": [problem]})
 
 
 UPDATE_EVAL_CONFIG = Form(

@@ -90,7 +90,9 @@ class Service:
         if dispatch is not None:
             evaluations = attrs.evolve(evaluations, dispatch=dispatch)
         try:
-            answer = self.viewed(request, route, ids, evaluations, now, work)
+            answer = self.viewed(
+                request, route, ids, evaluations=evaluations, now=now, work=work
+            )
         except RefusedError as refusal:
             answer = refusal.answer
         except (RecursionError, UnicodeError):
@@ -105,6 +107,7 @@ class Service:
         request: Request,
         route: Route,
         ids: tuple[str, ...],
+        *,
         evaluations: Evaluations,
         now: float,
         work: Work,
@@ -142,10 +145,11 @@ def no_such_page(request: Request) -> Answer:
 
     A client that follows the 301 turns its POST into a GET.
     """
-    if request.path.endswith("/") or resolve(f"{request.path}/") is None:
+    completed = f"{request.path}/"
+    if request.path.endswith("/") or not (completed == HEALTH or resolve(completed)):
         return html_answer(404, "Not Found")
     query = f"?{request.query}" if request.query else ""
-    location = {"Location": f"{request.path}/{query}"}
+    location = {"Location": f"{completed}{query}"}
     return Answer(301, content_type=HTML, headers=location)
 
 

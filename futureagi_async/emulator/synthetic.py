@@ -132,7 +132,7 @@ class SyntheticRunTests:
         self.seed = seed
         self.owner = synthetic_key(seed)
         self.scenarios = (Scenario(place_id(SCENARIO, seed), "Scenario 0"),)
-        self.made: dict[int, RunTest] = {}
+        self.made: dict[str, RunTest] = {}
 
     @property
     def ids(self) -> Sequence[str]:
@@ -141,7 +141,7 @@ class SyntheticRunTests:
 
     def get(self, run_test_id: str) -> RunTest | None:
         """The run test with this id."""
-        return self.at(run_test_id, RUN_TEST)
+        return self.made.get(run_test_id) or self.at(run_test_id, RUN_TEST)
 
     def of_execution(self, execution_id: str) -> RunTest | None:
         """The run test that has this execution."""
@@ -190,15 +190,16 @@ class SyntheticRunTests:
 
     def run_test(self, index: int) -> RunTest:
         """The run test at a place, made now if nobody asked before."""
-        found = self.made.get(index)
+        run_test_id = self.run_test_id(index)
+        found = self.made.get(run_test_id)
         if found is None:
-            found = self.made[index] = self.new_run_test(index)
+            found = self.made[run_test_id] = self.new_run_test(index, run_test_id)
         return found
 
-    def new_run_test(self, index: int) -> RunTest:
+    def new_run_test(self, index: int, run_test_id: str) -> RunTest:
         """A run test as it is before anybody changed it."""
         return RunTest(
-            id=self.run_test_id(index),
+            id=run_test_id,
             name=run_test_name(index),
             organization=self.owner.organization,
             workspace=self.owner.workspace,
