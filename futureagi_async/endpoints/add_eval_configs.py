@@ -89,7 +89,6 @@ class EvalConfig:
 
     Raises:
         InvalidRequestError: a value could never be accepted.
-
     """
 
     template_id: str = attrs.field(converter=_template_id)
@@ -120,7 +119,6 @@ class EvalConfig:
         Raises:
             InvalidRequestError: a key is unknown (it is named), `template_id` is
                 missing, or a value could never be accepted.
-
         """
         if not isinstance(values, Mapping):
             raise InvalidRequestError(
@@ -181,7 +179,6 @@ def eval_configs(values: Iterable[EvalConfig | Mapping[str, Any]]) -> EvalConfig
     Raises:
         InvalidRequestError: an item is invalid, two of them would take the same name,
             or there is none; the message names the item.
-
     """
     if isinstance(values, EvalConfigs):
         return values
@@ -250,7 +247,6 @@ class AddEvalConfigsResult(Result):
         created_eval_configs: what was created, in the order of the request.
         run_test_id: the run test.
         warnings: one message for each item that was not created.
-
     """
 
     message: str
@@ -273,7 +269,6 @@ class AddEvalConfigs(Request[AddEvalConfigsResult]):
     Raises:
         InvalidRequestError: a value could never be accepted; the message names the
             item.
-
     """
 
     method: ClassVar[str] = "POST"
@@ -323,7 +318,6 @@ def for_run_tests(
     Raises:
         InvalidRequestError: a config is invalid, or an id in a collection of ids. An id
             that comes from an iterator is looked at when it is read.
-
     """
     configs = eval_configs(evaluations_config)
     return make_requests(

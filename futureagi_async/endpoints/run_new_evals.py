@@ -49,7 +49,6 @@ class RunNewEvalsResult(Result):
         message: the service's confirmation.
         run_test_id: the run test.
         call_execution_count: how many call executions are being evaluated.
-
     """
 
     message: str
@@ -102,7 +101,6 @@ class RunNewEvals(Request[RunNewEvalsResult]):
 
     Raises:
         InvalidRequestError: a value could never be accepted; the message names it.
-
     """
 
     method: ClassVar[str] = "POST"
@@ -220,7 +218,6 @@ class RunNewEvals(Request[RunNewEvalsResult]):
         Raises:
             InvalidRequestError: with `partial="raise"`, configs are missing; the
                 message names the run tests and the service's reasons.
-
         """
         if partial not in {"raise", "run"}:
             raise InvalidRequestError(
@@ -284,7 +281,6 @@ def for_run_tests(
     Raises:
         InvalidRequestError: a value could never be accepted. One that comes from an
             iterator of pairs is looked at when it is read.
-
     """
     executions = _by_run_test(test_execution_ids)
 

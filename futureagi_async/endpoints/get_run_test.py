@@ -1,0 +1,60 @@
+"""Get a run test with its eval configs: `GET /simulate/run-tests/{id}/`."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import attrs
+
+from futureagi_async import fields
+from futureagi_async.endpoints.add_eval_configs import CreatedEvalConfig
+from futureagi_async.errors import AnsweredError, UnexpectedResponseError
+from futureagi_async.request import Request, Result
+
+
+@attrs.frozen(kw_only=True)
+class RunTest(Result):
+    """A run test.
+
+    Attributes:
+        id: its id.
+        name: its name.
+        enable_tool_evaluation: the stored setting, which `RunNewEvals` can overwrite.
+        simulate_eval_configs_detail: its eval configs, the newest first.
+    """
+
+    id: str
+    name: str
+    enable_tool_evaluation: bool
+    simulate_eval_configs_detail: tuple[CreatedEvalConfig, ...]
+
+
+@attrs.frozen
+class GetRunTest(Request[RunTest]):
+    """Read a run test and its eval configs.
+
+    Args:
+        run_test_id: the run test, a UUID in any spelling.
+    """
+
+    method: ClassVar[str] = "GET"
+    result_type: ClassVar[type[Result]] = RunTest
+    safe_to_repeat: ClassVar[bool] = True
+
+    run_test_id: str = attrs.field(converter=fields.run_test_id)
+
+    @property
+    def path(self) -> str:
+        """Path below the base URL."""
+        return f"/simulate/run-tests/{self.run_test_id}/"
+
+    @property
+    def body(self) -> None:
+        """Nothing."""
+        return
+
+    def objection(self, result: Any) -> tuple[type[AnsweredError], str] | None:
+        """Object to another run test's answer."""
+        if result.id.lower() != self.run_test_id:
+            return UnexpectedResponseError, f"the answer is about run test {result.id}"
+        return None
