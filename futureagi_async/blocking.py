@@ -88,7 +88,6 @@ class FutureAGI:
 
         Raises:
             ConfigurationError: an option cannot work.
-
         """
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)

@@ -111,7 +111,6 @@ def run_batch(
 
     Raises:
         BatchInterruptedError: the iterable or the callback raised.
-
     """
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     failures: list[Exception] = []

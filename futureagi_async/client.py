@@ -79,7 +79,6 @@ class AsyncFutureAGI:
 
     Raises:
         ConfigurationError: a setting is missing or cannot work.
-
     """
 
     def __init__(
@@ -126,7 +125,6 @@ class AsyncFutureAGI:
 
         Raises:
             ConfigurationError: an option cannot work.
-
         """
         options = self._options
         twin = object.__new__(type(self))
@@ -155,7 +153,6 @@ class AsyncFutureAGI:
             InvalidRequestError: a value could never be accepted; nothing was sent.
             NameConflictError: the run test has an eval config of that name.
             APIError: it failed otherwise; see its `delivery`.
-
         """
         return await self.send(
             add_eval_configs.AddEvalConfigs(run_test_id, evaluations_config)
@@ -177,7 +174,6 @@ class AsyncFutureAGI:
             ExecutionsNotCompletedError: an execution is still running or evaluating.
             EvalDispatchError: the service took the request and could not start it.
             APIError: it failed otherwise; see its `delivery`.
-
         """
         return await self.send(
             run_new_evals.RunNewEvals(
@@ -224,7 +220,6 @@ class AsyncFutureAGI:
             enable_tool_evaluation: whether the use of tools is evaluated as well.
             max_concurrency: as for `send_many`.
             on_outcome: as for `send_many`.
-
         """
         return await self.send_many(
             run_new_evals.for_run_tests(
@@ -244,7 +239,6 @@ class AsyncFutureAGI:
             InvalidRequestError: it is none.
             ClientClosedError: the client is closed.
             APIError: it failed; see its `delivery`.
-
         """
         checked_request(request)
         result, _ = await self._transport.call(request, self._options)
@@ -278,7 +272,6 @@ class AsyncFutureAGI:
             ConfigurationError: `max_concurrency` cannot work.
             BatchInterruptedError: the iterable or `on_outcome` raised; its `batch` has
                 the outcomes until then.
-
         """
         return await self._send_batch(
             self._concurrency(max_concurrency),
@@ -314,7 +307,6 @@ class AsyncFutureAGI:
         Raises:
             InvalidRequestError: as for `send_many`.
             ConfigurationError: as for `send_many`.
-
         """
         return OutcomeStream(self._flow(checked_requests(requests), max_concurrency))
 

@@ -32,7 +32,6 @@ def decode(body: bytes) -> Any:
 
     Raises:
         UnreadableError: it is none.
-
     """
     try:
         return orjson.loads(body)
@@ -49,7 +48,6 @@ def decode_result(
 
     Raises:
         UnreadableError: it is no JSON, or not of the documented shape.
-
     """
     raw = decode(body)
     if not isinstance(raw, dict):

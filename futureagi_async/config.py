@@ -75,7 +75,6 @@ class Timeout:
         connect: to open a connection, TLS included.
         read: between two pieces of the answer, the wait for the first one included.
         total: the whole call, with its retries and the waits between them.
-
     """
 
     connect: float | None = 5.0
@@ -108,7 +107,6 @@ class RetryPolicy:
         max_attempts: attempts in all, the first included.
         retry_unknown: try again what may have been done, too. The work, and its price,
             can then come twice.
-
     """
 
     max_attempts: int = 3
@@ -284,7 +282,6 @@ class Settings:
 
         Raises:
             ConfigurationError: a setting is missing or cannot work.
-
         """
         url = _base_url(base_url, allow_http=allow_http)
         return cls(

@@ -109,7 +109,6 @@ class APIError(FutureAGIError):
         attempts: how often the request was tried.
         retry_after: seconds that the service asked to wait, if it did.
         earlier: the errors of the attempts before the last one, oldest first.
-
     """
 
     def __init__(
@@ -176,7 +175,6 @@ class AnsweredError(APIError):
     Attributes:
         status_code: the HTTP status.
         body: the first 64 KiB of the answer.
-
     """
 
     def __init__(
@@ -199,7 +197,6 @@ class APIStatusError(AnsweredError):
         code: the service's word for the kind of error, as `not_found`, if it gave one.
         details: messages by field; `non_field_errors` are about the request as a whole.
         item_errors: messages about single items of a list, with their index.
-
     """
 
     def __init__(

@@ -50,7 +50,6 @@ class FanOut(Generic[Item, Done]):
         deliver: takes what `run` gave, with the item's place in the input.
         workers: how many items are worked on at a time.
         admit: awaited before an item is read, where its consumer must keep up.
-
     """
 
     def __init__(
@@ -78,7 +77,6 @@ class FanOut(Generic[Item, Done]):
 
         Raises:
             CallerError: from what the input or `deliver` raised.
-
         """
         if isinstance(self._items, AsyncIterable):
             next_item = _AsyncReader(aiter(self._items)).next_item

@@ -103,7 +103,6 @@ class Batch(Sequence[Outcome[ResultT_co]]):
 
         Raises:
             BatchError: one was not; it holds the error of each that was not.
-
         """
         if all(isinstance(each, Success) for each in self._outcomes):
             return self

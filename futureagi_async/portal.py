@@ -105,7 +105,6 @@ class Portal:
         Raises:
             ClientClosedError: `close` was called.
             ConfigurationError: this is that thread.
-
         """
         with self._lock:
             if self._closed:

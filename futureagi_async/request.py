@@ -32,7 +32,6 @@ class Result:
         request_id: the `X-Request-ID` of the exchange.
         warnings: what the service could not do, one message an item; empty if all of
             it was done.
-
     """
 
     raw: dict[str, Any] = attrs.field(repr=False, eq=False)
@@ -131,7 +130,6 @@ def make_requests(
     Raises:
         InvalidRequestError: `items` is no iterable, or a collection with an item that
             no request can be made of; the message names the item.
-
     """
     if isinstance(items, AsyncIterable):
         return _async_requests(items, make, where)

@@ -45,7 +45,6 @@ def checked_concurrency(value: int | None, max_connections: int) -> int:
 
     Raises:
         ConfigurationError: not a whole number from 1 to `max_connections`.
-
     """
     if value is None:
         return min(DEFAULT_MAX_CONCURRENCY, max_connections)
@@ -63,7 +62,6 @@ def checked_callback(value: Any) -> Callable[[Any], object] | None:
 
     Raises:
         InvalidRequestError: it cannot be called, or would have to be awaited.
-
     """
     if value is None or (callable(value) and not asyncio.iscoroutinefunction(value)):
         return value  # type: ignore[no-any-return]  # checked just now
@@ -78,7 +76,6 @@ def checked_requests(requests: Any) -> Requests[Any]:
 
     Raises:
         InvalidRequestError: not an iterable, or a collection with something else in it.
-
     """
     return make_requests(requests, checked_request, "requests")
 
@@ -88,7 +85,6 @@ def checked_request(request: Any) -> Request[Any]:
 
     Raises:
         InvalidRequestError: it is none.
-
     """
     if isinstance(request, Request):
         return request
@@ -199,7 +195,6 @@ class Flow(Generic[ResultT]):
 
         Raises:
             BatchInterruptedError: the iterable of requests raised.
-
         """
         await self._transport.open()
         fan_out = FanOut(

@@ -37,7 +37,6 @@ def read_answer(request: Request[ResultT], answer: Answer, now: float) -> Result
         UnexpectedResponseError: the success is not the documented one, or not an
             answer to this request.
         EvalDispatchError: the success says that nothing was started.
-
     """
     if not 200 <= answer.status < 300:  # noqa: PLR2004 - the 2xx of RFC 9110
         raise _status_error(request, answer, now)

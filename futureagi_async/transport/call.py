@@ -179,7 +179,6 @@ class Transport:
         Raises:
             APIError: it failed for good.
             ClientClosedError: the client was closed before or meanwhile.
-
         """
         call = _Call(request, options, patience)
         first_limit = None if patience else options.timeout.total

@@ -35,7 +35,6 @@ class Connections:
         Raises:
             ClientClosedError: `aclose` was called.
             ConfigurationError: another loop, still alive, has the connections.
-
         """
         if self.closed:
             raise ClientClosedError

@@ -51,7 +51,6 @@ class Sender(Protocol):
         Raises:
             APIConnectionError: no answer came; its delivery says how far it got.
             UnexpectedResponseError: the answer has more bytes than are read.
-
         """
         ...
 
