@@ -1,0 +1,1 @@
+"""Measures this package beside what a user would write or pick instead."""

@@ -1,0 +1,99 @@
+"""The work that everybody does: the same ids, the same configs, the same bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from futureagi_async import AddEvalConfigs, RunNewEvals
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+API_KEY, SECRET_KEY = "benchmark-key", "benchmark-secret"
+HEADERS = {
+    "Accept": "application/json",
+    "Content-Type": "application/json",
+    "X-Api-Key": API_KEY,
+    "X-Secret-Key": SECRET_KEY,
+}
+CONNECT, READ, TOTAL = 5.0, 60.0, 300.0
+"""The client's default timeouts in seconds, which its peers get too."""
+
+_CONFIG_IDS = [f"{index:08x}-4c0f-4000-8000-000000000000" for index in range(3)]
+_TEMPLATE = "8852dfdd-16f3-4a5a-9bb6-4025b3983786"
+
+
+def run_test_ids(count: int) -> Iterator[str]:
+    """Make ids one at a time."""
+    return (f"{index:08x}-0000-4000-8000-000000000000" for index in range(count))
+
+
+def configs(count: int) -> list[dict[str, Any]]:
+    """Make eval configs as they stand in a user's file."""
+    return [
+        {
+            "template_id": _TEMPLATE,
+            "name": f"eval {index}",
+            "config": {"params": {"keyword": "order"}},
+            "mapping": {"text": "transcript"},
+        }
+        for index in range(count)
+    ]
+
+
+class RunWork:
+    """Run three eval configs on each run test: every body is made anew."""
+
+    name = "run_new_evals"
+
+    def requests(self, count: int) -> Iterator[RunNewEvals]:
+        """Give the work as this package takes it."""
+        return (
+            RunNewEvals(each, _CONFIG_IDS, select_all=True)
+            for each in run_test_ids(count)
+        )
+
+    def posts(self, count: int) -> Iterator[tuple[str, Any]]:
+        """Give the work as paths and payloads."""
+        return (
+            (
+                f"/simulate/run-tests/{each}/run-new-evals/",
+                {"select_all": True, "eval_config_ids": _CONFIG_IDS},
+            )
+            for each in run_test_ids(count)
+        )
+
+    def bodies(self, count: int) -> Iterator[tuple[str, bytes]]:
+        """Give the work as paths and bytes."""
+        return ((path, orjson.dumps(payload)) for path, payload in self.posts(count))
+
+
+class AddWork:
+    """Add the same three eval configs to each run test: all share one body."""
+
+    name = "add_eval_configs"
+
+    def requests(self, count: int) -> Iterator[AddEvalConfigs]:
+        """Give the work as this package takes it."""
+        shared = AddEvalConfigs("0" * 32, configs(3)).evaluations_config
+        return (AddEvalConfigs(each, shared) for each in run_test_ids(count))
+
+    def posts(self, count: int) -> Iterator[tuple[str, Any]]:
+        """Give the work as paths and payloads."""
+        payload = {"evaluations_config": configs(3)}
+        return (
+            (f"/simulate/run-tests/{each}/eval-configs/", payload)
+            for each in run_test_ids(count)
+        )
+
+    def bodies(self, count: int) -> Iterator[tuple[str, bytes]]:
+        """Give the work as paths and bytes."""
+        body = orjson.dumps({"evaluations_config": configs(3)})
+        return ((path, body) for path, _ in self.posts(count))
+
+
+Work = RunWork | AddWork
