@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from futureagi_async.endpoints.add_eval_configs import (
         AddEvalConfigs,
         AddEvalConfigsResult,
-        CreatedEvalConfig,
-        EvalConfig,
     )
+    from futureagi_async.endpoints.eval_config import CreatedEvalConfig, EvalConfig
     from futureagi_async.endpoints.run_new_evals import (
         RunNewEvals,
         RunNewEvalsResult,
@@ -131,9 +130,8 @@ _MODULES = {
     "endpoints.add_eval_configs": (
         "AddEvalConfigs",
         "AddEvalConfigsResult",
-        "CreatedEvalConfig",
-        "EvalConfig",
     ),
+    "endpoints.eval_config": ("CreatedEvalConfig", "EvalConfig"),
     "endpoints.run_new_evals": (
         "RunNewEvals",
         "RunNewEvalsResult",

@@ -32,10 +32,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from uuid import UUID
 
-    from futureagi_async.endpoints.add_eval_configs import (
-        AddEvalConfigsResult,
-        EvalConfig,
-    )
+    from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
+    from futureagi_async.endpoints.eval_config import EvalConfig
     from futureagi_async.endpoints.run_new_evals import (
         IdsByRunTest,
         PairsByRunTest,

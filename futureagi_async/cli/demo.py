@@ -18,7 +18,7 @@ from rich.table import Table
 
 from futureagi_async.client import AsyncFutureAGI
 from futureagi_async.emulator import Emulator, World
-from futureagi_async.endpoints.add_eval_configs import EvalConfig
+from futureagi_async.endpoints.eval_config import EvalConfig
 from futureagi_async.endpoints.run_new_evals import RunNewEvals
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from futureagi_async import codec, fields
+from futureagi_async import fields
+from futureagi_async.endpoints.eval_config import (
+    CreatedEvalConfig,
+    EvalConfig,
+    EvalConfigs,
+    eval_configs,
+)
 from futureagi_async.errors import (
     AnsweredError,
     APIStatusError,
-    InvalidRequestError,
     NameConflictError,
     UnexpectedResponseError,
 )
@@ -21,221 +24,11 @@ from futureagi_async.request import Request, Requests, Result, make_requests
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable, Sequence
+    from collections.abc import AsyncIterable, Iterable, Mapping
     from uuid import UUID
 
 
-_LONGEST_NAME = 255
-_LONGEST_MODEL = 255
 _NAME_TAKEN = re.compile(r"\bname '.*' already exists\b", re.DOTALL)
-
-
-def _template_id(value: UUID | str) -> str:
-    return fields.uuid_text(value, "template_id")
-
-
-def _name(value: str | None) -> str | None:
-    return fields.text_up_to(value, "name", longest=_LONGEST_NAME)
-
-
-def _model(value: str | None) -> str | None:
-    return fields.text_up_to(value, "model", longest=_LONGEST_MODEL)
-
-
-def _config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return fields.json_object(value, "config")
-
-
-def _mapping(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return fields.json_object(value, "mapping")
-
-
-def _filters(
-    value: Sequence[Any] | Mapping[str, Any] | None,
-) -> list[Any] | dict[str, Any] | None:
-    if isinstance(value, list | tuple):
-        listed: list[Any] = fields.json_value(value, "filters")
-        return listed
-    if value is None or isinstance(value, Mapping):
-        return fields.json_object(value, "filters")
-    raise InvalidRequestError(
-        f"filters: a list of filters is wanted, not {fields.kind(value)}"
-    )
-
-
-def _error_localizer(value: bool | None) -> bool | None:
-    return fields.flag(value, "error_localizer")
-
-
-@attrs.frozen
-class EvalConfig:
-    """One evaluation to attach: a template, and how it is to be applied.
-
-    What is `None` is not sent, and the service takes its default. `config`, `mapping`
-    and `filters` are copied when the value is made.
-
-    Args:
-        template_id: the evaluation template, a UUID in any spelling.
-        name: how the evaluation is called in the run test, 255 characters at most.
-            The service trims it; without one it takes `Eval-<template_id>`.
-        config: parameters of the template, as `{"params": {"keyword": "order"}}`.
-        mapping: which field of a call feeds which input of the template, as
-            `{"text": "transcript"}`.
-        filters: which calls to evaluate: a list of `{"column_id", "filter_config":
-            {"filter_type", "filter_op", "filter_value"}}`. The service refuses the
-            object that its documents speak of; either is sent as it is given.
-        error_localizer: whether failures are to be located; the default is no.
-        model: the model that runs the evaluation, 255 characters at most.
-
-    Raises:
-        InvalidRequestError: a value could never be accepted.
-    """
-
-    template_id: str = attrs.field(converter=_template_id)
-    name: str | None = attrs.field(default=None, converter=_name)
-    config: dict[str, Any] | None = attrs.field(
-        default=None, converter=_config, hash=False
-    )
-    mapping: dict[str, Any] | None = attrs.field(
-        default=None, converter=_mapping, hash=False
-    )
-    filters: list[Any] | dict[str, Any] | None = attrs.field(
-        default=None, converter=_filters, hash=False
-    )
-    error_localizer: bool | None = attrs.field(default=None, converter=_error_localizer)
-    model: str | None = attrs.field(default=None, converter=_model)
-    encoded: bytes = attrs.field(init=False, repr=False, eq=False)
-    """The JSON of this item, as it is sent."""
-
-    def __attrs_post_init__(self) -> None:
-        sent = {name: getattr(self, name) for name in _FIELD_NAMES}
-        encoded = codec.encode({k: v for k, v in sent.items() if v is not None})
-        object.__setattr__(self, "encoded", encoded)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Make one from a plain dict, as it stands in a JSON or YAML file.
-
-        Raises:
-            InvalidRequestError: a key is unknown (it is named), `template_id` is
-                missing, or a value could never be accepted.
-        """
-        if not isinstance(values, Mapping):
-            raise InvalidRequestError(
-                f"an eval config is a dict or an EvalConfig, not {fields.kind(values)}"
-            )
-        unknown = [key for key in values if key not in _FIELD_NAMES]
-        if unknown:
-            named = ", ".join(_with_suggestion(key) for key in unknown)
-            raise InvalidRequestError(
-                f"unknown {'key' if len(unknown) == 1 else 'keys'} {named}; "
-                f"an eval config has {', '.join(_FIELD_NAMES)}"
-            )
-        if values.get("template_id") is None:
-            raise InvalidRequestError(
-                "template_id: missing; it says which evaluation to attach"
-            )
-        return cls(**values)
-
-    @property
-    def effective_name(self) -> str:
-        """The name that the service will give it."""
-        return (self.name or "").strip() or f"Eval-{self.template_id}"
-
-
-_FIELD_NAMES = (
-    "template_id",
-    "name",
-    "config",
-    "mapping",
-    "filters",
-    "error_localizer",
-    "model",
-)
-
-
-def _with_suggestion(key: Any) -> str:
-    wire_name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(key)).lower()
-    close = difflib.get_close_matches(wire_name, _FIELD_NAMES, n=1)
-    return (
-        f"{fields.shown(key)} (did you mean {close[0]}?)"
-        if close
-        else fields.shown(key)
-    )
-
-
-class EvalConfigs(tuple[EvalConfig, ...]):  # noqa: SLOT001 - it holds the body
-    """The eval configs of one request: checked together, and encoded once.
-
-    Requests that add the same configs to many run tests share one of these.
-    """
-
-    body: bytes
-
-
-def eval_configs(values: Iterable[EvalConfig | Mapping[str, Any]]) -> EvalConfigs:
-    """Check a list of `EvalConfig` or plain dicts.
-
-    Raises:
-        InvalidRequestError: an item is invalid, two of them would take the same name,
-            or there is none; the message names the item.
-    """
-    if isinstance(values, EvalConfigs):
-        return values
-    where = "evaluations_config"
-    given = fields.items(values, where, "eval configs")
-    if not given:
-        raise InvalidRequestError(f"{where}: the list is empty; give at least one")
-    checked = EvalConfigs(
-        _item(value, f"{where}[{i}]") for i, value in enumerate(given)
-    )
-    _refuse_collisions(checked, where)
-    joined = b",".join(item.encoded for item in checked)
-    checked.body = b'{"%s":[%s]}' % (where.encode(), joined)
-    return checked
-
-
-def _refuse_collisions(configs: EvalConfigs, where: str) -> None:
-    first: dict[str, int] = {}
-    for index, item in enumerate(configs):
-        name = item.effective_name
-        earlier = first.setdefault(name, index)
-        if earlier != index:
-            raise InvalidRequestError(
-                f"{where}[{index}]: the name {fields.shown(name)} is that of "
-                f"{where}[{earlier}] too; names are compared trimmed, and a config "
-                "without one is called Eval-<template_id>: name it differently"
-            )
-
-
-def _item(value: Any, where: str) -> EvalConfig:
-    if isinstance(value, EvalConfig):
-        return value
-    try:
-        return EvalConfig.from_dict(value)
-    except InvalidRequestError as error:
-        raise InvalidRequestError(f"{where}: {error}") from None
-
-
-@attrs.frozen(kw_only=True)
-class CreatedEvalConfig:
-    """An eval config as the service keeps it.
-
-    `config`, `mapping` and `filters` can be `None`, and `filters` an object, in rows
-    that are older than the service's present rules. `status` reads "Completed" before
-    the config ever ran.
-    """
-
-    id: str
-    name: str
-    config: dict[str, Any] | None = attrs.field(hash=False)
-    mapping: dict[str, Any] | None = attrs.field(hash=False)
-    filters: list[Any] | dict[str, Any] | None = attrs.field(hash=False)
-    error_localizer: bool
-    model: str | None
-    status: str
-    eval_group: str | None
-    template_id: str
 
 
 @attrs.frozen(kw_only=True)

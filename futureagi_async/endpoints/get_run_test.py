@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import attrs
 
 from futureagi_async import fields
-from futureagi_async.endpoints.add_eval_configs import CreatedEvalConfig
+from futureagi_async.endpoints.eval_config import CreatedEvalConfig
 from futureagi_async.errors import AnsweredError, UnexpectedResponseError
 from futureagi_async.request import Request, Result
 
