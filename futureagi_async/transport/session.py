@@ -56,13 +56,17 @@ class AiohttpSender:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        headers = _headers(settings)
+        # aiohttp shows the headers of a session to the proxy, too, when it asks it for
+        # a tunnel; those of a request only to the service.
+        self._headers = headers if settings.proxy else {}
         self._session = aiohttp.ClientSession(
             connector=_Connector(
                 limit=settings.max_connections,
                 keepalive_timeout=_KEEP_ALIVE,
                 ssl=settings.ssl or True,
             ),
-            headers=_headers(settings),
+            headers=None if settings.proxy else headers,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=_client_timeout(settings.timeout),
             proxy=settings.proxy,
@@ -82,7 +86,7 @@ class AiohttpSender:
 
     async def _exchange(self, attempt: Attempt) -> Answer:
         settings, body = self._settings, attempt.body
-        headers = {_REQUEST_ID: attempt.request_id}
+        headers = {**self._headers, _REQUEST_ID: attempt.request_id}
         if body is not None:
             headers[_CONTENT_TYPE] = "application/json"
         options: dict[str, Any] = {}
