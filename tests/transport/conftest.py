@@ -37,13 +37,9 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def api_key() -> str:
-    return API_KEY
-
-
-@pytest.fixture
-def secret_key() -> str:
-    return SECRET_KEY
+def keys() -> tuple[str, str]:
+    """The API key and the secret key of the clients that `connect` makes."""
+    return API_KEY, SECRET_KEY
 
 
 @pytest.fixture
@@ -65,7 +61,7 @@ async def connect() -> AsyncIterator[Callable[..., AsyncFutureAGI]]:
     """Make clients, and close them at the end."""
     async with contextlib.AsyncExitStack() as stack:
 
-        def make(to: RawServer | str, **options: Any) -> AsyncFutureAGI:
+        def make(to: RawServer | str | None, **options: Any) -> AsyncFutureAGI:
             url = to.url if isinstance(to, RawServer) else to
             client = AsyncFutureAGI(API_KEY, SECRET_KEY, base_url=url, **options)
             stack.push_async_callback(client.aclose)
