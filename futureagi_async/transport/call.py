@@ -214,12 +214,13 @@ class Transport:
         if call.patience and call.options.timeout.total is not None:
             deadline.reschedule(now() + call.options.timeout.total)
         while True:
+            started = now()
             try:
                 result = await self._attempt(call)
             except APIError as error:
                 wait = None
                 if not self.closed:
-                    wait = self._wait_after(call, error, now(), deadline)
+                    wait = self._wait_after(call, error, now() - started, deadline)
                 if wait is None:
                     raise call.complete(error)  # noqa: B904 - it is the same error
                 logger.debug("trying again in %.3f s: %s", wait, error)
@@ -257,9 +258,10 @@ class Transport:
                 _log(call, attempt, status, loop.time() - started)
 
     def _wait_after(
-        self, call: _Call, error: APIError, now: float, deadline: asyncio.Timeout
+        self, call: _Call, error: APIError, took: float, deadline: asyncio.Timeout
     ) -> float | None:
         """Seconds from a failed attempt to the next; `None` if there is to be none."""
+        now = asyncio.get_running_loop().time()
         policy, patience = call.options.retry, call.patience
         reason = retry.reason_to_repeat(
             error, repeat_unknown=call.request.safe_to_repeat or policy.retry_unknown
@@ -271,7 +273,7 @@ class Transport:
             if now + wait > patience.last_answer + PATIENCE:
                 return None
             if ends is not None:
-                deadline.reschedule(ends + wait)
+                deadline.reschedule(ends + took + wait)
             return wait
         if patience and isinstance(error, AnsweredError):
             patience.last_answer = now
