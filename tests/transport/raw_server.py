@@ -109,7 +109,6 @@ class RawServer:
         self.raw: list[bytearray] = []
         self.arrived = asyncio.Condition()
         self._tls = tls
-        self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -125,7 +124,6 @@ class RawServer:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        self._stopping.set()
         self._server.close()
         for task in self._tasks:
             task.cancel()
@@ -179,7 +177,8 @@ class RawServer:
                     reset(writer)
                     return
                 case "stall":
-                    await self._stopping.wait()
+                    await reader.read()
+                    return
 
     async def _receive(self, reader: asyncio.StreamReader, number: int) -> Received:
         head = await reader.readuntil(b"\r\n\r\n")
