@@ -79,7 +79,8 @@ class FanOut(Generic[Item, Done]):
             CallerError: from what the input or `deliver` raised.
         """
         if isinstance(self._items, AsyncIterable):
-            next_item = _AsyncReader(aiter(self._items)).next_item
+            reader = _AsyncReader(aiter(self._items), lambda: self._failure is not None)
+            next_item = reader.next_item
         else:
             next_item = _Reader(iter(self._items)).next_item
         async with asyncio.TaskGroup() as workers:
@@ -123,10 +124,14 @@ class _Reader(Generic[Item]):
 class _AsyncReader(Generic[Item]):
     """Reads an asynchronous iterator, which cannot be asked twice at a time."""
 
-    def __init__(self, items: AsyncIterator[Item]) -> None:
+    def __init__(
+        self, items: AsyncIterator[Item], is_stopped: Callable[[], bool]
+    ) -> None:
         self._items = items
+        self._is_stopped = is_stopped
         self._turn = asyncio.Lock()
 
     async def next_item(self) -> Item | _End:
         async with self._turn:
-            return await anext(self._items, _END)
+            # It may have raised, or something else, while this worker queued for it.
+            return _END if self._is_stopped() else await anext(self._items, _END)
