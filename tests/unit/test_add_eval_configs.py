@@ -13,14 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futureagi_async.endpoints.add_eval_configs import (
+from futureagi_async import (
     AddEvalConfigs,
     AddEvalConfigsResult,
     CreatedEvalConfig,
     EvalConfig,
-    eval_configs,
-    for_run_tests,
 )
+from futureagi_async.endpoints.add_eval_configs import eval_configs, for_run_tests
 from futureagi_async.errors import InvalidRequestError
 from futureagi_async.request import RefusedItem
 

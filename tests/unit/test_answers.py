@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futureagi_async.endpoints.add_eval_configs import AddEvalConfigs
-from futureagi_async.endpoints.run_new_evals import RunNewEvals
+from futureagi_async import AddEvalConfigs, RunNewEvals
 from futureagi_async.errors import (
     APIStatusError,
     AuthenticationError,

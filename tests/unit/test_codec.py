@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futureagi_async import codec
-from futureagi_async.endpoints.add_eval_configs import (
+from futureagi_async import (
     AddEvalConfigsResult,
     CreatedEvalConfig,
+    RunNewEvalsResult,
+    codec,
 )
-from futureagi_async.endpoints.run_new_evals import RunNewEvalsResult
 from futureagi_async.request import Result
 
 

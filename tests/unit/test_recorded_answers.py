@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 import attrs
 import pytest
 
-from futureagi_async.endpoints.add_eval_configs import AddEvalConfigs, EvalConfig
-from futureagi_async.endpoints.run_new_evals import RunNewEvals
+from futureagi_async import AddEvalConfigs, EvalConfig, RunNewEvals
 from futureagi_async.errors import (
     APIStatusError,
     AuthenticationError,

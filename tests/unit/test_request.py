@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
-from futureagi_async.endpoints.run_new_evals import RunNewEvals
+from futureagi_async import RunNewEvals
 from futureagi_async.errors import InvalidRequestError
 from futureagi_async.request import RefusedItem, Request, Result, make_requests
 

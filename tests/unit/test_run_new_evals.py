@@ -13,17 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futureagi_async.endpoints.add_eval_configs import (
+from futureagi_async import (
     AddEvalConfigs,
     AddEvalConfigsResult,
     CreatedEvalConfig,
     EvalConfig,
-)
-from futureagi_async.endpoints.run_new_evals import (
     RunNewEvals,
     RunNewEvalsResult,
-    for_run_tests,
 )
+from futureagi_async.endpoints.run_new_evals import for_run_tests
 from futureagi_async.errors import (
     Delivery,
     InvalidRequestError,
