@@ -199,12 +199,13 @@ class ServingThread:
         emulator: What is served.
     """
 
+    loop: asyncio.AbstractEventLoop
+    stopping: asyncio.Event
+
     def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator
         self.ready = threading.Event()
         self.trouble: BaseException | None = None
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.stopping: asyncio.Event | None = None
         self.thread = threading.Thread(
             target=self.run, name="futureagi-emulator", daemon=True
         )
@@ -219,8 +220,7 @@ class ServingThread:
 
     def end(self) -> None:
         """Returns when the thread has ended."""
-        if self.loop is not None and self.stopping is not None:
-            self.loop.call_soon_threadsafe(self.stopping.set)
+        self.loop.call_soon_threadsafe(self.stopping.set)
         self.thread.join()
 
     def run(self) -> None:

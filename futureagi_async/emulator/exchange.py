@@ -45,13 +45,13 @@ class Answer:
     Args:
         status: The HTTP status.
         body: Encoded already.
-        content_type: `None` where the answer has none.
+        content_type: What the body is.
         headers: Further header lines.
     """
 
     status: int
     body: bytes = b""
-    content_type: str | None = JSON
+    content_type: str = JSON
     headers: Mapping[str, str] = attrs.field(factory=dict)
 
 

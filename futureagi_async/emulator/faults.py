@@ -174,7 +174,7 @@ def instead(fault: Fault, now: float) -> Answer:
     wait = fault.retry_after
     if wait is None and fault.fault == "rate_limit":
         wait = math.ceil(fault.room_in(now))
-    headers = {} if wait is None else {"Retry-After": f"{wait:g}"}
+    headers = {} if wait is None else {"Retry-After": f"{wait:.10g}"}
     return attrs.evolve(body_of(status, wait), headers=headers)
 
 

@@ -47,11 +47,12 @@ class HttpServer:
         with_control: Whether the control paths exist.
     """
 
+    runner: web.ServerRunner
+
     def __init__(self, desk: Desk, *, latency: float, with_control: bool) -> None:
         self.desk = desk
         self.latency = latency
         self.with_control = with_control
-        self.runner: web.ServerRunner | None = None
 
     async def start(self, host: str, port: int) -> int:
         """Listens from now on; returns the port.
@@ -69,22 +70,19 @@ class HttpServer:
             max_line_size=LONGEST_LINE,
             max_field_size=LONGEST_LINE,
         )
-        runner = web.ServerRunner(server, shutdown_timeout=GRACE_SECONDS)
-        await runner.setup()
+        self.runner = web.ServerRunner(server, shutdown_timeout=GRACE_SECONDS)
+        await self.runner.setup()
         try:
-            await web.TCPSite(runner, host, port, backlog=1024).start()
+            await web.TCPSite(self.runner, host, port, backlog=1024).start()
         except BaseException:
-            await runner.cleanup()
+            await self.stop()
             raise
-        self.runner = runner
-        bound: int = runner.addresses[0][1]
+        bound: int = self.runner.addresses[0][1]
         return bound
 
     async def stop(self) -> None:
         """Closes the port and every connection."""
-        if self.runner is not None:
-            await self.runner.cleanup()
-            self.runner = None
+        await self.runner.cleanup()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request from arrival to answer."""
@@ -193,9 +191,7 @@ def request_id_of(asked: Request) -> str:
 
 def response(answer: Answer, request_id: str | None = None) -> web.Response:
     """The answer for aiohttp."""
-    headers = dict(answer.headers)
-    if answer.content_type is not None:
-        headers["Content-Type"] = answer.content_type
+    headers = {**answer.headers, "Content-Type": answer.content_type}
     # Redirects are made before the service gives a request its id.
     if request_id is not None and "Location" not in headers:
         headers["X-Request-ID"] = request_id
@@ -204,8 +200,7 @@ def response(answer: Answer, request_id: str | None = None) -> web.Response:
 
 def hang_up(request: web.BaseRequest) -> web.Response:
     """Closes the connection without a word."""
-    if request.transport is not None:
-        request.transport.abort()
+    request.protocol.force_close()
     return web.Response()
 
 
@@ -225,6 +220,5 @@ async def spoiled(
     cut.content_length = len(answer.body)
     await cut.prepare(request)
     await cut.write(answer.body[: len(answer.body) // 2])
-    if request.transport is not None:
-        request.transport.close()
+    request.protocol.force_close()
     return cut

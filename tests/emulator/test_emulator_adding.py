@@ -179,13 +179,17 @@ def test_a_template_with_a_schema_converts_its_parameters(ask, params, stored):
         ({"template_id": THEIRS}, f"EvalTemplate with id {THEIRS} not found"),
         (
             {"template_id": CONTAINS, "name": "n" * 256},
-            "Error creating evaluation config: value too long for type character "
-            "varying(255)",
+            (
+                "Error creating evaluation config: value too long for type character "
+                "varying(255)"
+            ),
         ),
         (
             {"template_id": CONTAINS, "name": "m", "model": "m" * 256},
-            "Error creating evaluation config: value too long for type character "
-            "varying(255)",
+            (
+                "Error creating evaluation config: value too long for type character "
+                "varying(255)"
+            ),
         ),
         (
             {"template_id": CONTAINS, "name": "m", "mapping": {"a": [{"b": "\0"}]}},
@@ -255,8 +259,10 @@ def test_equal_names_in_one_request_create_nothing(ask):
 
     assert reply.json["details"] == {
         "evaluations_config": [
-            "Duplicate eval name 'same' found in the request. "
-            "Each evaluation config must have a unique name."
+            (
+                "Duplicate eval name 'same' found in the request. "
+                "Each evaluation config must have a unique name."
+            )
         ]
     }
     assert names(ask) == []

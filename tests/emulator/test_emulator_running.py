@@ -157,7 +157,9 @@ def test_bad_ids_are_told_by_their_place(ask):
     )
 
 
-@pytest.mark.parametrize(("sent", "stored"), [(True, True), (False, False), ("on", True)])
+@pytest.mark.parametrize(
+    ("sent", "stored"), [(True, True), (False, False), ("on", True)]
+)
 def test_the_tool_setting_is_stored_even_when_the_run_is_refused(ask, sent, stored):
     ask.world.run_tests.get(EMPTY).enable_tool_evaluation = not stored
 

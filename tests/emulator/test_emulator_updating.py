@@ -85,13 +85,17 @@ def test_a_new_template_must_fit_what_is_there(ask):
         ({"template_id": THEIRS}, "Evaluation template not found"),
         (
             {"template_id": CHOICES},
-            "Keys ['text'] are not valid input variables for the selected template. "
-            "Valid keys: ['output']",
+            (
+                "Keys ['text'] are not valid input variables for the selected template. "
+                "Valid keys: ['output']"
+            ),
         ),
         (
             {"template_id": COUNTED},
-            "Cannot switch template: existing config is incompatible with new "
-            "template. Unknown function params: keyword",
+            (
+                "Cannot switch template: existing config is incompatible with new "
+                "template. Unknown function params: keyword"
+            ),
         ),
         (
             {"template_id": COUNTED, "config": {"params": {"most": 0}}},
@@ -99,12 +103,17 @@ def test_a_new_template_must_fit_what_is_there(ask):
         ),
         (
             {"name": "short"},
-            "An evaluation config with the name 'short' already exists in this run "
-            "test. Please use a different name.",
+            (
+                "An evaluation config with the name 'short' already exists in this run "
+                "test. Please use a different name."
+            ),
         ),
         ({"kb_id": NOBODY}, "Knowledge base not found"),
         ({"name": ""}, "name: This field may not be blank."),
-        ({"run": True}, "test_execution_id: test_execution_id is required when run is true"),
+        (
+            {"run": True},
+            "test_execution_id: test_execution_id is required when run is true",
+        ),
         ({"what": 1}, "what: Unknown field."),
     ],
 )
@@ -153,7 +162,9 @@ def test_run_evaluates_one_execution(ask_running):
         "Evaluation config updated and rerun triggered successfully"
     )
     assert reply.json["call_execution_count"] == 2
-    assert reply.json["note"] == "2 parallel tasks will be spawned to process evaluations"
+    assert (
+        reply.json["note"] == "2 parallel tasks will be spawned to process evaluations"
+    )
     assert ask.states(SHOP) == {MONDAY: "Evaluating", TUESDAY: "Completed"}
     ask.now += 11
     assert ask.states(SHOP)[MONDAY] == "Completed"
@@ -166,8 +177,10 @@ def test_run_evaluates_one_execution(ask_running):
         (
             RUNNING,
             400,
-            "Only test executions with COMPLETED, CANCELLED, or FAILED status can "
-            "have evaluations rerun",
+            (
+                "Only test executions with COMPLETED, CANCELLED, or FAILED status can "
+                "have evaluations rerun"
+            ),
         ),
         (NOBODY, 500, UNABLE),
         (MONDAY, 500, UNABLE),
@@ -186,9 +199,7 @@ def test_the_change_is_saved_though_the_run_is_refused(
 
 
 def test_without_calls_there_is_nothing_to_run(ask):
-    reply = ask.update(
-        SILENT, SILENT_CONFIG, run=True, test_execution_id=WITHOUT_CALLS
-    )
+    reply = ask.update(SILENT, SILENT_CONFIG, run=True, test_execution_id=WITHOUT_CALLS)
 
     assert reply.json["message"] == (
         "Evaluation config updated successfully. No call executions found to rerun."

@@ -1,0 +1,51 @@
+"""Exchanges recorded from the real service, played against the emulator."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from futureagi_async.emulator import Emulator, World
+
+
+RECORDED = Path(__file__).resolve().parents[2].parent / "shared" / "wire"
+
+pytestmark = pytest.mark.skipif(
+    not (RECORDED / "scenarios.jsonl").is_file(),
+    reason="the recorded exchanges are not part of the project and not here",
+)
+
+
+def scenarios():
+    """All recorded scenarios; none where there is no recording."""
+    files = RECORDED.glob("scenarios.jsonl")
+    return [
+        json.loads(line) for each in files for line in each.read_text().splitlines()
+    ]
+
+
+@pytest.fixture(scope="module")
+def replay():
+    """The program that plays the recording, as a module."""
+    spec = importlib.util.spec_from_file_location("replay", RECORDED / "replay.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def emulator():
+    with Emulator(World.load(RECORDED / "world.json")) as running:
+        yield running
+
+
+@pytest.mark.parametrize("scenario", scenarios(), ids=lambda each: each["name"])
+def test_a_recorded_scenario_is_answered_alike(replay, emulator, scenario):
+    emulator.reset(dispatch=scenario["dispatch"])
+
+    differences = replay.play(emulator.url, scenario, [])
+
+    assert [each for each in differences if each] == []

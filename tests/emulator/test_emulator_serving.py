@@ -1,0 +1,538 @@
+"""The emulator on a socket: started, stopped, looked at, troubled and steered."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import io
+import json
+import threading
+import time
+import urllib.request
+
+import aiohttp
+import pytest
+from emulator_small_world import CONTAINS, EMPTY, POLITE, SHOP, of, small_world
+
+from futureagi_async.emulator import Emulator, World
+from futureagi_async.emulator.log import Log, Seen
+
+
+ADD = of(EMPTY, "eval-configs/")
+RUN = of(SHOP, "run-new-evals/")
+RUN_ALL = {"select_all": True, "eval_config_ids": [POLITE]}
+
+
+class Client:
+    """A client without any help of its own: no retries, no redirects."""
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+        self.keys = {
+            "X-Api-Key": emulator.api_key,
+            "X-Secret-Key": emulator.secret_key,
+        }
+
+    async def __aenter__(self):
+        self.session = aiohttp.ClientSession(auto_decompress=False)
+        return self
+
+    async def __aexit__(self, *_):
+        await self.session.close()
+
+    async def __call__(self, method, path, body=None, **options):
+        headers = {**self.keys, **options.pop("headers", {})}
+        if body is not None:
+            options["json"] = body
+        async with self.session.request(
+            method,
+            self.emulator.url + path,
+            headers=headers,
+            allow_redirects=False,
+            **options,
+        ) as response:
+            return response.status, response.headers, await response.read()
+
+    def add(self, name="x", **options):
+        body = {"evaluations_config": [{"template_id": CONTAINS, "name": name}]}
+        return self("POST", ADD, body, **options)
+
+
+@pytest.fixture
+async def emulator():
+    async with Emulator(World.load(small_world())) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(emulator):
+    async with Client(emulator) as ready:
+        yield ready
+
+
+async def test_it_serves_in_the_running_loop(client):
+    status, headers, body = await client.add()
+
+    assert status == 201
+    assert headers["Content-Type"] == "application/json"
+    assert json.loads(body)["run_test_id"] == EMPTY
+
+
+async def test_a_request_id_is_taken_over_or_made(client):
+    _, mine, _ = await client("GET", of(SHOP), headers={"X-Request-ID": "mine"})
+    _, made, _ = await client("GET", of(SHOP))
+    _, redirected, _ = await client("GET", of(SHOP)[:-1])
+
+    assert mine["X-Request-ID"] == "mine"
+    assert len(made["X-Request-ID"]) == 36
+    assert "X-Request-ID" not in redirected
+
+
+async def test_a_chunked_body_is_read_as_empty(client):
+    async def chunks():
+        yield b'{"evaluations_config": []}'
+
+    headers = {"Content-Type": "application/json"}
+    status, _, body = await client("POST", ADD, data=chunks(), headers=headers)
+
+    assert status == 400
+    assert b"This field is required." in body
+
+
+async def test_long_headers_and_large_bodies_are_fine(client):
+    headers = {"X-Long": "x" * 16_000}
+    status, _, _ = await client("GET", f"{of(SHOP)}?q={'x' * 9000}", headers=headers)
+    assert status == 200
+
+    ids = [f"00000000-0000-4000-8000-{number:012x}" for number in range(40_000)]
+    body = {"eval_config_ids": [POLITE], "test_execution_ids": ids}
+    large = io.BytesIO(json.dumps(body).encode())
+    headers = {"Content-Type": "application/json"}
+    status, _, content = await client("POST", RUN, data=large, headers=headers)
+    assert (status, b"No test executions found" in content) == (400, True)
+
+
+async def test_links_use_the_address_that_the_client_used(client, emulator):
+    _, _, body = await client("GET", "/simulate/run-tests/?limit=1")
+
+    assert json.loads(body)["next"].startswith(f"{emulator.url}/simulate/run-tests/")
+
+
+async def test_the_log_holds_what_arrived(client, emulator):
+    await client.add("one", headers={"X-Request-ID": "first"})
+    await client.add("one")
+    await client("GET", "/nowhere/")
+    await client("POST", RUN, RUN_ALL)
+
+    log = emulator.log
+    assert log.requests[0] == Seen("POST", ADD, EMPTY, 201, "first", "answered")
+    assert log.counts == {
+        ("add_eval_configs", 201): 1,
+        ("add_eval_configs", 400): 1,
+        ("none", 404): 1,
+        ("run_new_evals", 200): 1,
+    }
+    assert log.configs == {EMPTY: 1}
+    assert log.runs == {SHOP: 1}
+    assert (log.in_flight, log.most_in_flight) == (0, 1)
+
+
+def test_the_log_does_not_grow_with_time():
+    log = Log(3)
+    for number in range(1000):
+        log.add(Seen("GET", f"/{number}", None, 200, "", "answered"), "none", None)
+
+    assert [seen.path for seen in log.requests] == ["/997", "/998", "/999"]
+    assert log.counts["none", 200] == 1000
+
+
+async def test_latency_is_waited_by_all_at_once():
+    emulator = Emulator(World.load(small_world()), latency=0.2)
+    async with emulator, Client(emulator) as client:
+        started = time.monotonic()
+        await asyncio.gather(*(client.add(f"{number}") for number in range(5)))
+        taken = time.monotonic() - started
+
+    assert 0.2 <= taken < 1.0
+    assert emulator.log.most_in_flight == 5
+
+
+async def test_a_client_that_gives_up_does_not_stop_the_work():
+    emulator = Emulator(World.load(small_world()), latency=0.1)
+    async with emulator, Client(emulator) as client:
+        with pytest.raises(TimeoutError):
+            await client.add(timeout=aiohttp.ClientTimeout(total=0.03))
+        while not emulator.log.counts:
+            await asyncio.sleep(0.01)
+
+    assert emulator.log.configs == {EMPTY: 1}
+
+
+async def test_evaluations_finish_after_their_time():
+    emulator = Emulator(World.load(small_world()), dispatch="run", run_seconds=0.05)
+    async with emulator, Client(emulator) as client:
+        await client("POST", RUN, RUN_ALL)
+        path = of(SHOP, "executions/?status=evaluating&limit=1")
+        seen = []
+        while 0 not in seen:
+            seen.append(json.loads((await client("GET", path))[2])["count"])
+            await asyncio.sleep(0.01)
+
+    assert seen[0] == 2
+
+
+async def test_it_can_be_started_once_and_again_after_it_stopped():
+    emulator = Emulator(World.load(small_world()))
+    async with emulator:
+        with pytest.raises(RuntimeError, match="running already"):
+            await emulator.start()
+    with pytest.raises(RuntimeError, match="enter it first"):
+        assert emulator.url
+    async with emulator, Client(emulator) as client:
+        assert (await client.add())[0] == 201
+    await emulator.stop()
+
+
+async def test_a_port_that_is_taken_is_an_error(emulator):
+    with pytest.raises(OSError, match="address"):
+        await Emulator(port=emulator.bound_port).start()
+
+
+async def test_anything_but_loopback_warns():
+    with pytest.warns(UserWarning, match="where others can reach it"):
+        async with Emulator(host="0.0.0.0"):
+            pass
+
+
+async def test_a_name_of_this_machine_does_not_warn():
+    async with Emulator(host="localhost") as emulator:
+        assert emulator.url.startswith("http://localhost:")
+
+
+async def test_an_unknown_host_name_warns_before_it_fails():
+    with (
+        pytest.warns(UserWarning, match="others"),
+        pytest.raises(OSError),
+    ):
+        await Emulator(host="host.invalid").start()
+
+
+def test_the_address_of_version_six_is_put_in_brackets():
+    emulator = Emulator(host="::1")
+    emulator.bound_port = 1
+
+    assert emulator.url == "http://[::1]:1"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"dispatch": "maybe"}, {"latency": -1}, {"run_seconds": -1}, {"log_size": -1}],
+)
+def test_settings_that_make_no_sense_are_refused(settings):
+    with pytest.raises(ValueError, match=r"dispatch|negative"):
+        Emulator(**settings)
+
+
+def test_blocking_users_get_a_thread_that_ends():
+    with Emulator() as emulator:
+        answer = urllib.request.urlopen(f"{emulator.url}/health/")
+        with answer:
+            assert json.load(answer)["status"] is True
+        assert "futureagi-emulator" in [each.name for each in threading.enumerate()]
+
+    assert "futureagi-emulator" not in [each.name for each in threading.enumerate()]
+
+
+def test_a_thread_that_cannot_listen_says_why():
+    with Emulator() as emulator, pytest.raises(OSError, match="address"):
+        Emulator(port=emulator.bound_port).__enter__()
+
+
+def test_leaving_twice_is_harmless():
+    with Emulator() as emulator:
+        pass
+    emulator.__exit__(None, None, None)
+
+
+def test_connections_that_stay_open_do_not_hold_it_up():
+    with Emulator() as emulator:
+        connection = http.client.HTTPConnection("127.0.0.1", emulator.bound_port)
+        connection.request("GET", "/health/")
+        connection.getresponse().read()
+        started = time.monotonic()
+
+    connection.close()
+    assert time.monotonic() - started < 2
+
+
+def test_it_is_there_at_once_even_when_it_is_large():
+    started = time.monotonic()
+    with Emulator(World.synthetic(100_000)) as emulator:
+        assert emulator.url
+    assert time.monotonic() - started < 1
+
+
+# ------------------------------------------------------------------ faults
+
+
+async def test_latency_as_a_fault_can_be_of_one_endpoint(client, emulator):
+    emulator.faults.add("latency", seconds=0.1, endpoint="add_eval_configs")
+    started = time.monotonic()
+    await client("GET", of(SHOP))
+    unhindered = time.monotonic() - started
+    started = time.monotonic()
+    await client.add()
+
+    assert time.monotonic() - started >= 0.1 > unhindered
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "expected"),
+    [
+        (
+            429,
+            2,
+            {
+                "status": False,
+                "result": {
+                    "code": "RATE_LIMITED",
+                    "message": "Rate limit exceeded. Please try again later.",
+                    "retry_after": 2,
+                },
+            },
+        ),
+        (
+            402,
+            None,
+            {
+                "error": {
+                    "code": "PAYMENT_REQUIRED",
+                    "message": "The plan's limit is reached.",
+                    "detail": "The plan's limit is reached.",
+                }
+            },
+        ),
+        (503, 7, None),
+        (None, None, None),
+        (429, None, None),
+    ],
+)
+async def test_a_status_comes_instead_of_the_work(
+    client, emulator, status, retry_after, expected
+):
+    emulator.faults.add("status", status=status, retry_after=retry_after, times=1)
+
+    got, headers, body = await client.add()
+
+    assert got == (status or 500)
+    assert headers.get("Retry-After") == (str(retry_after) if retry_after else None)
+    if expected:
+        assert json.loads(body) == expected
+    assert emulator.log.configs == {}
+    assert emulator.log.requests[-1].outcome == "status"
+    assert (await client.add())[0] == 201
+
+
+@pytest.mark.parametrize(
+    ("fault", "configs"), [("drop_before", {}), ("drop_after", {EMPTY: 1})]
+)
+async def test_a_connection_is_dropped_before_or_after_the_work(
+    client, emulator, fault, configs
+):
+    emulator.faults.add(fault)
+
+    with pytest.raises(aiohttp.ClientError):
+        await client.add()
+
+    assert emulator.log.configs == configs
+    assert emulator.log.requests[-1].outcome == fault
+
+
+async def test_an_answer_is_cut_in_half(client, emulator):
+    emulator.faults.add("truncate")
+
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await client.add()
+
+    assert emulator.log.configs == {EMPTY: 1}
+
+
+async def test_an_answer_is_no_json(client, emulator):
+    emulator.faults.add("garbage")
+
+    status, headers, body = await client.add()
+
+    assert (status, headers["Content-Type"]) == (201, "application/json")
+    with pytest.raises(ValueError, match="Expecting value"):
+        json.loads(body)
+
+
+async def test_a_dispatch_fails_for_one_run_test(client, emulator):
+    emulator.faults.add("dispatch", run_test_id=SHOP)
+
+    _, _, body = await client("POST", RUN, RUN_ALL)
+    _, _, unhindered = await client("GET", of(EMPTY))
+
+    assert b"async dispatch failed" in body
+    assert emulator.log.runs == {}
+    assert json.loads(unhindered)["id"] == EMPTY
+    assert [seen.outcome for seen in emulator.log.requests] == ["dispatch", "answered"]
+
+
+async def test_a_rate_limit_lets_some_through(client, emulator):
+    emulator.faults.add("rate_limit", per_minute=2)
+
+    answers = [await client("GET", of(SHOP)) for _ in range(3)]
+
+    assert [status for status, _, _ in answers] == [200, 200, 429]
+    assert 1 <= int(answers[2][1]["Retry-After"]) <= 60
+    assert json.loads(answers[2][2])["result"]["code"] == "RATE_LIMITED"
+
+
+def test_a_rate_limit_has_room_again_after_a_minute():
+    emulator = Emulator()
+    limit = emulator.faults.add("rate_limit", per_minute=1)
+
+    hits = [limit.hit("x", None, now) for now in (0.0, 30.0, 61.0)]
+
+    assert hits == [False, True, False]
+    assert limit.room_in(91.0) == 30.0
+
+
+def test_a_rate_limit_of_nothing_says_a_minute():
+    emulator = Emulator()
+    limit = emulator.faults.add("rate_limit", per_minute=0)
+
+    assert limit.hit("x", None, 0.0)
+    assert limit.room_in(0.0) == 60.0
+
+
+def test_a_fault_strikes_by_chance_and_the_same_for_the_same_seed():
+    faults = Emulator().faults
+    rows = [
+        [fault.hit("x", None, 0.0) for _ in range(1000)]
+        for fault in (
+            faults.add("status", probability=0.3, seed=1),
+            faults.add("status", probability=0.3, seed=1),
+            faults.add("status", probability=0.3, seed=2),
+        )
+    ]
+
+    assert rows[0] == rows[1] != rows[2]
+    assert 200 < sum(rows[0]) < 400
+
+
+def test_a_fault_has_defaults():
+    faults = Emulator().faults
+
+    assert faults.add("latency").wait == 1.0
+    assert faults.add("rate_limit").limit == 100
+    faults.clear()
+    assert faults.active == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"fault": "nonsense"}, {"fault": "status", "probability": 2}]
+)
+def test_a_fault_that_is_none_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"fault must be one of|probability"):
+        Emulator().faults.add(**wrong)
+
+
+# ------------------------------------------------------------------ control
+
+
+async def steer(client, path, body=None, method="POST"):
+    status, _, content = await client(method, f"/_emulator/{path}", body)
+    return status, json.loads(content)
+
+
+async def test_a_reset_brings_another_world(client, emulator):
+    await client.add()
+    emulator.faults.add("status", status=500)
+
+    world = small_world()
+    world["run_tests"][0]["name"] = "renamed"
+    answer = await steer(client, "reset", {"world": world, "dispatch": "fail"})
+
+    assert answer == (200, {"status": "reset"})
+    assert emulator.world.run_tests.get(SHOP).name == "renamed"
+    assert not emulator.log.requests
+    _, _, body = await client("POST", RUN, RUN_ALL)
+    assert b"async dispatch failed" in body
+
+
+async def test_a_reset_without_a_world_takes_the_first_one_again(client, emulator):
+    await client.add()
+
+    assert await steer(client, "reset") == (200, {"status": "reset"})
+
+    assert emulator.world.run_tests.get(EMPTY).eval_configs == []
+
+
+async def test_a_reset_can_come_from_the_same_process(client, emulator):
+    emulator.reset(World.synthetic(1), dispatch="run")
+
+    assert len(emulator.world.run_test_ids) == 1
+    assert emulator.api_key == "emulator-api-key-0"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "problem"),
+    [
+        ("reset", [], "reset takes an object"),
+        ("reset", {"dispatch": "maybe"}, "dispatch must be"),
+        ("reset", {"world": []}, "a world is an object"),
+        ("reset", {"world": {"api_keys": 1}}, "api_keys is a list"),
+        ("faults", {}, "a list"),
+        ("faults", [{"fault": "x"}], "fault must be one of"),
+        ("faults", [{"fault": "status", "colour": 1}], "colour"),
+    ],
+)
+async def test_bad_control_requests_say_what_is_wrong(client, path, body, problem):
+    status, answer = await steer(client, path, body)
+
+    assert status == 400
+    assert problem in answer["error"]
+
+
+async def test_unknown_control_paths_name_the_known_ones(client):
+    status, answer = await steer(client, "log")
+
+    assert status == 404
+    assert "GET /_emulator/log" in answer["error"]
+
+
+async def test_the_log_can_be_read_from_outside(client):
+    await client.add(headers={"X-Request-ID": "one"})
+    await client("POST", RUN, RUN_ALL)
+
+    status, answer = await steer(client, "log", method="GET")
+
+    assert status == 200
+    assert answer["counts"] == {
+        "add_eval_configs": {"201": 1},
+        "run_new_evals": {"200": 1},
+    }
+    assert answer["requests"][0]["request_id"] == "one"
+    assert (answer["runs"], answer["configs"]) == ({SHOP: 1}, {EMPTY: 1})
+    assert (answer["in_flight"], answer["most_in_flight"]) == (0, 1)
+
+
+async def test_faults_from_outside_replace_those_before(client, emulator):
+    emulator.faults.add("drop_before")
+
+    assert await steer(
+        client, "faults", [{"fault": "status", "status": 503, "times": 1}]
+    ) == (200, {"faults": 1})
+
+    assert (await client.add())[0] == 503
+    assert (await client.add())[0] == 201
+
+
+async def test_control_can_be_switched_off():
+    emulator = Emulator(World.load(small_world()), control=False)
+    async with emulator, Client(emulator) as client:
+        status, _, _ = await client("GET", "/_emulator/log")
+
+    assert status == 404
