@@ -1,0 +1,141 @@
+"""The public names: complete, sorted, and loaded when they are used."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import futureagi_async
+from futureagi_async.errors import FutureAGIError
+
+
+HEAVY = ("aiohttp", "anyio", "attrs", "cattrs", "orjson", "asyncio", "ssl")
+SOURCE = Path(futureagi_async.__file__).read_text("utf-8")
+
+
+def loaded_after(code: str) -> set[str]:
+    """Run code in a fresh interpreter; give the names of all modules it loaded."""
+    report = "import json, sys; print(json.dumps(list(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"{code}\n{report}"],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return set(json.loads(done.stdout))
+
+
+def test_the_public_names_are_sorted_and_listed_once():
+    names = futureagi_async.__all__
+
+    assert names == sorted(set(names))
+
+
+@pytest.mark.parametrize("name", futureagi_async.__all__)
+def test_every_public_name_can_be_imported(name):
+    assert getattr(futureagi_async, name) is not None
+
+
+@pytest.mark.parametrize("name", futureagi_async.__all__)
+def test_every_public_class_and_function_has_a_docstring(name):
+    value = getattr(futureagi_async, name)
+
+    can_have_one = inspect.isclass(value) or inspect.isfunction(value)
+    assert not can_have_one or inspect.getdoc(value)
+
+
+def test_what_is_loaded_lazily_is_what_is_public():
+    assert sorted(futureagi_async._MODULE_OF) == futureagi_async.__all__
+
+
+@pytest.mark.parametrize("name", futureagi_async.__all__)
+def test_type_checkers_see_every_public_name_too(name):
+    for_type_checkers = SOURCE.partition("if TYPE_CHECKING:")[2].partition("__all__")[0]
+
+    assert f" {name}," in for_type_checkers or f" {name}\n" in for_type_checkers
+
+
+def test_every_error_class_is_public():
+    errors = importlib.import_module("futureagi_async.errors")
+    defined = {
+        name
+        for name, value in vars(errors).items()
+        if inspect.isclass(value) and issubclass(value, FutureAGIError)
+    }
+
+    assert defined <= set(futureagi_async.__all__)
+
+
+def test_public_names_are_those_that_dir_lists_each_once():
+    assert futureagi_async.EvalConfig is not None
+
+    listed = dir(futureagi_async)
+
+    assert set(futureagi_async.__all__) <= set(listed)
+    assert len(listed) == len(set(listed))
+
+
+def test_a_name_that_is_loaded_is_kept():
+    first = futureagi_async.EvalConfig
+
+    assert vars(futureagi_async)["EvalConfig"] is first
+    assert futureagi_async.EvalConfig is first
+
+
+def test_a_name_that_does_not_exist_is_told_as_python_does():
+    with pytest.raises(
+        AttributeError, match=r"^module 'futureagi_async' has no attribute 'EvalConfg'$"
+    ):
+        _ = futureagi_async.EvalConfg
+
+
+def test_a_name_that_does_not_exist_cannot_be_imported():
+    with pytest.raises(ImportError, match="cannot import name 'nothing'"):
+        exec("from futureagi_async import nothing")
+
+
+def test_the_version_is_one():
+    assert futureagi_async.__version__.count(".") == 2
+    assert futureagi_async.__version__.replace(".", "").isdigit()
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    before = loaded_after("")
+
+    loaded = loaded_after("import futureagi_async") - before
+
+    assert loaded.isdisjoint(HEAVY)
+    assert {each for each in loaded if each.startswith("futureagi")} == {
+        "futureagi_async"
+    }
+
+
+def test_requests_and_errors_are_used_without_loading_the_transport():
+    loaded = loaded_after(
+        "from futureagi_async import AddEvalConfigs, APIError, Batch, RunNewEvals\n"
+        "run_test_id = 'b968b200-c57b-5aca-9c9f-60672e3183e7'\n"
+        "AddEvalConfigs(run_test_id, [{'template_id': run_test_id}])\n"
+        "RunNewEvals(run_test_id, [run_test_id], select_all=True)"
+    )
+
+    assert "futureagi_async.endpoints.run_new_evals" in loaded
+    assert loaded.isdisjoint({"aiohttp", "anyio", "futureagi_async.client"})
+
+
+def test_a_client_is_made_without_loading_aiohttp():
+    loaded = loaded_after(
+        "from futureagi_async import AsyncFutureAGI\nAsyncFutureAGI('key', 'secret')"
+    )
+
+    assert "futureagi_async.client" in loaded
+    assert "aiohttp" not in loaded
+
+
+def test_the_whole_package_is_typed():
+    assert (Path(futureagi_async.__file__).parent / "py.typed").exists()
