@@ -55,7 +55,7 @@ def decode_result(
             f"the answer is {_json_kind(raw)} where an object belongs"
         )
     # What the package adds comes last: a field of the same name stays in `raw`.
-    fields = {**raw, "raw": raw, "request_id": request_id}
+    fields = {**raw, "raw": raw, "request_id": request_id, "settled": False}
     try:
         return _FAST.structure(fields, result_type)
     except Exception:  # noqa: BLE001 - whatever it was, the second pass says where

@@ -56,14 +56,21 @@ UNSET: Final = Unset()
 def _seconds(value: Any, name: str) -> float | None:
     if value is None:
         return None
+    return positive_seconds(
+        value, name, "limit; give seconds above 0, or None for no limit"
+    )
+
+
+def positive_seconds(
+    value: Any, name: str, wanted: str = "at all; give seconds above 0"
+) -> float:
+    """Check a time that has to be given."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigurationError(
             f"{name}: seconds are wanted, not {fields.kind(value)}"
         )
     if not value > 0 or math.isinf(value):
-        raise ConfigurationError(
-            f"{name}: {value!r} is no time limit; give seconds above 0, or None for no limit"
-        )
+        raise ConfigurationError(f"{name}: {value!r} is no time {wanted}")
     return float(value)
 
 
@@ -107,18 +114,51 @@ class RetryPolicy:
         max_attempts: attempts in all, the first included.
         retry_unknown: try again what may have been done, too. The work, and its price,
             can then come twice.
+        settle: find out by reading whether a request was done that may have been. What
+            proves to be done is a success, marked `settled`; what proves not to be done
+            is tried again; anything else stays unknown.
+        settle_after: seconds since sending that the service is given before it is read.
+            One that is slower can still act after it was read.
+        read_before: read before evaluations are started, too, so that results that are
+            found afterwards are known to be new. It costs the reads for each request.
     """
 
     max_attempts: int = 3
     retry_unknown: bool = False
+    settle: bool = True
+    settle_after: float = 10.0
+    read_before: bool = False
 
     def __attrs_post_init__(self) -> None:
         positive_int(self.max_attempts, "RetryPolicy.max_attempts")
-        if not isinstance(self.retry_unknown, bool):
-            raise ConfigurationError(
-                "RetryPolicy.retry_unknown: True or False is wanted, "
-                f"not {fields.kind(self.retry_unknown)}"
-            )
+        for name in ("retry_unknown", "settle", "read_before"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise ConfigurationError(
+                    f"RetryPolicy.{name}: True or False is wanted, "
+                    f"not {fields.kind(value)}"
+                )
+        positive_seconds(self.settle_after, "RetryPolicy.settle_after")
+
+
+@attrs.frozen
+class RateLimit:
+    """How fast a client sends: so many requests in so many seconds, evenly spread.
+
+    The service documents 100 requests a minute, and 1,000 on paid plans. A limit here
+    keeps below that from the start; without one, a fan-out finds it by being refused.
+
+    Attributes:
+        requests: how many, attempts and reads included.
+        per: in how many seconds.
+    """
+
+    requests: int
+    per: float = 60.0
+
+    def __attrs_post_init__(self) -> None:
+        positive_int(self.requests, "RateLimit.requests")
+        positive_seconds(self.per, "RateLimit.per")
 
 
 def positive_int(value: Any, name: str) -> int:

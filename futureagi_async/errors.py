@@ -109,6 +109,8 @@ class APIError(FutureAGIError):
         attempts: how often the request was tried.
         retry_after: seconds that the service asked to wait, if it did.
         earlier: the errors of the attempts before the last one, oldest first.
+        hint: what else is known, as what was seen when the service was asked whether
+            the work had been done; may be empty.
     """
 
     def __init__(
@@ -129,6 +131,7 @@ class APIError(FutureAGIError):
         self.attempts = attempts
         self.retry_after = retry_after
         self.earlier: tuple[APIError, ...] = ()
+        self.hint = ""
 
     @property
     def headline(self) -> str:
@@ -148,6 +151,7 @@ class APIError(FutureAGIError):
         ]
         context = ", ".join(fact for fact in facts if fact)
         line = f"{self.headline}{message}" + (f" ({context})" if context else "")
+        line += f"; {self.hint}" if self.hint else ""
         return " ".join(line.split())
 
 
@@ -228,7 +232,13 @@ class NameConflictError(BadRequestError):
     """400: the run test already has an eval config of that name.
 
     Adding is not atomic: the items before the one that clashed stay created.
+
+    Attributes:
+        existing: the names among those asked for that the run test has now; `None`
+            where that was not read.
     """
+
+    existing: tuple[str, ...] | None = None
 
 
 class ExecutionsNotCompletedError(BadRequestError):

@@ -32,11 +32,14 @@ class Result:
         request_id: the `X-Request-ID` of the exchange.
         warnings: what the service could not do, one message an item; empty if all of
             it was done.
+        settled: whether this is no answer to the request, but was read back after the
+            answer had been lost.
     """
 
     raw: dict[str, Any] = attrs.field(repr=False, eq=False)
     request_id: str | None = attrs.field(default=None, eq=False)
     warnings: tuple[str, ...] = ()
+    settled: bool = False
 
 
 ResultT = TypeVar("ResultT", bound=Result)

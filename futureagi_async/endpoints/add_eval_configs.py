@@ -14,18 +14,22 @@ from futureagi_async.endpoints.eval_config import (
     EvalConfigs,
     eval_configs,
 )
+from futureagi_async.endpoints.get_run_test import GetRunTest
 from futureagi_async.errors import (
     AnsweredError,
     APIStatusError,
     NameConflictError,
     UnexpectedResponseError,
 )
-from futureagi_async.request import Request, Requests, Result, make_requests
+from futureagi_async.request import Requests, Result, make_requests
+from futureagi_async.settling import Done, Finding, NotDone, Settleable, Taken
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable, Mapping
     from uuid import UUID
+
+    from futureagi_async.pages import Read
 
 
 _NAME_TAKEN = re.compile(r"\bname '.*' already exists\b", re.DOTALL)
@@ -48,7 +52,7 @@ class AddEvalConfigsResult(Result):
 
 
 @attrs.frozen
-class AddEvalConfigs(Request[AddEvalConfigsResult]):
+class AddEvalConfigs(Settleable[AddEvalConfigsResult]):
     """Add evaluations to a run test.
 
     Not atomic: a name that the run test already has ends the request with a
@@ -100,6 +104,81 @@ class AddEvalConfigs(Request[AddEvalConfigsResult]):
         if status == 400 and _NAME_TAKEN.search(message):  # noqa: PLR2004 - Bad Request
             return NameConflictError
         return None
+
+    async def look(self, read: Read, *, was_absent: bool) -> Finding:  # noqa: ARG002 - an equal config serves, whoever made it
+        """Compare the run test's eval configs with what was to be added."""
+        run_test = await read(GetRunTest(self.run_test_id))
+        landed: list[CreatedEvalConfig] = []
+        missing: list[EvalConfig] = []
+        for item in self.evaluations_config:
+            namesakes = [
+                each
+                for each in run_test.simulate_eval_configs_detail
+                if each.name == item.effective_name
+            ]
+            equal = [each for each in namesakes if item.is_kept_as(each)]
+            if namesakes and not equal:
+                return Taken(_taken(item.effective_name))
+            landed += equal[:1]
+            missing += [] if equal else [item]
+        if not landed:
+            return NotDone(self)
+        if missing:
+            return NotDone(
+                _AddRest(self.run_test_id, missing, whole=self, landed=tuple(landed))
+            )
+        return Done(self._settled(landed, run_test.raw))
+
+    def _settled(
+        self, created: list[CreatedEvalConfig], raw: dict[str, Any]
+    ) -> AddEvalConfigsResult:
+        return AddEvalConfigsResult(
+            message="read back: every eval config of the request is there",
+            created_eval_configs=tuple(created),
+            run_test_id=self.run_test_id,
+            settled=True,
+            raw=raw,
+        )
+
+    async def explain(self, error: APIStatusError, read: Read) -> None:
+        """Say which of the names exist after one of them was found taken."""
+        if not isinstance(error, NameConflictError):
+            return
+        run_test = await read(GetRunTest(self.run_test_id))
+        names = {each.name for each in run_test.simulate_eval_configs_detail}
+        asked = (item.effective_name for item in self.evaluations_config)
+        error.existing = tuple(name for name in asked if name in names)
+        error.hint = (
+            "of the names asked for the run test now has "
+            f"{', '.join(map(repr, error.existing)) or 'none'}; "
+            "some may have been created by this request"
+        )
+
+
+def _taken(name: str) -> str:
+    return (
+        f"read back: the run test has an eval config named {name!r} with other content, "
+        f"so that the name {name!r} already exists; name yours differently"
+    )
+
+
+@attrs.frozen
+class _AddRest(AddEvalConfigs):
+    """What is missing of a request of which a part was done."""
+
+    whole: AddEvalConfigs = attrs.field(kw_only=True)
+    landed: tuple[CreatedEvalConfig, ...] = attrs.field(kw_only=True)
+
+    async def look(self, read: Read, *, was_absent: bool) -> Finding:
+        """Look at the whole, since that is what was asked for."""
+        return await self.whole.look(read, was_absent=was_absent)
+
+    def accept(self, result: AddEvalConfigsResult) -> AddEvalConfigsResult:
+        """Put both parts together, in the order of the whole."""
+        by_name = {e.name: e for e in (*self.landed, *result.created_eval_configs)}
+        order = [item.effective_name for item in self.whole.evaluations_config]
+        created = tuple(by_name[name] for name in order if name in by_name)
+        return attrs.evolve(result, created_eval_configs=created, settled=True)
 
 
 def for_run_tests(

@@ -134,16 +134,19 @@ class EvalConfig:
         """The name that the service will give it."""
         return (self.name or "").strip() or f"Eval-{self.template_id}"
 
+    def is_kept_as(self, kept: CreatedEvalConfig) -> bool:
+        """Tell if what the service keeps is this: all that was sent is equal."""
+        return (
+            kept.name == self.effective_name
+            and kept.template_id.lower() == self.template_id
+            and all(
+                getattr(self, name) in (None, getattr(kept, name)) for name in _SETTINGS
+            )
+        )
 
-_FIELD_NAMES = (
-    "template_id",
-    "name",
-    "config",
-    "mapping",
-    "filters",
-    "error_localizer",
-    "model",
-)
+
+_SETTINGS = ("config", "mapping", "filters", "error_localizer", "model")
+_FIELD_NAMES = ("template_id", "name", *_SETTINGS)
 
 
 def _with_suggestion(key: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import warnings
 from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import Any, ClassVar, Literal, Self, TypeAlias, overload
@@ -11,6 +12,14 @@ import attrs
 
 from futureagi_async import codec, fields
 from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
+from futureagi_async.endpoints.list_call_executions import (
+    CallExecution,
+    ListCallExecutions,
+)
+from futureagi_async.endpoints.list_test_executions import (
+    ListTestExecutions,
+    TestExecution,
+)
 from futureagi_async.errors import (
     AnsweredError,
     APIStatusError,
@@ -20,7 +29,9 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.outcomes import Batch
-from futureagi_async.request import Request, Requests, Result, make_requests
+from futureagi_async.pages import Read, all_results
+from futureagi_async.request import Requests, Result, make_requests
+from futureagi_async.settling import Done, Finding, NotDone, Settleable, Unclear
 
 
 # Keys of a mapping are invariant: each kind of key is a type of its own.
@@ -81,7 +92,7 @@ def _enable_tool_evaluation(value: bool | None) -> bool | None:
 
 
 @attrs.frozen
-class RunNewEvals(Request[RunNewEvalsResult]):
+class RunNewEvals(Settleable[RunNewEvalsResult]):
     """Start evaluations of a run test's executions. Each call evaluated is paid for.
 
     Results that the same configs had on these executions are erased at once. All
@@ -169,6 +180,55 @@ class RunNewEvals(Request[RunNewEvalsResult]):
         if status == 400 and _NOT_COMPLETED in message.lower():  # noqa: PLR2004 - Bad Request
             return ExecutionsNotCompletedError
         return None
+
+    async def look(self, read: Read, *, was_absent: bool) -> Finding:
+        """Judge by the executions and by what their calls have of these configs."""
+        executions, calls = await self._wanted(read)
+        is_evaluating = any(each.is_evaluating for each in executions)
+        cells = [
+            _cell(call, config) for call in calls for config in self.eval_config_ids
+        ]
+        finding = judge(cells, is_evaluating=is_evaluating, was_absent=was_absent)
+        if finding is Verdict.STARTED:
+            return Done(
+                RunNewEvalsResult(
+                    message="read back: these evaluations are under way, or done",
+                    run_test_id=self.run_test_id,
+                    call_execution_count=len(calls),
+                    settled=True,
+                    raw={},
+                )
+            )
+        if finding is Verdict.NOT_STARTED:
+            return NotDone(self)
+        return Unclear(
+            f"read back: of {len(cells)} results of these configs {cells.count(None)} "
+            f"are absent and {cells.count({})} pending, and "
+            f"{'an' if is_evaluating else 'no'} execution is being evaluated"
+        )
+
+    async def is_absent(self, read: Read) -> bool:
+        """Find out that no wanted call has a result of these configs."""
+        _, calls = await self._wanted(read)
+        return not any(
+            config in (call.eval_outputs or {})
+            for call in calls
+            for config in self.eval_config_ids
+        )
+
+    async def _wanted(
+        self, read: Read
+    ) -> tuple[list[TestExecution], list[CallExecution]]:
+        of = self.run_test_id
+        executions = await all_results(read, lambda n: ListTestExecutions(of, n))
+        calls = await all_results(read, lambda n: ListCallExecutions(of, n))
+        if self.select_all:
+            return executions, calls
+        ids = set(self.test_execution_ids or ())
+        return (
+            [each for each in executions if each.id in ids],
+            [each for each in calls if each.test_execution_id in ids],
+        )
 
     @overload
     @classmethod
@@ -267,6 +327,43 @@ def _refuse_partial(results: list[AddEvalConfigsResult]) -> None:
         raise InvalidRequestError(
             f"not every config was created: {reasons}; partial='run' runs the others"
         )
+
+
+def _cell(call: CallExecution, config_id: str) -> Any:
+    """What a call has of a config: `None`, `{}` while pending, or the result."""
+    return (call.eval_outputs or {}).get(config_id)
+
+
+class Verdict(enum.Enum):
+    """What the results of the wanted calls say about a request in doubt."""
+
+    STARTED = enum.auto()
+    NOT_STARTED = enum.auto()
+    OPEN = enum.auto()
+
+
+def judge(cells: list[Any], *, is_evaluating: bool, was_absent: bool) -> Verdict:
+    """Judge if evaluations were started.
+
+    The service first sets the executions to evaluating, then every result of the configs
+    to pending (which erases an earlier one), and then starts the work. So results that
+    are all there while nothing is pending are either this request's or older ones.
+
+    Args:
+        cells: for each wanted call and config: `None`, `{}` while pending, or a result.
+        is_evaluating: whether an execution that was wanted is being evaluated.
+        was_absent: whether there was no such result before the request was sent.
+    """
+    absent, pending = cells.count(None), cells.count({})
+    finished = len(cells) - absent - pending
+    if is_evaluating:
+        is_ours = cells and not absent and (pending or was_absent)
+        return Verdict.STARTED if is_ours else Verdict.OPEN
+    if not finished:
+        # Nothing there, or prepared and never started.
+        return Verdict.NOT_STARTED
+    is_done = was_absent and finished == len(cells)
+    return Verdict.STARTED if is_done else Verdict.OPEN
 
 
 def for_run_tests(

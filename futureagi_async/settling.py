@@ -1,0 +1,78 @@
+"""Finding out by reading whether a request in doubt was done."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import attrs
+
+from futureagi_async.request import Request, ResultT_co
+
+
+if TYPE_CHECKING:
+    from futureagi_async.errors import APIStatusError
+    from futureagi_async.pages import Read
+    from futureagi_async.request import Result
+
+
+@attrs.frozen
+class Done:
+    """It was done, by whomever; `result` is put together from what was read."""
+
+    result: Result
+
+
+@attrs.frozen
+class NotDone:
+    """It was not done, or not wholly; `request` is what is still to be sent."""
+
+    request: Request[Any]
+
+
+@attrs.frozen
+class Taken:
+    """Something else has its place, so that it could only be refused."""
+
+    message: str
+
+
+@attrs.frozen
+class Unclear:
+    """What was seen proves neither."""
+
+    seen: str
+
+
+Finding: TypeAlias = Done | NotDone | Taken | Unclear
+
+
+class Settleable(Request[ResultT_co]):
+    """A request of which the service shows afterwards whether it was done."""
+
+    @abc.abstractmethod
+    async def look(self, read: Read, *, was_absent: bool) -> Finding:
+        """Find out by reading if it was done.
+
+        Args:
+            read: sends a request that is safe to repeat.
+            was_absent: whether it is known that nothing of it was there before it was
+                sent.
+        """
+
+    async def is_absent(
+        self,
+        read: Read,  # noqa: ARG002 - for endpoints to look with
+    ) -> bool:
+        """Find out, before it is sent, that nothing of it is there.
+
+        Only where `look` can make use of it.
+        """
+        return False
+
+    def accept(self, result: Any) -> Any:
+        """Give the result of the whole, where this was only the rest of it."""
+        return result
+
+    async def explain(self, error: APIStatusError, read: Read) -> None:
+        """Add to a refusal what reading can tell about it."""
