@@ -11,7 +11,7 @@ import abc
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 
@@ -62,13 +62,14 @@ class Field(abc.ABC):
     Args:
         required: Whether a request without it is refused.
         null: Whether `null` is let through.
+        blank: Whether an empty text is let through, where texts are.
         default: What a missing field becomes; by default it stays away.
     """
 
     required: bool = False
     null: bool = False
+    blank: bool = False
     default: Any = MISSING
-    blank_is_value: ClassVar[bool] = False
 
     def value_in(self, data: Mapping[str, Any], name: str) -> Any:
         """The value of the field in the data of a request."""
@@ -77,12 +78,12 @@ class Field(abc.ABC):
         if name not in data:
             return self.absent_in_form()
         value = data[name][-1]
+        if value != "" or self.blank:
+            return value
         # A form has no null: an empty text is what comes closest.
-        if value == "" and self.null:
-            return "" if self.blank_is_value else None
-        if value == "" and not self.required:
-            return "" if self.blank_is_value else MISSING
-        return value
+        if self.null:
+            return None
+        return value if self.required else MISSING
 
     def absent_in_form(self) -> Any:
         """What a form without this field means."""
@@ -133,20 +134,7 @@ SURROGATES = re.compile("[\ud800-\udfff]")
 
 @attrs.frozen(kw_only=True)
 class Text(Field):
-    """A text, trimmed; numbers are taken for their digits.
-
-    Args:
-        blank: Whether an empty text is let through.
-    """
-
-    blank: bool = False
-
-    def value_in(self, data: Mapping[str, Any], name: str) -> Any:
-        """In forms an empty text is a value where it is allowed."""
-        value = data[name][-1] if isinstance(data, FormData) and name in data else None
-        if value == "" and self.blank:
-            return ""
-        return super().value_in(data, name)
+    """A text, trimmed; numbers are taken for their digits."""
 
     def clean(self, value: Any) -> Any:
         """Blank texts are looked at before anything else."""
@@ -250,18 +238,9 @@ class Choice(Field):
 
     Args:
         choices: The words.
-        blank: Whether an empty text is let through.
     """
 
     choices: frozenset[str]
-    blank: bool = False
-
-    def value_in(self, data: Mapping[str, Any], name: str) -> Any:
-        """In forms an empty text is a value where it is allowed."""
-        value = data[name][-1] if isinstance(data, FormData) and name in data else None
-        if value == "" and self.blank:
-            return ""
-        return super().value_in(data, name)
 
     def convert(self, value: Any) -> str:
         """The word itself."""
