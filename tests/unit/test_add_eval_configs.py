@@ -359,12 +359,10 @@ def test_a_bad_id_of_a_generator_takes_the_place_of_its_request():
 
 
 def test_a_bad_config_is_refused_before_any_run_test_is_read():
-    def ids():
-        raise AssertionError
-        yield
+    unreadable = (1 // 0 for _ in [RUN_TEST])
 
     with pytest.raises(InvalidRequestError, match=r"^evaluations_config\[0\]: "):
-        for_run_tests(ids(), [{}])
+        for_run_tests(unreadable, [{}])
 
 
 def test_checked_configs_are_not_checked_again():
@@ -409,6 +407,28 @@ def test_a_request_shows_what_is_asked():
     assert RUN_TEST in shown
     assert "name='tone'" in shown
     assert "encoded" not in shown
+
+
+def test_a_config_is_kept_as_it_was_sent():
+    assert EvalConfig(**ALL_FIELDS).is_kept_as(created())
+    assert EvalConfig(TEMPLATE, " tone ").is_kept_as(created())
+    assert EvalConfig(TEMPLATE).is_kept_as(created(name=f"Eval-{TEMPLATE}"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "Tone"},
+        {"template_id": OTHER},
+        {"config": {}},
+        {"mapping": None},
+        {"filters": {}},
+        {"error_localizer": False},
+        {"model": None},
+    ],
+)
+def test_a_config_that_differs_in_what_was_sent_is_another(changes):
+    assert not EvalConfig(**ALL_FIELDS).is_kept_as(created(**changes))
 
 
 def test_results_are_values():

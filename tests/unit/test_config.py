@@ -13,6 +13,7 @@ import pytest
 
 from futureagi_async.config import (
     UNSET,
+    RateLimit,
     RetryPolicy,
     Settings,
     Timeout,
@@ -286,11 +287,33 @@ def test_what_is_no_time_is_refused(part, value, problem):
         ({"max_attempts": 0}, "RetryPolicy.max_attempts: at least 1 is wanted, not 0"),
         ({"max_attempts": 1.5}, "RetryPolicy.max_attempts: a whole number is wanted"),
         ({"retry_unknown": 1}, "RetryPolicy.retry_unknown: True or False is wanted"),
+        ({"settle": None}, "RetryPolicy.settle: True or False is wanted, not None"),
+        ({"read_before": "no"}, "RetryPolicy.read_before: True or False is wanted"),
+        ({"settle_after": 0}, "RetryPolicy.settle_after: 0 is no time at all; give"),
+        ({"settle_after": None}, "RetryPolicy.settle_after: seconds are wanted, not N"),
     ],
 )
 def test_a_retry_policy_that_cannot_work_is_refused(fields, problem):
     with pytest.raises(ConfigurationError, match=f"^{problem}"):
         RetryPolicy(**fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"requests": 0}, "RateLimit.requests: at least 1 is wanted, not 0"),
+        ({"requests": 1.5}, "RateLimit.requests: a whole number is wanted"),
+        ({"requests": 1, "per": 0}, "RateLimit.per: 0 is no time at all; give"),
+        ({"requests": 1, "per": math.inf}, "RateLimit.per: inf is no time at all"),
+    ],
+)
+def test_a_rate_limit_that_cannot_work_is_refused(fields, problem):
+    with pytest.raises(ConfigurationError, match=f"^{problem}"):
+        RateLimit(**fields)
+
+
+def test_a_rate_limit_is_one_a_minute_unless_it_says_otherwise():
+    assert RateLimit(100).per == 60.0
 
 
 @pytest.mark.parametrize(("value", "named"), [(3, "an int"), (None, "None")])

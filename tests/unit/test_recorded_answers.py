@@ -109,9 +109,8 @@ def exchange(step: dict[str, Any]) -> Exchange:
 
 
 def recorded() -> dict[str, Exchange]:
-    if not RECORDING.exists():
-        return {}
-    scenarios = map(json.loads, RECORDING.read_text("utf-8").splitlines())
+    lines = RECORDING.read_text("utf-8").splitlines() if RECORDING.exists() else []
+    scenarios = map(json.loads, lines)
     return {
         f"{scenario['name']}-{number}": exchange(step)
         for scenario in scenarios

@@ -24,17 +24,9 @@ class Ping(Request[Result]):
     method = "GET"
     result_type = Result
 
-    @property
-    def run_test_id(self) -> None:
-        return None
-
-    @property
-    def path(self) -> str:
-        return f"/ping/{self.number}"
-
-    @property
-    def body(self) -> None:
-        return None
+    run_test_id = None
+    path = "/ping/"
+    body = None
 
 
 def ping(item: Any) -> Ping:
@@ -102,10 +94,12 @@ async def test_an_asynchronous_iterable_is_not_read_before_its_requests_are():
     requests = aiter(make_requests(items(), ping, "items"))
     read_at_first = list(read)
     await anext(requests)
-    await requests.aclose()
+    read_for_one = list(read)
+    rest = [each async for each in requests]
 
     assert read_at_first == []
-    assert read == [0]
+    assert read_for_one == [0]
+    assert rest == [Ping(1), Ping(2)]
 
 
 def test_an_error_of_the_caller_is_not_taken_for_a_bad_item():

@@ -21,7 +21,7 @@ from futureagi_async import (
     RunNewEvals,
     RunNewEvalsResult,
 )
-from futureagi_async.endpoints.run_new_evals import for_run_tests
+from futureagi_async.endpoints.run_new_evals import Verdict, for_run_tests, judge
 from futureagi_async.errors import (
     Delivery,
     InvalidRequestError,
@@ -328,6 +328,37 @@ def test_a_partial_that_is_neither_word_is_refused():
 def test_only_what_was_added_can_be_run(value):
     with pytest.raises(InvalidRequestError, match=r"^added: what add_eval_configs or"):
         RunNewEvals.from_added(value)
+
+
+RESULT = {"value": True, "status": "Completed"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_evaluating", "was_absent", "verdict"),
+    [
+        ([], False, False, Verdict.NOT_STARTED),
+        ([None, None], False, False, Verdict.NOT_STARTED),
+        ([{}, {}], False, False, Verdict.NOT_STARTED),
+        ([{}, None], False, True, Verdict.NOT_STARTED),
+        ([RESULT, RESULT], False, True, Verdict.STARTED),
+        ([RESULT, RESULT], False, False, Verdict.OPEN),
+        ([RESULT, None], False, True, Verdict.OPEN),
+        ([RESULT, {}], False, True, Verdict.OPEN),
+        ([], True, True, Verdict.OPEN),
+        ([None], True, True, Verdict.OPEN),
+        ([{}, None], True, True, Verdict.OPEN),
+        ([{}, {}], True, False, Verdict.STARTED),
+        ([{}, RESULT], True, False, Verdict.STARTED),
+        ([RESULT], True, False, Verdict.OPEN),
+        ([RESULT], True, True, Verdict.STARTED),
+    ],
+)
+def test_results_of_the_wanted_calls_say_if_evaluations_were_started(
+    cells, is_evaluating, was_absent, verdict
+):
+    judged = judge(cells, is_evaluating=is_evaluating, was_absent=was_absent)
+
+    assert judged is verdict
 
 
 def many(eval_config_ids, **more):

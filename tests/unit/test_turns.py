@@ -171,9 +171,10 @@ async def play(street: Street, history: list) -> list[asyncio.Task]:
             case "step":
                 await asyncio.sleep(0)
             case ("cancel", number):
-                if tasks:
-                    tasks[-1 - number % len(tasks)].cancel()
-            case (key, steps):
+                for task in tasks[-1 - number :][:1]:
+                    task.cancel()
+            case _:
+                key, steps = event
                 tasks.append(asyncio.create_task(street.visit(len(tasks), key, steps)))
     async with asyncio.timeout(10):
         await asyncio.gather(*tasks, return_exceptions=True)
