@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         FutureAGIError,
         InvalidRequestError,
         ItemError,
+        JournalError,
         NameConflictError,
         NotAttemptedError,
         NotFoundError,
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
         ServerError,
         UnexpectedResponseError,
     )
+    from futureagi_async.journal.entries import JournalEntry
+    from futureagi_async.journal.reading import Journal, JournalSummary
     from futureagi_async.outcomes import (
         Batch,
         BatchError,
@@ -99,6 +102,10 @@ __all__ = [
     "FutureAGIError",
     "InvalidRequestError",
     "ItemError",
+    "Journal",
+    "JournalEntry",
+    "JournalError",
+    "JournalSummary",
     "NameConflictError",
     "NotAttempted",
     "NotAttemptedError",
@@ -154,6 +161,7 @@ _MODULES = {
         "FutureAGIError",
         "InvalidRequestError",
         "ItemError",
+        "JournalError",
         "NameConflictError",
         "NotAttemptedError",
         "NotFoundError",
@@ -163,6 +171,8 @@ _MODULES = {
         "ServerError",
         "UnexpectedResponseError",
     ),
+    "journal.entries": ("JournalEntry",),
+    "journal.reading": ("Journal", "JournalSummary"),
     "outcomes": (
         "Batch",
         "BatchError",

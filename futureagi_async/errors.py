@@ -94,6 +94,10 @@ class ClientClosedError(FutureAGIError):
         self.delivery = delivery
 
 
+class JournalError(FutureAGIError):
+    """A journal cannot be used as asked; the message says why, and what to do."""
+
+
 class NotAttemptedError(FutureAGIError):
     """A batch was stopped before this request's turn came. Nothing was sent."""
 

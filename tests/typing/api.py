@@ -153,6 +153,22 @@ def batches(batch: fa.Batch[fa.RunNewEvalsResult]) -> None:
     assert_type(batch.raise_for_failures(), fa.Batch[fa.RunNewEvalsResult])
 
 
+def journals(outcome: fa.Outcome[fa.RunNewEvalsResult]) -> None:
+    with fa.Journal.open("evals.db") as journal:
+        assert_type(journal, fa.Journal)
+        assert_type(len(journal), int)
+        summary = journal.summary()
+        assert_type(summary, fa.JournalSummary)
+        assert_type(summary.settled, int)
+        for entry in journal:
+            assert_type(entry, fa.JournalEntry)
+            assert_type(entry.answer, bytes | None)
+            assert_type(entry.delivery, fa.Delivery | None)
+            journal.resolve(entry, done=True)
+        journal.resolve(outcome, done=False)
+    journal.close()
+
+
 def errors(error: fa.FutureAGIError) -> None:
     assert_type(error.delivery, fa.Delivery)
     match error:
@@ -189,6 +205,7 @@ ERRORS: list[type[fa.FutureAGIError]] = [
     fa.ConflictError,
     fa.DeadlineExceededError,
     fa.InvalidRequestError,
+    fa.JournalError,
     fa.NotFoundError,
     fa.PaymentRequiredError,
     fa.PermissionDeniedError,

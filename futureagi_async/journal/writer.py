@@ -1,0 +1,259 @@
+"""The writing end of a journal: a thread of its own, and what awaits it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from futureagi_async.errors import JournalError
+from futureagi_async.journal.file import JournalFile, explained, full_path
+from futureagi_async.journal.store import Intent, Store, ending
+
+
+if TYPE_CHECKING:
+    from futureagi_async.journal.entries import JournalEntry
+    from futureagi_async.outcomes import Outcome
+    from futureagi_async.request import Request
+
+
+Job: TypeAlias = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
+"""Who waits, what is to be done with the store, and with which arguments."""
+
+Jobs: TypeAlias = "queue.SimpleQueue[list[Job] | None]"
+"""What is handed to the thread; `None` ends it."""
+
+
+class JournalWriter:
+    """Writes the journal of one fan-out, for the event loop that opened it.
+
+    Whoever awaits a method goes on when what it wrote is on disk. What many await at a
+    time is written in one go. Being cancelled while waiting takes nothing back.
+
+    Every method raises `JournalError` when the disk refuses, and from then on; when the
+    journal is closed; and in a process that was forked from the one that opened it.
+    """
+
+    def __init__(self, path: str, wall_clock: Callable[[], float]) -> None:
+        self.path = path
+        self._wall_clock = wall_clock
+        self._loop = asyncio.get_running_loop()
+        self._pid = os.getpid()
+        self._collected: list[Job] = []
+        self._jobs: Jobs = queue.SimpleQueue()
+        self._closing = False
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        # The thread must not know the writer, or nobody could ever forget it.
+        weakref.finalize(self, self._jobs.put, None).atexit = False
+
+    @classmethod
+    async def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> JournalWriter:
+        """Open a journal to write to it; make it if there is none.
+
+        Raises:
+            JournalError: somebody writes to it already, it is no journal of this
+                version, or the system refuses.
+
+        """
+        writer = cls(full_path(path), wall_clock)
+        opened = writer._loop.create_future()
+        threading.Thread(
+            target=_work,
+            args=(writer.path, writer._jobs, writer._loop, opened, writer._ended),
+            name="futureagi-journal",
+            daemon=True,
+        ).start()
+        try:
+            _raise(await opened)
+        except BaseException:
+            writer._jobs.put(None)
+            raise
+        return writer
+
+    async def intend(
+        self,
+        identity: bytes,
+        request: Request[Any],
+        *,
+        base_url: str,
+        workspace_id: str | None,
+        read_before: bool = False,
+    ) -> JournalEntry | None:
+        """Write that a request is about to leave, or give what is known of it.
+
+        An entry that is given is one of an earlier time, and stays as it is: done, or
+        in doubt. One that failed is given as it was, and set back to `SENT`.
+        """
+        intent = Intent(
+            identity,
+            (base_url, workspace_id, type(request).__name__, request.method),
+            request.path,
+            request.run_test_id,
+            request.body,
+            self._wall_clock(),
+            read_before,
+        )
+        entry: JournalEntry | None = await self._written(Store.intend, intent)
+        return entry
+
+    async def resend(self, identity: bytes) -> None:
+        """Write that a request in doubt was found not done, and leaves once more."""
+        await self._written(Store.resend, identity, self._wall_clock())
+
+    async def finish(
+        self, identity: bytes, outcome: Outcome[Any], *, settled: bool = False
+    ) -> None:
+        """Write what became of a request.
+
+        Args:
+            identity: the request's.
+            outcome: what became of it. One that was not attempted counts as failed.
+            settled: the success was read back; no answer to the request itself says so.
+
+        """
+        await self._written(Store.finish, identity, ending(outcome, settled=settled))
+
+    async def created_ids(self, run_test_id: str) -> frozenset[str]:
+        """Give the eval configs that this journal's requests created for a run test.
+
+        Those count whose answer says so, not those that were found by reading back.
+        """
+        ids: frozenset[str] = await self._written(Store.created_ids, run_test_id)
+        return ids
+
+    async def aclose(self) -> None:
+        """Write what is left, and let the next writer in. Doing it twice is harmless.
+
+        In a process that was forked it does nothing: the journal is the parent's.
+        """
+        if os.getpid() != self._pid:
+            return
+        if not self._closing:
+            self._closing = True
+            self._hand_over()
+            self._jobs.put(None)
+        await asyncio.shield(self._ended)
+
+    async def _written(self, operation: Callable[..., Any], *arguments: Any) -> Any:
+        if os.getpid() != self._pid:
+            raise JournalError(
+                f"journal {self.path}: it was opened by the process that this one was "
+                "forked from; a process opens its own"
+            )
+        if self._closing:
+            raise JournalError(f"journal {self.path}: it is closed")
+        if not self._collected:
+            # What others add in this turn of the loop goes with it.
+            self._loop.call_soon(self._hand_over)
+        waiter = self._loop.create_future()
+        self._collected.append((waiter, operation, arguments))
+        return _raise(await waiter)
+
+    def _hand_over(self) -> None:
+        if self._collected:
+            self._jobs.put(self._collected)
+            self._collected = []
+
+
+def _raise(answer: Any) -> Any:
+    if isinstance(answer, JournalError):
+        raise JournalError(*answer.args)
+    return answer
+
+
+def _work(
+    path: str,
+    jobs: Jobs,
+    loop: asyncio.AbstractEventLoop,
+    opened: asyncio.Future[Any],
+    ended: asyncio.Future[Any],
+) -> None:
+    """Do what a thread does for a writer, from opening the file to closing it."""
+    try:
+        file = JournalFile.open(path, create=True)
+    except Exception as error:  # noqa: BLE001 - whatever it was, somebody waits for it
+        _answer(loop, [(opened, _as_journal_error(error, path))])
+        return
+    try:
+        if _answer(loop, [(opened, None)]):
+            _serve(file, jobs, loop)
+    finally:
+        file.close()
+    _answer(loop, [(ended, None)])
+
+
+def _serve(file: JournalFile, jobs: Jobs, loop: asyncio.AbstractEventLoop) -> None:
+    store = Store(file.path, file.connection)
+    broken: JournalError | None = None
+    goes_on = True
+    while goes_on:
+        batch, goes_on = _taken(jobs)
+        answers: list[tuple[asyncio.Future[Any], Any]] = []
+        if broken is None:
+            try:
+                answers = _written(file, store, batch)
+            except Exception as error:  # noqa: BLE001 - whatever it was, many wait
+                broken = _as_journal_error(error, file.path)
+        if broken is not None:
+            answers = [(waiter, broken) for waiter, _, _ in batch]
+        if not _answer(loop, answers):
+            return
+
+
+def _taken(jobs: Jobs) -> tuple[list[Job], bool]:
+    """Wait for something to do; take all there is. Tell whether more may come."""
+    batch: list[Job] = []
+    while True:
+        more = jobs.get()
+        if more is None:
+            return batch, False
+        batch += more
+        if jobs.empty():
+            return batch, True
+
+
+def _written(
+    file: JournalFile, store: Store, batch: list[Job]
+) -> list[tuple[asyncio.Future[Any], Any]]:
+    """Do everything in one transaction."""
+    answers: list[tuple[asyncio.Future[Any], Any]] = []
+    file.connection.execute("BEGIN IMMEDIATE")
+    for waiter, operation, arguments in batch:
+        try:
+            answer = operation(store, *arguments)
+        except JournalError as error:
+            answer = error
+        answers.append((waiter, answer))
+    file.connection.execute("COMMIT")
+    return answers
+
+
+def _answer(
+    loop: asyncio.AbstractEventLoop, answers: list[tuple[asyncio.Future[Any], Any]]
+) -> bool:
+    """Wake everybody who waits. Tell whether there was a loop to wake them in."""
+    try:
+        loop.call_soon_threadsafe(_wake, answers)
+    except RuntimeError:
+        return False  # the loop was closed: nobody waits any more
+    return True
+
+
+def _wake(answers: list[tuple[asyncio.Future[Any], Any]]) -> None:
+    for waiter, answer in answers:
+        if not waiter.done():
+            waiter.set_result(answer)
+
+
+def _as_journal_error(error: Exception, path: str) -> JournalError:
+    return error if isinstance(error, JournalError) else explained(error, path)
