@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, get_args
 
 from futureagi_async.emulator.emulator import Emulator
-from futureagi_async.emulator.evaluations import Dispatch
+from futureagi_async.emulator.rules.evaluations import Dispatch
 from futureagi_async.emulator.world import World
 
 

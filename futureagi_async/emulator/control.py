@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import attrs
 
-from futureagi_async.emulator.evaluations import Dispatch
-from futureagi_async.emulator.exchange import Answer, Request, json_answer
 from futureagi_async.emulator.faults import Faults
-from futureagi_async.emulator.service import Service
+from futureagi_async.emulator.rules.evaluations import Dispatch
+from futureagi_async.emulator.rules.exchange import Answer, Request, json_answer
+from futureagi_async.emulator.rules.service import Service
 from futureagi_async.emulator.world import World, WorldError
 
 

@@ -9,10 +9,10 @@ import warnings
 from typing import TYPE_CHECKING, get_args
 
 from futureagi_async.emulator.control import Desk
-from futureagi_async.emulator.evaluations import Dispatch
 from futureagi_async.emulator.faults import Faults
 from futureagi_async.emulator.log import Log
-from futureagi_async.emulator.service import Service
+from futureagi_async.emulator.rules.evaluations import Dispatch
+from futureagi_async.emulator.rules.service import Service
 from futureagi_async.emulator.world import World
 
 

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias, get_args
 
 import attrs
 
-from futureagi_async.emulator.exchange import Answer, html_answer, json_answer
+from futureagi_async.emulator.rules.exchange import Answer, html_answer, json_answer
 
 
 FaultKind: TypeAlias = Literal[

@@ -9,7 +9,7 @@ import attrs
 
 
 if TYPE_CHECKING:
-    from futureagi_async.emulator.context import Work
+    from futureagi_async.emulator.rules.context import Work
 
 
 @attrs.frozen

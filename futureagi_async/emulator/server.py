@@ -11,11 +11,11 @@ from uuid import uuid4
 from aiohttp import web
 
 from futureagi_async.emulator import control
-from futureagi_async.emulator.exchange import Answer, Request
 from futureagi_async.emulator.faults import Fault, instead
 from futureagi_async.emulator.log import Seen
-from futureagi_async.emulator.routes import run_test_of
-from futureagi_async.emulator.service import Served
+from futureagi_async.emulator.rules.exchange import Answer, Request
+from futureagi_async.emulator.rules.routes import run_test_of
+from futureagi_async.emulator.rules.service import Served
 
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from aiohttp.web_protocol import RequestHandler
 
     from futureagi_async.emulator.control import Desk
-    from futureagi_async.emulator.evaluations import Dispatch
+    from futureagi_async.emulator.rules.evaluations import Dispatch
 
 
 IDLE_SECONDS = 30.0

@@ -7,8 +7,8 @@ from urllib.parse import unquote
 
 from multidict import CIMultiDict
 
-from futureagi_async.emulator.exchange import Request
-from futureagi_async.emulator.service import Service
+from futureagi_async.emulator.rules.exchange import Request
+from futureagi_async.emulator.rules.service import Service
 
 
 ORG = "0a000000-0000-4000-8000-00000000000a"

@@ -7,7 +7,7 @@ import json
 import pytest
 from emulator_small_world import CONTAINS, EMPTY, NOBODY, POLITE, SHOP, of
 
-from futureagi_async.emulator.content import classic_message
+from futureagi_async.emulator.rules.content import classic_message
 
 
 ADD = of(EMPTY, "eval-configs/")

@@ -12,8 +12,8 @@ import pytest
 from emulator_small_world import CONTAINS, SHOP, Caller, of, small_world
 
 from futureagi_async.emulator import World
-from futureagi_async.emulator.evaluations import made_up
-from futureagi_async.emulator.parameters import ParameterError, with_parameters
+from futureagi_async.emulator.rules.evaluations import made_up
+from futureagi_async.emulator.rules.parameters import ParameterError, with_parameters
 from futureagi_async.emulator.world import WorldError
 
 
@@ -204,7 +204,7 @@ def test_a_hundred_thousand_run_tests_with_configs_and_results_fit():
         import resource
         from futureagi_async.emulator import World
         from futureagi_async.emulator.world import EvalConfig
-        from futureagi_async.emulator.evaluations import prepare
+        from futureagi_async.emulator.rules.evaluations import prepare
 
         world = World.synthetic(100_000, executions=2)
         for run_test_id in world.run_test_ids:

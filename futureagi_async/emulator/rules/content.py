@@ -12,9 +12,9 @@ from email.policy import HTTP
 from typing import Any
 from urllib.parse import parse_qs
 
-from futureagi_async.emulator.envelope import RefusedError, framework_error
-from futureagi_async.emulator.exchange import JSON, Request
-from futureagi_async.emulator.fields import FormData
+from futureagi_async.emulator.rules.envelope import RefusedError, framework_error
+from futureagi_async.emulator.rules.exchange import JSON, Request
+from futureagi_async.emulator.rules.fields import FormData
 
 
 MULTIPART = "multipart/form-data"

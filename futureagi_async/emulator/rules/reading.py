@@ -5,23 +5,23 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from futureagi_async.emulator import presentation
-from futureagi_async.emulator.content import query_of
-from futureagi_async.emulator.envelope import error
-from futureagi_async.emulator.exchange import Answer, json_answer
-from futureagi_async.emulator.forms import (
+from futureagi_async.emulator.rules import presentation
+from futureagi_async.emulator.rules.content import query_of
+from futureagi_async.emulator.rules.envelope import error
+from futureagi_async.emulator.rules.exchange import Answer, json_answer
+from futureagi_async.emulator.rules.forms import (
     EVAL_SUMMARY,
     EVAL_SUMMARY_COMPARISON,
     RUN_TESTS,
 )
-from futureagi_async.emulator.pagination import PageError, page_of, slice_of
-from futureagi_async.emulator.summaries import SummaryError, summary
+from futureagi_async.emulator.rules.pagination import PageError, page_of, slice_of
+from futureagi_async.emulator.rules.summaries import SummaryError, summary
 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from futureagi_async.emulator.context import Context
+    from futureagi_async.emulator.rules.context import Context
     from futureagi_async.emulator.world import Call, Execution, RunTest
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from futureagi_async.emulator import configs, reading, running, templates
-from futureagi_async.emulator.context import Context
-from futureagi_async.emulator.exchange import Answer
+from futureagi_async.emulator.rules import configs, reading, running, templates
+from futureagi_async.emulator.rules.context import Context
+from futureagi_async.emulator.rules.exchange import Answer
 
 
 View = Callable[[Context], Answer]

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from futureagi_async.emulator.content import data_of, query_of
-from futureagi_async.emulator.envelope import RefusedError, error, invalid
-from futureagi_async.emulator.fields import Form, FormError
+from futureagi_async.emulator.rules.content import data_of, query_of
+from futureagi_async.emulator.rules.envelope import RefusedError, error, invalid
+from futureagi_async.emulator.rules.fields import Form, FormError
 
 
 if TYPE_CHECKING:
-    from futureagi_async.emulator.evaluations import Evaluations
-    from futureagi_async.emulator.exchange import Request
+    from futureagi_async.emulator.rules.evaluations import Evaluations
+    from futureagi_async.emulator.rules.exchange import Request
     from futureagi_async.emulator.world import ApiKey, RunTest, World
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from futureagi_async.emulator.exchange import Answer, json_answer
+from futureagi_async.emulator.rules.exchange import Answer, json_answer
 
 
 @attrs.frozen

@@ -8,17 +8,17 @@ from uuid import uuid4
 
 import attrs
 
-from futureagi_async.emulator import presentation
-from futureagi_async.emulator.envelope import RefusedError, error
-from futureagi_async.emulator.evaluations import prepare
-from futureagi_async.emulator.exchange import Answer, json_answer
-from futureagi_async.emulator.forms import ADD_EVAL_CONFIGS, UPDATE_EVAL_CONFIG
-from futureagi_async.emulator.parameters import ParameterError, with_parameters
+from futureagi_async.emulator.rules import presentation
+from futureagi_async.emulator.rules.envelope import RefusedError, error
+from futureagi_async.emulator.rules.evaluations import prepare
+from futureagi_async.emulator.rules.exchange import Answer, json_answer
+from futureagi_async.emulator.rules.forms import ADD_EVAL_CONFIGS, UPDATE_EVAL_CONFIG
+from futureagi_async.emulator.rules.parameters import ParameterError, with_parameters
 from futureagi_async.emulator.world import EvalConfig
 
 
 if TYPE_CHECKING:
-    from futureagi_async.emulator.context import Context
+    from futureagi_async.emulator.rules.context import Context
     from futureagi_async.emulator.world import RunTest, Template
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from futureagi_async.emulator.envelope import error
-from futureagi_async.emulator.evaluations import prepare
-from futureagi_async.emulator.exchange import Answer, json_answer
-from futureagi_async.emulator.forms import RUN_NEW_EVALS
+from futureagi_async.emulator.rules.envelope import error
+from futureagi_async.emulator.rules.evaluations import prepare
+from futureagi_async.emulator.rules.exchange import Answer, json_answer
+from futureagi_async.emulator.rules.forms import RUN_NEW_EVALS
 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from futureagi_async.emulator.context import Context
+    from futureagi_async.emulator.rules.context import Context
     from futureagi_async.emulator.world import Execution, RunTest
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from futureagi_async.emulator.envelope import RefusedError, framework_error
+from futureagi_async.emulator.rules.envelope import RefusedError, framework_error
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from futureagi_async.emulator.exchange import Request
+    from futureagi_async.emulator.rules.exchange import Request
     from futureagi_async.emulator.world import ApiKey
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from futureagi_async.emulator.envelope import NON_FIELD, Problem
-from futureagi_async.emulator.fields import (
+from futureagi_async.emulator.rules.envelope import NON_FIELD, Problem
+from futureagi_async.emulator.rules.fields import (
     Choice,
     Flag,
     Form,
@@ -20,7 +20,7 @@ from futureagi_async.emulator.fields import (
     Whole,
     refuse,
 )
-from futureagi_async.emulator.filters import Filters, JsonObject
+from futureagi_async.emulator.rules.filters import Filters, JsonObject
 
 
 def no_name_twice(configs: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -8,13 +8,13 @@ from urllib.parse import parse_qs, quote, urlencode
 
 import attrs
 
-from futureagi_async.emulator.content import query_of
+from futureagi_async.emulator.rules.content import query_of
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from futureagi_async.emulator.exchange import Request
+    from futureagi_async.emulator.rules.exchange import Request
 
 
 T = TypeVar("T")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from futureagi_async.emulator.exchange import Answer, json_answer
-from futureagi_async.emulator.forms import TEMPLATE_LIST
+from futureagi_async.emulator.rules.exchange import Answer, json_answer
+from futureagi_async.emulator.rules.forms import TEMPLATE_LIST
 from futureagi_async.emulator.world import usable
 
 
 if TYPE_CHECKING:
-    from futureagi_async.emulator.context import Context
+    from futureagi_async.emulator.rules.context import Context
     from futureagi_async.emulator.world import Template
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from futureagi_async.emulator.fields import Field, ListOf, refuse
+from futureagi_async.emulator.rules.fields import Field, ListOf, refuse
 
 
 NO_VALUE = frozenset({"is_null", "is_not_null"})

@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 
-from futureagi_async.emulator.envelope import NON_FIELD, Errors, Problem
+from futureagi_async.emulator.rules.envelope import NON_FIELD, Errors, Problem
 
 
 MISSING: Any = object()

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from futureagi_async.emulator.access import authenticate
-from futureagi_async.emulator.content import negotiate
-from futureagi_async.emulator.context import Context, Work
-from futureagi_async.emulator.envelope import RefusedError, framework_error
-from futureagi_async.emulator.evaluations import Dispatch, Evaluations
-from futureagi_async.emulator.exchange import (
+from futureagi_async.emulator.rules.access import authenticate
+from futureagi_async.emulator.rules.content import negotiate
+from futureagi_async.emulator.rules.context import Context, Work
+from futureagi_async.emulator.rules.envelope import RefusedError, framework_error
+from futureagi_async.emulator.rules.evaluations import Dispatch, Evaluations
+from futureagi_async.emulator.rules.exchange import (
     HTML,
     Answer,
     Request,
     html_answer,
     json_answer,
 )
-from futureagi_async.emulator.routes import Route, resolve
+from futureagi_async.emulator.rules.routes import Route, resolve
 
 
 if TYPE_CHECKING:
