@@ -312,6 +312,11 @@ def test_a_rate_limit_that_cannot_work_is_refused(fields, problem):
         RateLimit(**fields)
 
 
+def test_a_rate_limit_is_wanted_and_no_bare_number():
+    with pytest.raises(ConfigurationError, match=r"^rate_limit: .*, not an int$"):
+        resolve(rate_limit=100)
+
+
 def test_a_rate_limit_is_one_a_minute_unless_it_says_otherwise():
     assert RateLimit(100).per == 60.0
 

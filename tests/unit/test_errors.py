@@ -60,11 +60,22 @@ STATUS_ERRORS = [
     RateLimitError,
     ServerError,
 ]
+
+
+def every_error_class(root: type[FutureAGIError]) -> set[type[FutureAGIError]]:
+    below = {
+        each for each in root.__subclasses__() if each.__module__ == root.__module__
+    }
+    return {root}.union(*map(every_error_class, below))
+
+
+def with_a_message_only() -> list[type[FutureAGIError]]:
+    every = every_error_class(FutureAGIError)
+    return sorted(every - every_error_class(APIError) - {ClientClosedError}, key=str)
+
+
 EVERY_KIND = [
-    FutureAGIError("no"),
-    ConfigurationError("no"),
-    InvalidRequestError("no"),
-    NotAttemptedError("no"),
+    *(kind("no") for kind in with_a_message_only()),
     ClientClosedError(delivery=Delivery.UNKNOWN),
     APIError("no", **CONTEXT),
     APIConnectionError("no", **CONTEXT),
@@ -85,13 +96,6 @@ EVERY_KIND = [
         for kind in STATUS_ERRORS
     ),
 ]
-
-
-def every_error_class(root: type[FutureAGIError]) -> set[type[FutureAGIError]]:
-    below = {
-        each for each in root.__subclasses__() if each.__module__ == root.__module__
-    }
-    return {root}.union(*map(every_error_class, below))
 
 
 def named(error: BaseException) -> str:

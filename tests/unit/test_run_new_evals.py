@@ -410,6 +410,18 @@ def test_a_run_test_without_executions_is_named():
         )
 
 
+def test_executions_of_a_run_test_that_is_not_asked_for_are_refused():
+    with pytest.raises(
+        InvalidRequestError,
+        match=rf"^test_execution_ids: run test {OTHER} is not among those of eval_config",
+    ):
+        many(
+            {RUN_TEST: [CONFIG_1]},
+            select_all=False,
+            test_execution_ids={RUN_TEST: [EXECUTION_1], OTHER: [EXECUTION_2]},
+        )
+
+
 @pytest.mark.parametrize(
     ("eval_config_ids", "problem"),
     [
