@@ -38,11 +38,11 @@ def add(context: Context) -> Answer:
     created: list[EvalConfig] = []
     warnings: list[str] = []
     for item in wanted:
-        name = item.get("name") or f"Eval-{item['template_id']}"
         template = context.world.template(item["template_id"], context.key)
         if template is None:
             warnings.append(f"EvalTemplate with id {item['template_id']} not found")
             continue
+        name = item.get("name") or f"Eval-{template.id}"
         if name in names:
             return error(400, name_exists(name))
         try:
@@ -50,18 +50,20 @@ def add(context: Context) -> Answer:
         except (ParameterError, StorageError) as problem:
             warnings.append(f"Error creating evaluation config: {problem}")
             continue
-        run_test.eval_configs.append(config)
         names.add(name)
         created.append(config)
+        run_test.eval_configs.append(config)
         context.work.configs += 1
+    return added(run_test, created, warnings)
+
+
+def added(run_test: RunTest, created: list[EvalConfig], warnings: list[str]) -> Answer:
+    """What was created; if it is nothing, the reasons are lost."""
     if not created:
-        # The reasons are lost.
         return error(400, "Failed to create any evaluation configs")
     body: dict[str, Any] = {
         "message": f"Successfully added {len(created)} evaluation config(s) to run test",
-        "created_eval_configs": [
-            presentation.eval_config(config) for config in created
-        ],
+        "created_eval_configs": [presentation.eval_config(each) for each in created],
         "run_test_id": run_test.id,
     }
     if warnings:

@@ -35,42 +35,56 @@ def run_new_evals(context: Context) -> Answer:
     run_test = context.run_test()
     if wanted["enable_tool_evaluation"] is not None:
         run_test.enable_tool_evaluation = wanted["enable_tool_evaluation"]
-    executions = selected(run_test, wanted)
-    if not executions:
-        return error(400, "No test executions found to run evaluations on.")
-    if any(execution.status != "completed" for execution in executions):
-        return error(
-            400,
-            "Only test executions with COMPLETED status can have new evaluations "
-            "run on them.",
-        )
     config_ids = wanted["eval_config_ids"]
-    if not all_found(run_test, config_ids):
-        return error(
-            400,
-            "One or more eval configs not found or do not belong to this run test.",
-        )
+    executions = selected(run_test, wanted)
+    problem = problem_with(run_test, executions, config_ids)
+    if problem:
+        return error(400, problem)
     set_status(executions, "evaluating")
     calls = sum(len(execution.calls) for execution in executions)
     if not calls:
         return error(400, "No call executions found in the selected test executions.")
     prepare(executions, config_ids)
-    message = STARTED
-    if context.evaluations.dispatch == "fail":
-        # A failure that looks like success: the wording is all that tells it.
-        set_status(executions, "completed")
-        message = NOT_STARTED
-    else:
-        context.evaluations.take(run_test, executions, config_ids, context.now)
-        context.work.runs += 1
     return json_answer(
         200,
         {
-            "message": message,
+            "message": handed_over(context, run_test, executions, config_ids),
             "run_test_id": run_test.id,
             "call_execution_count": calls,
         },
     )
+
+
+def problem_with(
+    run_test: RunTest, executions: Sequence[Execution], config_ids: Sequence[str]
+) -> str | None:
+    """What keeps evaluations from being started; executions come before configs."""
+    if not executions:
+        return "No test executions found to run evaluations on."
+    if any(execution.status != "completed" for execution in executions):
+        return (
+            "Only test executions with COMPLETED status can have new evaluations "
+            "run on them."
+        )
+    if not all_found(run_test, config_ids):
+        return "One or more eval configs not found or do not belong to this run test."
+    return None
+
+
+def handed_over(
+    context: Context,
+    run_test: RunTest,
+    executions: Sequence[Execution],
+    config_ids: Sequence[str],
+) -> str:
+    """Hands the evaluations over; returns what the answer says about it."""
+    if context.evaluations.dispatch == "fail":
+        # A failure that looks like success: the wording is all that tells it.
+        set_status(executions, "completed")
+        return NOT_STARTED
+    context.evaluations.take(run_test, executions, config_ids, context.now)
+    context.work.runs += 1
+    return STARTED
 
 
 def all_found(run_test: RunTest, config_ids: Sequence[str]) -> bool:
