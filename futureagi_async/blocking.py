@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import queue
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     )
     from futureagi_async.outcomes import Batch, Outcome
     from futureagi_async.request import Request, Requests, ResultT
+
+
+def _load_transport() -> None:
+    # aiohttp takes its time to load; in the loop, everything would wait for it.
+    importlib.import_module("futureagi_async.transport.session")
 
 
 class FutureAGI:
@@ -71,7 +77,7 @@ class FutureAGI:
             headers=headers,
             allow_http=allow_http,
         )
-        self._portal = Portal(self._client.aclose)
+        self._portal = Portal(self._client.aclose, _load_transport)
         self._is_copy = False
 
     def with_options(
@@ -178,11 +184,12 @@ class FutureAGI:
 
         `requests` is read, and `on_outcome` called, in the calling thread.
         """
-        send = self._client._send_batch  # noqa: SLF001 - its twin
+        places = self._client._concurrency(max_concurrency)  # noqa: SLF001 - its twin
         return run_batch(
             self._portal,
-            partial(send, self._client._concurrency(max_concurrency)),  # noqa: SLF001 - its twin
+            partial(self._client._send_batch, places),  # noqa: SLF001 - its twin
             checked_requests(requests),
+            places,
             checked_callback(on_outcome),
         )
 
@@ -199,10 +206,10 @@ class FutureAGI:
         the calling thread.
         """
         inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        flow = self._client._flow(  # noqa: SLF001 - its twin
-            feed(checked_requests(requests), inbox), max_concurrency
-        )
-        return BlockingOutcomeStream(self._portal, flow, inbox)
+        places = self._client._concurrency(max_concurrency)  # noqa: SLF001 - its twin
+        source = feed(checked_requests(requests), inbox, places)
+        flow = self._client._flow(source, places)  # noqa: SLF001 - its twin
+        return BlockingOutcomeStream(self._portal, flow, source, inbox, places)
 
     def close(self) -> None:
         """Close the connections and end the thread.

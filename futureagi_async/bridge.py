@@ -12,10 +12,12 @@ import queue
 import time
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from futureagi_async.errors import InvalidRequestError
+from futureagi_async.errors import ClientClosedError, InvalidRequestError
 from futureagi_async.outcomes import BatchInterruptedError
+from futureagi_async.portal import Call, nothing
 from futureagi_async.request import ResultT
 
 
@@ -23,94 +25,153 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from futureagi_async.outcomes import Batch, Outcome
-    from futureagi_async.portal import Call, Portal
+    from futureagi_async.portal import Portal
     from futureagi_async.sending import Flow
 
 
 Item = TypeVar("Item")
 
 _PORTION = 32
-_GATHER = 0.005
-"""Seconds for which items of a slow input are gathered before they are handed over."""
+_PATIENCE = 0.005
+"""Seconds that the calling thread reads on before it looks after outcomes again."""
+_CLOSED = "the client was closed before the input was read to its end"
 
 
 class Feed(AsyncIterator[Item], Generic[Item]):
-    """An iterable of the calling thread that the loop reads in portions.
+    """An iterable of the calling thread that the loop reads.
 
-    It asks for a portion by putting itself into the inbox of the calling thread, which
-    answers with `serve`.
+    The loop asks for items by putting this into the inbox of the calling thread, which
+    answers with `serve`. Each item can be used as soon as it is there.
+
+    Args:
+        items: what is read.
+        inbox: where the calling thread waits.
+        portion: how many items are read at a time, at most.
+
     """
 
-    def __init__(self, items: Iterable[Item], inbox: queue.SimpleQueue[Any]) -> None:
+    _loop: asyncio.AbstractEventLoop
+
+    def __init__(
+        self, items: Iterable[Item], inbox: queue.SimpleQueue[Any], portion: int
+    ) -> None:
         self._items = iter(items)
         self._inbox = inbox
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._portion: deque[Item] = deque()
-        self._arrived = asyncio.Event()
+        self._portion = min(portion, _PORTION)
+        self._ready: deque[Item] = deque()
+        self._news = asyncio.Event()
+        self._is_starved = False
         self._has_asked = False
         self._ended = False
         self._failure: Exception | None = None
 
+    def __aiter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        return self
+
     async def __anext__(self) -> Item:
-        while not self._portion:
-            if self._ended:
+        while not self._ready:
+            # In this order: the last item is there before the end is.
+            if self._ended and not self._ready:
                 raise self._failure or StopAsyncIteration
+            self._news.clear()
+            self._is_starved = True
             self._ask()
-            self._arrived.clear()
-            await self._arrived.wait()
-        item = self._portion.popleft()
-        if len(self._portion) < _PORTION // 2:
+            if not self._ready and not self._ended:
+                await self._news.wait()
+        item = self._ready.popleft()
+        if len(self._ready) < self._portion // 2:
             self._ask()
         return item
 
     def _ask(self) -> None:
         if not self._has_asked and not self._ended:
             self._has_asked = True
-            self._loop = asyncio.get_running_loop()
             self._inbox.put(self)
 
     def serve(self) -> None:
-        """Read a portion in the calling thread and hand it to the loop."""
-        portion: list[Item] = []
-        ended, failure = False, None
-        latest = time.monotonic() + _GATHER
+        """Read a portion in the calling thread."""
+        latest = time.monotonic() + _PATIENCE
         try:
-            for item in self._items:
-                portion.append(item)
-                if len(portion) == _PORTION or time.monotonic() > latest:
+            for _ in range(self._portion):
+                self._ready.append(next(self._items))
+                self._wake()
+                if self._ended or time.monotonic() > latest:
                     break
-            else:
-                ended = True
+        except StopIteration:
+            self._ended = True
         except Exception as error:  # noqa: BLE001 - raised again where it is read
-            ended, failure = True, error
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # closed: nobody reads on
-                self._loop.call_soon_threadsafe(self._take, portion, ended, failure)
-
-    def _take(
-        self, portion: list[Item], ended: bool, failure: Exception | None
-    ) -> None:
-        self._portion.extend(portion)
-        self._ended, self._failure = ended, failure
+            self._failure = error
+            self._ended = True
         self._has_asked = False
-        self._arrived.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._is_starved:
+            self._is_starved = False
+            with contextlib.suppress(RuntimeError):  # closed: nobody reads on
+                self._loop.call_soon_threadsafe(self._news.set)
+
+    def end(self) -> None:
+        """Give nothing more, for the client is closed; called in the loop."""
+        self._failure = ClientClosedError(_CLOSED)
+        self._ended = True
+        self._news.set()
 
 
-def feed(items: Any, inbox: queue.SimpleQueue[Any]) -> AsyncIterable[Any]:
-    """Have an iterable read in the calling thread; an asynchronous one needs no such."""
-    return items if isinstance(items, AsyncIterable) else Feed(items, inbox)
+class AsyncFeed(AsyncIterator[Item], Generic[Item]):
+    """An asynchronous iterable, read in the loop, that need not be waited for."""
+
+    def __init__(self, items: AsyncIterable[Item]) -> None:
+        self._items = items
+        self._waiting: asyncio.Timeout | None = None
+        self._ended = False
+
+    def __aiter__(self) -> Self:
+        self._iterator = aiter(self._items)
+        return self
+
+    async def __anext__(self) -> Item:
+        if self._ended:
+            raise ClientClosedError(_CLOSED)
+        try:
+            async with asyncio.timeout(None) as self._waiting:
+                return await anext(self._iterator)
+        except TimeoutError:
+            if self._ended:
+                raise ClientClosedError(_CLOSED) from None
+            raise
+        finally:
+            self._waiting = None
+
+    def end(self) -> None:
+        """Give nothing more, for the client is closed; called in the loop."""
+        self._ended = True
+        if self._waiting is not None:
+            self._waiting.reschedule(0.0)
+
+
+def feed(
+    items: Any, inbox: queue.SimpleQueue[Any], portion: int
+) -> Feed[Any] | AsyncFeed[Any]:
+    """Have an iterable read in the calling thread, an asynchronous one in the loop."""
+    if isinstance(items, AsyncIterable):
+        return AsyncFeed(items)
+    return Feed(items, inbox, portion)
 
 
 def run_batch(
     portal: Portal,
     send_many: Callable[..., Any],
     requests: Any,
+    max_concurrency: int,
     on_outcome: Callable[[Any], object] | None,
 ) -> Batch[Any]:
     """Run a batch in the portal while serving its input and its callback from here.
 
     Raises:
         BatchInterruptedError: the iterable or the callback raised.
+
     """
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     failures: list[Exception] = []
@@ -120,11 +181,15 @@ def run_batch(
         if failures:
             raise failures[0]
 
-    call = portal.begin(
-        send_many, feed(requests, inbox), None if on_outcome is None else forward
-    )
-    call.future.add_done_callback(lambda _: inbox.put(None))
+    # What is at hand needs no reading, and is all accounted for should the client close.
+    source, at_close = requests, nothing
+    if not isinstance(requests, list):
+        source = feed(requests, inbox, max_concurrency)
+        at_close = source.end
+    forwarded = None if on_outcome is None else forward
+    call = Call(portal, partial(send_many, source, forwarded), at_close)
     try:
+        call.begin(partial(inbox.put, None))
         while (message := inbox.get()) is not None:
             if isinstance(message, Feed):
                 message.serve()
@@ -134,9 +199,8 @@ def run_batch(
                 except Exception as error:  # noqa: BLE001 - told at the end
                     failures.append(error)
         batch: Batch[Any] = call.result()
-    except BaseException:
+    finally:
         call.cancel()
-        raise
     if failures:
         raise BatchInterruptedError.by(failures[0], batch) from failures[0]
     return batch
@@ -154,19 +218,35 @@ class BlockingOutcomeStream(Generic[ResultT]):
         self,
         portal: Portal,
         flow: Flow[ResultT],
+        source: Feed[Any] | AsyncFeed[Any],
         inbox: queue.SimpleQueue[Any],
+        places: int,
     ) -> None:
         self._portal = portal
         self._flow = flow
+        self._places = places
+        self._source = source
         self._inbox = inbox
         self._call: Call[None] | None = None
         self._taken = 0
         self._ended = False
 
     def __enter__(self) -> Self:
-        self._call = self._portal.begin(self._flow.run, self._inbox.put)
-        self._call.future.add_done_callback(lambda _: self._inbox.put(None))
+        if self._call is not None:
+            raise InvalidRequestError("a stream can be used once; make another")
+        run = partial(self._flow.run, self._inbox.put)
+        self._call = Call(self._portal, run, self._close)
+        try:
+            self._call.begin(partial(self._inbox.put, None))
+        except BaseException:
+            self._call.cancel()
+            raise
         return self
+
+    def _close(self) -> None:
+        """End the input, and let what was read of it come to its end."""
+        self._source.end()
+        self._flow.taken(2 * (self._places + _PORTION))  # nobody waits for room now
 
     def __iter__(self) -> Self:
         return self
@@ -193,8 +273,7 @@ class BlockingOutcomeStream(Generic[ResultT]):
     def _make_room(self, call: Call[None]) -> None:
         """Tell the loop what was taken, but not for each outcome anew."""
         if self._taken and (self._inbox.empty() or self._taken >= _PORTION // 4):
-            with contextlib.suppress(RuntimeError):  # closed: nothing waits for room
-                call.loop.call_soon_threadsafe(self._flow.taken, self._taken)
+            call.tell(partial(self._flow.taken, self._taken))
             self._taken = 0
 
     def __exit__(
@@ -203,6 +282,6 @@ class BlockingOutcomeStream(Generic[ResultT]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._ended = True
         if self._call is not None:
-            self._ended = True
             self._call.cancel()

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import os
 import threading
 import weakref
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from concurrent.futures import CancelledError, Future
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-import anyio
-import anyio.from_thread
 import attrs
+from anyio.from_thread import BlockingPortal
 
-from futureagi_async.errors import ClientClosedError, ConfigurationError
+from futureagi_async.errors import ClientClosedError, ConfigurationError, Delivery
 
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from anyio.from_thread import BlockingPortal
 
 
 T = TypeVar("T")
@@ -36,13 +34,18 @@ class _Running:
     portal: BlockingPortal
     loop: asyncio.AbstractEventLoop
     stop: asyncio.Event
+    at_close: set[Callable[[], object]] = attrs.field(factory=set)
+    """What calls under way want to be told when the client is closed."""
+    entering: set[object] = attrs.field(factory=set)
+    """The calls that are on their way into the loop."""
 
-    def end(self) -> None:
-        """Ask the thread to end; from any thread."""
+    def tell(self, function: Callable[[], object]) -> bool:
+        """Have a function called in the loop; give whether it is still there to do so."""
         try:
-            self.loop.call_soon_threadsafe(self.stop.set)
+            self.loop.call_soon_threadsafe(function)
         except RuntimeError:
-            return  # the loop is closed: it has ended
+            return False
+        return True
 
 
 @attrs.define(eq=False)
@@ -51,6 +54,11 @@ class _Thread:
 
     thread: threading.Thread
     running: Future[_Running]
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it could not even start."""
+        return self.running.done() and self.running.exception() is not None
 
     def end(self) -> None:
         """Have it end as soon as it can."""
@@ -63,20 +71,42 @@ class _Thread:
 
 
 def _end_running(running: Future[_Running]) -> None:
-    running.result().end()
+    if running.exception() is None:
+        here = running.result()
+        here.tell(here.stop.set)
 
 
-def _run(close: Callable[[], Awaitable[None]], running: Future[_Running]) -> None:
-    async def serve() -> None:
-        stop = asyncio.Event()
-        async with anyio.from_thread.BlockingPortal() as portal:
-            loop = asyncio.get_running_loop()
-            running.set_result(_Running(portal, loop, stop))
-            await stop.wait()
-            # Calls under way end now, and with them the portal.
+def _run(
+    prepare: Callable[[], object],
+    close: Callable[[], Awaitable[None]],
+    running: Future[_Running],
+) -> None:
+    async def serve() -> _Running:
+        async with BlockingPortal() as portal:
+            here = _Running(portal, asyncio.get_running_loop(), asyncio.Event())
+            running.set_result(here)
+            await here.stop.wait()
+            # Calls on the wire end by this; those that wait for their caller by that.
             await close()
+            for tell in tuple(here.at_close):
+                tell()
+        return here
 
-    asyncio.run(serve())
+    with contextlib.ExitStack() as stack:
+        try:
+            prepare()
+            runner = stack.enter_context(asyncio.Runner())
+        except Exception as error:  # noqa: BLE001 - raised in the calling thread
+            running.set_exception(error)
+            return
+        here = runner.run(serve())
+        # A call that comes in this moment is turned away, if only the loop turns.
+        while here.entering:
+            runner.run(asyncio.sleep(0))
+
+
+def nothing() -> None:
+    """Do what is to be done where nothing is."""
 
 
 class Portal:
@@ -84,10 +114,20 @@ class Portal:
 
     The thread lives until `close`, or until nobody holds the portal any more, or until
     the program ends. A forked child has no such thread and starts its own.
+
+    Args:
+        close: awaited in the thread before it ends.
+        prepare: called in the thread before its loop runs.
+
     """
 
-    def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        close: Callable[[], Awaitable[None]],
+        prepare: Callable[[], object] = nothing,
+    ) -> None:
         self._close = close
+        self._prepare = prepare
         self._lock = threading.Lock()
         self._thread: _Thread | None = None
         self._finalizer: weakref.finalize[..., Portal] | None = None
@@ -105,11 +145,15 @@ class Portal:
         Raises:
             ClientClosedError: `close` was called.
             ConfigurationError: this is that thread.
+            OSError: the machine has no room for another loop.
+
         """
         with self._lock:
             if self._closed:
                 raise ClientClosedError
-            thread = self._thread or self._start()
+            thread = self._thread
+            if thread is None or thread.has_failed:
+                thread = self._start()
         if thread.thread is threading.current_thread():
             raise ConfigurationError(
                 "a blocking call from the client's own thread would wait for itself; "
@@ -121,45 +165,33 @@ class Portal:
         running: Future[_Running] = Future()
         thread = threading.Thread(
             target=_run,
-            args=(self._close, running),
+            args=(self._prepare, self._close, running),
             name="futureagi-async",
             daemon=True,
         )
-        thread.start()
-        self._thread = _Thread(thread, running)
-        self._finalizer = weakref.finalize(self, self._thread.end)
+        started = _Thread(thread, running)
+        try:
+            thread.start()
+        except BaseException:  # Ctrl-C finds it half started
+            started.end()
+            raise
+        self._thread = started
+        self._finalizer = weakref.finalize(self, started.end)
         self._finalizer.atexit = False  # `_end_all` sees to it, and waits
-        _threads.add(self._thread)
-        return self._thread
+        _threads.add(started)
+        return started
 
-    def call(self, function: Callable[..., Awaitable[T]], *args: Any) -> T:
+    def call(self, function: Callable[[], Awaitable[T]]) -> T:
         """Run a coroutine function to its end and give what it returns.
 
         When the waiting thread is interrupted, as by Ctrl-C, the coroutine is cancelled.
         """
-        call = self.begin(function, *args)
+        call = Call(self, function)
         try:
+            call.begin()
             return call.result()
-        except BaseException:
+        finally:
             call.cancel()
-            raise
-
-    def begin(self, function: Callable[..., Awaitable[T]], *args: Any) -> Call[T]:
-        """Start a coroutine function and come back at once."""
-        running = self.start()
-        ended = threading.Event()
-
-        async def run() -> T:
-            try:
-                return await function(*args)
-            finally:
-                ended.set()
-
-        try:
-            future = running.portal.start_task_soon(run)
-        except RuntimeError:  # it closed in this moment
-            raise ClientClosedError from None
-        return Call(future, ended, running.loop)
 
     def close(self) -> None:
         """End the thread; calls under way end with `ClientClosedError`."""
@@ -179,34 +211,122 @@ class Portal:
         self._thread = self._finalizer = None
 
 
-@attrs.frozen(eq=False)
 class Call(Generic[T]):
-    """A coroutine under way in the portal's thread."""
+    """A coroutine function on its way through the portal's thread.
 
-    future: Future[T]
-    ended: threading.Event
-    loop: asyncio.AbstractEventLoop
+    It is made before it begins, so that whoever is interrupted while it begins has
+    something to cancel.
+
+    Args:
+        portal: where it runs.
+        function: called without arguments; what it gives is awaited.
+        at_close: called in the loop when the client is closed during the call, where
+            that alone would not end it.
+
+    """
+
+    def __init__(
+        self,
+        portal: Portal,
+        function: Callable[[], Awaitable[T]],
+        at_close: Callable[[], object] = nothing,
+    ) -> None:
+        self._portal = portal
+        self._function = function
+        self._at_close = at_close
+        self._process = os.getpid()
+        self._running: _Running | None = None
+        self._future: Future[T] = Future()
+        self._task: asyncio.Task[object] | None = None
+        self._given_up = False
+        self._ended = threading.Event()
+
+    def begin(self, at_end: Callable[[], object] = nothing) -> None:
+        """Start it and come back at once.
+
+        Args:
+            at_end: called, in whatever thread, when it has ended.
+
+        Raises:
+            ClientClosedError: the client is closed.
+
+        """
+        running = self._running = self._portal.start()
+        running.entering.add(self)
+        try:
+            self._future = running.portal.start_task_soon(self._run, running)
+        except RuntimeError:  # it closed in this moment
+            self._ended.set()
+            _leave_if_program_ends()
+            raise ClientClosedError from None
+        finally:
+            running.entering.discard(self)
+        self._future.add_done_callback(lambda _: at_end())
+
+    async def _run(self, running: _Running) -> T:
+        self._task = asyncio.current_task()
+        try:
+            if self._given_up:
+                raise asyncio.CancelledError
+            running.at_close.add(self._at_close)
+            return await self._function()
+        finally:
+            running.at_close.discard(self._at_close)
+            self._ended.set()
 
     def result(self) -> T:
         """Wait for it and give what it returned."""
-        return self.future.result()
+        try:
+            return self._future.result()
+        except CancelledError:
+            raise ClientClosedError(
+                "the call was cancelled", delivery=Delivery.UNKNOWN
+            ) from None
+        except Exception:
+            _leave_if_program_ends()
+            raise
 
     def cancel(self) -> None:
         """Cancel it if it is under way, and wait until it has ended."""
-        if self.future.cancel():
-            self.ended.wait(_GRACE)
+        if self._ended.is_set():
+            return
+        self._given_up = True
+        if self.tell(self._cancel):
+            self._ended.wait(_GRACE)
+
+    def tell(self, function: Callable[[], object]) -> bool:
+        """Have a function called in the loop; give whether that will be."""
+        if self._running is None or self._process != os.getpid():
+            return False  # not begun; or under way in the parent of this process
+        return self._running.tell(function)
+
+    def _cancel(self) -> None:
+        if self._task is None:  # it will see that it is not wanted any more
+            self._ended.set()
+        else:
+            self._task.cancel()
 
 
 _portals: weakref.WeakSet[Portal] = weakref.WeakSet()
-_inherited: list[_Thread | None] = []
 _threads: weakref.WeakSet[_Thread] = weakref.WeakSet()
+_inherited: list[_Thread | None] = []
+_program_ends = threading.Event()
 
 
 @atexit.register
 def _end_all() -> None:
-    for thread in list(_threads):
+    _program_ends.set()
+    threads = list(_threads)
+    for thread in threads:
         thread.end()
+    for thread in threads:
         thread.join(_GRACE)
+
+
+def _leave_if_program_ends() -> None:
+    """Have a daemon thread go quietly when the program ends under it."""
+    if _program_ends.is_set() and threading.current_thread().daemon:
+        raise SystemExit
 
 
 def _forget_all() -> None:
