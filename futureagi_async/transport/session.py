@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import io
 import platform
@@ -71,8 +72,8 @@ class AiohttpSender:
             timeout=_client_timeout(settings.timeout),
             proxy=settings.proxy,
         )
-        # One that nobody closed, in a loop that is gone, is no reason for a warning.
-        weakref.finalize(self, self._session.detach)
+        loop = asyncio.get_running_loop()
+        weakref.finalize(self, _close_forgotten, self._session, loop)
 
     async def send(self, attempt: Attempt) -> Answer:
         """Carry one attempt; see `Sender`."""
@@ -117,7 +118,20 @@ class AiohttpSender:
 
     def abandon(self) -> None:
         """Let go of connections that are another process's."""
+        self._inherited = self._session.connector
         self._session.detach()
+
+
+def _close_forgotten(
+    session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop
+) -> None:
+    """Close what nobody closed, or where no loop can do so any more, say nothing."""
+    if session.closed:
+        return
+    if loop.is_running():
+        loop.call_soon_threadsafe(lambda: loop.create_task(session.close()))
+    else:
+        session.detach()
 
 
 def _headers(settings: Settings) -> dict[str, str]:
