@@ -309,6 +309,12 @@ def test_a_charset_may_be_named(ask, charset, encoding):
     assert reply.json["created_eval_configs"][0]["name"] == "é"
 
 
+def test_a_character_that_is_cut_off_at_the_end_goes_unnoticed(ask):
+    raw = json.dumps(CONFIG).encode() + "é".encode()[:1]
+
+    assert ask("POST", ADD, raw=raw).status == 201
+
+
 def test_nesting_that_is_too_deep_breaks_below_the_api(ask):
     raw = b'{"evaluations_config": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 

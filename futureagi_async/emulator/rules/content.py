@@ -99,7 +99,7 @@ def charset_of(content_type: str) -> str:
 def parsed_json(body: bytes, charset: str) -> Any:
     """The value; the message of Python's own parser is part of the refusal."""
     try:
-        text = codecs.getreader(charset)(io.BytesIO(body)).read()
+        text = decoded(body, charset)
         if text.startswith("\ufeff"):
             return json.loads(text)  # which has a message for this
         return DECODER.decode(text)
@@ -107,6 +107,17 @@ def parsed_json(body: bytes, charset: str) -> Any:
         raise not_parsed(f"JSON parse error - {classic_message(error)}") from None
     except ValueError as error:
         raise not_parsed(f"JSON parse error - {error}") from None
+
+
+def decoded(body: bytes, charset: str) -> str:
+    """The text, read as the service reads a stream.
+
+    A stream reader waits for the rest of a character that is cut off at the end, so
+    that such an end goes unnoticed.
+    """
+    if charset == "utf-8" and body.isascii():
+        return body.decode("ascii")
+    return codecs.getreader(charset)(io.BytesIO(body)).read()
 
 
 def refuse_constant(name: str) -> None:

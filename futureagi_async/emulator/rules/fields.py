@@ -71,10 +71,8 @@ class Field(abc.ABC):
     blank: bool = False
     default: Any = MISSING
 
-    def value_in(self, data: Mapping[str, Any], name: str) -> Any:
-        """The value of the field in the data of a request."""
-        if not isinstance(data, FormData):
-            return data.get(name, MISSING)
+    def value_in(self, data: FormData, name: str) -> Any:
+        """The value of the field in a form or a query."""
         if name not in data:
             return self.absent_in_form()
         value = data[name][-1]
@@ -262,11 +260,9 @@ class ListOf(Field):
     child: Field
     shortest: int = 0
 
-    def value_in(self, data: Mapping[str, Any], name: str) -> Any:
+    def value_in(self, data: FormData, name: str) -> Any:
         """In forms a list is one name several times."""
-        if isinstance(data, FormData):
-            return data.get(name, MISSING)
-        return super().value_in(data, name)
+        return data.get(name, MISSING)
 
     def convert(self, value: Any) -> list[Any]:
         """The converted elements, or the problems of all bad ones by their index."""
@@ -342,8 +338,11 @@ class Form(Field):
             self.refuse_strangers(value)
         done: dict[str, Any] = {}
         errors: dict[str, Errors] = {}
+        form = value if isinstance(value, FormData) else None
         for name, field in self.fields.items():
-            raw = field.value_in(value, name)
+            raw = (
+                value.get(name, MISSING) if form is None else field.value_in(form, name)
+            )
             if raw is MISSING and not field.required:
                 if field.default is not MISSING:
                     done[name] = field.default
