@@ -147,36 +147,37 @@ def test_the_log_does_not_grow_with_time():
 
 
 async def test_latency_is_waited_by_all_at_once():
-    emulator = Emulator(World.load(small_world()), latency=0.2)
+    emulator = Emulator(World.load(small_world()), latency=0.5)
     async with emulator, Client(emulator) as client:
         started = time.monotonic()
         await asyncio.gather(*(client.add(f"{number}") for number in range(5)))
         taken = time.monotonic() - started
 
-    assert 0.2 <= taken < 1.0
+    assert 0.5 <= taken < 2.5
     assert emulator.log.most_in_flight == 5
 
 
 async def test_a_client_that_gives_up_does_not_stop_the_work():
-    emulator = Emulator(World.load(small_world()), latency=0.1)
+    emulator = Emulator(World.load(small_world()), latency=0.5)
     async with emulator, Client(emulator) as client:
         with pytest.raises(TimeoutError):
-            await client.add(timeout=aiohttp.ClientTimeout(total=0.03))
-        while not emulator.log.counts:
-            await asyncio.sleep(0.01)
+            await client.add(timeout=aiohttp.ClientTimeout(total=0.25))
+        async with asyncio.timeout(10):
+            while not emulator.log.counts:
+                await asyncio.sleep(0.01)
 
     assert emulator.log.configs == {EMPTY: 1}
 
 
 async def test_evaluations_finish_after_their_time():
-    emulator = Emulator(World.load(small_world()), dispatch="run", run_seconds=0.05)
+    emulator = Emulator(World.load(small_world()), dispatch="run", run_seconds=0.3)
     async with emulator, Client(emulator) as client:
         await client("POST", RUN, RUN_ALL)
         path = of(SHOP, "executions/?status=evaluating&limit=1")
         seen = []
-        while 0 not in seen:
-            seen.append(json.loads((await client("GET", path))[2])["count"])
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            while 0 not in seen:
+                seen.append(json.loads((await client("GET", path))[2])["count"])
 
     assert seen[0] == 2
 
@@ -276,14 +277,14 @@ def test_it_is_there_at_once_even_when_it_is_large():
 
 
 async def test_latency_as_a_fault_can_be_of_one_endpoint(client, emulator):
-    emulator.faults.add("latency", seconds=0.1, endpoint="add_eval_configs")
+    emulator.faults.add("latency", seconds=0.4, endpoint="add_eval_configs")
     started = time.monotonic()
     await client("GET", of(SHOP))
     unhindered = time.monotonic() - started
     started = time.monotonic()
     await client.add()
 
-    assert time.monotonic() - started >= 0.1 > unhindered
+    assert time.monotonic() - started >= 0.4 > unhindered
 
 
 @pytest.mark.parametrize(
