@@ -237,6 +237,17 @@ def test_what_json_cannot_say_is_refused_wherever_it_stands(value, held):
         fields.json_value(held(value), "config")
 
 
+@pytest.mark.parametrize("value", [-(2**63), 2**64 - 1])
+def test_the_outermost_integers_of_64_bits_are_taken(value):
+    assert orjson.loads(orjson.dumps(fields.json_value(value, "config"))) == value
+
+
+@pytest.mark.parametrize("value", [-(2**63) - 1, 2**64])
+def test_an_integer_beyond_64_bits_is_refused(value):
+    with pytest.raises(InvalidRequestError, match="the integer has more than 64 bits"):
+        fields.json_value(value, "config")
+
+
 def test_the_place_of_a_bad_value_is_named():
     value = {"params": {"weights": [0.5, math.nan]}}
 
