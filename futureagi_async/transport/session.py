@@ -81,7 +81,7 @@ class AiohttpSender:
         try:
             return await self._exchange(attempt)
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
-            raise _connection_error(error, attempt) from error
+            raise _connection_error(error, attempt) from _without_frames(error)
         finally:
             _attempt.reset(token)
 
@@ -201,6 +201,15 @@ def _connection_error(error: Exception, attempt: Attempt) -> APIConnectionError:
     )
     failed.retryable = not isinstance(error, ssl.CertificateError)
     return failed
+
+
+def _without_frames(error: Exception) -> Exception:
+    """Drop the frames of aiohttp: the bytes of the request stand there, keys and all."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error
 
 
 def _reason(error: Exception) -> str:
