@@ -9,6 +9,7 @@ import typer
 
 from futureagi_async import __version__
 from futureagi_async.cli.demo import run_demo
+from futureagi_async.emulator import __main__ as emulator_command
 
 
 app = typer.Typer(
@@ -52,3 +53,14 @@ def demo(
 ) -> None:
     """Add evaluations to many run tests and start them, on a local emulator."""
     sys.exit(run_demo(run_tests, max_concurrency, latency))
+
+
+@app.command(
+    context_settings={"ignore_unknown_options": True},
+    add_help_option=False,
+)
+def emulator(
+    arguments: Annotated[list[str] | None, typer.Argument()] = None,
+) -> None:
+    """Serve an emulator of the service until Ctrl-C; --help shows its options."""
+    sys.exit(emulator_command.main(arguments or []))
