@@ -335,5 +335,5 @@ def _forget_all() -> None:
     _threads.clear()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
+with contextlib.suppress(AttributeError):  # Windows cannot fork
     os.register_at_fork(after_in_child=_forget_all)
