@@ -1,0 +1,66 @@
+"""How items pass from a calling thread into the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import queue
+from typing import Any
+
+import pytest
+
+from futureagi_async.bridge import Feed
+
+
+class Obliging(queue.SimpleQueue[Any]):
+    """An inbox whose owner answers at once, before the loop begins to wait."""
+
+    def put(self, item: Feed[Any], *_: Any) -> None:
+        item.serve()
+
+
+async def test_items_that_are_there_before_the_loop_waits_are_taken() -> None:
+    items = Feed(iter(range(100)), Obliging(), 4)
+
+    assert [each async for each in items] == list(range(100))
+
+
+async def test_no_more_than_a_portion_is_read_for_each_time_of_asking() -> None:
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    source = itertools.count()
+    items = Feed(source, inbox, 4)
+    reading = asyncio.ensure_future(anext(aiter(items)))
+    await asyncio.sleep(0)
+
+    inbox.get_nowait().serve()
+
+    assert await reading == 0
+    assert next(source) == 4
+
+
+async def test_it_is_asked_once_at_a_time() -> None:
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    items = Feed(iter(range(3)), inbox, 32)
+    reading = asyncio.ensure_future(anext(aiter(items)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    inbox.get_nowait().serve()
+
+    assert inbox.empty()
+    assert await reading == 0
+    assert [each async for each in items] == [1, 2]
+
+
+def test_items_for_a_loop_that_is_gone_are_dropped() -> None:
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    items = Feed(iter([1]), inbox, 1)
+
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(aiter(items)), 0.01)
+
+    asyncio.run(give_up())
+    inbox.get_nowait().serve()
+
+    assert inbox.empty()

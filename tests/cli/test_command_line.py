@@ -1,0 +1,237 @@
+"""`futureagi-async`: its options, its messages, its exit status."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+import futureagi_async
+from futureagi_async import FutureAGI
+from futureagi_async.cli import main
+from futureagi_async.cli.app import app
+from futureagi_async.emulator import Emulator
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+COMMAND = (
+    "import sys; from futureagi_async.cli import main; "
+    "sys.argv[0] = 'futureagi-async'; main()"
+)
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(app, arguments)
+
+
+def command(*arguments: str) -> list[str]:
+    """The command as a process of its own, in which warnings are errors."""
+    return [sys.executable, "-W", "error", "-c", COMMAND, *arguments]
+
+
+def row(table: str, name: str) -> str:
+    """What a summary says of something."""
+    found = re.findall(rf"\b{name}\W+([\d.]+)", table)
+    assert len(found) == 1, table
+    return str(found[0])
+
+
+def test_the_version_is_printed() -> None:
+    shown = run("--version")
+
+    assert shown.exit_code == 0
+    assert shown.stdout == f"{futureagi_async.__version__}\n"
+
+
+def test_without_arguments_the_commands_are_listed() -> None:
+    shown = run()
+
+    assert "demo" in shown.output
+    assert "emulator" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("missing", "named"),
+    [
+        ({"typer"}, "typer not installed"),
+        ({"rich"}, "rich not installed"),
+        ({"typer", "rich"}, "typer and rich not installed"),
+    ],
+)
+def test_without_the_extra_it_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, missing: set[str], named: str
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name: None if name in missing else find(name),
+    )
+
+    with pytest.raises(SystemExit) as left:
+        main()
+
+    assert str(left.value.code).startswith(f"futureagi-async: {named}; ")
+    assert "pip install 'futureagi-async[cli]'" in str(left.value.code)
+
+
+def test_with_the_extra_it_runs_the_commands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["futureagi-async", "--version"])
+
+    with pytest.raises(SystemExit) as left:
+        main()
+
+    assert left.value.code == 0
+    assert capsys.readouterr().out == f"{futureagi_async.__version__}\n"
+
+
+def test_the_demo_adds_and_runs() -> None:
+    shown = run("demo", "--run-tests", "12", "--latency", "0", "--max-concurrency", "4")
+
+    assert shown.exit_code == 0, shown.output
+    assert "12 run tests" in shown.stdout
+    assert row(shown.stdout, "run tests") == "12"
+    assert row(shown.stdout, "configs created") == "24"
+    assert int(row(shown.stdout, "evaluations started")) > 0
+    assert row(shown.stdout, "failures") == "0"
+
+
+def test_the_demo_takes_more_places_than_a_client_has_by_itself() -> None:
+    shown = run(
+        "demo", "--run-tests", "3", "--latency", "0", "--max-concurrency", "150"
+    )
+
+    assert shown.exit_code == 0, shown.output
+
+
+@pytest.fixture
+def faults(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What goes wrong in the emulators that the demo starts."""
+    wanted: list[dict[str, Any]] = []
+
+    class Troubled(Emulator):
+        async def start(self) -> None:
+            for each in wanted:
+                self.faults.add(**each)
+            await super().start()
+
+    monkeypatch.setattr("futureagi_async.cli.demo.Emulator", Troubled)
+    return wanted
+
+
+def test_the_demo_fails_when_something_failed(faults: list[dict[str, Any]]) -> None:
+    faults.append({"fault": "status", "status": 500, "times": 1})
+
+    shown = run("demo", "--run-tests", "5", "--latency", "0")
+
+    assert shown.exit_code == 1
+    assert row(shown.stdout, "failures") == "1"
+    assert row(shown.stdout, "configs created") == "8"
+    assert shown.stdout.count("failed: 500") == 1
+
+
+def test_the_demo_names_ten_failures_at_most(faults: list[dict[str, Any]]) -> None:
+    faults.append({"fault": "status", "status": 500})
+
+    shown = run("demo", "--run-tests", "12", "--latency", "0")
+
+    assert shown.exit_code == 1
+    assert row(shown.stdout, "failures") == "12"
+    assert shown.stdout.count("failed: 500") == 10
+
+
+def test_the_demo_is_a_command() -> None:
+    ended = subprocess.run(
+        command("demo", "--run-tests", "5", "--latency", "0"),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert ended.returncode == 0
+    assert row(ended.stdout, "configs created") == "10"
+    assert ended.stderr == ""
+
+
+@pytest.fixture
+def serving() -> Iterator[Any]:
+    """Start the emulator's command; give it and the lines that it prints."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> tuple[subprocess.Popen[str], dict[str, str]]:
+        process = subprocess.Popen(
+            command("emulator", *arguments),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout is not None
+        process.stdout.readline()
+        lines = [process.stdout.readline().rstrip() for _ in range(3)]
+        return process, dict(line.split("=", 1) for line in lines)
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_the_emulator_serves_until_it_is_told_to_stop(
+    serving: Any, end: signal.Signals
+) -> None:
+    process, settings = serving("--port", "0", "--run-tests", "3")
+    client = FutureAGI(
+        settings["FI_API_KEY"],
+        settings["FI_SECRET_KEY"],
+        base_url=settings["FI_BASE_URL"],
+    )
+
+    with client:
+        added = client.add_eval_configs(
+            "00000000-0000-4000-8000-000000000000",
+            [{"template_id": "00000000-0000-4000-8003-000000000000"}],
+        )
+        process.send_signal(end)
+        rest, errors = process.communicate(timeout=20)
+
+    assert len(added.created_eval_configs) == 1
+    assert process.returncode == 0
+    assert (rest, errors) == ("", "")
+
+
+def test_the_emulator_takes_what_its_module_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken: list[Any] = []
+    monkeypatch.setattr(
+        "futureagi_async.emulator.__main__.main",
+        lambda arguments: taken.append(arguments) or 7,
+    )
+    arguments = "--port 8400 --run-tests 100 --dispatch run --latency 0.05 --world FILE"
+
+    ended = run("emulator", *arguments.split())
+
+    assert taken == [arguments.split()]
+    assert ended.exit_code == 7
+
+
+def test_the_emulator_explains_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = run("emulator", "--help")
+
+    assert ended.exit_code == 0
+    for option in ("--port", "--run-tests", "--dispatch", "--latency", "--world"):
+        assert option in ended.output

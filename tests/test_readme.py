@@ -1,0 +1,127 @@
+"""The README says what is true: its examples run, its two commands are lines."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from futureagi_async import FutureAGI
+from futureagi_async.emulator import Emulator, World
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+CI = ROOT / ".ci" / "run"
+
+
+def command(name: str) -> str:
+    """The one line below a marker."""
+    found = re.findall(
+        rf"^<!-- {name} -->\n```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL
+    )
+    assert len(found) == 1
+    lines = found[0].splitlines()
+    assert len(lines) == 1
+    return str(lines[0])
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """What the examples take as given, on an emulator in the place of the service."""
+    with Emulator(World.synthetic(run_tests=200)) as emulator:
+        monkeypatch.setenv("FI_API_KEY", emulator.api_key)
+        monkeypatch.setenv("FI_SECRET_KEY", emulator.secret_key)
+        monkeypatch.setenv("FI_BASE_URL", emulator.url)
+        template_id = emulator.world.template_ids[0]
+        run_test_ids = list(emulator.world.run_test_ids)
+        with FutureAGI() as client:
+            added = client.add_eval_configs_many(
+                run_test_ids[:3], [{"template_id": template_id, "name": "earlier"}]
+            )
+        yield {
+            "template_id": template_id,
+            "run_test_id": run_test_ids[0],
+            "run_test_ids": run_test_ids,
+            "config_ids": {
+                each.run_test_id: [c.id for c in each.result.created_eval_configs]
+                for each in added.successes
+            },
+            "emulator": emulator,
+        }
+
+
+def test_there_are_examples() -> None:
+    assert len(BLOCKS) >= 4
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_every_example_runs(number: int, names: dict[str, Any]) -> None:
+    exec(compile(BLOCKS[number], f"README.md, example {number}", "exec"), names)
+
+
+def test_the_first_example_prints_what_it_says(
+    names: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    exec(BLOCKS[0], names)
+
+    assert f"print(batch)  # {capsys.readouterr().out}" in BLOCKS[0]
+
+
+def test_the_fan_out_example_starts_each_run_once(names: dict[str, Any]) -> None:
+    (example,) = [each for each in BLOCKS if ".stream(" in each]
+    emulator = names["emulator"]
+
+    exec(example, names)
+
+    assert dict(emulator.log.runs) == dict.fromkeys(names["config_ids"], 1)
+
+
+def test_the_demo_is_one_line_on_a_machine_with_python_and_pip() -> None:
+    line = command("demo")
+
+    assert line.startswith("python3 -m venv .venv && ")
+    assert line.endswith(" && .venv/bin/futureagi-async demo")
+
+
+def test_the_command_that_the_demo_runs_is_installed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+    assert set(project["project"]["scripts"]) == {"futureagi-async"}
+
+
+def test_the_tests_are_one_line_on_a_machine_with_python_and_pip() -> None:
+    line = command("tests")
+
+    assert line.startswith("python3 -m venv .venv && ")
+    assert line.endswith(" && .venv/bin/python -m pytest -q")
+
+
+@pytest.mark.skipif(
+    shutil.which("bash") is None or not CI.exists(), reason="no bash, or no .ci/run"
+)
+def test_what_ci_runs_is_the_test_command_of_the_readme() -> None:
+    picking = re.findall(
+        r"^test_command=.*$", CI.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len(picking) == 1
+
+    picked = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", f'{picking[0]}; printf %s "$test_command"'],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert picked.stdout == command("tests")
