@@ -26,6 +26,9 @@ VERSION = 1
 _PATIENCE = 10.0
 """Seconds to wait for another program that has locked the file."""
 
+_CHECKPOINT = 4000
+"""Pages that may gather beside the file; moving them into it makes the writers wait."""
+
 _TABLES = (
     """
     CREATE TABLE targets (
@@ -46,9 +49,15 @@ _TABLES = (
         run_test_id TEXT,
         body BLOB,
         body_of INTEGER,
-        state TEXT NOT NULL,
         sent_at REAL NOT NULL,
-        read_before INTEGER NOT NULL,
+        read_before INTEGER NOT NULL
+    )
+    """,
+    # An entry without an ending is in flight, or its process died meanwhile.
+    """
+    CREATE TABLE endings (
+        sequence INTEGER PRIMARY KEY,
+        state TEXT NOT NULL,
         attempts INTEGER NOT NULL DEFAULT 0,
         elapsed REAL NOT NULL DEFAULT 0,
         settled INTEGER NOT NULL DEFAULT 0,
@@ -57,21 +66,18 @@ _TABLES = (
         delivery TEXT,
         error_class TEXT,
         error TEXT,
-        creates INTEGER NOT NULL DEFAULT 0,
+        created_for TEXT,
         answer BLOB
     )
     """,
-    "CREATE INDEX creators ON entries (run_test_id) WHERE creates",
+    "CREATE INDEX creators ON endings (created_for) WHERE created_for IS NOT NULL",
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
 )
 
 
 class JournalFile:
-    """The open file of a journal, held by the one writer that there may be.
-
-    It is for the thread that uses it; one process at a time holds it.
-    """
+    """The open file of a journal, held by the one writer that there may be."""
 
     def __init__(
         self, path: str, connection: sqlite3.Connection, lock: sqlite3.Connection
@@ -81,7 +87,7 @@ class JournalFile:
         self._lock = lock
 
     @classmethod
-    def open(cls, path: str, *, create: bool) -> JournalFile:
+    def open(cls, path: str) -> JournalFile:
         """Take the lock; open the journal, and make it first if there is none.
 
         Raises:
@@ -91,15 +97,13 @@ class JournalFile:
         """
         _refuse_missing_folder(path)
         with sqlite_errors(path), contextlib.ExitStack() as undo:
-            if create or os.path.lexists(path):
-                _refuse_stranger(path)
+            _refuse_stranger(path)
             lock = _locked(path)
             undo.callback(lock.close)
-            if create:
-                _make_file(path)
+            _make_file(path)
             connection = _connect(path, "rw")
             undo.callback(connection.close)
-            _prepare(connection, path, create=create)
+            _prepare(connection, path)
             undo.pop_all()
         return cls(path, connection, lock)
 
@@ -127,7 +131,7 @@ def open_to_read(path: str) -> sqlite3.Connection:
         undo.callback(connection.close)
         connection.execute("PRAGMA query_only = ON")
         if _is_new(connection, path):
-            raise JournalError(f"{path} is empty: nothing was written to it yet")
+            raise JournalError(f"journal {path}: it is empty")
         undo.pop_all()
     return connection
 
@@ -149,6 +153,14 @@ def full_path(path: Any) -> str:
         raise JournalError(f"journal: {path!r} is no path: {error}") from None
 
 
+def opened_by_parent(path: str) -> JournalError:
+    """Make the error of a process that goes on with its parent's journal."""
+    return JournalError(
+        f"journal {path}: it was opened by the process that this one was forked from; "
+        "a process opens its own"
+    )
+
+
 @contextlib.contextmanager
 def sqlite_errors(path: str) -> Iterator[None]:
     """Say in the words of a journal what SQLite and the system complain about."""
@@ -160,10 +172,11 @@ def sqlite_errors(path: str) -> Iterator[None]:
 
 def explained(error: Exception, path: str) -> JournalError:
     """Say what has happened to a journal, and what can be done about it."""
-    primary = _primary_code(error)
-    advice = _ADVICE.get(primary)
-    if advice is None and isinstance(error, PermissionError):
+    advice = _ADVICE.get(_primary_code(error))
+    if advice is None and isinstance(error, OSError):
         advice = _ADVICE[sqlite3.SQLITE_CANTOPEN]
+    if advice is None and isinstance(error, sqlite3.ProgrammingError):
+        advice = "it is closed, or was opened by another thread"
     said = error.strerror if isinstance(error, OSError) else str(error)
     return JournalError(f"journal {path}: {advice or type(error).__name__} ({said})")
 
@@ -181,8 +194,8 @@ _ADVICE = {
     sqlite3.SQLITE_BUSY: "another program keeps it locked; close that and start again",
     sqlite3.SQLITE_READONLY: "the file may not be written; see to its permissions",
     sqlite3.SQLITE_CANTOPEN: (
-        "the file cannot be opened, or not be made in its folder; see to the "
-        "permissions of both"
+        "the file cannot be opened, or not be made; see to its name and to the "
+        "permissions of its folder"
     ),
 }
 
@@ -212,14 +225,11 @@ def _refuse_stranger(path: str) -> None:
     It looks at the one file only. What it cannot tell is told under the lock.
     """
     try:
-        connection = _connect(path, "ro&immutable=1")
-    except sqlite3.OperationalError:
-        return
-    with contextlib.closing(connection):
-        try:
+        with contextlib.closing(_connect(path, "ro&immutable=1")) as connection:
             _is_new(connection, path)
-        except sqlite3.OperationalError:
-            return
+    except sqlite3.DatabaseError as error:
+        if _primary_code(error) == sqlite3.SQLITE_NOTADB:
+            raise
 
 
 def _is_new(connection: sqlite3.Connection, path: str) -> bool:
@@ -233,7 +243,7 @@ def _is_new(connection: sqlite3.Connection, path: str) -> bool:
             f"journal {path}: it is of version {version}, and this futureagi_async "
             f"reads version {VERSION}; use the release that wrote it, or a new path"
         )
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application_id or version or tables:
         raise JournalError(
             f"journal {path}: this is another program's SQLite file; give another path"
@@ -245,18 +255,20 @@ def _locked(path: str) -> sqlite3.Connection:
     """Lock a file beside the journal, until it is let go of or the process dies."""
     beside = f"{path}.lock"
     _make_file(beside)
-    lock = _connect(beside, "rw", patience=0)
-    try:
-        lock.execute("PRAGMA journal_mode = MEMORY")
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.Error as error:
-        lock.close()
-        if _primary_code(error) == sqlite3.SQLITE_BUSY:
+    with contextlib.ExitStack() as undo:
+        lock = _connect(beside, "rw", patience=0)
+        undo.callback(lock.close)
+        try:
+            lock.execute("PRAGMA journal_mode = MEMORY")
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.DatabaseError as error:
+            if _primary_code(error) != sqlite3.SQLITE_BUSY:
+                raise explained(error, beside) from error
             raise JournalError(
                 f"journal {path}: it is being written already, by another process or "
                 "by another fan-out of this one; wait for that, or give another path"
             ) from None
-        raise
+        undo.pop_all()
     return lock
 
 
@@ -271,15 +283,14 @@ def _make_file(path: str) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
-def _prepare(connection: sqlite3.Connection, path: str, *, create: bool) -> None:
+def _prepare(connection: sqlite3.Connection, path: str) -> None:
     # Tables first, WAL second: then the file itself always says what it is.
+    connection.execute("BEGIN IMMEDIATE")
     if _is_new(connection, path):
-        if not create:
-            raise JournalError(f"journal {path}: it is empty")
-        connection.execute("BEGIN IMMEDIATE")
         for statement in _TABLES:
             connection.execute(statement)
-        connection.execute("COMMIT")
+    connection.execute("COMMIT")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA fullfsync = ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")

@@ -17,6 +17,7 @@ from futureagi_async.journal.file import (
     JournalFile,
     full_path,
     open_to_read,
+    opened_by_parent,
     sqlite_errors,
 )
 from futureagi_async.journal.store import ENTRIES, Store, entry_of, find
@@ -37,10 +38,12 @@ _AT_A_TIME = 500
 _PAGE = f"{ENTRIES} WHERE entry.sequence > ? ORDER BY entry.sequence LIMIT {_AT_A_TIME}"
 
 _COUNTS = """
-    SELECT endpoint, state, count(*), sum(settled), sum(resolved), min(sent_at),
-        max(sent_at)
-    FROM entries JOIN targets USING (target)
-    GROUP BY endpoint, state
+    SELECT endpoint, coalesce(state, 'sent') AS now, count(*), total(settled),
+        total(resolved), min(sent_at), max(sent_at)
+    FROM entries
+    JOIN targets USING (target)
+    LEFT JOIN endings USING (sequence)
+    GROUP BY endpoint, now
 """
 
 _WORDS = {
@@ -129,8 +132,8 @@ class Journal:
             path=self.path,
             states=states,
             endpoints=dict(endpoints),
-            settled=sum(row[3] for row in rows),
-            resolved=sum(row[4] for row in rows),
+            settled=int(sum(row[3] for row in rows)),
+            resolved=int(sum(row[4] for row in rows)),
             first_sent_at=min((row[5] for row in rows), default=None),
             last_sent_at=max((row[6] for row in rows), default=None),
         )
@@ -160,17 +163,18 @@ class Journal:
                 is there for several services, or a fan-out is writing to the journal.
 
         """
+        self._refuse_child()
         found = self._identity(outcome)
-        with sqlite_errors(self.path):
-            file = JournalFile.open(self.path, create=False)
-            with contextlib.closing(file):
-                Store(file.path, file.connection).resolve(
-                    found, State.DONE if done else State.FAILED
-                )
+        file = JournalFile.open(self.path)
+        with contextlib.closing(file), sqlite_errors(self.path):
+            Store(file.path, file.connection).resolve(
+                found, State.DONE if done else State.FAILED
+            )
 
     def close(self) -> None:
         """Close it. Doing it twice is harmless."""
-        self._connection.close()
+        with sqlite_errors(self.path):
+            self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -211,13 +215,13 @@ class Journal:
             return find(self._connection, identity) is not None
 
     def _read(self, query: str, *arguments: Any) -> list[Any]:
-        if os.getpid() != self._pid:
-            raise JournalError(
-                f"journal {self.path}: it was opened by the process that this one was "
-                "forked from; a process opens its own"
-            )
+        self._refuse_child()
         with sqlite_errors(self.path):
             return self._connection.execute(query, arguments).fetchall()
+
+    def _refuse_child(self) -> None:
+        if os.getpid() != self._pid:
+            raise opened_by_parent(self.path)
 
 
 def _counted(states: Mapping[State, int]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import attrs
@@ -14,63 +16,62 @@ from futureagi_async.outcomes import Success
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator, Sequence
 
     from futureagi_async.outcomes import Outcome
 
 
+AT_A_TIME = 64
+"""Rows of one statement. Oldest SQLite takes 999 values in one."""
+
 ENTRIES = """
     SELECT entry.sequence, entry.identity, base_url, workspace_id, endpoint, method,
-        entry.path, entry.run_test_id, coalesce(entry.body, source.body), entry.state,
-        entry.attempts, entry.elapsed, entry.sent_at, entry.answer, entry.request_id,
-        entry.settled, entry.error, entry.error_class, entry.delivery, entry.resolved,
-        entry.read_before
+        entry.path, entry.run_test_id, coalesce(entry.body, source.body),
+        coalesce(state, 'sent'), coalesce(attempts, 0), coalesce(elapsed, 0.0),
+        entry.sent_at, answer, request_id, coalesce(settled, 0), error, error_class,
+        delivery, coalesce(resolved, 0), entry.read_before
     FROM entries AS entry
     JOIN targets USING (target)
+    LEFT JOIN endings ON endings.sequence = entry.sequence
     LEFT JOIN entries AS source ON source.sequence = entry.body_of
 """
 
-_FIND = f"{ENTRIES} WHERE entry.identity = ?"
+_FIND = f"{ENTRIES} WHERE entry.identity IN ({{rows}})"
 
 _INTEND = """
     INSERT INTO entries (
-        identity, target, path, run_test_id, body, body_of, state, sent_at, read_before
+        sequence, identity, target, path, run_test_id, body, body_of, sent_at,
+        read_before
     )
-    VALUES (?, ?, ?, ?, ?, ?, 'sent', ?, ?)
-    ON CONFLICT (identity) DO NOTHING
-"""
-
-_SEND_AGAIN = """
-    UPDATE entries SET
-        state = 'sent', sent_at = ?, read_before = ?, attempts = 0, elapsed = 0,
-        resolved = 0, request_id = NULL, delivery = NULL, error_class = NULL,
-        error = NULL
-    WHERE identity = ? AND state = 'failed'
-"""
-
-_RESEND = """
-    UPDATE entries SET state = 'sent', sent_at = ?
-    WHERE identity = ? AND state IN ('sent', 'unknown')
+    VALUES {rows}
 """
 
 _FINISH = """
-    UPDATE entries SET
-        state = ?, attempts = ?, elapsed = ?, settled = ?, request_id = ?,
-        delivery = ?, error_class = ?, error = ?, creates = ?, answer = ?
-    WHERE identity = ? AND state IN ('sent', 'unknown')
+    INSERT INTO endings (
+        sequence, state, attempts, elapsed, settled, request_id, delivery, error_class,
+        error, created_for, answer
+    )
+    VALUES {rows}
+    ON CONFLICT (sequence) DO UPDATE SET
+        state = excluded.state, attempts = excluded.attempts,
+        elapsed = excluded.elapsed, settled = excluded.settled,
+        request_id = excluded.request_id, delivery = excluded.delivery,
+        error_class = excluded.error_class, error = excluded.error,
+        created_for = excluded.created_for, answer = excluded.answer
 """
 
 _RESOLVE = """
-    UPDATE entries SET state = ?, resolved = 1
-    WHERE identity = ? AND (state IN ('sent', 'unknown') OR resolved)
+    INSERT INTO endings (sequence, state, resolved)
+    SELECT sequence, ?, 1 FROM entries WHERE identity = ?
+    ON CONFLICT (sequence) DO UPDATE SET state = excluded.state, resolved = 1
+    WHERE state = 'unknown' OR resolved
 """
-
-Ending: TypeAlias = tuple[
-    str, int, float, bool, str | None, str | None, str | None, str | None, bool, Any
-]
-
 
 Target: TypeAlias = tuple[str, str | None, str, str]
 """Base URL, workspace, name of the request class, method: what many requests share."""
+
+Ending: TypeAlias = tuple[Any, ...]
+"""What `_FINISH` writes of an outcome, after the sequence."""
 
 
 class Intent(NamedTuple):
@@ -85,71 +86,63 @@ class Intent(NamedTuple):
     read_before: bool
 
 
-_NO_BODY: tuple[bytes | None, int | None] = (None, None)
-
-
 class Store:
-    """The rows, through a connection that may write them.
+    """The rows, through the one connection that may write them.
 
-    What is called here is on disk when the transaction around it is committed.
+    What is called here is on disk when the transaction around it is committed. Many
+    rows go into one statement: between two statements a busy event loop may keep this
+    thread waiting.
     """
 
     def __init__(self, path: str, connection: sqlite3.Connection) -> None:
         self._path = path
-        self._cursor = connection.cursor()
+        self._database = connection.cursor()
+        (last,) = self._database.execute("SELECT max(sequence) FROM entries").fetchone()
+        self._last: int = last or 0
         self._targets: dict[Target, int] = {}
+        self._open: dict[bytes, int] = {}
         self._last_body: dict[int, tuple[bytes | None, int | None]] = {}
 
-    def intend(self, intent: Intent) -> JournalEntry | None:
-        """Write that a request is about to leave, or give what is known of it.
+    def intend(self, intents: Sequence[Intent]) -> list[JournalEntry | None]:
+        """Write which requests are about to leave, or give what is known of them.
 
         One that failed is set back, since it is about to leave once more; it is given
         as it was before.
         """
-        identity, target, path, run_test_id, body, sent_at, read_before = intent
-        number = self._targets.get(target) or self._target(target)
-        last_body, source = self._last_body.get(number, _NO_BODY)
-        is_repeated = body is not None and body == last_body
-        written = self._cursor.execute(
-            _INTEND,
-            (
-                identity,
-                number,
-                path,
-                run_test_id,
-                None if is_repeated else body,
-                source if is_repeated else None,
-                sent_at,
-                read_before,
-            ),
-        )
-        if written.rowcount:
-            if body is not None and not is_repeated:
-                self._last_body[number] = body, written.lastrowid
-            return None
-        earlier = find(self._cursor, identity)
-        self._cursor.execute(_SEND_AGAIN, (sent_at, read_before, identity))
-        return earlier
+        earlier = {each.identity: each for each in self._find(intents)}
+        rows = [self._row(each) for each in intents if each.identity not in earlier]
+        self._execute(_INTEND, rows)
+        for intent in intents if earlier else ():
+            self._take_up(earlier.get(intent.identity), intent)
+        return [earlier.get(each.identity) for each in intents]
 
-    def resend(self, identity: bytes, sent_at: float) -> None:
-        """Write that a request in doubt was found not done, and leaves once more.
+    def finish(self, endings: Sequence[tuple[bytes, Ending]]) -> list[Any]:
+        """Write what became of requests; those that are not open get an error."""
+        answers: list[Any] = []
+        rows = []
+        for identity, ending in endings:
+            try:
+                rows.append((self._open_sequence(identity), *ending))
+            except JournalError as error:
+                answers.append(error)
+                continue
+            if ending[0] != State.UNKNOWN.value:
+                del self._open[identity]
+            answers.append(None)
+        self._execute(_FINISH, rows)
+        return answers
 
-        Raises:
-            JournalError: there is no such request.
-
-        """
-        self._cursor.execute(_RESEND, (sent_at, identity))
-        self._refuse_unchanged(identity)
-
-    def finish(self, identity: bytes, ending: Ending) -> None:
-        """Write what became of a request.
-
-        Raises:
-            JournalError: there is no such request, or its end is written already.
-
-        """
-        self._cursor.execute(_FINISH, (*ending, identity))
-        self._refuse_unchanged(identity)
+    def resend(self, intents: Sequence[tuple[bytes, float]]) -> list[Any]:
+        """Write that requests in doubt were found not done, and leave once more."""
+        answers: list[Any] = []
+        for identity, sent_at in intents:
+            try:
+                self._reopen(self._open_sequence(identity), sent_at)
+            except JournalError as error:
+                answers.append(error)
+            else:
+                answers.append(None)
+        return answers
 
     def resolve(self, identity: bytes, state: State) -> None:
         """Write what a person decided.
@@ -158,46 +151,119 @@ class Store:
             JournalError: there is no such request, or an answer has decided it.
 
         """
-        self._cursor.execute(_RESOLVE, (state.value, identity))
-        self._refuse_unchanged(identity)
+        if not self._database.execute(_RESOLVE, (state.value, identity)).rowcount:
+            raise self._not_open(identity)
 
-    def created_ids(self, run_test_id: str) -> frozenset[str]:
+    def created_ids(self, run_tests: Sequence[tuple[str]]) -> list[frozenset[str]]:
         """Give the ids of the eval configs that answers say were created."""
-        answers = self._cursor.execute(
-            "SELECT answer FROM entries WHERE creates AND run_test_id = ?",
-            (run_test_id,),
-        )
-        return frozenset(
-            each for (answer,) in answers for each in _created(codec.decode(answer))
+        query = "SELECT answer FROM endings WHERE created_for = ?"
+        return [
+            frozenset(
+                each
+                for (answer,) in self._database.execute(query, run_test)
+                for each in _created(codec.decode(answer))
+            )
+            for run_test in run_tests
+        ]
+
+    def _row(self, intent: Intent) -> tuple[Any, ...]:
+        identity, target, path, run_test_id, body, sent_at, read_before = intent
+        self._last = self._open[identity] = sequence = self._last + 1
+        number = self._targets.get(target) or self._target(target)
+        source = None
+        if body is not None:
+            last_body, last_source = self._last_body.get(number, (None, None))
+            if body == last_body:
+                body, source = None, last_source
+            else:
+                self._last_body[number] = body, sequence
+        return (
+            sequence,
+            identity,
+            number,
+            path,
+            run_test_id,
+            body,
+            source,
+            sent_at,
+            read_before,
         )
 
     def _target(self, target: Target) -> int:
-        columns = "base_url, workspace_id, endpoint, method"
-        known = self._cursor.execute(f"SELECT {columns}, target FROM targets")  # noqa: S608 - constant
-        self._targets = {tuple(row[:-1]): row[-1] for row in known}
+        known = self._database.execute(
+            "SELECT base_url, workspace_id, endpoint, method, target FROM targets"
+        )
+        self._targets = {row[:-1]: row[-1] for row in known}
         if target not in self._targets:
-            added = self._cursor.execute(
-                f"INSERT INTO targets ({columns}) VALUES (?, ?, ?, ?)",  # noqa: S608 - constant
-                target,
+            number = self._targets[target] = len(self._targets) + 1
+            self._database.execute(
+                "INSERT INTO targets VALUES (?, ?, ?, ?, ?)", (number, *target)
             )
-            self._targets[target] = added.lastrowid or 0
         return self._targets[target]
 
-    def _refuse_unchanged(self, identity: bytes) -> None:
-        if self._cursor.rowcount:
+    def _find(self, intents: Sequence[Intent]) -> Iterator[JournalEntry]:
+        for some in _portions([each.identity for each in intents]):
+            rows = self._database.execute(_statement(_FIND, len(some), 0), some)
+            yield from map(entry_of, rows)
+
+    def _take_up(self, entry: JournalEntry | None, intent: Intent) -> None:
+        """Go on with an entry of an earlier time."""
+        if entry is None or entry.state is State.DONE:
             return
-        entry = find(self._cursor, identity)
-        found = f"it is {entry.state.value} already" if entry else "it is not in there"
-        raise JournalError(
-            f"journal {self._path}: no open request to write to: {found}"
+        self._open[entry.identity] = entry.sequence
+        if entry.state is State.FAILED:
+            self._reopen(entry.sequence, intent.sent_at)
+            self._database.execute(
+                "UPDATE entries SET read_before = ? WHERE sequence = ?",
+                (intent.read_before, entry.sequence),
+            )
+
+    def _reopen(self, sequence: int, sent_at: float) -> None:
+        self._database.execute("DELETE FROM endings WHERE sequence = ?", (sequence,))
+        self._database.execute(
+            "UPDATE entries SET sent_at = ? WHERE sequence = ?", (sent_at, sequence)
         )
+
+    def _open_sequence(self, identity: bytes) -> int:
+        if identity not in self._open:
+            entry = find(self._database, identity)
+            if entry is None or entry.state not in {State.SENT, State.UNKNOWN}:
+                raise self._not_open(identity)
+            self._open[identity] = entry.sequence
+        return self._open[identity]
+
+    def _not_open(self, identity: bytes) -> JournalError:
+        entry = find(self._database, identity)
+        found = f"is {entry.state.value} already" if entry else "is not in there"
+        return JournalError(
+            f"journal {self._path}: nothing can be written to a request that {found}"
+        )
+
+    def _execute(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
+        for some in _portions(rows):
+            self._database.execute(
+                _statement(statement, len(some), len(some[0])),
+                tuple(itertools.chain.from_iterable(some)),
+            )
+
+
+def _portions(items: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(items), AT_A_TIME):
+        yield items[start : start + AT_A_TIME]
+
+
+@functools.cache
+def _statement(statement: str, rows: int, columns: int) -> str:
+    """Write out a statement for so many rows, or values if a row is but one."""
+    row = f"({', '.join('?' * columns)})" if columns else "?"
+    return statement.format(rows=", ".join([row] * rows))
 
 
 def find(
     database: sqlite3.Connection | sqlite3.Cursor, identity: bytes
 ) -> JournalEntry | None:
     """Give the entry of that identity, if there is one."""
-    row = database.execute(_FIND, (identity,)).fetchone()
+    row = database.execute(_statement(_FIND, 1, 0), (identity,)).fetchone()
     return None if row is None else entry_of(row)
 
 
@@ -219,6 +285,7 @@ def ending(outcome: Outcome[Any], *, settled: bool) -> Ending:
     """Give what is written of an outcome."""
     if isinstance(outcome, Success):
         result = outcome.result
+        by_answer = not settled and _created(result.raw)
         return (
             State.DONE.value,
             outcome.attempts,
@@ -228,7 +295,7 @@ def ending(outcome: Outcome[Any], *, settled: bool) -> Ending:
             None,
             None,
             None,
-            not settled and bool(_created(result.raw)),
+            outcome.run_test_id if by_answer else None,
             codec.encode(result.raw),
         )
     error = outcome.error
@@ -243,7 +310,7 @@ def ending(outcome: Outcome[Any], *, settled: bool) -> Ending:
         type(error).__name__,
         # What a server said may hold half a character, which no file takes.
         str(error).encode("utf-8", "backslashreplace").decode(),
-        False,
+        None,
         None,
     )
 

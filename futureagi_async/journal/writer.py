@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import queue
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from futureagi_async.errors import JournalError
-from futureagi_async.journal.file import JournalFile, explained, full_path
+from futureagi_async.journal.file import (
+    JournalFile,
+    explained,
+    full_path,
+    opened_by_parent,
+)
 from futureagi_async.journal.store import Intent, Store, ending
 
 
@@ -22,8 +28,17 @@ if TYPE_CHECKING:
     from futureagi_async.request import Request
 
 
-Job: TypeAlias = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
-"""Who waits, what is to be done with the store, and with which arguments."""
+Operation: TypeAlias = Callable[[Store, list[Any]], Sequence[Any]]
+"""What is to be done with the store: many arguments in, as many answers out."""
+
+Job: TypeAlias = tuple["asyncio.Future[Any]", Operation, tuple[Any, ...]]
+"""Who waits, for what, and the argument; what it is about comes first in that."""
+
+Round: TypeAlias = "dict[Operation, list[tuple[asyncio.Future[Any], tuple[Any, ...]]]]"
+"""Jobs by what is to be done."""
+
+Answers: TypeAlias = "list[tuple[asyncio.Future[Any], Any]]"
+"""Who is to be woken, with what."""
 
 Jobs: TypeAlias = "queue.SimpleQueue[list[Job] | None]"
 """What is handed to the thread; `None` ends it."""
@@ -108,7 +123,7 @@ class JournalWriter:
 
     async def resend(self, identity: bytes) -> None:
         """Write that a request in doubt was found not done, and leaves once more."""
-        await self._written(Store.resend, identity, self._wall_clock())
+        await self._written(Store.resend, (identity, self._wall_clock()))
 
     async def finish(
         self, identity: bytes, outcome: Outcome[Any], *, settled: bool = False
@@ -121,14 +136,15 @@ class JournalWriter:
             settled: the success was read back; no answer to the request itself says so.
 
         """
-        await self._written(Store.finish, identity, ending(outcome, settled=settled))
+        written = identity, ending(outcome, settled=settled)
+        await self._written(Store.finish, written)
 
     async def created_ids(self, run_test_id: str) -> frozenset[str]:
         """Give the eval configs that this journal's requests created for a run test.
 
         Those count whose answer says so, not those that were found by reading back.
         """
-        ids: frozenset[str] = await self._written(Store.created_ids, run_test_id)
+        ids: frozenset[str] = await self._written(Store.created_ids, (run_test_id,))
         return ids
 
     async def aclose(self) -> None:
@@ -144,19 +160,16 @@ class JournalWriter:
             self._jobs.put(None)
         await asyncio.shield(self._ended)
 
-    async def _written(self, operation: Callable[..., Any], *arguments: Any) -> Any:
+    async def _written(self, operation: Operation, argument: tuple[Any, ...]) -> Any:
         if os.getpid() != self._pid:
-            raise JournalError(
-                f"journal {self.path}: it was opened by the process that this one was "
-                "forked from; a process opens its own"
-            )
+            raise opened_by_parent(self.path)
         if self._closing:
             raise JournalError(f"journal {self.path}: it is closed")
         if not self._collected:
             # What others add in this turn of the loop goes with it.
             self._loop.call_soon(self._hand_over)
         waiter = self._loop.create_future()
-        self._collected.append((waiter, operation, arguments))
+        self._collected.append((waiter, operation, argument))
         return _raise(await waiter)
 
     def _hand_over(self) -> None:
@@ -180,25 +193,35 @@ def _work(
 ) -> None:
     """Do what a thread does for a writer, from opening the file to closing it."""
     try:
-        file = JournalFile.open(path, create=True)
+        file, store = _opened(path)
     except Exception as error:  # noqa: BLE001 - whatever it was, somebody waits for it
         _answer(loop, [(opened, _as_journal_error(error, path))])
         return
+    _answer(loop, [(opened, None)])
     try:
-        if _answer(loop, [(opened, None)]):
-            _serve(file, jobs, loop)
+        _serve(file, store, jobs, loop)
     finally:
         file.close()
     _answer(loop, [(ended, None)])
 
 
-def _serve(file: JournalFile, jobs: Jobs, loop: asyncio.AbstractEventLoop) -> None:
-    store = Store(file.path, file.connection)
+def _opened(path: str) -> tuple[JournalFile, Store]:
+    with contextlib.ExitStack() as undo:
+        file = JournalFile.open(path)
+        undo.callback(file.close)
+        store = Store(path, file.connection)
+        undo.pop_all()
+    return file, store
+
+
+def _serve(
+    file: JournalFile, store: Store, jobs: Jobs, loop: asyncio.AbstractEventLoop
+) -> None:
     broken: JournalError | None = None
     goes_on = True
     while goes_on:
         batch, goes_on = _taken(jobs)
-        answers: list[tuple[asyncio.Future[Any], Any]] = []
+        answers: Answers = []
         if broken is None:
             try:
                 answers = _written(file, store, batch)
@@ -222,25 +245,36 @@ def _taken(jobs: Jobs) -> tuple[list[Job], bool]:
             return batch, True
 
 
-def _written(
-    file: JournalFile, store: Store, batch: list[Job]
-) -> list[tuple[asyncio.Future[Any], Any]]:
+def _written(file: JournalFile, store: Store, batch: list[Job]) -> Answers:
     """Do everything in one transaction."""
-    answers: list[tuple[asyncio.Future[Any], Any]] = []
+    answers: Answers = []
     file.connection.execute("BEGIN IMMEDIATE")
-    for waiter, operation, arguments in batch:
-        try:
-            answer = operation(store, *arguments)
-        except JournalError as error:
-            answer = error
-        answers.append((waiter, answer))
+    for some in _rounds(batch):
+        for operation, jobs in some.items():
+            done = operation(store, [argument for _, argument in jobs])
+            waiters = [waiter for waiter, _ in jobs]
+            answers += zip(waiters, done, strict=True)
     file.connection.execute("COMMIT")
     return answers
 
 
-def _answer(
-    loop: asyncio.AbstractEventLoop, answers: list[tuple[asyncio.Future[Any], Any]]
-) -> bool:
+def _rounds(batch: list[Job]) -> Iterator[Round]:
+    """Sort by operation what may be done in any order.
+
+    Of what is about the same thing, only the first may; the rest comes after it.
+    """
+    about: set[Any] = set()
+    sorted_: Round = {}
+    for waiter, operation, argument in batch:
+        if argument[0] in about:
+            yield sorted_
+            about, sorted_ = set(), {}
+        about.add(argument[0])
+        sorted_.setdefault(operation, []).append((waiter, argument))
+    yield sorted_
+
+
+def _answer(loop: asyncio.AbstractEventLoop, answers: Answers) -> bool:
     """Wake everybody who waits. Tell whether there was a loop to wake them in."""
     try:
         loop.call_soon_threadsafe(_wake, answers)
@@ -249,7 +283,7 @@ def _answer(
     return True
 
 
-def _wake(answers: list[tuple[asyncio.Future[Any], Any]]) -> None:
+def _wake(answers: Answers) -> None:
     for waiter, answer in answers:
         if not waiter.done():
             waiter.set_result(answer)

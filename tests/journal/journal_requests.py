@@ -1,0 +1,60 @@
+"""Requests to write into a journal, and what is found in it."""
+
+from __future__ import annotations
+
+import attrs
+
+from futureagi_async.errors import APIError, Delivery, RateLimitError
+from futureagi_async.journal.entries import identity
+from futureagi_async.journal.reading import Journal
+from futureagi_async.outcomes import Failure, Success
+from futureagi_async.request import Request, Result
+
+
+URL = "https://api.example.com"
+
+
+@attrs.frozen
+class Ask(Request):
+    """A request about nothing in particular."""
+
+    method = "POST"
+    result_type = Result
+
+    path: str
+    body: bytes | None = b"{}"
+    run_test_id: str | None = None
+
+
+def same(request):
+    return identity(URL, None, request)
+
+
+def intend(writer, request, **more):
+    return writer.intend(
+        same(request), request, **{"base_url": URL, "workspace_id": None, **more}
+    )
+
+
+def success(request, raw=None, request_id="r-1"):
+    result = Result(raw={} if raw is None else raw, request_id=request_id)
+    return Success(request, result, attempts=2, elapsed=0.5)
+
+
+def failure(request, delivery=Delivery.REJECTED):
+    if delivery is Delivery.REJECTED:
+        error = RateLimitError(
+            "slow down", status_code=429, delivery=delivery, request_id="r-2"
+        )
+    else:
+        error = APIError("it broke off", delivery=delivery, request_id="r-2")
+    return Failure(request, error, attempts=3, elapsed=1.5)
+
+
+def entries(path):
+    with Journal.open(path) as journal:
+        return list(journal)
+
+
+def states(path):
+    return {each.path: each.state.name for each in entries(path)}

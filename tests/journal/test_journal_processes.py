@@ -1,0 +1,257 @@
+"""A journal and the processes that die, fork, or want it at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from journal_requests import Ask, intend, same, states, success
+
+from futureagi_async.errors import JournalError
+from futureagi_async.journal.reading import Journal
+from futureagi_async.journal.writer import JournalWriter
+
+
+HERE = Path(__file__).parent
+
+PRELUDE = """
+import asyncio, gc, os, sys
+sys.path.insert(0, {here!r})
+from journal_requests import *
+from futureagi_async.errors import JournalError
+from futureagi_async.journal.writer import JournalWriter
+path = sys.argv[1]
+"""
+
+WRITES_AND_WAITS = """
+async def main():
+    writer = await JournalWriter.open(path)
+    done, cut_off = Ask("/done"), Ask("/cut-off")
+    await intend(writer, done)
+    await writer.finish(same(done), success(done))
+    await intend(writer, cut_off)
+    print("written", flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def python(code, path):
+    return subprocess.Popen(
+        [
+            sys.executable,
+            *("-X", "dev", "-W", "error", "-c"),
+            PRELUDE.format(here=str(HERE)) + textwrap.dedent(code),
+            str(path),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ran(code, path):
+    process = python(code, path)
+    out, errors = process.communicate(timeout=20)
+    return process.returncode, out, errors
+
+
+@pytest.fixture
+def other_process(path):
+    """A process that has written to the journal and holds it."""
+    process = python(WRITES_AND_WAITS, path)
+    assert process.stdout.readline() == "written\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_what_was_in_flight_when_its_process_was_killed_is_sent(path, other_process):
+    other_process.kill()
+    other_process.wait()
+
+    assert states(path) == {"/done": "DONE", "/cut-off": "SENT"}
+
+
+def test_a_killed_process_leaves_the_journal_to_the_next(path, other_process):
+    other_process.kill()
+    other_process.wait()
+
+    async def go_on():
+        writer = await JournalWriter.open(path)
+        request = Ask("/cut-off")
+        earlier = await intend(writer, request)
+        await writer.finish(same(request), success(request))
+        await writer.aclose()
+        return earlier
+
+    assert asyncio.run(go_on()).state.name == "SENT"
+    assert states(path) == {"/done": "DONE", "/cut-off": "DONE"}
+
+
+def test_a_second_process_may_read_and_not_write(path, other_process):
+    with pytest.raises(JournalError, match="being written already, by another process"):
+        asyncio.run(JournalWriter.open(path))
+
+    with Journal.open(path) as journal:
+        assert [each.state.name for each in journal] == ["DONE", "SENT"]
+    other_process.send_signal(signal.SIGKILL)
+    other_process.wait()
+    assert states(path) == {"/done": "DONE", "/cut-off": "SENT"}
+
+
+async def test_looking_at_its_own_journal_does_not_let_another_process_in(path, writer):
+    """Closing any file takes away the locks that its process has on that file."""
+    with Journal.open(path) as journal:
+        journal.summary()
+    with pytest.raises(JournalError):
+        await JournalWriter.open(path)
+
+    code, out, errors = ran(
+        """
+        try:
+            asyncio.run(JournalWriter.open(path))
+        except JournalError as error:
+            print(error)
+        """,
+        path,
+    )
+
+    assert (code, errors) == (0, "")
+    assert "it is being written already" in out
+
+
+async def test_whose_process_is_another_now_is_told(path, writer, monkeypatch):
+    with Journal.open(path) as journal:
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        with pytest.raises(JournalError, match="forked from"):
+            await intend(writer, Ask("/run"))
+        with pytest.raises(JournalError, match="forked from"):
+            journal.summary()
+        await writer.aclose()
+        monkeypatch.undo()
+
+    await intend(writer, Ask("/run"))
+    assert states(path) == {"/run": "SENT"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_is_told_and_does_no_harm(path):
+    code, out, errors = ran(
+        """
+        from futureagi_async.journal.reading import Journal
+
+        async def child(writer, journal):
+            for use in (intend(writer, Ask("/child")), writer.created_ids("x")):
+                try:
+                    await use
+                except JournalError as error:
+                    print("refused:", "forked from" in str(error))
+            for use in (journal.summary, lambda: journal.resolve(None, done=True)):
+                try:
+                    use()
+                except JournalError as error:
+                    print("refused:", "forked from" in str(error))
+            await writer.aclose()
+
+        async def parent():
+            writer = await JournalWriter.open(path)
+            await intend(writer, Ask("/before"))
+            return writer
+
+        loop = asyncio.new_event_loop()
+        writer = loop.run_until_complete(parent())
+        journal = Journal.open(path)
+        import warnings
+        warnings.simplefilter("ignore")
+        pid = os.fork()
+        if pid == 0:
+            try:
+                child(writer, journal).send(None)
+            except StopIteration:
+                print("over", flush=True)
+            del writer, journal
+            gc.collect()
+            os._exit(0)
+        os.waitpid(pid, 0)
+        loop.run_until_complete(intend(writer, Ask("/after")))
+        loop.run_until_complete(writer.aclose())
+        journal.close()
+        loop.close()
+        """,
+        path,
+    )
+
+    assert (code, errors) == (0, "")
+    assert out.split("\n") == [*["refused: True"] * 4, "over", ""]
+    assert states(path) == {"/before": "SENT", "/after": "SENT"}
+
+
+@pytest.mark.parametrize(
+    "forget",
+    [
+        "writer = None; gc.collect()",
+        "loop.close(); writer = None; gc.collect()",
+        "loop.close()",
+        "loop.create_task(writer.created_ids('x')); loop.run_until_complete(rest())",
+    ],
+)
+def test_a_forgotten_writer_prints_nothing(path, forget):
+    code, out, errors = ran(
+        f"""
+        async def rest():
+            await asyncio.sleep(0)
+
+        loop = asyncio.new_event_loop()
+        writer = loop.run_until_complete(JournalWriter.open(path))
+        loop.run_until_complete(intend(writer, Ask("/run")))
+        {forget}
+        import warnings
+        warnings.simplefilter("ignore")  # about the loop, which was forgotten too
+        """,
+        path,
+    )
+
+    assert (code, out, errors) == (0, "", "")
+    assert states(path) == {"/run": "SENT"}
+
+
+@pytest.mark.skipif(not hasattr(os, "setuid"), reason="no users here")
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_folder_that_may_not_be_written_is_named(path, is_there):
+    """Nobody is kept out who is root, so the process becomes somebody else."""
+    code, out, errors = ran(
+        f"""
+        import tempfile
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "evals.db")
+            if {is_there}:
+                from futureagi_async.journal.file import JournalFile
+                JournalFile.open(path).close()
+                os.chmod(path, 0o444)
+                os.chmod(path + ".lock", 0o666)
+            before = sorted(os.listdir(folder))
+            os.chmod(folder, 0o555)
+            user = os.geteuid()
+            os.seteuid(65534) if user == 0 else None
+            try:
+                asyncio.run(JournalWriter.open(path))
+            except JournalError as error:
+                print(error)
+            os.seteuid(user)
+            os.chmod(folder, 0o755)
+            assert sorted(os.listdir(folder)) == before
+        """,
+        path,
+    )
+
+    assert (code, errors) == (0, "")
+    assert "see to " in out
+    assert "permissions" in out

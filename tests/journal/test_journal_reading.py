@@ -1,0 +1,226 @@
+"""What a person sees of a journal, and what a person may decide."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+from journal_requests import URL, Ask, entries, failure, intend, same, states, success
+
+from futureagi_async.errors import Delivery, JournalError, NotAttemptedError
+from futureagi_async.journal.entries import State, identity
+from futureagi_async.journal.reading import Journal
+from futureagi_async.journal.writer import JournalWriter
+from futureagi_async.outcomes import NotAttempted
+
+
+class Count(Ask):
+    """Another kind of request."""
+
+
+DONE, FAILED, UNKNOWN, SENT = (Ask(f"/{name}") for name in ("d", "f", "u", "s"))
+OUTCOMES = {
+    DONE: success(DONE),
+    FAILED: failure(FAILED),
+    UNKNOWN: failure(UNKNOWN, Delivery.UNKNOWN),
+    SENT: NotAttempted(SENT, NotAttemptedError("cut off")),
+}
+
+
+async def fill(path):
+    writer = await JournalWriter.open(path, wall_clock=iter(range(100, 200)).__next__)
+    for request, outcome in OUTCOMES.items():
+        await intend(writer, request)
+        if request is not SENT:
+            await writer.finish(same(request), outcome)
+    settled = Count("/c")
+    await intend(writer, settled)
+    await writer.finish(same(settled), success(settled), settled=True)
+    await writer.aclose()
+
+
+@pytest.fixture
+def journal(path):
+    asyncio.run(fill(path))
+    with Journal.open(path) as opened:
+        yield opened
+
+
+def test_a_summary_counts_by_state_and_endpoint(journal, path):
+    summary = journal.summary()
+
+    assert summary.path == str(path)
+    assert summary.states == {
+        State.DONE: 2,
+        State.FAILED: 1,
+        State.UNKNOWN: 1,
+        State.SENT: 1,
+    }
+    assert summary.endpoints == {
+        "Ask": {State.DONE: 1, State.FAILED: 1, State.UNKNOWN: 1, State.SENT: 1},
+        "Count": {State.DONE: 1, State.FAILED: 0, State.UNKNOWN: 0, State.SENT: 0},
+    }
+    assert (summary.settled, summary.resolved) == (1, 0)
+    assert (summary.first_sent_at, summary.last_sent_at) == (100, 104)
+
+
+def test_a_summary_can_be_read_at_one_look(journal, path):
+    assert str(journal.summary()) == (
+        f"{path}: 5 requests: 2 done, 1 failed, 1 unknown, 1 in flight or cut off\n"
+        "  Ask: 4 requests: 1 done, 1 failed, 1 unknown, 1 in flight or cut off\n"
+        "  Count: 1 request: 1 done\n"
+        "  1 found done by reading back, 0 decided by hand\n"
+        "  sent 1970-01-01 00:01:40 UTC to 1970-01-01 00:01:44 UTC"
+    )
+
+
+async def test_a_summary_of_nothing_says_so(writer, path):
+    with Journal.open(path) as journal:
+        assert len(journal) == 0
+        assert str(journal.summary()) == f"{path}: 0 requests: none"
+
+
+def test_entries_come_in_the_order_in_which_they_appeared(journal):
+    assert len(journal) == 5
+    assert [each.path for each in journal] == ["/d", "/f", "/u", "/s", "/c"]
+    assert [each.sequence for each in journal] == [1, 2, 3, 4, 5]
+
+
+async def test_a_long_journal_is_read_in_pieces(writer, path):
+    await asyncio.gather(*(intend(writer, Ask(f"/{n}")) for n in range(1_201)))
+
+    assert [each.path for each in entries(path)] == [f"/{n}" for n in range(1_201)]
+
+
+@pytest.mark.parametrize("done", [True, False])
+@pytest.mark.parametrize("request_", [UNKNOWN, SENT])
+@pytest.mark.parametrize("by_entry", [True, False])
+def test_what_is_in_doubt_can_be_decided(journal, request_, done, by_entry):
+    (entry,) = [each for each in journal if each.path == request_.path]
+
+    journal.resolve(entry if by_entry else OUTCOMES[request_], done=done)
+
+    (after,) = [each for each in journal if each.path == request_.path]
+    assert (after.state, after.resolved) == (
+        State.DONE if done else State.FAILED,
+        True,
+    )
+    assert after.error == entry.error
+    assert journal.summary().resolved == 1
+    assert "1 decided by hand" in str(journal.summary())
+
+
+def test_a_decision_can_be_changed(journal):
+    journal.resolve(OUTCOMES[UNKNOWN], done=True)
+    journal.resolve(OUTCOMES[UNKNOWN], done=False)
+
+    assert states(journal.path)["/u"] == "FAILED"
+
+
+@pytest.mark.parametrize("request_", [DONE, FAILED])
+def test_what_an_answer_has_decided_stays(journal, request_):
+    with pytest.raises(JournalError, match=r"is (done|failed) already"):
+        journal.resolve(OUTCOMES[request_], done=False)
+
+
+def test_all_that_is_in_doubt_can_be_decided_in_one_loop(journal):
+    for entry in journal:
+        if entry.state in {State.UNKNOWN, State.SENT}:
+            journal.resolve(entry, done=True)
+
+    assert journal.summary().states[State.DONE] == 4
+
+
+def test_what_was_decided_not_done_is_sent_next_time(journal):
+    journal.resolve(OUTCOMES[UNKNOWN], done=False)
+
+    async def next_time():
+        writer = await JournalWriter.open(journal.path)
+        earlier = await intend(writer, UNKNOWN)
+        await writer.aclose()
+        return earlier
+
+    earlier = asyncio.run(next_time())
+
+    assert (earlier.state, earlier.resolved) == (State.FAILED, True)
+    (now,) = [each for each in journal if each.path == "/u"]
+    assert (now.state, now.resolved) == (State.SENT, False)
+
+
+def test_a_strange_request_is_not_in_there(journal):
+    with pytest.raises(JournalError, match="this request is not in there"):
+        journal.resolve(failure(Ask("/strange")), done=True)
+
+
+def test_an_entry_of_another_journal_is_not_in_there(journal, tmp_path):
+    async def write_another():
+        writer = await JournalWriter.open(tmp_path / "another.db")
+        await intend(writer, Ask("/strange"))
+        await writer.aclose()
+
+    asyncio.run(write_another())
+    (strange,) = entries(tmp_path / "another.db")
+
+    with pytest.raises(JournalError, match="a request that is not in there"):
+        journal.resolve(strange, done=True)
+
+
+def test_what_is_no_outcome_is_refused(journal):
+    with pytest.raises(JournalError, match="is wanted, not a str"):
+        journal.resolve("/u", done=True)
+
+
+def test_a_request_to_two_services_is_decided_by_its_entry(path):
+    async def write_two():
+        writer = await JournalWriter.open(path)
+        for url in (URL, "https://staging.example.com"):
+            found = identity(url, None, UNKNOWN)
+            await writer.intend(found, UNKNOWN, base_url=url, workspace_id=None)
+        await writer.aclose()
+
+    asyncio.run(write_two())
+
+    with Journal.open(path) as journal:
+        with pytest.raises(JournalError, match="for 2 services or workspaces; pass"):
+            journal.resolve(OUTCOMES[UNKNOWN], done=True)
+        journal.resolve(next(iter(journal)), done=True)
+
+    assert [each.state for each in entries(path)] == [State.DONE, State.SENT]
+
+
+async def test_nothing_is_decided_while_a_fan_out_writes(writer, path):
+    await intend(writer, UNKNOWN)
+
+    with (
+        Journal.open(path) as journal,
+        pytest.raises(JournalError, match="it is being written already"),
+    ):
+        journal.resolve(OUTCOMES[UNKNOWN], done=True)
+
+    assert states(path) == {"/u": "SENT"}
+
+
+def test_a_closed_journal_says_so(journal):
+    journal.close()
+    journal.close()
+
+    with pytest.raises(JournalError, match="it is closed"):
+        journal.summary()
+
+
+def test_another_thread_is_told_that_it_is_one(journal):
+    said = []
+
+    def look():
+        for use in (journal.summary, journal.close):
+            try:
+                use()
+            except JournalError as error:
+                said.append(str(error))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+
+    assert ["opened by another thread" in each for each in said] == [True, True]
