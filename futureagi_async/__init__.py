@@ -13,10 +13,7 @@ if TYPE_CHECKING:
     from futureagi_async.blocking import FutureAGI
     from futureagi_async.bridge import BlockingOutcomeStream
     from futureagi_async.client import AsyncFutureAGI
-    from futureagi_async.config import (
-        RetryPolicy,
-        Timeout,
-    )
+    from futureagi_async.config import RateLimit, RetryPolicy, Timeout
     from futureagi_async.endpoints.add_eval_configs import (
         AddEvalConfigs,
         AddEvalConfigsResult,
@@ -114,6 +111,7 @@ __all__ = [
     "OutcomeStream",
     "PaymentRequiredError",
     "PermissionDeniedError",
+    "RateLimit",
     "RateLimitError",
     "Request",
     "Result",
@@ -130,10 +128,7 @@ _MODULES = {
     "blocking": ("FutureAGI",),
     "bridge": ("BlockingOutcomeStream",),
     "client": ("AsyncFutureAGI",),
-    "config": (
-        "RetryPolicy",
-        "Timeout",
-    ),
+    "config": ("RateLimit", "RetryPolicy", "Timeout"),
     "endpoints.add_eval_configs": (
         "AddEvalConfigs",
         "AddEvalConfigsResult",

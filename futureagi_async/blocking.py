@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from futureagi_async.bridge import BlockingOutcomeStream, feed, run_batch
 from futureagi_async.client import AsyncFutureAGI
-from futureagi_async.config import UNSET, RetryPolicy, Timeout, Unset
+from futureagi_async.config import UNSET, RateLimit, RetryPolicy, Timeout, Unset
 from futureagi_async.endpoints import add_eval_configs, run_new_evals
 from futureagi_async.errors import ConfigurationError
 from futureagi_async.portal import Portal
@@ -58,6 +58,7 @@ class FutureAGI:
         workspace_id: UUID | str | None = None,
         timeout: Timeout | float = Timeout(),  # noqa: B008 - a frozen value
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - a frozen value
+        rate_limit: RateLimit | None = None,
         max_connections: int = 100,
         proxy: str | None = None,
         ssl: tls.SSLContext | None = None,
@@ -71,6 +72,7 @@ class FutureAGI:
             workspace_id=workspace_id,
             timeout=timeout,
             retry=retry,
+            rate_limit=rate_limit,
             max_connections=max_connections,
             proxy=proxy,
             ssl=ssl,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from futureagi_async.config import (
     UNSET,
+    RateLimit,
     RetryPolicy,
     Settings,
     Timeout,
@@ -23,7 +24,8 @@ from futureagi_async.sending import (
     checked_requests,
     send_batch,
 )
-from futureagi_async.transport.call import CallOptions, Transport
+from futureagi_async.transport.call import CallOptions
+from futureagi_async.transport.transport import Transport
 
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class AsyncFutureAGI:
         workspace_id: sent as `X-Workspace-Id`, for keys of several workspaces.
         timeout: a `Timeout`, or the seconds that a call may take in all.
         retry: what is tried again, and how often.
+        rate_limit: how fast the client sends at most, its copies included.
         max_connections: how many connections are open at most.
         proxy: the address of a proxy; by default the one of the environment
             (`HTTPS_PROXY`, `NO_PROXY` ...), read now. An empty text means none.
@@ -88,6 +91,7 @@ class AsyncFutureAGI:
         workspace_id: UUID | str | None = None,
         timeout: Timeout | float = Timeout(),  # noqa: B008 - a frozen value
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - a frozen value
+        rate_limit: RateLimit | None = None,
         max_connections: int = 100,
         proxy: str | None = None,
         ssl: tls.SSLContext | None = None,
@@ -101,6 +105,7 @@ class AsyncFutureAGI:
             workspace_id=workspace_id,
             timeout=timeout,
             retry=retry,
+            rate_limit=rate_limit,
             max_connections=max_connections,
             proxy=proxy,
             ssl=ssl,
@@ -108,7 +113,9 @@ class AsyncFutureAGI:
             allow_http=allow_http,
         )
         self._options = CallOptions(self._settings.timeout, self._settings.retry)
-        self._transport = Transport(_opener(self._settings))
+        self._transport = Transport(
+            _opener(self._settings), rate_limit=self._settings.rate_limit
+        )
         self._is_copy = False
 
     def with_options(

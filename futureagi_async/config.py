@@ -297,6 +297,7 @@ class Settings:
     workspace_id: str | None
     timeout: Timeout
     retry: RetryPolicy
+    rate_limit: RateLimit | None
     max_connections: int
     proxy: str | None = attrs.field(repr=lambda proxy: _without_userinfo(str(proxy)))
     ssl: tls.SSLContext | None
@@ -312,6 +313,7 @@ class Settings:
         workspace_id: UUID | str | None = None,
         timeout: Timeout | float = Timeout(),
         retry: RetryPolicy = RetryPolicy(),
+        rate_limit: RateLimit | None = None,
         max_connections: int = 100,
         proxy: str | None = None,
         ssl: tls.SSLContext | None = None,
@@ -331,6 +333,7 @@ class Settings:
             workspace_id=_workspace_id(workspace_id),
             timeout=Timeout.of(timeout),
             retry=checked_retry(retry),
+            rate_limit=_rate_limit(rate_limit),
             max_connections=positive_int(max_connections, "max_connections"),
             proxy=_proxy(proxy, url),
             ssl=_ssl(ssl),
@@ -345,6 +348,14 @@ def _workspace_id(value: UUID | str | None) -> str | None:
         return fields.uuid_text(value, "workspace_id")
     except InvalidRequestError as error:
         raise ConfigurationError(str(error)) from None
+
+
+def _rate_limit(value: Any) -> RateLimit | None:
+    if value is None or isinstance(value, RateLimit):
+        return value
+    raise ConfigurationError(
+        f"rate_limit: a RateLimit is wanted, not {fields.kind(value)}"
+    )
 
 
 def checked_retry(value: Any) -> RetryPolicy:

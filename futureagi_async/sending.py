@@ -32,12 +32,14 @@ from futureagi_async.request import (
     ResultT,
     make_requests,
 )
-from futureagi_async.transport.call import CallOptions, Patience, Transport
+from futureagi_async.transport.call import CallOptions, Patience
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+
+    from futureagi_async.transport.transport import Transport
 
 
 def checked_concurrency(value: int | None, max_connections: int) -> int:

@@ -1,46 +1,49 @@
-"""One call: its deadline, its attempts, and what is known when it ends."""
+"""One call: its attempts, the waits between them, and what is known when it ends."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-import os
-import random
-import time
 import uuid
-import weakref
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from futureagi_async.errors import (
     AnsweredError,
-    APIConnectionError,
     APIError,
     APITimeoutError,
+    BadRequestError,
     ClientClosedError,
     DeadlineExceededError,
     Delivery,
+    NameConflictError,
+    NotAttemptedError,
 )
+from futureagi_async.settling import Done, Finding, NotDone, Settleable, Taken, Unclear
 from futureagi_async.transport import retry
 from futureagi_async.transport.answers import read_answer
-from futureagi_async.transport.connections import Connections
+from futureagi_async.transport.doubt import find_out
 from futureagi_async.transport.sender import Attempt
-from futureagi_async.transport.turns import Turns
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from futureagi_async.config import RetryPolicy, Timeout
-    from futureagi_async.request import Request, ResultT
-    from futureagi_async.transport.sender import Sender
+    from futureagi_async.pages import Read
+    from futureagi_async.request import Request
+    from futureagi_async.transport.connections import Connections
+    from futureagi_async.transport.pacing import Pace
 
 
 logger = logging.getLogger("futureagi_async")
 
 PATIENCE = 600.0
 """Seconds for which a fan-out bears being turned away without any other answer."""
+
+_BAD_REQUEST = 400
 
 
 @attrs.define(eq=False)
@@ -53,6 +56,26 @@ class Patience:
 
     last_answer: float
     """When a request of the fan-out was last answered otherwise, in loop time."""
+    deadline: float | None = None
+    """When the fan-out begins nothing more, in loop time."""
+
+    def lasts_until(self) -> float:
+        """When being turned away is borne no more."""
+        ends = self.last_answer + PATIENCE
+        return ends if self.deadline is None else min(ends, self.deadline)
+
+
+@attrs.frozen
+class Doubt:
+    """What is known of a request that an earlier process has sent.
+
+    Attributes:
+        age: seconds since it was sent.
+        was_absent: whether nothing of it was there before.
+    """
+
+    age: float
+    was_absent: bool
 
 
 @attrs.frozen
@@ -63,30 +86,222 @@ class CallOptions:
     retry: RetryPolicy
 
 
-@attrs.define(eq=False)
-class _Call:
-    """Where one call stands."""
+@attrs.frozen(eq=False)
+class Means:
+    """What the calls of a client share."""
 
+    connections: Connections
+    pace: Pace
+    quota: retry.RetryQuota
+    random: Callable[[], float]
+    wall_clock: Callable[[], float]
+
+
+@attrs.define(eq=False)
+class Call:
+    """One request on its way, until it is done or has failed for good."""
+
+    means: Means
     request: Request[Any]
+    """What is to be sent: the rest, once a part has proved to be done."""
     options: CallOptions
     patience: Patience | None
+    read: Read
+    deadline: asyncio.Timeout
+
     attempt: Attempt | None = None
     """The last attempt, under way or ended."""
-    delivery: Delivery = Delivery.NOT_SENT
-    """What the last attempt that ended left behind."""
     attempts: int = 0
     counted: int = 0
     """Those of them that `max_attempts` counts."""
-    price: int = 1
-    """What a success gives back to the retry quota."""
     repeated: int = 0
     """Failures so far; the waits grow with it."""
+    sent_at: float = 0.0
+    """When the last attempt was sent, in loop time."""
+    delivery: Delivery = Delivery.NOT_SENT
+    """What the last attempt that ended left behind."""
     earlier: list[APIError] = attrs.field(factory=list)
+    price: int = 1
+    """What a success gives back to the retry quota."""
+    was_absent: bool = False
+    """Whether it is known that nothing of it was there before it was sent."""
+    settling: APIError | None = None
+    """The error whose doubt is being settled."""
 
-    @property
-    def in_doubt(self) -> bool:
-        """Whether an attempt that was repeated may have done the work."""
-        return any(each.delivery is Delivery.UNKNOWN for each in self.earlier)
+    async def run(self, doubt: Doubt | None) -> Any:
+        """Bring it to its end; with `doubt`, find out first if it was done before.
+
+        In a fan-out its time begins now, that it has its turn.
+        """
+        total = self.options.timeout.total
+        if self.patience and total is not None:
+            self.deadline.reschedule(asyncio.get_running_loop().time() + total)
+        error = None
+        if doubt is not None:
+            error = self._inherit(doubt)
+        elif self.options.retry.read_before:
+            await self._read_before()
+        while True:
+            if error is None:
+                try:
+                    return await self._attempt()
+                except APIError as failure:
+                    error = failure
+            finding = await self._look(error)
+            if isinstance(finding, Done):
+                return finding.result
+            if isinstance(finding, Taken):
+                raise self.complete(_name_conflict(finding)) from error
+            wait = self._wait_after(error, is_not_done=isinstance(finding, NotDone))
+            if wait is None:
+                raise self.complete(error)
+            logger.debug("trying again in %.3f s: %s", wait, error)
+            error = None
+            await asyncio.sleep(wait)
+
+    async def _attempt(self) -> Any:
+        """Send it once."""
+        sender = await self.means.connections.sender()
+        await self._take_pace()
+        request = self.request
+        attempt = self.attempt = Attempt(
+            request.method,
+            request.path,
+            request.body,
+            self.options.timeout,
+            str(uuid.uuid4()),
+        )
+        self.attempts += 1
+        now = asyncio.get_running_loop().time
+        self.sent_at = now()
+        status: int | None = None
+        try:
+            answer = await sender.send(attempt)
+            status = answer.status
+            result = read_answer(request, answer, self.means.wall_clock())
+        except APIError as error:
+            attempt.under_way = False
+            self.delivery = error.delivery
+            raise
+        finally:
+            if logger.isEnabledFor(logging.DEBUG):
+                self._log(attempt, status, now() - self.sent_at)
+        self.means.quota.give_back(self.price)
+        if self.patience:
+            self.patience.last_answer = now()
+        return request.accept(result) if isinstance(request, Settleable) else result
+
+    async def _take_pace(self) -> None:
+        """Wait until the rate limit lets an attempt through: no time of the request."""
+        now = asyncio.get_running_loop().time
+        started = now()
+        await self.means.pace.turn()
+        self._allow_more_time(now() - started)
+        ends = self.patience.deadline if self.patience else None
+        if ends is not None and now() >= ends and not self.attempts:
+            raise NotAttemptedError("not sent: the deadline of the batch has passed")
+
+    def _allow_more_time(self, seconds: float) -> None:
+        ends = self.deadline.when()
+        if ends is not None and seconds:
+            self.deadline.reschedule(ends + seconds)
+
+    def _inherit(self, doubt: Doubt) -> APIError:
+        """Take over a request that may have been done before this call."""
+        self.sent_at = asyncio.get_running_loop().time() - doubt.age
+        self.was_absent = doubt.was_absent
+        self.delivery = Delivery.UNKNOWN
+        self.counted = -1  # that attempt was another process's
+        return APIError(
+            "an earlier process sent this request and did not learn what came of it",
+            delivery=Delivery.UNKNOWN,
+        )
+
+    async def _read_before(self) -> None:
+        if not isinstance(self.request, Settleable):
+            return
+        try:
+            self.was_absent = await self.request.is_absent(self.read)
+        except APIError as error:
+            error.delivery = Delivery.NOT_SENT  # it is only the reading that failed
+            raise self.complete(error)  # noqa: B904 - it is the same error
+
+    async def _look(self, error: APIError) -> Finding | None:
+        """Find out about an attempt in doubt; `None` where that is not asked for.
+
+        The error learns what was seen, and the call what is still to be sent.
+        """
+        policy, request = self.options.retry, self.request
+        if not policy.settle or not isinstance(request, Settleable):
+            return None
+        if isinstance(error, BadRequestError):
+            with contextlib.suppress(APIError):  # it could only have said more
+                await request.explain(error, self.read)
+        if error.delivery is not Delivery.UNKNOWN or not self._has_time_to_settle():
+            return None
+        self.settling = error
+        finding = await self._settled(request)
+        self.settling = None
+        if isinstance(finding, NotDone):
+            self.request = finding.request
+            self.delivery = error.delivery = Delivery.REJECTED
+            error.hint = "read back: it was not done, or not wholly"
+        elif isinstance(finding, Unclear):
+            error.hint = finding.seen
+        return finding
+
+    def _has_time_to_settle(self) -> bool:
+        ends = self.deadline.when()
+        begins = self.sent_at + self.options.retry.settle_after
+        return self.patience is not None or ends is None or begins < ends
+
+    async def _settled(self, request: Settleable[Any]) -> Finding:
+        """Look; in a fan-out, that is no time of the request."""
+        now, ends = asyncio.get_running_loop().time, self.deadline.when()
+        started = now()
+        if self.patience:
+            self.deadline.reschedule(None)
+        finding = await find_out(
+            request,
+            self.read,
+            sent_at=self.sent_at,
+            settle_after=self.options.retry.settle_after,
+            was_absent=self.was_absent,
+        )
+        if self.patience and ends is not None:
+            self.deadline.reschedule(ends + now() - started)
+        return finding
+
+    def _wait_after(self, error: APIError, *, is_not_done: bool) -> float | None:
+        """Seconds from a failed attempt to the next; `None` if there is to be none."""
+        now = asyncio.get_running_loop().time()
+        policy, patience = self.options.retry, self.patience
+        reason = retry.reason_to_repeat(
+            error,
+            repeat_unknown=self.request.safe_to_repeat or policy.retry_unknown,
+        )
+        wait = retry.wait_before(self.repeated, error.retry_after, self.means.random)
+        self.repeated += 1
+        if patience and reason is retry.Reason.THROTTLED:
+            if now + wait > patience.lasts_until():
+                return None
+            self._allow_more_time(now - self.sent_at + wait)
+            return wait
+        if patience and isinstance(error, AnsweredError):
+            patience.last_answer = now
+        self.counted += 1
+        ends = self.deadline.when()
+        is_last = self.counted >= policy.max_attempts
+        is_too_late = ends is not None and now + wait >= ends
+        if (reason is None and not is_not_done) or is_last or is_too_late:
+            return None
+        price = self.means.quota.take(timeout=isinstance(error, APITimeoutError))
+        if price is None:
+            return None
+        self.price = price
+        # Without its traceback: that holds this call, and the call holds the error.
+        self.earlier.append(error.with_traceback(None))
+        return wait
 
     def complete(self, error: APIError) -> APIError:
         """Write into the error that ends the call what the call knows."""
@@ -95,23 +310,34 @@ class _Call:
         error.earlier = tuple(self.earlier)
         if self.attempt is not None:
             error.request_id = self.attempt.request_id
-        if self.in_doubt:
+        if self._is_in_doubt():
             error.delivery = Delivery.UNKNOWN
         return error
 
     def deadline_exceeded(self) -> APIError:
         """Make the error of a call whose time is over."""
+        if self.settling is not None:
+            return self.complete(self.settling)
         total = self.options.timeout.total
         message = f"not done within {total:g} s, the deadline of the call"
         return self.complete(DeadlineExceededError(message, delivery=self._cut_short()))
 
     def closed(self) -> ClientClosedError:
         """Make the error of a call during which the client was closed."""
-        delivery = Delivery.UNKNOWN if self.in_doubt else self._cut_short()
+        delivery = Delivery.UNKNOWN if self._is_in_doubt() else self._cut_short()
         message = "the client was closed during the call"
         if delivery is Delivery.UNKNOWN:
             message += "; the work may have been done"
         return ClientClosedError(message, delivery=delivery)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether something may have been sent, by this call or before it."""
+        return bool(self.attempts) or self.delivery is Delivery.UNKNOWN
+
+    def _is_in_doubt(self) -> bool:
+        """Tell if an attempt that was repeated may have done the work."""
+        return any(each.delivery is Delivery.UNKNOWN for each in self.earlier)
 
     def _cut_short(self) -> Delivery:
         """Tell the delivery of the last attempt where no error tells it."""
@@ -119,206 +345,28 @@ class _Call:
             return self.delivery
         return Delivery.UNKNOWN if self.attempt.handed_over else Delivery.NOT_SENT
 
-
-class Transport:
-    """Carries requests to their end, for a client and all copies of it."""
-
-    def __init__(
-        self,
-        open_sender: Callable[[], Sender],
-        *,
-        random: Callable[[], float] = random.random,
-        wall_clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._connections = Connections(open_sender)
-        self._turns = Turns()
-        self._under_way: set[asyncio.Timeout] = set()
-        self._quota = retry.RetryQuota()
-        self._random = random
-        self._wall_clock = wall_clock
-        _living.add(self)
-
-    @property
-    def closed(self) -> bool:
-        """Whether it carries no more."""
-        return self._connections.closed
-
-    async def open(self) -> None:
-        """Open the connections, or find out at once that this cannot be."""
-        await self._connections.sender()
-
-    async def aclose(self) -> None:
-        """Close for good; calls under way end with `ClientClosedError`.
-
-        They do so wherever they are: connecting, on the wire, between two attempts, or
-        waiting for their turn.
-        """
-        self._connections.closed = True
-        for deadline in self._under_way:
-            if not deadline.expired():
-                deadline.reschedule(0.0)
-        await self._connections.aclose()
-
-    def forget(self) -> None:
-        """Begin anew in a process that was forked: what is under way is the parent's."""
-        self._turns = Turns()
-        self._under_way = set()
-        self._connections.forget()
-
-    async def call(
-        self,
-        request: Request[ResultT],
-        options: CallOptions,
-        patience: Patience | None = None,
-    ) -> tuple[ResultT, int]:
-        """Carry one request to its end; give its result and the number of attempts.
-
-        With `patience` the request is one of a fan-out: waiting for its turn and being
-        turned away are then no part of the time that the call may take.
-
-        Raises:
-            APIError: it failed for good.
-            ClientClosedError: the client was closed before or meanwhile.
-        """
-        call = _Call(request, options, patience)
-        first_limit = None if patience else options.timeout.total
-        try:
-            async with asyncio.timeout(first_limit) as deadline:
-                self._under_way.add(deadline)
-                try:
-                    result = await self._in_turn(call, deadline)
-                finally:
-                    self._under_way.discard(deadline)
-        except TimeoutError as error:
-            if self.closed:
-                raise call.closed() from error
-            raise call.deadline_exceeded() from error
-        except (APIConnectionError, ClientClosedError) as error:
-            if self.closed and call.attempts:
-                raise call.closed() from error
-            raise
-        return result, call.attempts
-
-    async def _in_turn(self, call: _Call, deadline: asyncio.Timeout) -> Any:
-        if call.request.safe_to_repeat:
-            return await self._until_done(call, deadline)
-        turns, run_test_id = self._turns, call.request.run_test_id
-        await turns.take(run_test_id)
-        try:
-            return await self._until_done(call, deadline)
-        finally:
-            turns.give_back(run_test_id)
-
-    async def _until_done(self, call: _Call, deadline: asyncio.Timeout) -> Any:
-        now = asyncio.get_running_loop().time
-        if call.patience and call.options.timeout.total is not None:
-            deadline.reschedule(now() + call.options.timeout.total)
-        while True:
-            started = now()
-            try:
-                result = await self._attempt(call)
-            except APIError as error:
-                wait = None
-                if not self.closed:
-                    wait = self._wait_after(call, error, now() - started, deadline)
-                if wait is None:
-                    raise call.complete(error)  # noqa: B904 - it is the same error
-                logger.debug("trying again in %.3f s: %s", wait, error)
-            else:
-                self._quota.give_back(call.price)
-                if call.patience:
-                    call.patience.last_answer = now()
-                return result
-            await asyncio.sleep(wait)
-
-    async def _attempt(self, call: _Call) -> Any:
-        sender = await self._connections.sender()
-        request = call.request
-        attempt = call.attempt = Attempt(
-            request.method,
-            request.path,
-            request.body,
-            call.options.timeout,
-            str(uuid.uuid4()),
+    def _log(self, attempt: Attempt, status: int | None, elapsed: float) -> None:
+        logger.debug(
+            "%s %s: %s after %.3f s (attempt %d, request id %s)",
+            attempt.method,
+            attempt.path,
+            status or "no answer",
+            elapsed,
+            self.attempts,
+            attempt.request_id,
+            extra={
+                "http_method": attempt.method,
+                "http_path": attempt.path,
+                "http_status": status,
+                "attempt": self.attempts,
+                "elapsed": elapsed,
+                "request_id": attempt.request_id,
+                "run_test_id": self.request.run_test_id,
+            },
         )
-        call.attempts += 1
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        status: int | None = None
-        try:
-            answer = await sender.send(attempt)
-            status = answer.status
-            return read_answer(request, answer, self._wall_clock())
-        except APIError as error:
-            attempt.under_way = False
-            call.delivery = error.delivery
-            raise
-        finally:
-            if logger.isEnabledFor(logging.DEBUG):
-                _log(call, attempt, status, loop.time() - started)
-
-    def _wait_after(
-        self, call: _Call, error: APIError, took: float, deadline: asyncio.Timeout
-    ) -> float | None:
-        """Seconds from a failed attempt to the next; `None` if there is to be none."""
-        now = asyncio.get_running_loop().time()
-        policy, patience = call.options.retry, call.patience
-        reason = retry.reason_to_repeat(
-            error, repeat_unknown=call.request.safe_to_repeat or policy.retry_unknown
-        )
-        wait = retry.wait_before(call.repeated, error.retry_after, self._random)
-        call.repeated += 1
-        ends = deadline.when()
-        if patience and reason is retry.Reason.THROTTLED:
-            if now + wait > patience.last_answer + PATIENCE:
-                return None
-            if ends is not None:
-                deadline.reschedule(ends + took + wait)
-            return wait
-        if patience and isinstance(error, AnsweredError):
-            patience.last_answer = now
-        call.counted += 1
-        is_last = call.counted >= policy.max_attempts
-        is_too_late = ends is not None and now + wait >= ends
-        if reason is None or is_last or is_too_late:
-            return None
-        price = self._quota.take(timeout=isinstance(error, APITimeoutError))
-        if price is None:
-            return None
-        call.price = price
-        # Without its traceback: that holds this call, and the call holds the error.
-        call.earlier.append(error.with_traceback(None))
-        return wait
 
 
-_living: weakref.WeakSet[Transport] = weakref.WeakSet()
-
-
-def _forget_all() -> None:
-    for transport in list(_living):
-        transport.forget()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
-    os.register_at_fork(after_in_child=_forget_all)
-
-
-def _log(call: _Call, attempt: Attempt, status: int | None, elapsed: float) -> None:
-    logger.debug(
-        "%s %s: %s after %.3f s (attempt %d, request id %s)",
-        attempt.method,
-        attempt.path,
-        status or "no answer",
-        elapsed,
-        call.attempts,
-        attempt.request_id,
-        extra={
-            "http_method": attempt.method,
-            "http_path": attempt.path,
-            "http_status": status,
-            "attempt": call.attempts,
-            "elapsed": elapsed,
-            "request_id": attempt.request_id,
-            "run_test_id": call.request.run_test_id,
-        },
+def _name_conflict(finding: Taken) -> NameConflictError:
+    return NameConflictError(
+        finding.message, status_code=_BAD_REQUEST, delivery=Delivery.REJECTED
     )

@@ -13,7 +13,7 @@ import pytest
 from aioresponses import aioresponses
 from raw_server import RawServer
 
-from futureagi_async import AsyncFutureAGI
+from futureagi_async import AsyncFutureAGI, RetryPolicy
 
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ async def connect() -> AsyncIterator[Callable[..., AsyncFutureAGI]]:
 
         def make(to: RawServer | str | None, **options: Any) -> AsyncFutureAGI:
             url = to.url if isinstance(to, RawServer) else to
+            # Settling has tests of its own: here no request is sent but those asked for.
+            options.setdefault("retry", RetryPolicy(settle=False))
             client = AsyncFutureAGI(API_KEY, SECRET_KEY, base_url=url, **options)
             stack.push_async_callback(client.aclose)
             return client

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from raw_server import CONFIG, RUN_TEST, success_body
 
-from futureagi_async import AsyncFutureAGI, RunNewEvals
-from futureagi_async.transport.call import Transport
+from futureagi_async import AsyncFutureAGI, RetryPolicy, RunNewEvals
 from futureagi_async.transport.sender import Answer
+from futureagi_async.transport.transport import Transport
 
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class FakeSender:
         self._handle = handle
         self.attempts: list[Attempt] = []
         self.closed = False
+        self.abandoned = False
 
     async def send(self, attempt: Attempt) -> Answer:
         self.attempts.append(attempt)
@@ -72,9 +73,13 @@ class FakeSender:
     async def aclose(self) -> None:
         self.closed = True
 
+    def abandon(self) -> None:
+        self.abandoned = True
+
 
 def simulated(sender: Any, **options: Any) -> AsyncFutureAGI:
     """A client whose requests end at a fake sender."""
+    options.setdefault("retry", RetryPolicy(settle=False))
     client = AsyncFutureAGI("key", "secret", base_url="http://localhost", **options)
     client._transport = Transport(
         lambda: sender,
