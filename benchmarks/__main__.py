@@ -5,12 +5,27 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
+from typing import Any
 
-from benchmarks import fanout
+from benchmarks import (
+    blocking,
+    fanout,
+    imports,
+    instructions,
+    scheduler,
+    values,
+)
 from benchmarks.rows import table
 
 
-_PARTS = {"fanout": fanout}
+_PARTS: dict[str, Any] = {
+    "fanout": fanout,
+    "instructions": instructions,
+    "scheduler": scheduler,
+    "values": values,
+    "blocking": blocking,
+    "imports": imports,
+}
 
 
 def main() -> None:

@@ -29,12 +29,30 @@ def rows(*, quick: bool) -> Iterator[Row]:
     """Measure."""
     count, rounds = (2_000, 5) if quick else (10_000, 9)
     with server.running() as url:
+        yield _ceiling(url, count)
         for work in _WORK:
             yield from _beside_aiohttp(url, work, count, rounds)
         yield from _beside_others(url, count // 4, rounds)
         yield _blocking_batch(url, count, rounds)
     with server.running(_LATENCY) as url:
         yield from _shares(url, quick=quick)
+
+
+def _ceiling(url: str, count: int) -> Row:
+    go = _run(clients.ours, url, RunWork(), count, _IN_FLIGHT)
+    go()
+    before = server.cpu_seconds(url)
+    ours = count / seconds(go)
+    ceiling = count / (server.cpu_seconds(url) - before)
+    return Row(
+        "server: its ceiling / what this package asks of it",
+        ours,
+        ceiling,
+        ceiling / ours,
+        "requests/s",
+        ">= 2",
+        "ceiling: requests by CPU second of the server",
+    )
 
 
 def _run(client: Callable[..., Any], *args: Any) -> Callable[[], None]:

@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import time
+import urllib.request
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -134,6 +135,12 @@ def running(latency: float = 0.0) -> Iterator[str]:
             yield process.stdout.readline().strip()
         finally:
             process.terminate()
+
+
+def cpu_seconds(url: str) -> float:
+    """Ask a server how much CPU it has used."""
+    with urllib.request.urlopen(url) as response:  # noqa: S310 - it is our own
+        return float(response.read())
 
 
 async def _serve(latency: float, port: int) -> None:
