@@ -151,7 +151,9 @@ def test_an_attempt_after_others_is_cut_short_with_what_they_left():
             return await asyncio.sleep(1000)
 
         sender = FakeSender(first_fails)
-        client = simulated(sender, timeout=20, retry=RetryPolicy(retry_unknown=True))
+        client = simulated(
+            sender, timeout=20, retry=RetryPolicy(settle=False, retry_unknown=True)
+        )
         error = await fail(client)
         assert error.delivery is UNKNOWN
         assert error.attempts == 2

@@ -47,7 +47,7 @@ from futureagi_async import (
 
 
 NOT_SENT, REJECTED, UNKNOWN = Delivery.NOT_SENT, Delivery.REJECTED, Delivery.UNKNOWN
-ONCE = RetryPolicy(max_attempts=1)
+ONCE = RetryPolicy(settle=False, max_attempts=1)
 SHORT = Timeout(connect=0.3, read=0.3, total=10)
 
 
@@ -372,7 +372,7 @@ async def test_an_untrusted_certificate_was_not_sent_and_is_not_tried_again(
     connect, server_tls
 ):
     async with RawServer(tls=server_tls) as server:
-        client = connect(server, retry=RetryPolicy(max_attempts=3))
+        client = connect(server, retry=RetryPolicy(settle=False, max_attempts=3))
 
         with pytest.raises(APIConnectionError, match="certificate") as caught:
             await client.send(request())

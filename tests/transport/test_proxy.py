@@ -11,7 +11,7 @@ from simulation import request
 from futureagi_async import APIConnectionError, Delivery, RetryPolicy, Timeout
 
 
-ONCE = RetryPolicy(max_attempts=1)
+ONCE = RetryPolicy(settle=False, max_attempts=1)
 
 
 @pytest.fixture

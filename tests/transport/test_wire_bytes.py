@@ -259,7 +259,9 @@ async def test_a_batch_sends_one_request_a_run_test(connect, wire):
         url = f"{URL}/{run_test}/run-new-evals/"
         wire.post(url, body=success_body(run_test))
 
-    batch = await connect(None, retry=RetryPolicy(max_attempts=1)).send_many(
+    batch = await connect(
+        None, retry=RetryPolicy(settle=False, max_attempts=1)
+    ).send_many(
         RunNewEvals(run_test_id(number), [CONFIG], select_all=True)
         for number in numbers
     )

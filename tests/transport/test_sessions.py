@@ -1,0 +1,96 @@
+"""The session of aiohttp: whoever forgets it, its connections end in silence."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import runpy
+import sys
+
+from raw_server import RUN_TEST, RawServer
+from simulation import Transport, request
+
+from futureagi_async import AsyncFutureAGI, Timeout
+from futureagi_async.config import Settings
+from futureagi_async.transport.sender import Attempt
+from futureagi_async.transport.session import AiohttpSender
+
+
+async def test_a_client_in_a_cycle_closes_its_connections_when_it_is_collected():
+    async with RawServer() as server:
+        client = AsyncFutureAGI("key", "secret", base_url=server.url)
+        client.itself = client
+        await client.send(request())
+        assert server.open_connections == 1
+
+        del client
+        gc.collect()
+
+        async with asyncio.timeout(5):
+            while server.open_connections:
+                await asyncio.sleep(0)
+
+
+def test_a_session_that_outlived_its_loop_is_dropped_without_a_word():
+    async def make():
+        return AiohttpSender(Settings.resolve("key", "secret"))
+
+    sender = asyncio.run(make())
+    session = sender._session
+
+    del sender
+    gc.collect()
+
+    assert session.closed
+
+
+async def test_connections_of_another_process_are_left_as_they_are(connect):
+    async with RawServer() as server:
+        client = connect(server)
+        await client.send(request(1))
+        sender = client._transport._connections._sender
+
+        client._transport.forget()
+        await sender.aclose()
+        await client.send(request(2))
+
+        assert [each.connection for each in server.requests] == [0, 1]
+        assert server.open_connections == 2
+        await sender._inherited.close()
+
+
+def test_the_package_works_where_no_process_can_fork(monkeypatch):
+    monkeypatch.delattr("os.register_at_fork", raising=False)
+
+    names = runpy.run_path(inspect.getsourcefile(Transport))
+
+    assert names["Transport"].__doc__ == Transport.__doc__
+
+
+async def test_a_request_without_body_says_nothing_of_one(keys):
+    async with RawServer() as server:
+        sender = AiohttpSender(Settings.resolve(*keys, base_url=server.url))
+        attempt = Attempt("GET", f"/run-tests/{RUN_TEST}/", None, Timeout(), "my-id")
+        answer = await sender.send(attempt)
+        await sender.aclose()
+
+    [got] = server.requests
+    assert answer.status == 200
+    assert got.request_line == f"GET /run-tests/{RUN_TEST}/ HTTP/1.1"
+    assert got.header("Content-Type") is None
+    assert got.header("Content-Length") is None
+    assert got.header("X-Request-ID") == "my-id"
+
+
+async def test_after_a_fork_all_clients_begin_anew(connect):
+    async with RawServer() as server:
+        client = connect(server)
+        await client.send(request(1))
+        sender = client._transport._connections._sender
+
+        sys.modules[type(client._transport).__module__]._forget_all()
+        await client.send(request(2))
+
+        assert [each.connection for each in server.requests] == [0, 1]
+        await sender._inherited.close()
