@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import queue
-from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from futureagi_async.bridge import BlockingOutcomeStream, feed, run_batch
@@ -19,6 +18,7 @@ from futureagi_async.sending import checked_callback, checked_requests
 if TYPE_CHECKING:
     import ssl as tls
     from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+    from os import PathLike
     from types import TracebackType
     from uuid import UUID
 
@@ -137,12 +137,16 @@ class FutureAGI:
         evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
         *,
         max_concurrency: int | None = None,
+        deadline: float | None = None,
+        journal: str | PathLike[str] | None = None,
         on_outcome: Callable[[Outcome[AddEvalConfigsResult]], object] | None = None,
     ) -> Batch[AddEvalConfigsResult]:
         """Add the same evaluations to many run tests; see `send_many`."""
         return self.send_many(
             add_eval_configs.for_run_tests(run_test_ids, evaluations_config),
             max_concurrency=max_concurrency,
+            deadline=deadline,
+            journal=journal,
             on_outcome=on_outcome,
         )
 
@@ -154,6 +158,8 @@ class FutureAGI:
         test_execution_ids: IdsByRunTest | None = None,
         enable_tool_evaluation: bool | None = None,
         max_concurrency: int | None = None,
+        deadline: float | None = None,
+        journal: str | PathLike[str] | None = None,
         on_outcome: Callable[[Outcome[RunNewEvalsResult]], object] | None = None,
     ) -> Batch[RunNewEvalsResult]:
         """Start evaluations on many run tests.
@@ -168,6 +174,8 @@ class FutureAGI:
                 enable_tool_evaluation=enable_tool_evaluation,
             ),
             max_concurrency=max_concurrency,
+            deadline=deadline,
+            journal=journal,
             on_outcome=on_outcome,
         )
 
@@ -180,18 +188,21 @@ class FutureAGI:
         requests: Requests[ResultT],
         *,
         max_concurrency: int | None = None,
+        deadline: float | None = None,
+        journal: str | PathLike[str] | None = None,
         on_outcome: Callable[[Outcome[ResultT]], object] | None = None,
     ) -> Batch[ResultT]:
         """Send many requests, so many at a time; see `AsyncFutureAGI.send_many`.
 
         `requests` is read, and `on_outcome` called, in the calling thread.
         """
-        places = self._client._concurrency(max_concurrency)  # noqa: SLF001 - its twin
+        twin = self._client
+        options = twin._fan_out_options(max_concurrency, deadline, journal)  # noqa: SLF001 - its twin
         return run_batch(
             self._portal,
-            partial(self._client._send_batch, places),  # noqa: SLF001 - its twin
+            lambda source, forward: twin._send_batch(source, options, forward),  # noqa: SLF001 - its twin
             checked_requests(requests),
-            places,
+            options.max_concurrency,
             checked_callback(on_outcome),
         )
 
@@ -200,6 +211,8 @@ class FutureAGI:
         requests: Requests[ResultT],
         *,
         max_concurrency: int | None = None,
+        deadline: float | None = None,
+        journal: str | PathLike[str] | None = None,
     ) -> BlockingOutcomeStream[ResultT]:
         """Send many requests and read their outcomes as they come, in flat memory.
 
@@ -207,10 +220,11 @@ class FutureAGI:
         `for outcome in outcomes:`; see `AsyncFutureAGI.stream`. `requests` is read in
         the calling thread.
         """
-        inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        places = self._client._concurrency(max_concurrency)  # noqa: SLF001 - its twin
+        twin, inbox = self._client, queue.SimpleQueue[Any]()
+        options = twin._fan_out_options(max_concurrency, deadline, journal)  # noqa: SLF001 - its twin
+        places = options.max_concurrency
         source = feed(checked_requests(requests), inbox, places)
-        flow = self._client._flow(source, places)  # noqa: SLF001 - its twin
+        flow = twin._flow(source, options)  # noqa: SLF001 - its twin
         return BlockingOutcomeStream(self._portal, flow, source, inbox, places)
 
     def close(self) -> None:

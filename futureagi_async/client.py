@@ -16,10 +16,11 @@ from futureagi_async.config import (
 from futureagi_async.endpoints import add_eval_configs, run_new_evals
 from futureagi_async.errors import ConfigurationError
 from futureagi_async.sending import (
+    Carrier,
+    FanOutOptions,
     Flow,
     OutcomeStream,
     checked_callback,
-    checked_concurrency,
     checked_request,
     checked_requests,
     send_batch,
@@ -31,6 +32,7 @@ from futureagi_async.transport.transport import Transport
 if TYPE_CHECKING:
     import ssl as tls
     from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+    from os import PathLike
     from types import TracebackType
     from uuid import UUID
 
@@ -196,12 +198,16 @@ class AsyncFutureAGI:
         evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
         *,
         max_concurrency: int | None = None,
+        deadline: float | None = None,
+        journal: str | PathLike[str] | None = None,
         on_outcome: Callable[[Outcome[AddEvalConfigsResult]], object] | None = None,
     ) -> Batch[AddEvalConfigsResult]:
         """Add the same evaluations to many run tests; see `send_many`."""
         return await self.send_many(
             add_eval_configs.for_run_tests(run_test_ids, evaluations_config),
             max_concurrency=max_concurrency,
+            deadline=deadline,
+            journal=journal,
             on_outcome=on_outcome,
         )
 
@@ -213,6 +219,8 @@ class AsyncFutureAGI:
         test_execution_ids: IdsByRunTest | None = None,
         enable_tool_evaluation: bool | None = None,
         max_concurrency: int | None = None,
+        deadline: float | None = None,
+        journal: str | PathLike[str] | None = None,
         on_outcome: Callable[[Outcome[RunNewEvalsResult]], object] | None = None,
     ) -> Batch[RunNewEvalsResult]:
         """Start evaluations on many run tests; see `RunNewEvals` and `send_many`.
@@ -224,6 +232,8 @@ class AsyncFutureAGI:
             test_execution_ids: otherwise, for each run test its executions.
             enable_tool_evaluation: whether the use of tools is evaluated as well.
             max_concurrency: as for `send_many`.
+            deadline: as for `send_many`.
+            journal: as for `send_many`.
             on_outcome: as for `send_many`.
         """
         return await self.send_many(
@@ -234,6 +244,8 @@ class AsyncFutureAGI:
                 enable_tool_evaluation=enable_tool_evaluation,
             ),
             max_concurrency=max_concurrency,
+            deadline=deadline,
+            journal=journal,
             on_outcome=on_outcome,
         )
 
@@ -254,6 +266,8 @@ class AsyncFutureAGI:
         requests: Requests[ResultT],
         *,
         max_concurrency: int | None = None,
+        deadline: float | None = None,
+        journal: str | PathLike[str] | None = None,
         on_outcome: Callable[[Outcome[ResultT]], object] | None = None,
     ) -> Batch[ResultT]:
         """Send many requests, so many at a time; failures are outcomes as well.
@@ -266,6 +280,12 @@ class AsyncFutureAGI:
                 before anything is sent; an iterator is read as workers become free.
             max_concurrency: how many are in flight at a time; by default 32, or
                 `max_connections` if that is less.
+            deadline: seconds after which nothing more is begun: what was not begun is
+                `NotAttempted`, and what is in flight has its own time limit.
+            journal: the path of a file in which requests and outcomes are written, so
+                that the same fan-out can be begun again after whatever happened: what
+                was done is answered from it (`outcome.from_journal`), what failed is
+                sent again, and what was in flight is settled, or stays unknown.
             on_outcome: called with each outcome as it comes.
 
         Returns:
@@ -274,55 +294,58 @@ class AsyncFutureAGI:
         Raises:
             InvalidRequestError: not an iterable, or a collection with something else
                 than requests in it; nothing was sent.
-            ConfigurationError: `max_concurrency` cannot work.
+            ConfigurationError: an option cannot work.
+            JournalError: the journal cannot be used; nothing was sent.
             BatchInterruptedError: the iterable or `on_outcome` raised; its `batch` has
                 the outcomes until then.
         """
         return await self._send_batch(
-            self._concurrency(max_concurrency),
             checked_requests(requests),
+            self._fan_out_options(max_concurrency, deadline, journal),
             checked_callback(on_outcome),
         )
 
     async def _send_batch(
         self,
-        max_concurrency: int,
         requests: Requests[ResultT],
+        options: FanOutOptions,
         on_outcome: Callable[[Outcome[ResultT]], object] | None,
     ) -> Batch[ResultT]:
-        return await send_batch(
-            self._transport,
-            self._options,
-            requests,
-            max_concurrency=max_concurrency,
-            on_outcome=on_outcome,
-        )
+        return await send_batch(self._carrier(), requests, options, on_outcome)
 
     def stream(
         self,
         requests: Requests[ResultT],
         *,
         max_concurrency: int | None = None,
+        deadline: float | None = None,
+        journal: str | PathLike[str] | None = None,
     ) -> OutcomeStream[ResultT]:
         """Send many requests and read their outcomes as they come, in flat memory.
 
         Use it as `async with client.stream(requests) as outcomes:` and then
         `async for outcome in outcomes:`. Leaving the block cancels what is in flight.
 
-        Raises:
-            InvalidRequestError: as for `send_many`.
-            ConfigurationError: as for `send_many`.
+        The arguments are those of `send_many`, and so are the errors.
         """
-        return OutcomeStream(self._flow(checked_requests(requests), max_concurrency))
+        options = self._fan_out_options(max_concurrency, deadline, journal)
+        return OutcomeStream(self._flow(checked_requests(requests), options))
 
     def _flow(
-        self, requests: Requests[ResultT], max_concurrency: int | None
+        self, requests: Requests[ResultT], options: FanOutOptions
     ) -> Flow[ResultT]:
-        places = self._concurrency(max_concurrency)
-        return Flow(self._transport, self._options, requests, places)
+        return Flow(self._carrier(), requests, options)
 
-    def _concurrency(self, value: int | None) -> int:
-        return checked_concurrency(value, self._settings.max_connections)
+    def _carrier(self) -> Carrier:
+        return Carrier(self._transport, self._options, self._settings)
+
+    def _fan_out_options(
+        self,
+        max_concurrency: int | None,
+        deadline: float | None,
+        journal: str | PathLike[str] | None,
+    ) -> FanOutOptions:
+        return FanOutOptions.of(self._settings, max_concurrency, deadline, journal)
 
     async def aclose(self) -> None:
         """Close the connections; what is in flight ends with `ClientClosedError`."""

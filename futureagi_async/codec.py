@@ -54,8 +54,25 @@ def decode_result(
         raise UnreadableError(
             f"the answer is {_json_kind(raw)} where an object belongs"
         )
+    return make_result(raw, result_type, request_id=request_id)
+
+
+def make_result(
+    raw: dict[str, Any],
+    result_type: type[ResultT],
+    *,
+    request_id: str | None = None,
+    settled: bool = False,
+) -> ResultT:
+    """Make a result of JSON that was read, or that was put together of what was read.
+
+    Raises:
+        UnreadableError: it is not of the documented shape.
+    """
     # What the package adds comes last: a field of the same name stays in `raw`.
-    fields = {**raw, "raw": raw, "request_id": request_id, "settled": False}
+    fields = {**raw, "raw": raw, "request_id": request_id, "settled": settled}
+    if fields.get("warnings", ()) is None:
+        del fields["warnings"]
     try:
         return _FAST.structure(fields, result_type)
     except Exception:  # noqa: BLE001 - whatever it was, the second pass says where

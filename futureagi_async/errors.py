@@ -97,6 +97,8 @@ class ClientClosedError(FutureAGIError):
 class JournalError(FutureAGIError):
     """A journal cannot be used as asked; the message says why, and what to do."""
 
+    stops_batch = True
+
 
 class NotAttemptedError(FutureAGIError):
     """A batch was stopped before this request's turn came. Nothing was sent."""

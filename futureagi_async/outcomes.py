@@ -16,13 +16,15 @@ class Success(Generic[ResultT_co]):
     """A request that the service carried out.
 
     `attempts` counts how often it was sent; `elapsed` are the seconds from its turn to
-    its end, waits between attempts included.
+    its end, waits between attempts included. `from_journal` says that an earlier
+    outcome of the same request answers it, so that nothing was sent.
     """
 
     request: Request[ResultT_co]
     result: ResultT_co
     attempts: int
     elapsed: float
+    from_journal: bool = False
 
     @property
     def run_test_id(self) -> str | None:
@@ -38,6 +40,7 @@ class Failure(Generic[ResultT_co]):
     error: FutureAGIError
     attempts: int
     elapsed: float
+    from_journal: bool = False
 
     @property
     def run_test_id(self) -> str | None:
@@ -53,6 +56,7 @@ class NotAttempted(Generic[ResultT_co]):
     error: NotAttemptedError
     attempts: int = 0
     elapsed: float = 0.0
+    from_journal: bool = False
 
     @property
     def run_test_id(self) -> str | None:
@@ -145,6 +149,12 @@ def _counts(batch: Batch[Any]) -> str:
     )
 
 
+def _worst(errors: Iterable[FutureAGIError]) -> Delivery:
+    """The delivery of the errors that leaves most in doubt."""
+    deliveries = {each.delivery for each in errors} | {Delivery.NOT_SENT}
+    return max(deliveries, key=list(Delivery).index)
+
+
 class BatchError(FutureAGIError, ExceptionGroup[FutureAGIError]):
     """Some requests of a batch were not carried out; `exceptions` has the error of each.
 
@@ -160,9 +170,7 @@ class BatchError(FutureAGIError, ExceptionGroup[FutureAGIError]):
         errors += [each.error for each in batch.not_attempted]
         error = cls(f"not every request was carried out, of {_counts(batch)}", errors)
         error.batch = batch
-        error.delivery = max(
-            (each.delivery for each in errors), key=list(Delivery).index
-        )
+        error.delivery = _worst(errors)
         return error
 
     def derive(self, excs: Sequence[FutureAGIError]) -> BatchError:  # type: ignore[override]  # a group of this package's errors only
@@ -182,7 +190,7 @@ class BatchInterruptedError(FutureAGIError):
     def __init__(self, message: str, batch: Batch[Any]) -> None:
         super().__init__(message)
         self.batch = batch
-        self.delivery = Delivery.UNKNOWN if batch.unknown else Delivery.REJECTED
+        self.delivery = _worst([failure.error for failure in batch.failures])
 
     @classmethod
     def by(

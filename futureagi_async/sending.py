@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, Self
 
-from futureagi_async.config import DEFAULT_MAX_CONCURRENCY, positive_int
+import attrs
+
+from futureagi_async.config import (
+    DEFAULT_MAX_CONCURRENCY,
+    positive_int,
+    positive_seconds,
+)
 from futureagi_async.errors import (
     APIError,
     ConfigurationError,
     Delivery,
     FutureAGIError,
     InvalidRequestError,
+    JournalError,
     NotAttemptedError,
 )
 from futureagi_async.fanout import CallerError, FanOut
@@ -36,9 +45,12 @@ from futureagi_async.transport.call import CallOptions, Patience
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
     from types import TracebackType
 
+    from futureagi_async.config import Settings
+    from futureagi_async.recording import Recording
+    from futureagi_async.transport.call import Past
     from futureagi_async.transport.transport import Transport
 
 
@@ -93,29 +105,103 @@ def checked_request(request: Any) -> Request[Any]:
     raise InvalidRequestError(f"a request is wanted, not {kind(request)}")
 
 
+@attrs.frozen(eq=False)
+class Carrier:
+    """What a client gives to its fan-outs."""
+
+    transport: Transport
+    options: CallOptions
+    settings: Settings
+
+
+@attrs.frozen
+class FanOutOptions:
+    """How a fan-out is to be carried out.
+
+    Attributes:
+        max_concurrency: how many requests are in flight at a time.
+        deadline: seconds after which nothing more is begun.
+        journal: where requests and outcomes are written.
+    """
+
+    max_concurrency: int
+    deadline: float | None = None
+    journal: str | os.PathLike[str] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        max_concurrency: int | None,
+        deadline: float | None,
+        journal: str | os.PathLike[str] | None,
+    ) -> FanOutOptions:
+        """Check the options of a fan-out.
+
+        Raises:
+            ConfigurationError: one of them cannot work.
+        """
+        if deadline is not None:
+            positive_seconds(deadline, "deadline")
+        if journal is not None and not isinstance(journal, str | os.PathLike):
+            raise ConfigurationError(
+                f"journal: the path of a file is wanted, not {kind(journal)}"
+            )
+        concurrency = checked_concurrency(max_concurrency, settings.max_connections)
+        return cls(concurrency, deadline, journal)
+
+
 class _Sending(Generic[ResultT]):
     """Turns each request of one fan-out into its outcome, until something stops it."""
 
-    def __init__(self, transport: Transport, options: CallOptions) -> None:
-        self._transport = transport
-        self._options = options
+    def __init__(
+        self,
+        carrier: Carrier,
+        deadline: float | None,
+        recording: Recording[ResultT] | None,
+    ) -> None:
+        self._transport = carrier.transport
+        self._options = carrier.options
+        self._recording = recording
         self._now = asyncio.get_running_loop().time
-        self._patience = Patience(self._now())
+        now = self._now()
+        self._patience = Patience(now, None if deadline is None else now + deadline)
         self._stopped_by: FutureAGIError | None = None
 
     async def outcome(self, request: Request[ResultT]) -> Outcome[ResultT]:
         """Send one request; whatever happens is its outcome."""
-        if self._stopped_by is not None:
-            await asyncio.sleep(0)  # an input without end can still be cancelled
-            message = f"not sent, for the batch was stopped by: {self._stopped_by}"
-            return NotAttempted(request, NotAttemptedError(message))
         if isinstance(request, RefusedItem):
             return Failure(request, request.error, attempts=0, elapsed=0.0)
+        stop = self._reason_to_stop()
+        if stop is not None:
+            await asyncio.sleep(0)  # an input without end can still be cancelled
+            return NotAttempted(request, NotAttemptedError(f"not sent: {stop}"))
+        if self._recording is None:
+            return await self._send(request)
+        try:
+            return await self._recording.outcome(request, self._send)
+        except JournalError as error:
+            self._stopped_by = error
+            return Failure(request, error, attempts=0, elapsed=0.0)
+
+    def _reason_to_stop(self) -> str | None:
+        if self._stopped_by is not None:
+            return f"the batch was stopped by: {self._stopped_by}"
+        ends = self._patience.deadline
+        if ends is not None and self._now() >= ends:
+            return "the deadline of the batch has passed"
+        return None
+
+    async def _send(
+        self, request: Request[ResultT], past: Past | None = None
+    ) -> Outcome[ResultT]:
         started = self._now()
         try:
             result, attempts = await self._transport.call(
-                request, self._options, self._patience
+                request, self._options, self._patience, past
             )
+        except NotAttemptedError as error:
+            return NotAttempted(request, error)
         except FutureAGIError as error:
             failure = _without_frames(error)
         except Exception as error:  # noqa: BLE001 - one item may not hurt another
@@ -133,6 +219,22 @@ class _Sending(Generic[ResultT]):
         return Failure(request, failure, attempts, self._now() - started)
 
 
+@contextlib.asynccontextmanager
+async def _sending(
+    carrier: Carrier, options: FanOutOptions
+) -> AsyncGenerator[_Sending[Any], None]:
+    """Make ready for a fan-out: connections, and the journal if there is one."""
+    await carrier.transport.open()
+    if options.journal is None:
+        yield _Sending(carrier, options.deadline, None)
+        return
+    # Imported when it is used: the database takes its time.
+    from futureagi_async.recording import Recording  # noqa: PLC0415
+
+    async with Recording[Any].open(options.journal, carrier.settings) as recording:
+        yield _Sending(carrier, options.deadline, recording)
+
+
 def _without_frames(error: FutureAGIError) -> FutureAGIError:
     """Drop the frames that an error holds on to: a batch may keep thousands."""
     link: BaseException | None = error
@@ -143,11 +245,9 @@ def _without_frames(error: FutureAGIError) -> FutureAGIError:
 
 
 async def send_batch(
-    transport: Transport,
-    options: CallOptions,
+    carrier: Carrier,
     requests: Requests[ResultT],
-    *,
-    max_concurrency: int,
+    options: FanOutOptions,
     on_outcome: Callable[[Outcome[ResultT]], object] | None,
 ) -> Batch[ResultT]:
     """Send every request, so many at a time; give the outcomes in input order."""
@@ -160,15 +260,16 @@ async def send_batch(
         if on_outcome is not None:
             on_outcome(outcome)
 
-    await transport.open()
-    sending = _Sending[ResultT](transport, options)
-    fan_out = FanOut(requests, sending.outcome, deliver, workers=max_concurrency)
-    try:
-        await fan_out.work()
-    except CallerError as stop:
-        raise BatchInterruptedError.by(
-            stop.__cause__, Batch(outcomes)
-        ) from stop.__cause__
+    async with _sending(carrier, options) as sending:
+        fan_out = FanOut(
+            requests, sending.outcome, deliver, workers=options.max_concurrency
+        )
+        try:
+            await fan_out.work()
+        except CallerError as stop:
+            raise BatchInterruptedError.by(
+                stop.__cause__, Batch(outcomes)
+            ) from stop.__cause__
     return Batch(outcomes)
 
 
@@ -176,21 +277,16 @@ class Flow(Generic[ResultT]):
     """Outcomes that are handed on as they come, as fast as somebody takes them.
 
     What is in flight and what waits to be taken share the same places, so that no more
-    than `places` outcomes can come to wait.
+    than `max_concurrency` outcomes can come to wait.
     """
 
     def __init__(
-        self,
-        transport: Transport,
-        options: CallOptions,
-        requests: Requests[ResultT],
-        places: int,
+        self, carrier: Carrier, requests: Requests[ResultT], options: FanOutOptions
     ) -> None:
-        self._transport = transport
-        self._options = options
+        self._carrier = carrier
         self._requests = requests
-        self._places = places
-        self._free = asyncio.Semaphore(places)
+        self._options = options
+        self._free = asyncio.Semaphore(options.max_concurrency)
 
     async def run(self, deliver: Callable[[Outcome[ResultT]], object]) -> None:
         """Send every request and deliver its outcome.
@@ -198,18 +294,20 @@ class Flow(Generic[ResultT]):
         Raises:
             BatchInterruptedError: the iterable of requests raised.
         """
-        await self._transport.open()
-        fan_out = FanOut(
-            self._requests,
-            _Sending[ResultT](self._transport, self._options).outcome,
-            lambda _, outcome: deliver(outcome),
-            workers=self._places,
-            admit=self._free.acquire,
-        )
-        try:
-            await fan_out.work()
-        except CallerError as stop:
-            raise BatchInterruptedError.by(stop.__cause__, Batch()) from stop.__cause__
+        async with _sending(self._carrier, self._options) as sending:
+            fan_out = FanOut(
+                self._requests,
+                sending.outcome,
+                lambda _, outcome: deliver(outcome),
+                workers=self._options.max_concurrency,
+                admit=self._free.acquire,
+            )
+            try:
+                await fan_out.work()
+            except CallerError as stop:
+                raise BatchInterruptedError.by(
+                    stop.__cause__, Batch()
+                ) from stop.__cause__
 
     def taken(self, count: int = 1) -> None:
         """Make room: so many outcomes were taken."""

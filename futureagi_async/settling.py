@@ -50,6 +50,11 @@ Finding: TypeAlias = Done | NotDone | Taken | Unclear
 class Settleable(Request[ResultT_co]):
     """A request of which the service shows afterwards whether it was done."""
 
+    @property
+    def absent_if_new(self) -> frozenset[str]:
+        """Ids that tell, if they are new, that nothing of it was there before."""
+        return frozenset()
+
     @abc.abstractmethod
     async def look(self, read: Read, *, was_absent: bool) -> Finding:
         """Find out by reading if it was done.
@@ -73,6 +78,13 @@ class Settleable(Request[ResultT_co]):
     def accept(self, result: Any) -> Any:
         """Give the result of the whole, where this was only the rest of it."""
         return result
+
+    @abc.abstractmethod
+    def made_of(self, seen: Any) -> Result:
+        """Make the result of a request that was done, without an answer to it.
+
+        `seen` is what a look has found; `None` if a person says that it was done.
+        """
 
     async def explain(self, error: APIStatusError, read: Read) -> None:
         """Add to a refusal what reading can tell about it."""

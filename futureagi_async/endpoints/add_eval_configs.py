@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from futureagi_async import fields
+from futureagi_async import codec, fields
 from futureagi_async.endpoints.eval_config import (
     CreatedEvalConfig,
     EvalConfig,
@@ -26,7 +26,7 @@ from futureagi_async.settling import Done, Finding, NotDone, Settleable, Taken
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable, Mapping
+    from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
     from uuid import UUID
 
     from futureagi_async.pages import Read
@@ -127,18 +127,17 @@ class AddEvalConfigs(Settleable[AddEvalConfigsResult]):
             return NotDone(
                 _AddRest(self.run_test_id, missing, whole=self, landed=tuple(landed))
             )
-        return Done(self._settled(landed, run_test.raw))
+        return Done(self.made_of(landed))
 
-    def _settled(
-        self, created: list[CreatedEvalConfig], raw: dict[str, Any]
-    ) -> AddEvalConfigsResult:
-        return AddEvalConfigsResult(
-            message="read back: every eval config of the request is there",
-            created_eval_configs=tuple(created),
-            run_test_id=self.run_test_id,
-            settled=True,
-            raw=raw,
-        )
+    def made_of(self, seen: Sequence[CreatedEvalConfig] | None) -> AddEvalConfigsResult:
+        """Make the result of what is there."""
+        found = "it is there" if seen else "somebody decided that it was done"
+        raw = {
+            "message": f"no answer tells of this request, but {found}",
+            "created_eval_configs": [attrs.asdict(each) for each in seen or ()],
+            "run_test_id": self.run_test_id,
+        }
+        return codec.make_result(raw, AddEvalConfigsResult, settled=True)
 
     async def explain(self, error: APIStatusError, read: Read) -> None:
         """Say which of the names exist after one of them was found taken."""
@@ -177,8 +176,14 @@ class _AddRest(AddEvalConfigs):
         """Put both parts together, in the order of the whole."""
         by_name = {e.name: e for e in (*self.landed, *result.created_eval_configs)}
         order = [item.effective_name for item in self.whole.evaluations_config]
-        created = tuple(by_name[name] for name in order if name in by_name)
-        return attrs.evolve(result, created_eval_configs=created, settled=True)
+        created = [by_name[name] for name in order if name in by_name]
+        raw = {
+            **result.raw,
+            "created_eval_configs": [attrs.asdict(each) for each in created],
+        }
+        return codec.make_result(
+            raw, AddEvalConfigsResult, request_id=result.request_id, settled=True
+        )
 
 
 def for_run_tests(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import warnings
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, TypeAlias, overload
 from uuid import UUID
 
@@ -181,6 +181,11 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
             return ExecutionsNotCompletedError
         return None
 
+    @property
+    def absent_if_new(self) -> frozenset[str]:
+        """The eval configs: a new one has no results yet."""
+        return frozenset(self.eval_config_ids)
+
     async def look(self, read: Read, *, was_absent: bool) -> Finding:
         """Judge by the executions and by what their calls have of these configs."""
         executions, calls = await self._wanted(read)
@@ -190,15 +195,7 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
         ]
         finding = judge(cells, is_evaluating=is_evaluating, was_absent=was_absent)
         if finding is Verdict.STARTED:
-            return Done(
-                RunNewEvalsResult(
-                    message="read back: these evaluations are under way, or done",
-                    run_test_id=self.run_test_id,
-                    call_execution_count=len(calls),
-                    settled=True,
-                    raw={},
-                )
-            )
+            return Done(self.made_of(calls))
         if finding is Verdict.NOT_STARTED:
             return NotDone(self)
         return Unclear(
@@ -206,6 +203,16 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
             f"are absent and {cells.count({})} pending, and "
             f"{'an' if is_evaluating else 'no'} execution is being evaluated"
         )
+
+    def made_of(self, seen: Sequence[CallExecution] | None) -> RunNewEvalsResult:
+        """Make the result of the calls that are being evaluated, or have been."""
+        found = "it was carried out" if seen else "somebody decided that it was done"
+        raw = {
+            "message": f"no answer tells of this request, but {found}",
+            "run_test_id": self.run_test_id,
+            "call_execution_count": len(seen or ()),
+        }
+        return codec.make_result(raw, RunNewEvalsResult, settled=True)
 
     async def is_absent(self, read: Read) -> bool:
         """Find out that no wanted call has a result of these configs."""
@@ -279,7 +286,7 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
             InvalidRequestError: with `partial="raise"`, configs are missing; the
                 message names the run tests and the service's reasons.
         """
-        if partial not in {"raise", "run"}:
+        if partial not in ("raise", "run"):
             raise InvalidRequestError(
                 f"partial: 'raise' or 'run' is wanted, not {fields.shown(partial)}"
             )

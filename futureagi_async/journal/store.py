@@ -100,6 +100,7 @@ class Store:
         (last,) = self._database.execute("SELECT max(sequence) FROM entries").fetchone()
         self._last: int = last or 0
         self._targets: dict[Target, int] = {}
+        # Where the entries are that are about to get an ending; others are looked up.
         self._open: dict[bytes, int] = {}
         self._last_body: dict[int, tuple[bytes | None, int | None]] = {}
 
@@ -125,10 +126,9 @@ class Store:
                 rows.append((self._open_sequence(identity), *ending))
             except JournalError as error:
                 answers.append(error)
-                continue
-            if ending[0] != State.UNKNOWN.value:
+            else:
+                answers.append(None)
                 del self._open[identity]
-            answers.append(None)
         self._execute(_FINISH, rows)
         return answers
 
@@ -153,6 +153,14 @@ class Store:
         """
         if not self._database.execute(_RESOLVE, (state.value, identity)).rowcount:
             raise self._not_open(identity)
+
+    def is_alone(self, intents: Sequence[tuple[bytes, str]]) -> list[bool]:
+        """Tell of each identity whether no other request has its path."""
+        query = "SELECT 1 FROM entries WHERE path = ? AND identity <> ? LIMIT 1"
+        return [
+            self._database.execute(query, (path, identity)).fetchone() is None
+            for identity, path in intents
+        ]
 
     def created_ids(self, run_tests: Sequence[tuple[str]]) -> list[frozenset[str]]:
         """Give the ids of the eval configs that answers say were created."""

@@ -147,6 +147,11 @@ class JournalWriter:
         ids: frozenset[str] = await self._written(Store.created_ids, (run_test_id,))
         return ids
 
+    async def is_alone(self, identity: bytes, path: str) -> bool:
+        """Tell whether this journal has no other request of that path."""
+        alone: bool = await self._written(Store.is_alone, (identity, path))
+        return alone
+
     async def aclose(self) -> None:
         """Write what is left, and let the next writer in. Doing it twice is harmless.
 

@@ -29,7 +29,7 @@ from futureagi_async.transport.sender import Attempt
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from futureagi_async.config import RetryPolicy, Timeout
     from futureagi_async.pages import Read
@@ -65,17 +65,18 @@ class Patience:
         return ends if self.deadline is None else min(ends, self.deadline)
 
 
-@attrs.frozen
-class Doubt:
-    """What is known of a request that an earlier process has sent.
+@attrs.frozen(eq=False)
+class Past:
+    """What a journal knows of a request.
 
     Attributes:
-        age: seconds since it was sent.
-        was_absent: whether nothing of it was there before.
+        in_doubt_for: seconds since it was sent at the latest, where an earlier fan-out
+            did not learn what came of it.
+        was_absent: tells whether nothing of it was there before.
     """
 
-    age: float
-    was_absent: bool
+    in_doubt_for: float | None
+    was_absent: Callable[[], Awaitable[bool]]
 
 
 @attrs.frozen
@@ -106,6 +107,7 @@ class Call:
     """What is to be sent: the rest, once a part has proved to be done."""
     options: CallOptions
     patience: Patience | None
+    past: Past | None
     read: Read
     deadline: asyncio.Timeout
 
@@ -128,8 +130,8 @@ class Call:
     settling: APIError | None = None
     """The error whose doubt is being settled."""
 
-    async def run(self, doubt: Doubt | None) -> Any:
-        """Bring it to its end; with `doubt`, find out first if it was done before.
+    async def run(self) -> Any:
+        """Bring it to its end; one that may have been done before is settled first.
 
         In a fan-out its time begins now, that it has its turn.
         """
@@ -137,8 +139,8 @@ class Call:
         if self.patience and total is not None:
             self.deadline.reschedule(asyncio.get_running_loop().time() + total)
         error = None
-        if doubt is not None:
-            error = self._inherit(doubt)
+        if self.past is not None and self.past.in_doubt_for is not None:
+            error = self._inherit(self.past.in_doubt_for)
         elif self.options.retry.read_before:
             await self._read_before()
         while True:
@@ -206,14 +208,13 @@ class Call:
         if ends is not None and seconds:
             self.deadline.reschedule(ends + seconds)
 
-    def _inherit(self, doubt: Doubt) -> APIError:
+    def _inherit(self, in_doubt_for: float) -> APIError:
         """Take over a request that may have been done before this call."""
-        self.sent_at = asyncio.get_running_loop().time() - doubt.age
-        self.was_absent = doubt.was_absent
+        self.sent_at = asyncio.get_running_loop().time() - in_doubt_for
         self.delivery = Delivery.UNKNOWN
         self.counted = -1  # that attempt was another process's
         return APIError(
-            "an earlier process sent this request and did not learn what came of it",
+            "an earlier fan-out sent this request and did not learn what came of it",
             delivery=Delivery.UNKNOWN,
         )
 
@@ -240,6 +241,8 @@ class Call:
         if error.delivery is not Delivery.UNKNOWN or not self._has_time_to_settle():
             return None
         self.settling = error
+        if self.past is not None and not self.was_absent:
+            self.was_absent = await self.past.was_absent()
         finding = await self._settled(request)
         self.settling = None
         if isinstance(finding, NotDone):

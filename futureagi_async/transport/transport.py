@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from futureagi_async.config import RateLimit
     from futureagi_async.request import Request, ResultT
-    from futureagi_async.transport.call import CallOptions, Doubt, Patience
+    from futureagi_async.transport.call import CallOptions, Past, Patience
     from futureagi_async.transport.sender import Sender
 
 
@@ -78,13 +78,13 @@ class Transport:
         request: Request[ResultT],
         options: CallOptions,
         patience: Patience | None = None,
-        doubt: Doubt | None = None,
+        past: Past | None = None,
     ) -> tuple[ResultT, int]:
         """Carry one request to its end; give its result and the number of attempts.
 
         With `patience` the request is one of a fan-out: waiting for its turn, being
         turned away, and settling are then no part of the time that the call may take.
-        With `doubt` it may have been done already: that is settled first.
+        With a `past` it may have been done already: that is settled first.
 
         Raises:
             APIError: it failed for good.
@@ -95,10 +95,12 @@ class Transport:
         try:
             async with asyncio.timeout(first_limit) as deadline:
                 read = partial(self._read, options, patience)
-                call = Call(self._means, request, options, patience, read, deadline)
+                call = Call(
+                    self._means, request, options, patience, past, read, deadline
+                )
                 self._under_way.add(deadline)
                 try:
-                    result = await self._in_turn(call, doubt)
+                    result = await self._in_turn(call)
                 finally:
                     self._under_way.discard(deadline)
         except TimeoutError as error:
@@ -121,14 +123,14 @@ class Transport:
         result, _ = await self.call(request, options, patience)
         return result
 
-    async def _in_turn(self, call: Call, doubt: Doubt | None) -> Any:
+    async def _in_turn(self, call: Call) -> Any:
         """Run a call, a write when no other is under way for its run test."""
         if call.request.safe_to_repeat:
-            return await call.run(doubt)
+            return await call.run()
         turns, run_test_id = self._turns, call.request.run_test_id
         await turns.take(run_test_id)
         try:
-            return await call.run(doubt)
+            return await call.run()
         finally:
             turns.give_back(run_test_id)
 

@@ -1,0 +1,157 @@
+"""Requests and outcomes of a fan-out, on disk before anything rests on them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, Generic
+
+import attrs
+
+from futureagi_async import codec
+from futureagi_async.errors import JournalError
+from futureagi_async.journal.entries import JournalEntry, State, identity
+from futureagi_async.journal.writer import JournalWriter
+from futureagi_async.outcomes import Success
+from futureagi_async.request import ResultT
+from futureagi_async.settling import Settleable
+from futureagi_async.transport.call import Past
+
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from futureagi_async.config import Settings
+    from futureagi_async.outcomes import Outcome
+    from futureagi_async.request import Request
+
+
+class Recording(Generic[ResultT]):
+    """Writes a fan-out into its journal, and answers from it what was done before.
+
+    A request that an earlier fan-out left in doubt is settled. That waits from the
+    moment the journal was opened: whoever sent it had lost the journal by then.
+    """
+
+    def __init__(self, journal: JournalWriter, settings: Settings) -> None:
+        self._journal = journal
+        self._settings = settings
+        self._now = asyncio.get_running_loop().time
+        self._opened_at = self._now()
+        self._first: dict[bytes, asyncio.Future[Outcome[ResultT]]] = {}
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(
+        cls, path: str | os.PathLike[str], settings: Settings
+    ) -> AsyncGenerator[Recording[ResultT], None]:
+        """Open a journal for a fan-out.
+
+        Raises:
+            JournalError: it cannot be written, or somebody else writes to it.
+        """
+        journal = await JournalWriter.open(path)
+        try:
+            yield cls(journal, settings)
+        finally:
+            await journal.aclose()
+
+    async def outcome(
+        self,
+        request: Request[ResultT],
+        send: Callable[[Request[ResultT], Past], Awaitable[Outcome[ResultT]]],
+    ) -> Outcome[ResultT]:
+        """Answer a request from the journal, or send it and write what comes of it.
+
+        An equal request of the same fan-out shares the outcome of the first.
+
+        Raises:
+            JournalError: the journal refuses; the request was not sent.
+        """
+        key = identity(self._settings.base_url, self._settings.workspace_id, request)
+        first = self._first.get(key)
+        if first is not None:
+            shared = await asyncio.shield(first)
+            return attrs.evolve(shared, request=request, from_journal=True)
+        self._first[key] = asyncio.get_running_loop().create_future()
+        try:
+            outcome = await self._first_outcome(key, request, send)
+        except BaseException:
+            self._first.pop(key).cancel()
+            raise
+        self._first[key].set_result(outcome)
+        if isinstance(outcome, Success):
+            del self._first[key]  # from now on the journal answers it
+        return outcome
+
+    async def _first_outcome(
+        self,
+        key: bytes,
+        request: Request[ResultT],
+        send: Callable[[Request[ResultT], Past], Awaitable[Outcome[ResultT]]],
+    ) -> Outcome[ResultT]:
+        entry = await self._journal.intend(
+            key,
+            request,
+            base_url=self._settings.base_url,
+            workspace_id=self._settings.workspace_id,
+        )
+        if entry is not None and entry.state is State.DONE:
+            return self._answer(entry, request)
+        outcome = await send(request, self._past(key, entry, request))
+        await self._journal.finish(
+            key,
+            outcome,
+            settled=isinstance(outcome, Success) and outcome.result.settled,
+        )
+        return outcome
+
+    def _answer(
+        self, entry: JournalEntry, request: Request[ResultT]
+    ) -> Success[ResultT]:
+        if entry.answer is not None:
+            try:
+                result: Any = codec.make_result(
+                    codec.decode(entry.answer),
+                    request.result_type,
+                    request_id=entry.request_id,
+                    settled=entry.settled,
+                )
+            except codec.UnreadableError as error:
+                raise JournalError(
+                    f"journal {self._journal.path}: entry {entry.sequence} is damaged: "
+                    f"{error}"
+                ) from None
+        elif isinstance(request, Settleable):
+            result = request.made_of(None)
+        else:
+            raise JournalError(
+                f"journal {self._journal.path}: entry {entry.sequence} has no answer"
+            )
+        return Success(request, result, 0, 0.0, from_journal=True)
+
+    def _past(
+        self, key: bytes, entry: JournalEntry | None, request: Request[ResultT]
+    ) -> Past:
+        is_in_doubt = entry is not None and entry.state is not State.FAILED
+        return Past(
+            in_doubt_for=self._now() - self._opened_at if is_in_doubt else None,
+            was_absent=lambda: self._was_absent(key, request),
+        )
+
+    async def _was_absent(self, key: bytes, request: Request[ResultT]) -> bool:
+        """Tell if nothing of a request can have been there before it was sent.
+
+        So it is where this journal saw made what it is about, and holds no other
+        request of the kind.
+        """
+        ids, run_test_id = _absent_if_new(request), request.run_test_id
+        if not ids or run_test_id is None:
+            return False
+        is_new = ids <= await self._journal.created_ids(run_test_id)
+        return is_new and await self._journal.is_alone(key, request.path)
+
+
+def _absent_if_new(request: Request[Any]) -> frozenset[str]:
+    return request.absent_if_new if isinstance(request, Settleable) else frozenset()
