@@ -42,6 +42,10 @@ def test_the_content_is_the_same_whichever_service_is_asked(one, other):
     assert (content(request) == content(another)) == (one[2:] == other[2:])
 
 
+def test_an_empty_body_is_another_than_none():
+    assert content(Ask("/a", b"")) != content(Ask("/a", None))
+
+
 def test_the_run_test_is_part_of_what_is_asked():
     one, other = (
         RunNewEvals(f"{n:032x}", [f"{9:032x}"], select_all=True) for n in (1, 2)

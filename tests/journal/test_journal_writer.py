@@ -219,6 +219,20 @@ async def test_what_has_ended_is_not_written_over(writer, path, outcome):
     assert entries(path) == before
 
 
+async def test_what_was_done_at_an_earlier_time_is_not_written_over(path):
+    request = Ask("/run")
+    for _ in range(2):
+        writer = await JournalWriter.open(path)
+        if await intend(writer, request) is None:
+            await writer.finish(same(request), success(request))
+        else:
+            with pytest.raises(JournalError, match="is done already"):
+                await writer.finish(same(request), failure(request))
+        await writer.aclose()
+
+    assert states(path) == {"/run": "DONE"}
+
+
 async def test_what_was_never_intended_cannot_end_and_hurts_nobody_else(writer, path):
     known, unknown = Ask("/known"), Ask("/unknown")
     await intend(writer, known)
@@ -338,6 +352,15 @@ async def test_created_configs_are_those_that_answers_speak_of(path):
     await second.aclose()
 
 
+async def test_a_request_is_alone_if_no_other_has_its_path(writer):
+    alone, one, other = Ask("/alone"), Ask("/shared", b"1"), Ask("/shared", b"2")
+    for each in (alone, one, other):
+        await intend(writer, each)
+
+    assert await writer.is_alone(same(alone), alone.path)
+    assert not await writer.is_alone(same(one), one.path)
+
+
 async def test_whoever_is_cancelled_while_waiting_has_written_all_the_same(
     writer, path
 ):
@@ -354,6 +377,18 @@ async def test_whoever_is_cancelled_while_waiting_has_written_all_the_same(
     assert intending.cancelled()
     assert finishing.cancelled()
     assert states(path) == {"/run": "DONE"}
+
+
+async def test_whoever_is_cancelled_takes_nobody_else_along(writer, path):
+    tasks = [asyncio.create_task(intend(writer, Ask(f"/{n}"))) for n in range(3)]
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+
+    await asyncio.wait(tasks, timeout=10)
+
+    assert [each.cancelled() for each in tasks] == [True, False, False]
+    assert all(each.done() for each in tasks)
+    assert len(states(path)) == 3
 
 
 async def test_closing_writes_what_is_left(writer, path):
@@ -469,7 +504,7 @@ class Model:
 
 steps = st.tuples(
     st.sampled_from(["intend", "DONE", "FAILED", "UNKNOWN", "SENT", "reopen"]),
-    st.integers(0, 3),
+    st.integers(0, 1),
 )
 ENDS = {
     "DONE": success,
@@ -492,7 +527,7 @@ async def take(writer, step, key):
 
 
 @settings(
-    max_examples=40,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
