@@ -131,24 +131,24 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def test_the_demo_fails_when_something_failed(faults: list[dict[str, Any]]) -> None:
-    faults.append({"fault": "status", "status": 500, "times": 1})
+    faults.append({"fault": "status", "status": 403, "times": 1})
 
     shown = run("demo", "--run-tests", "5", "--latency", "0")
 
     assert shown.exit_code == 1
     assert row(shown.stdout, "failures") == "1"
     assert row(shown.stdout, "configs created") == "8"
-    assert shown.stdout.count("failed: 500") == 1
+    assert shown.stdout.count("failed: 403") == 1
 
 
 def test_the_demo_names_ten_failures_at_most(faults: list[dict[str, Any]]) -> None:
-    faults.append({"fault": "status", "status": 500})
+    faults.append({"fault": "status", "status": 403})
 
     shown = run("demo", "--run-tests", "12", "--latency", "0")
 
     assert shown.exit_code == 1
     assert row(shown.stdout, "failures") == "12"
-    assert shown.stdout.count("failed: 500") == 10
+    assert shown.stdout.count("failed: 403") == 10
 
 
 def test_the_demo_is_a_command() -> None:

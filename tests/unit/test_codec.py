@@ -208,7 +208,11 @@ def test_a_count_is_a_whole_number(count):
     assert "a whole number belongs here" in message
 
 
-@pytest.mark.parametrize("value", [None, "text", "", {}, [1], [None]])
+def test_warnings_that_are_null_are_none():
+    assert read(ADDED | {"warnings": None}, AddEvalConfigsResult).warnings == ()
+
+
+@pytest.mark.parametrize("value", ["text", "", {}, [1], [None]])
 def test_warnings_are_a_list_of_texts(value):
     message = complaint(ADDED | {"warnings": value}, AddEvalConfigsResult)
 

@@ -261,7 +261,12 @@ def test_an_invalid_request_can_be_caught_as_a_value_error():
 
 @pytest.mark.parametrize("error", EVERY_KIND, ids=named)
 def test_what_stops_a_batch_is_what_would_meet_every_request(error):
-    expected = {AuthenticationError, PaymentRequiredError, ClientClosedError}
+    expected = {
+        AuthenticationError,
+        PaymentRequiredError,
+        ClientClosedError,
+        JournalError,
+    }
 
     assert error.stops_batch is (type(error) in expected)
 
