@@ -265,7 +265,7 @@ def test_what_stops_a_batch_is_what_would_meet_every_request(error):
         AuthenticationError,
         PaymentRequiredError,
         ClientClosedError,
-        JournalError,
+        errors.JournalError,
     }
 
     assert error.stops_batch is (type(error) in expected)
