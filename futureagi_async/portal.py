@@ -313,6 +313,11 @@ _inherited: list[_Thread | None] = []
 _program_ends = threading.Event()
 
 
+# The finalizers of others run at exit where the first of all was made: with this, after
+# `_end_all`, and not before what the program itself wants to do at its end.
+weakref.finalize(Portal, nothing)
+
+
 @atexit.register
 def _end_all() -> None:
     _program_ends.set()

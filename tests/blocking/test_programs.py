@@ -146,18 +146,10 @@ client = FutureAGI()
 add(client)
 threading.Thread(target=work).start()
 """,
-    "started_by_a_thread_when_the_program_ends": """
-def work():
-    main.join()
-    add(FutureAGI())
-    print('done')
-
-main = threading.main_thread()
-threading.Thread(target=work).start()
-""",
     "used_at_exit": """
 client = FutureAGI()
 atexit.register(lambda: (add(client), print('done')))
+add(client)
 """,
     "with_a_daemon_thread_at_work": """
 def work():
@@ -198,6 +190,25 @@ print('done')
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_program_ends_quietly(program: Callable[..., Program], ending: str) -> None:
     assert program(ENDINGS[ending]).end() == (0, "done\n", "")
+
+
+@pytest.mark.skipif(
+    sys.version_info[:2] == (3, 12), reason="3.12 starts no thread at its end"
+)
+def test_a_client_may_be_made_when_the_program_ends(
+    program: Callable[..., Program],
+) -> None:
+    running = program("""
+def work():
+    main.join()
+    add(FutureAGI())
+    print('done')
+
+main = threading.main_thread()
+threading.Thread(target=work).start()
+""")
+
+    assert running.end() == (0, "done\n", "")
 
 
 def test_a_program_that_leaves_has_its_exit_status(
