@@ -230,13 +230,17 @@ def test_a_folder_that_may_not_be_written_is_named(path, is_there):
     code, out, errors = ran(
         f"""
         import tempfile
+        from futureagi_async.journal.file import JournalFile
         with tempfile.TemporaryDirectory() as folder:
+            # Once as oneself: somebody else may not load what Python needs for it.
             path = os.path.join(folder, "evals.db")
+            JournalFile.open(path).close()
             if {is_there}:
-                from futureagi_async.journal.file import JournalFile
-                JournalFile.open(path).close()
                 os.chmod(path, 0o444)
                 os.chmod(path + ".lock", 0o666)
+            else:
+                os.remove(path)
+                os.remove(path + ".lock")
             before = sorted(os.listdir(folder))
             os.chmod(folder, 0o555)
             user = os.geteuid()
