@@ -89,3 +89,13 @@ def coverage(session: nox.Session) -> None:
     session.run("python", *COVERED, *session.posargs)
     session.run("coverage", "combine", "-q")
     session.run("coverage", "report")
+
+
+@nox.session
+def kills(session: nox.Session) -> None:
+    """A journalled fan-out, killed a thousand times; it takes some minutes."""
+    session.install("-e", ".[cli]", *dependencies("tests"))
+    environment = {"FUTUREAGI_TEST_KILLS": "1000"}
+    session.run(
+        "python", "-m", "pytest", "tests/kill", *session.posargs, env=environment
+    )
