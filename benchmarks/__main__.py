@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
+import sys
 from typing import Any
 
 from benchmarks import (
@@ -37,9 +38,9 @@ def main() -> None:
     rows = []
     for name in options.only or _PARTS:
         for row in _PARTS[name].rows(quick=options.quick):
-            print(".", end="", flush=True)
+            print(f"measured: {row.name}", file=sys.stderr)
             rows.append(row)
-    print(f"\n{table(rows)}")
+    print(table(rows))
     if options.json is not None:
         options.json.write_text(json.dumps([row.as_json() for row in rows], indent=1))
 

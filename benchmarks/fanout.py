@@ -27,7 +27,7 @@ _WORK: tuple[Work, ...] = (RunWork(), AddWork())
 
 def rows(*, quick: bool) -> Iterator[Row]:
     """Measure."""
-    count, rounds = (2_000, 5) if quick else (10_000, 9)
+    count, rounds = (2_000, 5) if quick else (5_000, 9)
     with server.running() as url:
         yield _ceiling(url, count)
         for work in _WORK:

@@ -24,7 +24,7 @@ _RUN_TEST = "00000000-0000-4000-8000-000000000000"
 _SIZES = (1, 1_000, 10_000)
 
 
-@attrs.define
+@attrs.frozen
 class _Config:
     template_id: str
     name: str | None = None
@@ -35,7 +35,7 @@ class _Config:
     model: str | None = None
 
 
-@attrs.define
+@attrs.frozen
 class _Created:
     id: str
     name: str
@@ -49,7 +49,7 @@ class _Created:
     template_id: str
 
 
-@attrs.define
+@attrs.frozen
 class _Result:
     message: str
     created_eval_configs: list[_Created]
