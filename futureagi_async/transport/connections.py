@@ -69,6 +69,18 @@ class Connections:
             _inherited.append((self._loop, self._sender, self._lifetime))
         self._loop = self._sender = self._lifetime = None
 
+    def __del__(self) -> None:
+        """End the lifetime here if its loop cannot: asyncio would complain of it."""
+        if self._sender is None or self._lifetime is None or self._loop is None:
+            return
+        if self._loop.is_running():
+            return
+        self._sender.abandon()
+        try:
+            self._lifetime.aclose().send(None)  # has nothing to wait for
+        except (StopIteration, RuntimeError):  # it has ended, or was about to
+            return
+
 
 _inherited: list[object] = []
 

@@ -59,8 +59,9 @@ class Sender(Protocol):
         ...
 
     def abandon(self) -> None:
-        """Let go of the connections without a word on them: they are another process's.
+        """Let go of the connections without a word on them.
 
-        `aclose` does nothing from then on.
+        They are another process's, or the loop that could close them is gone. `aclose`
+        does nothing from then on.
         """
         ...
