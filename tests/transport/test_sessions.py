@@ -45,6 +45,26 @@ def test_a_session_that_outlived_its_loop_is_dropped_without_a_word():
     assert session.closed
 
 
+def test_a_client_that_outlived_the_runs_of_its_loop_is_dropped_without_a_word(caplog):
+    async def use():
+        async with RawServer() as server:
+            client = AsyncFutureAGI("key", "secret", base_url=server.url)
+            await client.send(request())
+        return client
+
+    loop = asyncio.new_event_loop()
+    client = loop.run_until_complete(use())
+    session = client._transport._connections._sender._session
+
+    del client
+    gc.collect()
+
+    assert session.closed
+    assert caplog.records == []
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
 async def test_connections_of_another_process_are_left_as_they_are(connect):
     async with RawServer() as server:
         client = connect(server)
