@@ -28,13 +28,18 @@ class NotDone:
     """It was not done, or not wholly; `request` is what is still to be sent."""
 
     request: Request[Any]
+    seen: str = "read back: it was not done"
 
 
 @attrs.frozen
 class Taken:
-    """Something else has its place, so that it could only be refused."""
+    """Something else has its place, so that it could only be refused.
+
+    `existing` are the names that were asked for and that are there, whoever made them.
+    """
 
     message: str
+    existing: tuple[str, ...]
 
 
 @attrs.frozen

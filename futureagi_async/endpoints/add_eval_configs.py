@@ -108,25 +108,22 @@ class AddEvalConfigs(Settleable[AddEvalConfigsResult]):
     async def look(self, read: Read, *, was_absent: bool) -> Finding:  # noqa: ARG002 - an equal config serves, whoever made it
         """Compare the run test's eval configs with what was to be added."""
         run_test = await read(GetRunTest(self.run_test_id))
+        kept = run_test.simulate_eval_configs_detail
         landed: list[CreatedEvalConfig] = []
         missing: list[EvalConfig] = []
         for item in self.evaluations_config:
-            namesakes = [
-                each
-                for each in run_test.simulate_eval_configs_detail
-                if each.name == item.effective_name
-            ]
+            namesakes = [each for each in kept if each.name == item.effective_name]
             equal = [each for each in namesakes if item.is_kept_as(each)]
             if namesakes and not equal:
-                return Taken(_taken(item.effective_name))
+                return Taken(_taken(item.effective_name), self._existing(kept))
             landed += equal[:1]
             missing += [] if equal else [item]
         if not landed:
             return NotDone(self)
         if missing:
-            return NotDone(
-                _AddRest(self.run_test_id, missing, whole=self, landed=tuple(landed))
-            )
+            rest = _AddRest(self.run_test_id, missing, whole=self, landed=tuple(landed))
+            names = _listed(each.name for each in landed)
+            return NotDone(rest, f"read back: of its configs only {names} exist")
         return Done(self.made_of(landed))
 
     def made_of(self, seen: Sequence[CreatedEvalConfig] | None) -> AddEvalConfigsResult:
@@ -143,15 +140,24 @@ class AddEvalConfigs(Settleable[AddEvalConfigsResult]):
         """Say which of the names exist after one of them was found taken."""
         if not isinstance(error, NameConflictError):
             return
+        error.hint = "configs before that one may have been created by this request"
         run_test = await read(GetRunTest(self.run_test_id))
-        names = {each.name for each in run_test.simulate_eval_configs_detail}
-        asked = (item.effective_name for item in self.evaluations_config)
-        error.existing = tuple(name for name in asked if name in names)
+        error.existing = self._existing(run_test.simulate_eval_configs_detail)
         error.hint = (
             "of the names asked for the run test now has "
-            f"{', '.join(map(repr, error.existing)) or 'none'}; "
+            f"{_listed(error.existing) or 'none'}; "
             "some may have been created by this request"
         )
+
+    def _existing(self, kept: Iterable[CreatedEvalConfig]) -> tuple[str, ...]:
+        """The names that were asked for and that are there, whoever made them."""
+        names = {each.name for each in kept}
+        asked = (item.effective_name for item in self.evaluations_config)
+        return tuple(name for name in asked if name in names)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names))
 
 
 def _taken(name: str) -> str:
@@ -171,6 +177,12 @@ class _AddRest(AddEvalConfigs):
     async def look(self, read: Read, *, was_absent: bool) -> Finding:
         """Look at the whole, since that is what was asked for."""
         return await self.whole.look(read, was_absent=was_absent)
+
+    async def explain(self, error: APIStatusError, read: Read) -> None:
+        """Say what was done before this rest was refused."""
+        names = _listed(each.name for each in self.landed)
+        error.hint = f"of the configs asked for, {names} had been created before"
+        await self.whole.explain(error, read)
 
     def accept(self, result: AddEvalConfigsResult) -> AddEvalConfigsResult:
         """Put both parts together, in the order of the whole."""

@@ -13,8 +13,8 @@ import attrs
 from futureagi_async.errors import (
     AnsweredError,
     APIError,
+    APIStatusError,
     APITimeoutError,
-    BadRequestError,
     ClientClosedError,
     DeadlineExceededError,
     Delivery,
@@ -128,7 +128,7 @@ class Call:
     was_absent: bool = False
     """Whether it is known that nothing of it was there before it was sent."""
     settling: APIError | None = None
-    """The error whose doubt is being settled."""
+    """The error about which more is being found out: nothing may replace it."""
 
     async def run(self) -> Any:
         """Bring it to its end; one that may have been done before is settled first.
@@ -235,9 +235,11 @@ class Call:
         policy, request = self.options.retry, self.request
         if not policy.settle or not isinstance(request, Settleable):
             return None
-        if isinstance(error, BadRequestError):
-            with contextlib.suppress(APIError):  # it could only have said more
+        if isinstance(error, APIStatusError) and error.delivery is Delivery.REJECTED:
+            self.settling = error
+            with contextlib.suppress(APIError, NotAttemptedError):
                 await request.explain(error, self.read)
+            self.settling = None
         if error.delivery is not Delivery.UNKNOWN or not self._has_time_to_settle():
             return None
         self.settling = error
@@ -248,12 +250,14 @@ class Call:
         if isinstance(finding, NotDone):
             self.request = finding.request
             self.delivery = error.delivery = Delivery.REJECTED
-            error.hint = "read back: it was not done, or not wholly"
+            error.hint = finding.seen
         elif isinstance(finding, Unclear):
             error.hint = finding.seen
         return finding
 
     def _has_time_to_settle(self) -> bool:
+        if self.means.connections.closed:
+            return False
         ends = self.deadline.when()
         begins = self.sent_at + self.options.retry.settle_after
         return self.patience is not None or ends is None or begins < ends
@@ -370,6 +374,8 @@ class Call:
 
 
 def _name_conflict(finding: Taken) -> NameConflictError:
-    return NameConflictError(
+    error = NameConflictError(
         finding.message, status_code=_BAD_REQUEST, delivery=Delivery.REJECTED
     )
+    error.existing = finding.existing
+    return error

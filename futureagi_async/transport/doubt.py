@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from futureagi_async.errors import APIError
+from futureagi_async.errors import APIError, NotAttemptedError
 from futureagi_async.settling import Finding, Settleable, Unclear
 
 
@@ -46,7 +46,7 @@ async def find_out(
             await asyncio.sleep(settle_after * _INTERVAL)
         try:
             finding = await request.look(read, was_absent=was_absent)
-        except APIError as error:
+        except (APIError, NotAttemptedError) as error:
             return Unclear(f"it could not be read back ({error})")
         if finding == last:
             return finding

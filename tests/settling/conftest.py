@@ -1,0 +1,74 @@
+"""What the tests of settling share: an emulator, and clients of it."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+from settling_service import small_world
+
+from futureagi_async import AsyncFutureAGI, EvalConfig, RetryPolicy, Timeout
+from futureagi_async.emulator import Emulator
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+
+QUICK = RetryPolicy(settle_after=0.05)
+
+
+@pytest.fixture
+async def emulator() -> AsyncIterator[Emulator]:
+    """A small world in which evaluations stay pending."""
+    async with Emulator(small_world()) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+async def connect(
+    emulator: Emulator,
+) -> AsyncIterator[Callable[..., AsyncFutureAGI]]:
+    """Make clients of the emulator that settle soon, and close them at the end."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        def make(**options: Any) -> AsyncFutureAGI:
+            keys = emulator.api_key, emulator.secret_key
+            options = {"retry": QUICK, "timeout": Timeout(total=20)} | options
+            client = AsyncFutureAGI(*keys, base_url=emulator.url, **options)
+            transport = client._transport
+            transport._means = attrs.evolve(transport._means, random=lambda: 0.0)
+            stack.push_async_callback(client.aclose)
+            return client
+
+        yield make
+
+
+@pytest.fixture
+def configs(emulator: Emulator) -> list[EvalConfig]:
+    """Three configs, one with every field and one without a name."""
+    tone, contains, is_json = emulator.world.template_ids[:3]
+    return [
+        EvalConfig(tone, "tone", mapping={"output": "transcript"}),
+        EvalConfig(contains),
+        EvalConfig(
+            is_json,
+            " whole ",
+            config={"params": {"strict": True}},
+            mapping={"text": "transcript"},
+            filters=[
+                {
+                    "column_id": "status",
+                    "filter_config": {
+                        "filter_type": "text",
+                        "filter_op": "equals",
+                        "filter_value": "completed",
+                    },
+                }
+            ],
+            error_localizer=True,
+            model="turing_large",
+        ),
+    ]
