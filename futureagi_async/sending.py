@@ -128,6 +128,11 @@ class FanOutOptions:
     deadline: float | None = None
     journal: str | os.PathLike[str] | None = None
 
+    @property
+    def workers(self) -> int:
+        """How many requests are worked on: some in flight, some waiting for the disk."""
+        return self.max_concurrency * (1 if self.journal is None else 2)
+
     @classmethod
     def of(
         cls,
@@ -157,9 +162,11 @@ class _Sending(Generic[ResultT]):
     def __init__(
         self,
         carrier: Carrier,
-        deadline: float | None,
-        recording: Recording[ResultT] | None,
+        options: FanOutOptions,
+        recording: Recording[ResultT] | None = None,
     ) -> None:
+        deadline = options.deadline
+        self._in_flight = asyncio.Semaphore(options.max_concurrency)
         self._transport = carrier.transport
         self._options = carrier.options
         self._recording = recording
@@ -179,7 +186,7 @@ class _Sending(Generic[ResultT]):
         if self._recording is None:
             return await self._send(request)
         try:
-            return await self._recording.outcome(request, self._send)
+            return await self._recording.outcome(request, self._send_in_turn)
         except JournalError as error:
             self._stopped_by = error
             return Failure(request, error, attempts=0, elapsed=0.0)
@@ -191,6 +198,13 @@ class _Sending(Generic[ResultT]):
         if ends is not None and self._now() >= ends:
             return "the deadline of the batch has passed"
         return None
+
+    async def _send_in_turn(
+        self, request: Request[ResultT], past: Past
+    ) -> Outcome[ResultT]:
+        """Send one of the requests whose intents are on disk."""
+        async with self._in_flight:
+            return await self._send(request, past)
 
     async def _send(
         self, request: Request[ResultT], past: Past | None = None
@@ -226,13 +240,13 @@ async def _sending(
     """Make ready for a fan-out: connections, and the journal if there is one."""
     await carrier.transport.open()
     if options.journal is None:
-        yield _Sending(carrier, options.deadline, None)
+        yield _Sending(carrier, options)
         return
     # Imported when it is used: the database takes its time.
     from futureagi_async.recording import Recording  # noqa: PLC0415
 
     async with Recording[Any].open(options.journal, carrier.settings) as recording:
-        yield _Sending(carrier, options.deadline, recording)
+        yield _Sending(carrier, options, recording)
 
 
 def _without_frames(error: FutureAGIError) -> FutureAGIError:
@@ -261,9 +275,7 @@ async def send_batch(
             on_outcome(outcome)
 
     async with _sending(carrier, options) as sending:
-        fan_out = FanOut(
-            requests, sending.outcome, deliver, workers=options.max_concurrency
-        )
+        fan_out = FanOut(requests, sending.outcome, deliver, workers=options.workers)
         try:
             await fan_out.work()
         except CallerError as stop:

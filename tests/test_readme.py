@@ -37,8 +37,9 @@ def command(name: str) -> str:
 
 
 @pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+def names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, Any]]:
     """What the examples take as given, on an emulator in the place of the service."""
+    monkeypatch.chdir(tmp_path)  # for the journal
     with Emulator(World.synthetic(run_tests=200)) as emulator:
         monkeypatch.setenv("FI_API_KEY", emulator.api_key)
         monkeypatch.setenv("FI_SECRET_KEY", emulator.secret_key)
