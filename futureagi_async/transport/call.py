@@ -29,7 +29,7 @@ from futureagi_async.transport.sender import Attempt
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from futureagi_async.config import RetryPolicy, Timeout
     from futureagi_async.pages import Read
@@ -194,14 +194,34 @@ class Call:
         return request.accept(result) if isinstance(request, Settleable) else result
 
     async def _take_pace(self) -> None:
-        """Wait until the rate limit lets an attempt through: no time of the request."""
-        now = asyncio.get_running_loop().time
+        """Wait until the rate limit lets an attempt through: no time of the request.
+
+        What was not begun before the deadline of its fan-out is not begun at all.
+        """
+        latest = self.patience.deadline if self.patience else None
+        if latest is not None and not self.has_begun:
+            if asyncio.get_running_loop().time() >= latest:
+                raise _too_late()
+        else:
+            latest = None
+        if self.means.pace.is_limited:
+            with self._stopped_clock():
+                try:
+                    async with asyncio.timeout_at(latest):
+                        await self.means.pace.turn()
+                except TimeoutError:
+                    raise _too_late() from None
+
+    @contextlib.contextmanager
+    def _stopped_clock(self) -> Iterator[None]:
+        """Let time pass that is no time of the request."""
+        now, ends = asyncio.get_running_loop().time, self.deadline.when()
         started = now()
-        await self.means.pace.turn()
-        self._allow_more_time(now() - started)
-        ends = self.patience.deadline if self.patience else None
-        if ends is not None and now() >= ends and not self.attempts:
-            raise NotAttemptedError("not sent: the deadline of the batch has passed")
+        self.deadline.reschedule(None)
+        yield
+        # A client that was closed meanwhile has set another deadline: this moment.
+        if ends is not None and not self.means.connections.closed:
+            self.deadline.reschedule(ends + now() - started)
 
     def _allow_more_time(self, seconds: float) -> None:
         ends = self.deadline.when()
@@ -264,20 +284,14 @@ class Call:
 
     async def _settled(self, request: Settleable[Any]) -> Finding:
         """Look; in a fan-out, that is no time of the request."""
-        now, ends = asyncio.get_running_loop().time, self.deadline.when()
-        started = now()
-        if self.patience:
-            self.deadline.reschedule(None)
-        finding = await find_out(
-            request,
-            self.read,
-            sent_at=self.sent_at,
-            settle_after=self.options.retry.settle_after,
-            was_absent=self.was_absent,
-        )
-        if self.patience and ends is not None:
-            self.deadline.reschedule(ends + now() - started)
-        return finding
+        with self._stopped_clock() if self.patience else contextlib.nullcontext():
+            return await find_out(
+                request,
+                self.read,
+                sent_at=self.sent_at,
+                settle_after=self.options.retry.settle_after,
+                was_absent=self.was_absent,
+            )
 
     def _wait_after(self, error: APIError, *, is_not_done: bool) -> float | None:
         """Seconds from a failed attempt to the next; `None` if there is to be none."""
@@ -371,6 +385,10 @@ class Call:
                 "run_test_id": self.request.run_test_id,
             },
         )
+
+
+def _too_late() -> NotAttemptedError:
+    return NotAttemptedError("not sent: the deadline of the batch has passed")
 
 
 def _name_conflict(finding: Taken) -> NameConflictError:

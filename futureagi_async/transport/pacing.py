@@ -24,6 +24,11 @@ class Pace:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bucket: aiolimiter.AsyncLimiter | None = None
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is anything to wait for."""
+        return self._limit is not None
+
     async def turn(self) -> None:
         """Wait for a turn."""
         if self._limit is None:

@@ -1,0 +1,320 @@
+"""The client-side rate limit: evenly, for all together, and no time of a request."""
+
+from __future__ import annotations
+
+import asyncio
+
+import attrs
+import pytest
+from settling_service import (
+    RulesSender,
+    answered,
+    client_of,
+    failure,
+    now,
+    on_a_jumping_clock,
+    small_world,
+)
+
+from futureagi_async import (
+    AddEvalConfigs,
+    APITimeoutError,
+    AsyncFutureAGI,
+    ClientClosedError,
+    ConfigurationError,
+    Delivery,
+    EvalConfig,
+    NotAttempted,
+    RateLimit,
+    RetryPolicy,
+    Success,
+    Timeout,
+)
+from futureagi_async.transport.pacing import Pace
+
+
+WORLD = small_world(run_tests=1)
+TEMPLATE = WORLD.template_ids[0]
+
+
+def requests(count, *, run_tests=None):
+    world = small_world(run_tests=run_tests or count)
+    ids = list(world.run_test_ids)
+    return [
+        AddEvalConfigs(ids[number % len(ids)], [EvalConfig(TEMPLATE, f"{number}")])
+        for number in range(count)
+    ]
+
+
+def sender_for(count, *trouble):
+    return RulesSender(small_world(run_tests=count), *trouble)
+
+
+def times(sender):
+    """When each attempt left, counted from the first."""
+    return [each.at - sender.sent[0].at for each in sender.sent]
+
+
+def most_within(seconds, moments):
+    """How many moments a window of so many seconds holds at most."""
+    return max(
+        sum(start <= each <= start + seconds for each in moments) for start in moments
+    )
+
+
+def test_without_a_limit_there_is_nothing_to_wait_for():
+    async def main():
+        started = now()
+        for _ in range(1000):
+            await Pace(None).turn()
+        assert now() == started
+
+    on_a_jumping_clock(main())
+
+
+@pytest.mark.parametrize(
+    "limit", [RateLimit(100), RateLimit(1000, per=60), RateLimit(3, per=1.0)], ids=str
+)
+def test_no_window_holds_more_than_the_limit_and_one(limit):
+    async def main():
+        pace, moments = Pace(limit), []
+
+        async def take():
+            await pace.turn()
+            moments.append(now())
+
+        await asyncio.gather(*[take() for _ in range(limit.requests * 3)])
+        return moments
+
+    moments = on_a_jumping_clock(main())
+
+    assert most_within(limit.per, moments) <= limit.requests + 1
+    assert moments[-1] - moments[0] == pytest.approx(limit.per * 3, rel=0.02, abs=0.4)
+
+
+def test_turns_are_spread_evenly_from_the_first_one_on():
+    async def main():
+        pace, moments = Pace(RateLimit(6, per=60)), []
+        for _ in range(20):
+            await pace.turn()
+            moments.append(now())
+        return moments
+
+    moments = on_a_jumping_clock(main())
+
+    gaps = [
+        later - earlier for earlier, later in zip(moments, moments[1:], strict=False)
+    ]
+    assert gaps == pytest.approx([10.0] * 19, abs=0.001)
+
+
+def test_turns_that_were_not_used_are_not_saved_up():
+    async def main():
+        pace, moments = Pace(RateLimit(6, per=60)), []
+        await pace.turn()
+        await asyncio.sleep(600)
+        for _ in range(3):
+            await pace.turn()
+            moments.append(now())
+        return moments
+
+    first, second, third = on_a_jumping_clock(main())
+
+    assert second - first == pytest.approx(10, abs=0.001)
+    assert third - second == pytest.approx(10, abs=0.001)
+
+
+def test_a_turn_is_not_lost_on_somebody_who_has_gone():
+    async def main():
+        pace = Pace(RateLimit(6, per=60))
+        await pace.turn()
+        started = now()
+        gone = asyncio.create_task(pace.turn())
+        stays = asyncio.create_task(pace.turn())
+        await asyncio.sleep(5)
+        gone.cancel()
+        await stays
+        return now() - started
+
+    assert on_a_jumping_clock(main()) == pytest.approx(10, abs=0.001)
+
+
+def test_a_pace_that_another_loop_has_used_begins_anew():
+    pace = Pace(RateLimit(1, per=60))
+
+    async def main():
+        started = now()
+        await pace.turn()
+        return now() - started
+
+    assert on_a_jumping_clock(main()) == 0
+    assert on_a_jumping_clock(main()) == 0
+
+
+def test_all_workers_and_all_copies_of_a_client_share_the_limit():
+    async def main():
+        client = client_of(sender, rate_limit=RateLimit(60, per=60))
+        copy = client.with_options(retry=RetryPolicy(settle=False))
+        first, second = requests(40)[:20], requests(40)[20:]
+        batches = await asyncio.gather(
+            client.send_many(first, max_concurrency=20),
+            copy.send_many(second, max_concurrency=20),
+        )
+        return [*batches[0], *batches[1]]
+
+    sender = sender_for(40)
+    outcomes = on_a_jumping_clock(main())
+
+    assert all(isinstance(each, Success) for each in outcomes)
+    assert times(sender) == pytest.approx(range(40), abs=0.01)
+
+
+def test_retries_and_reads_are_paced_too():
+    async def main():
+        client = client_of(sender, rate_limit=RateLimit(1, per=15))
+        return await client.send(requests(1)[0])
+
+    sender = sender_for(1, "before")
+    on_a_jumping_clock(main())
+
+    assert [each.method for each in sender.sent] == ["POST", "GET", "GET", "POST"]
+    assert times(sender) == pytest.approx([0, 15, 30, 45], abs=0.01)
+
+
+def test_waiting_for_the_pace_is_no_time_of_a_single_request():
+    async def main():
+        client = client_of(sender, rate_limit=RateLimit(1, per=60), timeout=5)
+        return await asyncio.gather(*[client.send(each) for each in requests(4)])
+
+    sender = sender_for(4)
+    results = on_a_jumping_clock(main())
+
+    assert len(results) == 4
+    assert times(sender) == pytest.approx([0, 60, 120, 180], abs=0.01)
+
+
+def test_the_time_of_a_request_goes_on_when_its_turn_has_come():
+    async def stall(serve):
+        await asyncio.sleep(1000)
+
+    async def main():
+        client = client_of(
+            sender, rate_limit=RateLimit(1, per=60), timeout=Timeout(total=5)
+        )
+        await client.send(requests(2)[0])
+        started = now()
+        error = await failure(client.send(requests(2)[1]))
+        return error, now() - started
+
+    sender = sender_for(2, None, stall)
+    error, seconds = on_a_jumping_clock(main())
+
+    assert isinstance(error, APITimeoutError)
+    assert error.delivery is Delivery.UNKNOWN
+    assert seconds == pytest.approx(65, abs=0.01)
+
+
+def test_a_request_without_a_deadline_is_paced_as_well():
+    async def main():
+        client = client_of(
+            sender, rate_limit=RateLimit(1, per=60), timeout=Timeout(total=None)
+        )
+        return await client.send_many(requests(3))
+
+    sender = sender_for(3)
+
+    assert len(on_a_jumping_clock(main()).successes) == 3
+    assert times(sender) == pytest.approx([0, 60, 120], abs=0.01)
+
+
+def test_being_turned_away_pauses_only_the_request_that_was():
+    async def turned_away(serve):
+        return answered(429, retry_after="30")
+
+    async def main():
+        client = client_of(sender, rate_limit=RateLimit(60, per=60))
+        return await client.send_many(requests(10), max_concurrency=10)
+
+    sender = sender_for(10, None, turned_away)
+    batch = on_a_jumping_clock(main())
+
+    assert len(batch.successes) == 10
+    assert [each.attempts for each in batch] == [1, 2, 1, 1, 1, 1, 1, 1, 1, 1]
+    assert times(sender) == pytest.approx([*range(10), 31], abs=0.01)
+
+
+def test_what_has_no_turn_before_the_deadline_of_its_batch_is_not_attempted():
+    async def main():
+        client = client_of(sender, rate_limit=RateLimit(6, per=60))
+        started = now()
+        batch = await client.send_many(requests(10), deadline=25)
+        return batch, now() - started
+
+    sender = sender_for(10)
+    batch, seconds = on_a_jumping_clock(main())
+
+    kinds = [type(each) for each in batch]
+    assert kinds == [Success] * 3 + [NotAttempted] * 7
+    assert seconds == pytest.approx(25, abs=0.01)
+    assert {str(each.error) for each in batch[3:]} == {
+        "not sent: the deadline of the batch has passed"
+    }
+
+
+def test_what_was_begun_before_the_deadline_of_its_batch_is_brought_to_its_end():
+    async def main():
+        client = client_of(sender, rate_limit=RateLimit(1, per=15))
+        return await client.send_many(requests(1), deadline=40)
+
+    sender = sender_for(1, "before")
+    (outcome,) = on_a_jumping_clock(main())
+
+    assert isinstance(outcome, Success)
+    assert times(sender)[-1] == pytest.approx(45, abs=0.01)
+
+
+def test_a_client_that_is_closed_ends_what_waits_for_its_turn():
+    async def main():
+        client = client_of(sender, rate_limit=RateLimit(1, per=60))
+        calls = [asyncio.create_task(client.send(each)) for each in requests(3)]
+        await asyncio.sleep(10)
+        await client.aclose()
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+        return ends, now()
+
+    sender = sender_for(3)
+    (result, *errors), moment = on_a_jumping_clock(main())
+
+    assert not isinstance(result, Exception)
+    assert [type(each) for each in errors] == [ClientClosedError] * 2
+    assert [each.delivery for each in errors] == [Delivery.NOT_SENT] * 2
+    assert moment < 111
+
+
+@pytest.mark.parametrize("value", [100, (100, 60), "100/min", {"requests": 100}])
+def test_a_rate_limit_of_another_kind_is_refused(value):
+    with pytest.raises(ConfigurationError, match="^rate_limit: a RateLimit is wanted"):
+        AsyncFutureAGI("key", "secret", rate_limit=value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"requests": 0}, "RateLimit.requests: at least 1"),
+        ({"requests": -5}, "RateLimit.requests: at least 1"),
+        ({"requests": True}, "RateLimit.requests: a whole number is wanted"),
+        ({"requests": 10.0}, "RateLimit.requests: a whole number is wanted"),
+        ({"requests": 10, "per": 0}, "RateLimit.per: 0 is no time at all"),
+        ({"requests": 10, "per": float("nan")}, "RateLimit.per: nan is no time at all"),
+        ({"requests": 10, "per": "60"}, "RateLimit.per: seconds are wanted"),
+    ],
+    ids=str,
+)
+def test_a_rate_that_cannot_be_is_refused(fields, problem):
+    with pytest.raises(ConfigurationError, match=f"^{problem}"):
+        RateLimit(**fields)
+
+
+def test_a_limit_is_a_value():
+    assert RateLimit(100) == RateLimit(100, per=60)
+    assert attrs.asdict(RateLimit(100)) == {"requests": 100, "per": 60.0}
