@@ -12,7 +12,19 @@ from futureagi_async.request import Request, ResultT_co
 
 
 @attrs.frozen
-class Success(Generic[ResultT_co]):
+class _OfRequest(Generic[ResultT_co]):
+    """What became of a request."""
+
+    request: Request[ResultT_co]
+
+    @property
+    def run_test_id(self) -> str | None:
+        """The run test that the request is about."""
+        return self.request.run_test_id
+
+
+@attrs.frozen
+class Success(_OfRequest[ResultT_co]):
     """A request that the service carried out.
 
     `attempts` counts how often it was sent; `elapsed` are the seconds from its turn to
@@ -20,48 +32,30 @@ class Success(Generic[ResultT_co]):
     outcome of the same request answers it, so that nothing was sent.
     """
 
-    request: Request[ResultT_co]
     result: ResultT_co
     attempts: int
     elapsed: float
     from_journal: bool = False
 
-    @property
-    def run_test_id(self) -> str | None:
-        """The run test that the request is about."""
-        return self.request.run_test_id
-
 
 @attrs.frozen
-class Failure(Generic[ResultT_co]):
+class Failure(_OfRequest[ResultT_co]):
     """A request that failed; `error.delivery` says whether the work was done."""
 
-    request: Request[ResultT_co]
     error: FutureAGIError
     attempts: int
     elapsed: float
     from_journal: bool = False
 
-    @property
-    def run_test_id(self) -> str | None:
-        """The run test that the request is about."""
-        return self.request.run_test_id
-
 
 @attrs.frozen
-class NotAttempted(Generic[ResultT_co]):
+class NotAttempted(_OfRequest[ResultT_co]):
     """A request whose turn never came, because the batch was stopped before it."""
 
-    request: Request[ResultT_co]
     error: NotAttemptedError
     attempts: int = 0
     elapsed: float = 0.0
     from_journal: bool = False
-
-    @property
-    def run_test_id(self) -> str | None:
-        """The run test that the request is about."""
-        return self.request.run_test_id
 
 
 Outcome: TypeAlias = (

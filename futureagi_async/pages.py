@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import attrs
 
 from futureagi_async import fields
 from futureagi_async.errors import InvalidRequestError
-from futureagi_async.request import Request, Result, ResultT
+from futureagi_async.request import Request, Result, ResultT, ResultT_co
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
-Item = TypeVar("Item")
 
 PAGE_SIZE = 100
 """Entries that are asked for at a time; the service gives 10 unless asked."""
@@ -60,6 +58,37 @@ def _at_least_one(value: Any, where: str) -> int:
             f"{where}: a whole number from 1 is wanted, not {fields.shown(value)}"
         )
     return value
+
+
+@attrs.frozen
+class ListOfRunTest(Request[ResultT_co]):
+    """Read one page of something that a run test has many of.
+
+    Args:
+        run_test_id: the run test, a UUID in any spelling.
+        page: which page, counted from 1.
+        limit: entries on a page.
+    """
+
+    method: ClassVar[str] = "GET"
+    safe_to_repeat: ClassVar[bool] = True
+    collection: ClassVar[str]
+    """What it has many of, as the path names it."""
+
+    run_test_id: str = attrs.field(converter=fields.run_test_id)
+    page: int = attrs.field(default=1, converter=page_number)
+    limit: int = attrs.field(default=PAGE_SIZE, converter=page_limit)
+
+    @property
+    def path(self) -> str:
+        """Path and query below the base URL."""
+        where = f"/simulate/run-tests/{self.run_test_id}/{self.collection}/"
+        return f"{where}?page={self.page}&limit={self.limit}"
+
+    @property
+    def body(self) -> None:
+        """Nothing."""
+        return
 
 
 async def all_results(

@@ -82,8 +82,9 @@ def _run(
     running: Future[_Running],
 ) -> None:
     async def serve() -> _Running:
-        async with BlockingPortal() as portal:
-            here = _Running(portal, asyncio.get_running_loop(), asyncio.Event())
+        portal = BlockingPortal()
+        here = _Running(portal, asyncio.get_running_loop(), asyncio.Event())
+        async with portal:
             running.set_result(here)
             await here.stop.wait()
             # Calls on the wire end by this; those that wait for their caller by that.

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING, Any, Generic
 
 import attrs
 
 from futureagi_async import codec
-from futureagi_async.errors import JournalError
+from futureagi_async.errors import APIError, Delivery, JournalError
 from futureagi_async.journal.entries import JournalEntry, State, identity
 from futureagi_async.journal.writer import JournalWriter
-from futureagi_async.outcomes import Success
+from futureagi_async.outcomes import Failure, Success
 from futureagi_async.request import ResultT
 from futureagi_async.settling import Settleable
 from futureagi_async.transport.call import Past
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from futureagi_async.config import Settings
     from futureagi_async.outcomes import Outcome
     from futureagi_async.request import Request
+
+
+logger = logging.getLogger("futureagi_async")
 
 
 class Recording(Generic[ResultT]):
@@ -77,6 +81,11 @@ class Recording(Generic[ResultT]):
         self._first[key] = asyncio.get_running_loop().create_future()
         try:
             outcome = await self._first_outcome(key, request, send)
+        except JournalError as error:
+            shared_error = self._first.pop(key)
+            shared_error.set_exception(error)
+            shared_error.exception()  # there may be nobody to share it with
+            raise
         except BaseException:
             self._first.pop(key).cancel()
             raise
@@ -99,13 +108,29 @@ class Recording(Generic[ResultT]):
         )
         if entry is not None and entry.state is State.DONE:
             return self._answer(entry, request)
-        outcome = await send(request, self._past(key, entry, request))
-        await self._journal.finish(
-            key,
-            outcome,
-            settled=isinstance(outcome, Success) and outcome.result.settled,
-        )
+        past = self._past(key, entry, request)
+        outcome = await send(request, past)
+        if past.in_doubt_for is not None and _never_looked(outcome):
+            return outcome  # and the journal keeps the doubt
+        await self._finish(key, outcome)
         return outcome
+
+    async def _finish(self, key: bytes, outcome: Outcome[ResultT]) -> None:
+        """Write an outcome. One that cannot be written is told all the same.
+
+        The journal then takes no further request, which stops the fan-out, and the
+        next one finds this request in doubt.
+        """
+        settled = isinstance(outcome, Success) and outcome.result.settled
+        try:
+            await self._journal.finish(key, outcome, settled=settled)
+        except JournalError as error:
+            logger.warning(
+                "the outcome for run test %s could not be written, so that the next "
+                "fan-out has to settle it: %s",
+                outcome.run_test_id,
+                error,
+            )
 
     def _answer(
         self, entry: JournalEntry, request: Request[ResultT]
@@ -151,6 +176,18 @@ class Recording(Generic[ResultT]):
             return False
         is_new = ids <= await self._journal.created_ids(run_test_id)
         return is_new and await self._journal.is_alone(key, request.path)
+
+
+def _never_looked(outcome: Outcome[Any]) -> bool:
+    """Tell if a request that was in doubt has not been looked at after all.
+
+    What kept it from that says nothing about the doubt; a failure then names it.
+    """
+    if isinstance(outcome, Success) or isinstance(outcome.error, APIError):
+        return False
+    if isinstance(outcome, Failure):
+        outcome.error.delivery = Delivery.UNKNOWN
+    return True
 
 
 def _absent_if_new(request: Request[Any]) -> frozenset[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from futureagi_async import fields
-from futureagi_async.pages import PAGE_SIZE, Page, page_limit, page_number
-from futureagi_async.request import Request, Result
+from futureagi_async.pages import ListOfRunTest, Page
+
+
+if TYPE_CHECKING:
+    from futureagi_async.request import Result
 
 
 @attrs.frozen(kw_only=True)
@@ -33,30 +35,8 @@ class CallExecutionsPage(Page):
 
 
 @attrs.frozen
-class ListCallExecutions(Request[CallExecutionsPage]):
-    """Read one page of the calls of all executions of a run test.
+class ListCallExecutions(ListOfRunTest[CallExecutionsPage]):
+    """Read one page of the calls of a run test; past the end it is empty."""
 
-    Args:
-        run_test_id: the run test, a UUID in any spelling.
-        page: which page, counted from 1; past the end it is empty.
-        limit: entries on a page.
-    """
-
-    method: ClassVar[str] = "GET"
     result_type: ClassVar[type[Result]] = CallExecutionsPage
-    safe_to_repeat: ClassVar[bool] = True
-
-    run_test_id: str = attrs.field(converter=fields.run_test_id)
-    page: int = attrs.field(default=1, converter=page_number)
-    limit: int = attrs.field(default=PAGE_SIZE, converter=page_limit)
-
-    @property
-    def path(self) -> str:
-        """Path and query below the base URL."""
-        where = f"/simulate/run-tests/{self.run_test_id}/call-executions/"
-        return f"{where}?page={self.page}&limit={self.limit}"
-
-    @property
-    def body(self) -> None:
-        """Nothing."""
-        return
+    collection: ClassVar[str] = "call-executions"

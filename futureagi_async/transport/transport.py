@@ -91,13 +91,11 @@ class Transport:
             ClientClosedError: the client was closed before or meanwhile.
             NotAttemptedError: the deadline of the fan-out came before its turn.
         """
-        first_limit = None if patience else options.timeout.total
+        deadline = asyncio.timeout(None if patience else options.timeout.total)
+        read = partial(self._read, options, patience)
+        call = Call(self._means, request, options, patience, past, read, deadline)
         try:
-            async with asyncio.timeout(first_limit) as deadline:
-                read = partial(self._read, options, patience)
-                call = Call(
-                    self._means, request, options, patience, past, read, deadline
-                )
+            async with deadline:
                 self._under_way.add(deadline)
                 try:
                     result = await self._in_turn(call)
