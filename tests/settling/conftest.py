@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -28,13 +29,11 @@ async def emulator() -> AsyncIterator[Emulator]:
 
 
 @pytest.fixture
-async def connect(
-    emulator: Emulator,
-) -> AsyncIterator[Callable[..., AsyncFutureAGI]]:
-    """Make clients of the emulator that settle soon, and close them at the end."""
+async def make_client() -> AsyncIterator[Callable[..., AsyncFutureAGI]]:
+    """Make clients that settle soon and wait for no retry, and close them at the end."""
     async with contextlib.AsyncExitStack() as stack:
 
-        def make(**options: Any) -> AsyncFutureAGI:
+        def make(emulator: Emulator, **options: Any) -> AsyncFutureAGI:
             keys = emulator.api_key, emulator.secret_key
             options = {"retry": QUICK, "timeout": Timeout(total=20)} | options
             client = AsyncFutureAGI(*keys, base_url=emulator.url, **options)
@@ -44,6 +43,14 @@ async def connect(
             return client
 
         yield make
+
+
+@pytest.fixture
+def connect(
+    emulator: Emulator, make_client: Callable[..., AsyncFutureAGI]
+) -> Callable[..., AsyncFutureAGI]:
+    """Make clients of the emulator."""
+    return functools.partial(make_client, emulator)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import attrs
 import pytest
@@ -102,9 +103,7 @@ def test_turns_are_spread_evenly_from_the_first_one_on():
 
     moments = on_a_jumping_clock(main())
 
-    gaps = [
-        later - earlier for earlier, later in zip(moments, moments[1:], strict=False)
-    ]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
     assert gaps == pytest.approx([10.0] * 19, abs=0.001)
 
 
@@ -293,7 +292,7 @@ def test_a_client_that_is_closed_ends_what_waits_for_its_turn():
 
 @pytest.mark.parametrize("value", [100, (100, 60), "100/min", {"requests": 100}])
 def test_a_rate_limit_of_another_kind_is_refused(value):
-    with pytest.raises(ConfigurationError, match="^rate_limit: a RateLimit is wanted"):
+    with pytest.raises(ConfigurationError, match=r"^rate_limit: a RateLimit is wanted"):
         AsyncFutureAGI("key", "secret", rate_limit=value)
 
 
