@@ -182,7 +182,7 @@ class _Sending(Generic[ResultT]):
         stop = self._reason_to_stop()
         if stop is not None:
             await asyncio.sleep(0)  # an input without end can still be cancelled
-            return NotAttempted(request, NotAttemptedError(f"not sent: {stop}"))
+            return _not_attempted(request, stop)
         if self._recording is None:
             return await self._send(request)
         try:
@@ -204,6 +204,9 @@ class _Sending(Generic[ResultT]):
     ) -> Outcome[ResultT]:
         """Send one of the requests whose intents are on disk."""
         async with self._in_flight:
+            stop = self._reason_to_stop()
+            if stop is not None:
+                return _not_attempted(request, stop)
             return await self._send(request, past)
 
     async def _send(
@@ -231,6 +234,10 @@ class _Sending(Generic[ResultT]):
             self._stopped_by = failure
         attempts = failure.attempts if isinstance(failure, APIError) else 0
         return Failure(request, failure, attempts, self._now() - started)
+
+
+def _not_attempted(request: Request[ResultT], stop: str) -> NotAttempted[ResultT]:
+    return NotAttempted(request, NotAttemptedError(f"not sent: {stop}"))
 
 
 @contextlib.asynccontextmanager
