@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import queue
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -148,19 +149,24 @@ def test_reading_makes_room(
 
 
 def test_outcomes_come_while_the_input_is_slow(
-    client: FutureAGI, request_for: Any, emulator: Emulator, eventually: Eventually
+    client: FutureAGI, emulator: Emulator, request_for: Any, eventually: Eventually
 ) -> None:
-    seen: list[Any] = []
+    seen: dict[Any, Any] = {}
+    seen_at: list[int] = []
 
     def requests() -> Iterator[AddEvalConfigs]:
-        for n in range(4):
+        for n in range(30):
             yield request_for(n)
             eventually(lambda n=n: len(emulator.log.requests) > n)
+            time.sleep(0.01)  # this is what slow means
+            seen_at.append(len(seen))
 
     with client.stream(requests()) as outcomes:
-        seen.extend(outcomes)
+        for outcome in outcomes:
+            seen[outcome.request] = outcome
 
-    assert len(seen) == 4
+    assert len(seen) == 30
+    assert seen_at[-1] > 0
 
 
 def test_leaving_early_leaves_nothing_running(

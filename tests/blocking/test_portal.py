@@ -279,6 +279,10 @@ def test_a_call_that_comes_while_it_closes_is_turned_away(
     close = in_thread(portal.close)
     eventually(lambda: running.portal._event_loop_thread_id is None)
 
+    for _ in range(100):  # or else what it puts into the loop might never be looked at
+        turned = threading.Event()
+        assert running.tell(turned.set)
+        assert turned.wait(20)
     may_enter.set()
 
     with pytest.raises(ClientClosedError) as caught:
