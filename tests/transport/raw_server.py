@@ -146,7 +146,8 @@ class RawServer:
         try:
             await self._converse(reader, writer, number)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the client has gone, or the test is over
+            # The client has gone, or the test is over: nobody waits for what is left.
+            writer.transport.abort()
         finally:
             self.open_connections -= 1
             writer.close()
