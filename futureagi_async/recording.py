@@ -137,17 +137,15 @@ class Recording(Generic[ResultT]):
     ) -> Success[ResultT]:
         if entry.answer is not None:
             try:
-                result: Any = codec.make_result(
-                    codec.decode(entry.answer),
-                    request.result_type,
-                    request_id=entry.request_id,
-                    settled=entry.settled,
+                answer: Any = codec.decode_result(
+                    entry.answer, request.result_type, entry.request_id
                 )
             except codec.UnreadableError as error:
                 raise JournalError(
                     f"journal {self._journal.path}: entry {entry.sequence} is damaged: "
                     f"{error}"
                 ) from None
+            result = attrs.evolve(answer, settled=entry.settled)
         elif isinstance(request, Settleable):
             result = request.made_of(None)
         else:
