@@ -22,7 +22,14 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.request import Requests, Result, make_requests
-from futureagi_async.settling import Done, Finding, NotDone, Settleable, Taken
+from futureagi_async.settling import (
+    Done,
+    Finding,
+    NotDone,
+    Settleable,
+    Taken,
+    Unclear,
+)
 
 
 if TYPE_CHECKING:
@@ -115,6 +122,8 @@ class AddEvalConfigs(Settleable[AddEvalConfigsResult]):
             namesakes = [each for each in kept if each.name == item.effective_name]
             equal = [each for each in namesakes if item.is_kept_as(each)]
             if namesakes and not equal:
+                if any(map(item.may_be_kept_as, namesakes)):
+                    return Unclear(_changed(item.effective_name))
                 return Taken(_taken(item.effective_name), self._existing(kept))
             landed += equal[:1]
             missing += [] if equal else [item]
@@ -158,6 +167,13 @@ class AddEvalConfigs(Settleable[AddEvalConfigsResult]):
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(map(repr, names))
+
+
+def _changed(name: str) -> str:
+    return (
+        f"read back: the run test has an eval config named {name!r} with further or "
+        "converted parameters, as the service keeps some, or as somebody else sent them"
+    )
 
 
 def _taken(name: str) -> str:

@@ -144,6 +144,26 @@ class EvalConfig:
             )
         )
 
+    def may_be_kept_as(self, kept: CreatedEvalConfig) -> bool:
+        """Tell if what the service keeps can be this with its parameters changed.
+
+        Templates with a schema fill in parameters, and make numbers of texts.
+        """
+        sent, found = self.config or {}, kept.config or {}
+        asked, params = sent.get("params") or {}, found.get("params")
+        return (
+            attrs.evolve(self, config=None).is_kept_as(kept)
+            and isinstance(asked, dict)
+            and isinstance(params, dict)
+            and {**sent, "params": params} == found
+            and all(_may_become(asked[name], params.get(name)) for name in asked)
+        )
+
+
+def _may_become(sent: Any, kept: Any) -> bool:
+    is_converted = isinstance(sent, str) and not isinstance(kept, str)
+    return sent == kept or is_converted
+
 
 _SETTINGS = ("config", "mapping", "filters", "error_localizer", "model")
 _FIELD_NAMES = ("template_id", "name", *_SETTINGS)

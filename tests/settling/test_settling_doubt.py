@@ -187,6 +187,7 @@ def test_what_an_endpoint_does_not_say_is_nothing():
 
     on_a_jumping_clock(main())
     assert riddle.absent_if_new == frozenset()
+    assert RUN.absent_if_new == {CONFIG}
     assert riddle.accept(DONE.result) is DONE.result
     assert error.hint == ""
 

@@ -183,6 +183,65 @@ def test_every_field_that_was_sent_must_be_equal(field):
     assert len(sender.writes) == 1
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ({"params": {"most": "5"}}, {"params": {"most": 5, "ratio": 0.5}}),
+        ({"params": {"most": 5}}, {"params": {"most": 5, "ratio": 0.5}}),
+        ({"params": {"most": " "}}, {"params": {"most": None}}),
+        ({}, {"params": {"most": 1}}),
+        ({"params": None, "k": 1}, {"params": {"most": 1}, "k": 1}),
+    ],
+)
+def test_parameters_that_the_service_may_have_changed_prove_nothing(sent, kept):
+    sender = having()
+    sender.trouble.append(done_and_changed(sender, "config", kept))
+
+    error = refused(sender, EvalConfig(TEMPLATE, "a", config=sent))
+
+    assert type(error) is APIConnectionError
+    assert error.delivery is Delivery.UNKNOWN
+    assert "'a' with further or converted parameters" in str(error)
+    assert len(sender.writes) == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ({"params": {"most": 5}}, {"params": {"most": 6}}),
+        ({"params": {"most": 5}}, {"params": {"least": 5}}),
+        ({"params": {"word": "a"}}, {"params": {"word": "b"}}),
+        ({"params": {"most": 5}}, {"params": [5]}),
+        ({"params": {"most": 5}}, None),
+        ({"params": [5]}, {"params": {"most": 5}}),
+        ({"k": 1}, {"params": {"most": 5}}),
+        ({}, {"params": {"most": 5}, "k": 1}),
+    ],
+)
+def test_parameters_that_no_service_makes_of_those_sent_are_other_content(sent, kept):
+    sender = having()
+    sender.trouble.append(done_and_changed(sender, "config", kept))
+
+    error = refused(sender, EvalConfig(TEMPLATE, "a", config=sent))
+
+    assert type(error) is NameConflictError
+
+
+def test_parameters_of_a_template_with_a_schema_are_never_called_a_conflict():
+    sender = having()
+    schema = {
+        "most": {"type": "integer", "required": True},
+        "ratio": {"type": "number", "default": 0.5},
+    }
+    sender.service.world.templates[TEMPLATE].function_params_schema = schema
+    sender.trouble.append("after")
+
+    error = refused(sender, EvalConfig(TEMPLATE, "a", config={"params": {"most": "5"}}))
+
+    assert error.delivery is Delivery.UNKNOWN
+    assert rows(sender)[0].config == {"params": {"most": 5, "ratio": 0.5}}
+
+
 @pytest.mark.parametrize("field", WHOLE)
 def test_a_field_that_was_not_sent_may_be_whatever_it_is(field):
     sender = having()
