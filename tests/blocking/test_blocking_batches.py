@@ -323,7 +323,7 @@ def test_closing_during_a_batch_leaves_an_outcome_for_each_of_a_list(
     eventually: Eventually,
 ) -> None:
     client = connect(to=silent_server.url)
-    requests = [request_for(n) for n in range(10)]
+    requests = [request_for(n) for n in range(60)]
     wait = in_thread(lambda: client.send_many(requests, max_concurrency=4))
     eventually(lambda: silent_server.requests == 4)
 

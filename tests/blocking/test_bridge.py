@@ -64,3 +64,17 @@ def test_items_for_a_loop_that_is_gone_are_dropped() -> None:
     inbox.get_nowait().serve()
 
     assert inbox.empty()
+
+
+async def test_an_item_that_comes_while_the_loop_turns_to_waiting_is_taken() -> None:
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    items = Feed(iter([1, 2]), inbox, 1)
+
+    class Late(asyncio.Event):
+        def clear(self) -> None:
+            super().clear()
+            items.serve()
+
+    items._news = Late()
+
+    assert await asyncio.wait_for(anext(aiter(items)), 20) == 1

@@ -192,6 +192,19 @@ def test_a_program_ends_quietly(program: Callable[..., Program], ending: str) ->
     assert program(ENDINGS[ending]).end() == (0, "done\n", "")
 
 
+def test_aiohttp_is_loaded_when_it_is_needed_but_not_in_the_loop(
+    program: Callable[..., Program],
+) -> None:
+    running = program("""
+client = FutureAGI()
+print('aiohttp' in sys.modules)
+client.__enter__()
+print('aiohttp' in sys.modules)
+""")
+
+    assert running.end() == (0, "False\nTrue\n", "")
+
+
 @pytest.mark.skipif(
     sys.version_info[:2] == (3, 12), reason="3.12 starts no thread at its end"
 )
