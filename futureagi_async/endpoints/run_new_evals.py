@@ -133,8 +133,8 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
             self._drop_execution_ids()
         if not self.select_all and not self.test_execution_ids:
             raise InvalidRequestError(
-                f"run test {self.run_test_id}: neither test_execution_ids nor select_all=True: say which "
-                "executions to evaluate"
+                "neither test_execution_ids nor select_all=True: say which executions to "
+                "evaluate"
             )
         sent = {
             "test_execution_ids": self.test_execution_ids,
@@ -390,13 +390,17 @@ def for_run_tests(
 
     def request(pair: Any) -> RunNewEvals:
         run_test_id, config_ids = _pair(pair)
-        return RunNewEvals(
-            run_test_id=run_test_id,
-            eval_config_ids=config_ids,
-            test_execution_ids=executions.get(fields.uuid_text(run_test_id, "id")),
-            select_all=select_all,
-            enable_tool_evaluation=enable_tool_evaluation,
-        )
+        id_ = fields.run_test_id(run_test_id)
+        try:
+            return RunNewEvals(
+                run_test_id=id_,
+                eval_config_ids=config_ids,
+                test_execution_ids=executions.get(id_),
+                select_all=select_all,
+                enable_tool_evaluation=enable_tool_evaluation,
+            )
+        except InvalidRequestError as error:
+            raise InvalidRequestError(f"run test {id_}: {error}") from None
 
     if not isinstance(eval_config_ids, Mapping):
         return make_requests(eval_config_ids, request, "eval_config_ids")

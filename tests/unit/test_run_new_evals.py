@@ -188,7 +188,7 @@ def test_none_means_not_set_everywhere():
 def test_a_request_says_which_executions_to_evaluate(executions):
     with pytest.raises(
         InvalidRequestError,
-        match=f"^run test {RUN_TEST}: neither test_execution_ids nor select_all=True",
+        match="^neither test_execution_ids nor select_all=True",
     ):
         RunNewEvals(RUN_TEST, [CONFIG_1], executions)
 
@@ -428,9 +428,15 @@ def test_executions_of_a_run_test_that_is_not_asked_for_are_refused():
         ([RUN_TEST], r"eval_config_ids\[0\]: a pair of a run test id and its"),
         ([(RUN_TEST,)], r"eval_config_ids\[0\]: a pair of a run test id and its"),
         ([(RUN_TEST, [CONFIG_1], 1)], r"eval_config_ids\[0\]: a pair of a run test id"),
-        ([(RUN_TEST, [])], r"eval_config_ids\[0\]: eval_config_ids: the list is empty"),
+        (
+            [(RUN_TEST, [])],
+            r"eval_config_ids\[0\]: run test .*: eval_config_ids: the list is empty",
+        ),
         ({"abc": [CONFIG_1]}, r"eval_config_ids\[0\]: .*'abc' is no UUID"),
-        ({RUN_TEST: CONFIG_1}, r"eval_config_ids\[0\]: eval_config_ids: a list of ids"),
+        (
+            {RUN_TEST: CONFIG_1},
+            r"eval_config_ids\[0\]: run test .*: eval_config_ids: a list of ids",
+        ),
         (RUN_TEST, "eval_config_ids: an iterable is wanted, not a str"),
         (None, "eval_config_ids: an iterable is wanted, not None"),
     ],
