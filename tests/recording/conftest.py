@@ -103,6 +103,19 @@ async def leap(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 @pytest.fixture
+def leap_when_served(
+    leap: Callable[[float], None], when_served: Callable[[Any], None]
+) -> Callable[[float], None]:
+    """Have every request take so many seconds by the clock of the loop."""
+
+    def install(seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        when_served(lambda _: loop.call_soon_threadsafe(leap, seconds))
+
+    return install
+
+
+@pytest.fixture
 def eventually() -> Callable[[Callable[[], object]], Awaitable[None]]:
     """Wait in the loop until something is so."""
 

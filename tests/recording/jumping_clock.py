@@ -1,0 +1,117 @@
+"""A clock that jumps to the next timer, and a service that never leaves the process."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import selectors
+from typing import TYPE_CHECKING, Any
+
+from futureagi_async import AsyncFutureAGI, RetryPolicy, RunNewEvals
+from futureagi_async.transport.sender import Answer
+from futureagi_async.transport.transport import Transport
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from futureagi_async.transport.sender import Attempt
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Does not wait for a timer: it moves the clock there."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        ready = super().select(0)
+        if not ready:
+            assert timeout is not None, "everybody waits, and no timer is set"
+            self.now += timeout
+        return ready
+
+
+class _JumpingLoop(asyncio.SelectorEventLoop):
+    """An event loop in which waiting takes no time."""
+
+    def __init__(self) -> None:
+        self._clock = _JumpingSelector()
+        super().__init__(self._clock)
+
+    def time(self) -> float:
+        return self._clock.now
+
+
+def on_a_jumping_clock(main: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine on a clock that jumps when all is idle."""
+    with asyncio.Runner(loop_factory=_JumpingLoop) as runner:
+        return runner.run(main)
+
+
+def now() -> float:
+    """The time on the clock."""
+    return asyncio.get_running_loop().time()
+
+
+class Service:
+    """Answers attempts by a function, and notes when each of them came."""
+
+    def __init__(self, handle: Callable[[Attempt], Any]) -> None:
+        self._handle = handle
+        self.attempts: list[tuple[float, str]] = []
+
+    async def send(self, attempt: Attempt) -> Answer:
+        self.attempts.append((now(), run_test_of(attempt)))
+        attempt.handed_over = True
+        answer = self._handle(attempt)
+        return await answer if inspect.isawaitable(answer) else answer
+
+    async def aclose(self) -> None:
+        """Nothing is to be closed."""
+
+    def abandon(self) -> None:
+        """Nothing is to be abandoned."""
+
+
+def client_of(service: Service, **options: Any) -> AsyncFutureAGI:
+    """A client of such a service, whose retries wait as long as they are told."""
+    options.setdefault("retry", RetryPolicy(settle=False))
+    client = AsyncFutureAGI("key", "secret", base_url="http://localhost", **options)
+    client._transport = Transport(
+        lambda: service, rate_limit=options.get("rate_limit"), random=lambda: 0.0
+    )
+    return client
+
+
+def run_test_of(attempt: Attempt) -> str:
+    return attempt.path.split("/run-tests/")[1].split("/")[0]
+
+
+def answered(status: int, body: Any = "", retry_after: str | None = None) -> Answer:
+    encoded = json.dumps(body).encode()
+    return Answer(status, "Some Reason", "of-the-answer", retry_after, None, encoded)
+
+
+def accepted(attempt: Attempt) -> Answer:
+    body = {
+        "message": "started",
+        "run_test_id": run_test_of(attempt),
+        "call_execution_count": 1,
+    }
+    return answered(200, body)
+
+
+async def accepted_after_ten_seconds(attempt: Attempt) -> Answer:
+    await asyncio.sleep(10)
+    return accepted(attempt)
+
+
+def run_test_id(number: int) -> str:
+    return f"{number:08x}-0000-4000-8000-000000000000"
+
+
+def requests(count: int) -> list[RunNewEvals]:
+    """A request for each of so many run tests."""
+    ids = map(run_test_id, range(count))
+    return [RunNewEvals(each, [run_test_id(99)], select_all=True) for each in ids]
