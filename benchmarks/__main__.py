@@ -31,7 +31,9 @@ _PARTS: dict[str, Any] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="less work, in some minutes")
+    parser.add_argument(
+        "--quick", action="store_true", help="less work, in some minutes"
+    )
     parser.add_argument("--only", choices=_PARTS, action="append", help="this part")
     parser.add_argument("--json", type=pathlib.Path, help="write the rows to this file")
     options = parser.parse_args()
