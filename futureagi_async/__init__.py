@@ -6,8 +6,8 @@ loaded when it is first used, so that importing the package costs next to nothin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # type checkers take it as true; `typing` takes long to import
 
 if TYPE_CHECKING:
     from futureagi_async.blocking import FutureAGI

@@ -79,7 +79,9 @@ def items(value: Any, where: str, wanted: str) -> list[Any]:
 def uuid_texts(value: Any, where: str) -> tuple[str, ...]:
     """Bring every id of a list into canonical form."""
     return tuple(
-        uuid_text(item, f"{where}[{index}]")
+        item
+        if type(item) is str and _CANONICAL.fullmatch(item)
+        else uuid_text(item, f"{where}[{index}]")
         for index, item in enumerate(items(value, where, "ids"))
     )
 

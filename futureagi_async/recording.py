@@ -147,7 +147,7 @@ class Recording(Generic[ResultT]):
                 ) from None
             result = attrs.evolve(answer, settled=entry.settled)
         elif isinstance(request, Settleable):
-            result = request.made_of(None)
+            result: Any = request.made_of(None)
         else:
             raise JournalError(
                 f"journal {self._journal.path}: entry {entry.sequence} has no answer"
