@@ -145,9 +145,9 @@ class Recording(Generic[ResultT]):
                     f"journal {self._journal.path}: entry {entry.sequence} is damaged: "
                     f"{error}"
                 ) from None
-            result = attrs.evolve(answer, settled=entry.settled)
+            result: Any = attrs.evolve(answer, settled=entry.settled)
         elif isinstance(request, Settleable):
-            result: Any = request.made_of(None)
+            result = request.made_of(None)
         else:
             raise JournalError(
                 f"journal {self._journal.path}: entry {entry.sequence} has no answer"
