@@ -562,6 +562,27 @@ def test_a_client_closed_in_the_moment_of_the_failure_does_not_settle(many):
     assert sender.reads == []
 
 
+def test_a_client_closed_by_the_last_reading_ends_the_wait_for_the_next_attempt():
+    async def main():
+        async def closing():
+            await client.aclose()
+
+        sender.on_read = lambda number: closing() if number == 2 else None
+        client = client_of(sender)
+        client._transport._means = attrs.evolve(
+            client._transport._means, random=lambda: 1.0
+        )
+        (outcome,) = await client.send_many([ADD])
+        return outcome.error, now()
+
+    sender = sender_with("before")
+    error, moment = on_a_jumping_clock(main())
+
+    assert type(error) is ClientClosedError
+    assert error.delivery is Delivery.REJECTED
+    assert moment == pytest.approx(111, abs=0.01)
+
+
 def test_what_proved_not_to_be_done_is_rejected_when_the_client_is_closed_then():
     async def main():
         client = client_of(sender)

@@ -12,6 +12,7 @@ from settling_service import (
     client_of,
     failure,
     lost,
+    now,
     on_a_jumping_clock,
     small_world,
 )
@@ -267,6 +268,20 @@ def test_of_two_configs_with_the_name_the_equal_one_serves():
     assert [each.model for each in result.created_eval_configs] == ["turing_large"]
 
 
+def test_of_two_equal_configs_one_serves():
+    async def with_a_twin(serve):
+        serve()
+        rows(sender).append(attrs.evolve(rows(sender)[0], id="twin"))
+        raise lost()
+
+    sender = having()
+    sender.trouble.append(with_a_twin)
+
+    result = added(sender, A)
+
+    assert len(result.created_eval_configs) == 1
+
+
 def test_readings_that_never_agree_are_not_believed():
     def come_and_go(number):
         rows(sender)[0].deleted = number % 2 == 0
@@ -432,11 +447,15 @@ def test_a_call_whose_deadline_leaves_no_time_to_settle_is_not_read(total):
     sender = having()
     sender.trouble.append("after")
 
-    error = refused(sender, *ABC, timeout=total)
+    async def main():
+        return await failure(add(sender, *ABC, timeout=total)), now()
+
+    error, moment = on_a_jumping_clock(main())
 
     assert type(error) is APIConnectionError
     assert error.delivery is Delivery.UNKNOWN
     assert sender.reads == []
+    assert moment == pytest.approx(sender.sent[0].at, abs=0.01)
 
 
 def test_a_call_without_a_deadline_has_time_to_settle():
