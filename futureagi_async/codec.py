@@ -109,6 +109,16 @@ def _strict(type_: type[Any]) -> Any:
     return structure
 
 
+def _is_optional_text(type_: Any) -> bool:
+    return set(_members(type_)) == {str, type(None)}
+
+
+def _optional_text(value: Any, _: Any) -> Any:
+    if value is None or value.__class__ is str:
+        return value
+    raise TypeError(f"text belongs here, not {_json_kind(value)}")
+
+
 def _number(value: Any, _: Any) -> float:
     if value.__class__ is float or value.__class__ is int:
         return float(value)
@@ -166,6 +176,7 @@ def _converter(*, detailed: bool) -> OrjsonConverter:
     for type_ in (str, int, bool):
         converter.register_structure_hook(type_, _strict(type_))
     converter.register_structure_hook(float, _number)
+    converter.register_structure_hook_func(_is_optional_text, _optional_text)
     converter.register_structure_hook_factory(_is_raw_json, _raw_json)
     converter.register_structure_hook_factory(_is_sequence, _sequence)
     return converter

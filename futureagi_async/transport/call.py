@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import uuid
+import os
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -109,8 +109,9 @@ class Call:
     patience: Patience | None
     past: Past | None
     read: Read
-    deadline: asyncio.Timeout
 
+    deadline: asyncio.Timeout = attrs.field(init=False)
+    """How long it may take; it begins with the call, or in a fan-out with its turn."""
     attempt: Attempt | None = None
     """The last attempt, under way or ended."""
     attempts: int = 0
@@ -131,13 +132,7 @@ class Call:
     """The error about which more is being found out: nothing may replace it."""
 
     async def run(self) -> Any:
-        """Bring it to its end; one that may have been done before is settled first.
-
-        In a fan-out its time begins now, that it has its turn.
-        """
-        total = self.options.timeout.total
-        if self.patience and total is not None:
-            self.deadline.reschedule(asyncio.get_running_loop().time() + total)
+        """Bring it to its end; one that may have been done before is settled first."""
         error = None
         if self.past is not None and self.past.in_doubt_for is not None:
             error = self._inherit(self.past.in_doubt_for)
@@ -171,7 +166,7 @@ class Call:
             request.path,
             request.body,
             self.options.timeout,
-            str(uuid.uuid4()),
+            os.urandom(16).hex(),
         )
         self.attempts += 1
         now = asyncio.get_running_loop().time

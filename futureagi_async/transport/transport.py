@@ -8,7 +8,7 @@ import random
 import time
 import weakref
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from futureagi_async.errors import APIConnectionError, ClientClosedError
 from futureagi_async.transport.call import Call, Means
@@ -19,12 +19,15 @@ from futureagi_async.transport.turns import Turns
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from futureagi_async.config import RateLimit
     from futureagi_async.request import Request, ResultT
     from futureagi_async.transport.call import CallOptions, Past, Patience
     from futureagi_async.transport.sender import Sender
+
+
+Step: TypeAlias = "Callable[[Call], Awaitable[Any]]"
 
 
 class Transport:
@@ -91,16 +94,13 @@ class Transport:
             ClientClosedError: the client was closed before or meanwhile.
             NotAttemptedError: the deadline of the fan-out came before its turn.
         """
-        deadline = asyncio.timeout(None if patience else options.timeout.total)
         read = partial(self._read, options, patience)
-        call = Call(self._means, request, options, patience, past, read, deadline)
+        call = Call(self._means, request, options, patience, past, read)
         try:
-            async with deadline:
-                self._under_way.add(deadline)
-                try:
-                    result = await self._in_turn(call)
-                finally:
-                    self._under_way.discard(deadline)
+            if patience:
+                result = await self._in_turn(call, self._in_time)
+            else:
+                result = await self._in_time(call, self._in_turn)
         except TimeoutError as error:
             raise (
                 call.closed() if self.closed else call.deadline_exceeded()
@@ -121,16 +121,26 @@ class Transport:
         result, _ = await self.call(request, options, patience)
         return result
 
-    async def _in_turn(self, call: Call) -> Any:
-        """Run a call, a write when no other is under way for its run test."""
+    async def _in_turn(self, call: Call, then: Step = Call.run) -> Any:
+        """Carry on, with a write when no other is under way for its run test."""
         if call.request.safe_to_repeat:
-            return await call.run()
+            return await then(call)
         turns, run_test_id = self._turns, call.request.run_test_id
         await turns.take(run_test_id)
         try:
-            return await call.run()
+            return await then(call)
         finally:
             turns.give_back(run_test_id)
+
+    async def _in_time(self, call: Call, then: Step = Call.run) -> Any:
+        """Carry on, for as long as the call may take."""
+        async with asyncio.timeout(call.options.timeout.total) as deadline:
+            call.deadline = deadline
+            self._under_way.add(deadline)
+            try:
+                return await then(call)
+            finally:
+                self._under_way.discard(deadline)
 
 
 _living: weakref.WeakSet[Transport] = weakref.WeakSet()
