@@ -69,7 +69,7 @@ async def test_run_new_evals_is_exactly_this(connect, keys):
         f"POST /simulate/run-tests/{RUN_TEST}/run-new-evals/ HTTP/1.1"
     )
     headers = dict(got.headers)
-    assert str(uuid.UUID(headers.pop("X-Request-ID"))) == got.header("X-Request-ID")
+    assert uuid.UUID(headers.pop("X-Request-ID")).hex == got.header("X-Request-ID")
     assert headers == {
         "Host": f"127.0.0.1:{server.port}",
         "User-Agent": USER_AGENT,
