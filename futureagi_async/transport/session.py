@@ -72,6 +72,9 @@ class AiohttpSender:
             timeout=_client_timeout(settings.timeout),
             proxy=settings.proxy,
         )
+        # Left to itself, aiohttp sends a read again when a kept connection has gone: an
+        # attempt that nobody counts, under the same request id.
+        self._session._retry_connection = False  # noqa: SLF001 - there is no other switch
         loop = asyncio.get_running_loop()
         weakref.finalize(self, _close_forgotten, self._session, loop)
 

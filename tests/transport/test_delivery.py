@@ -44,6 +44,7 @@ from futureagi_async import (
     Timeout,
     UnexpectedResponseError,
 )
+from futureagi_async.endpoints.get_run_test import GetRunTest
 
 
 NOT_SENT, REJECTED, UNKNOWN = Delivery.NOT_SENT, Delivery.REJECTED, Delivery.UNKNOWN
@@ -489,6 +490,19 @@ async def test_a_kept_connection_that_is_closed_while_sending_leaves_it_unknown(
         assert [each.connection for each in server.requests] == [0, 0]
         await client.send(request(2))
         assert server.requests[-1].connection == 1
+
+
+# aiohttp would send it again by itself.
+async def test_a_read_on_a_kept_connection_that_goes_is_an_attempt_of_its_own(connect):
+    async with RawServer(success, Reply(b"", then="reset")) as server:
+        client = connect(server, retry=ONCE)
+        await client.send(request(1))
+
+        with pytest.raises(APIConnectionError) as caught:
+            await client.send(GetRunTest(RUN_TEST))
+
+        assert caught.value.attempts == 1
+        assert len(server.requests) == 2
 
 
 async def test_a_connection_that_was_closed_while_idle_is_replaced(connect):
