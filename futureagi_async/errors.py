@@ -119,6 +119,8 @@ class APIError(FutureAGIError):
             the work had been done; may be empty.
     """
 
+    hint: str = ""
+
     def __init__(
         self,
         message: str,
@@ -137,7 +139,6 @@ class APIError(FutureAGIError):
         self.attempts = attempts
         self.retry_after = retry_after
         self.earlier: tuple[APIError, ...] = ()
-        self.hint = ""
 
     @property
     def headline(self) -> str:
@@ -245,6 +246,7 @@ class NameConflictError(BadRequestError):
     """
 
     existing: tuple[str, ...] | None = None
+    hint = "configs before that one may have been created by this request"
 
 
 class ExecutionsNotCompletedError(BadRequestError):

@@ -149,7 +149,6 @@ class AddEvalConfigs(Settleable[AddEvalConfigsResult]):
         """Say which of the names exist after one of them was found taken."""
         if not isinstance(error, NameConflictError):
             return
-        error.hint = "configs before that one may have been created by this request"
         run_test = await read(GetRunTest(self.run_test_id))
         error.existing = self._existing(run_test.simulate_eval_configs_detail)
         error.hint = (

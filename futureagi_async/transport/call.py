@@ -18,6 +18,7 @@ from futureagi_async.errors import (
     ClientClosedError,
     DeadlineExceededError,
     Delivery,
+    JournalError,
     NameConflictError,
     NotAttemptedError,
 )
@@ -259,7 +260,8 @@ class Call:
             return None
         self.settling = error
         if self.past is not None and not self.was_absent:
-            self.was_absent = await self.past.was_absent()
+            with contextlib.suppress(JournalError):  # the fan-out will stop by itself
+                self.was_absent = await self.past.was_absent()
         finding = await self._settled(request)
         self.settling = None
         if isinstance(finding, NotDone):
