@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Generic
 import attrs
 
 from futureagi_async import codec
-from futureagi_async.errors import APIError, Delivery, JournalError
+from futureagi_async.errors import JournalError
 from futureagi_async.journal.entries import JournalEntry, State, identity
 from futureagi_async.journal.writer import JournalWriter
-from futureagi_async.outcomes import Failure, Success
+from futureagi_async.outcomes import NotAttempted, Success
 from futureagi_async.request import ResultT
 from futureagi_async.settling import Settleable
 from futureagi_async.transport.call import Past
@@ -110,7 +110,7 @@ class Recording(Generic[ResultT]):
             return self._answer(entry, request)
         past = self._past(key, entry, request)
         outcome = await send(request, past)
-        if past.in_doubt_for is not None and _never_looked(outcome):
+        if past.in_doubt_for is not None and isinstance(outcome, NotAttempted):
             return outcome  # and the journal keeps the doubt
         await self._finish(key, outcome)
         return outcome
@@ -177,18 +177,6 @@ class Recording(Generic[ResultT]):
             return is_new and await self._journal.is_alone(key, request.path)
         except JournalError:
             return False
-
-
-def _never_looked(outcome: Outcome[Any]) -> bool:
-    """Tell if a request that was in doubt has not been looked at after all.
-
-    What kept it from that says nothing about the doubt; a failure then names it.
-    """
-    if isinstance(outcome, Success) or isinstance(outcome.error, APIError):
-        return False
-    if isinstance(outcome, Failure):
-        outcome.error.delivery = Delivery.UNKNOWN
-    return True
 
 
 def _absent_if_new(request: Request[Any]) -> frozenset[str]:

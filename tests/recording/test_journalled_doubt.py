@@ -31,6 +31,7 @@ from futureagi_async import (
 )
 
 
+SETTLING = RetryPolicy(settle_after=0.05)
 UNSETTLED = RetryPolicy(settle=False)
 AT_ALL_COSTS = RetryPolicy(settle=False, retry_unknown=True)
 
@@ -336,23 +337,38 @@ async def test_a_doubt_outlives_a_deadline_that_comes_before_its_turn(
     assert [each.state.name for each in entries(journal)] == ["UNKNOWN"] * 3 + ["DONE"]
 
 
-async def test_a_doubt_outlives_a_client_that_closes_before_its_turn(
-    emulator, connect, journal, doubt, eventually
-):
+@pytest.fixture
+async def behind_another(emulator, doubt):
+    """A request in doubt, behind one for the same run test that is never answered."""
     (in_doubt,) = adds(emulator, 1)
     await doubt([in_doubt], done=True)
     emulator.faults.add("latency", seconds=60)
-    client = connect()
-    first = AddEvalConfigs(in_doubt.run_test_id, [config(emulator, "first")])
-    work = asyncio.create_task(client.send_many([first, in_doubt], journal=journal))
-    await eventually(lambda: emulator.log.in_flight == 1)
-    await eventually(lambda: len(entries(journal)) == 2)
-    await eventually(lambda: len(client._transport._under_way) == 2)
+    return [AddEvalConfigs(in_doubt.run_test_id, [config(emulator, "first")]), in_doubt]
+
+
+@pytest.fixture
+def until_one_waits(emulator, eventually):
+    """Wait until one request is in flight and another waits for its turn."""
+
+    async def wait(client):
+        await eventually(lambda: emulator.log.in_flight == 1)
+        await eventually(lambda: any(client._transport._turns._waiting.values()))
+
+    return wait
+
+
+@pytest.mark.parametrize("retry", [SETTLING, AT_ALL_COSTS])
+async def test_a_doubt_outlives_a_client_that_closes_before_its_turn(
+    retry, connect, journal, behind_another, until_one_waits
+):
+    client = connect(retry=retry)
+    work = asyncio.create_task(client.send_many(behind_another, journal=journal))
+    await until_one_waits(client)
 
     await client.aclose()
     batch = await work
 
-    assert [type(each.error) for each in batch] == [ClientClosedError] * 2
+    assert isinstance(batch[0].error, ClientClosedError)
     assert len(batch.unknown) == 2
     assert [each.state.name for each in entries(journal)] == ["UNKNOWN"] * 2
 
