@@ -134,7 +134,9 @@ class Transport:
 
     async def _in_time(self, call: Call, then: Step = Call.run) -> Any:
         """Carry on, for as long as the call may take."""
-        async with asyncio.timeout(call.options.timeout.total) as deadline:
+        # The client can have been closed while the call waited for its turn.
+        limit = 0.0 if self.closed else call.options.timeout.total
+        async with asyncio.timeout(limit) as deadline:
             call.deadline = deadline
             self._under_way.add(deadline)
             try:
