@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         ServerError,
         UnexpectedResponseError,
     )
-    from futureagi_async.journal.entries import JournalEntry
+    from futureagi_async.journal.entries import JournalEntry, JournalState
     from futureagi_async.journal.reading import Journal, JournalSummary
     from futureagi_async.outcomes import (
         Batch,
@@ -102,6 +102,7 @@ __all__ = [
     "Journal",
     "JournalEntry",
     "JournalError",
+    "JournalState",
     "JournalSummary",
     "NameConflictError",
     "NotAttempted",
@@ -166,7 +167,7 @@ _MODULES = {
         "ServerError",
         "UnexpectedResponseError",
     ),
-    "journal.entries": ("JournalEntry",),
+    "journal.entries": ("JournalEntry", "JournalState"),
     "journal.reading": ("Journal", "JournalSummary"),
     "outcomes": (
         "Batch",

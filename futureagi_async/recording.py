@@ -11,7 +11,7 @@ import attrs
 
 from futureagi_async import codec
 from futureagi_async.errors import JournalError
-from futureagi_async.journal.entries import JournalEntry, State, identity
+from futureagi_async.journal.entries import JournalEntry, JournalState, identity
 from futureagi_async.journal.writer import JournalWriter
 from futureagi_async.outcomes import NotAttempted, Success
 from futureagi_async.request import ResultT
@@ -106,7 +106,7 @@ class Recording(Generic[ResultT]):
             base_url=self._settings.base_url,
             workspace_id=self._settings.workspace_id,
         )
-        if entry is not None and entry.state is State.DONE:
+        if entry is not None and entry.state is JournalState.DONE:
             return self._answer(entry, request)
         past = self._past(key, entry, request)
         outcome = await send(request, past)
@@ -157,7 +157,7 @@ class Recording(Generic[ResultT]):
     def _past(
         self, key: bytes, entry: JournalEntry | None, request: Request[ResultT]
     ) -> Past:
-        is_in_doubt = entry is not None and entry.state is not State.FAILED
+        is_in_doubt = entry is not None and entry.state is not JournalState.FAILED
         return Past(
             in_doubt_for=self._now() - self._opened_at if is_in_doubt else None,
             was_absent=lambda: self._was_absent(key, request),

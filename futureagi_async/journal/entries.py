@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from futureagi_async.request import Request
 
 
-class State(enum.Enum):
+class JournalState(enum.Enum):
     """Where a request stands, as far as the disk knows."""
 
     SENT = "sent"
@@ -72,7 +72,7 @@ class JournalEntry:
     path: str
     run_test_id: str | None
     body: bytes | None = attrs.field(repr=False)
-    state: State
+    state: JournalState
     attempts: int
     elapsed: float
     sent_at: float

@@ -12,7 +12,7 @@ import attrs
 
 from futureagi_async.errors import JournalError
 from futureagi_async.fields import kind
-from futureagi_async.journal.entries import JournalEntry, State, identity
+from futureagi_async.journal.entries import JournalEntry, JournalState, identity
 from futureagi_async.journal.file import (
     JournalFile,
     full_path,
@@ -47,10 +47,10 @@ _COUNTS = """
 """
 
 _WORDS = {
-    State.DONE: "done",
-    State.FAILED: "failed",
-    State.UNKNOWN: "unknown",
-    State.SENT: "in flight or cut off",
+    JournalState.DONE: "done",
+    JournalState.FAILED: "failed",
+    JournalState.UNKNOWN: "unknown",
+    JournalState.SENT: "in flight or cut off",
 }
 
 
@@ -70,8 +70,8 @@ class JournalSummary:
     """
 
     path: str
-    states: Mapping[State, int]
-    endpoints: Mapping[str, Mapping[State, int]]
+    states: Mapping[JournalState, int]
+    endpoints: Mapping[str, Mapping[JournalState, int]]
     settled: int
     resolved: int
     first_sent_at: float | None
@@ -121,13 +121,13 @@ class Journal:
     def summary(self) -> JournalSummary:
         """Count what is in it."""
         states = dict.fromkeys(_WORDS, 0)
-        endpoints: dict[str, dict[State, int]] = collections.defaultdict(
+        endpoints: dict[str, dict[JournalState, int]] = collections.defaultdict(
             lambda: dict.fromkeys(_WORDS, 0)
         )
         rows = self._read(_COUNTS)
         for endpoint, name, count, *_ in rows:
-            states[State(name)] += count
-            endpoints[endpoint][State(name)] += count
+            states[JournalState(name)] += count
+            endpoints[endpoint][JournalState(name)] += count
         return JournalSummary(
             path=self.path,
             states=states,
@@ -168,7 +168,7 @@ class Journal:
         file = JournalFile.open(self.path)
         with contextlib.closing(file), sqlite_errors(self.path):
             Store(file.path, file.connection).resolve(
-                found, State.DONE if done else State.FAILED
+                found, JournalState.DONE if done else JournalState.FAILED
             )
 
     def close(self) -> None:
@@ -224,7 +224,7 @@ class Journal:
             raise opened_by_parent(self.path)
 
 
-def _counted(states: Mapping[State, int]) -> str:
+def _counted(states: Mapping[JournalState, int]) -> str:
     counts = ", ".join(
         f"{states[state]:,} {word}" for state, word in _WORDS.items() if states[state]
     )

@@ -10,7 +10,7 @@ import attrs
 
 from futureagi_async import codec
 from futureagi_async.errors import Delivery, JournalError
-from futureagi_async.journal.entries import JournalEntry, State
+from futureagi_async.journal.entries import JournalEntry, JournalState
 from futureagi_async.outcomes import Success
 
 
@@ -144,7 +144,7 @@ class Store:
                 answers.append(None)
         return answers
 
-    def resolve(self, identity: bytes, state: State) -> None:
+    def resolve(self, identity: bytes, state: JournalState) -> None:
         """Write what a person decided.
 
         Raises:
@@ -216,10 +216,10 @@ class Store:
 
     def _take_up(self, entry: JournalEntry | None, intent: Intent) -> None:
         """Go on with an entry of an earlier time."""
-        if entry is None or entry.state is State.DONE:
+        if entry is None or entry.state is JournalState.DONE:
             return
         self._open[entry.identity] = entry.sequence
-        if entry.state is State.FAILED:
+        if entry.state is JournalState.FAILED:
             self._reopen(entry.sequence, intent.sent_at)
             self._database.execute(
                 "UPDATE entries SET read_before = ? WHERE sequence = ?",
@@ -235,7 +235,10 @@ class Store:
     def _open_sequence(self, identity: bytes) -> int:
         if identity not in self._open:
             entry = find(self._database, identity)
-            if entry is None or entry.state not in {State.SENT, State.UNKNOWN}:
+            if entry is None or entry.state not in {
+                JournalState.SENT,
+                JournalState.UNKNOWN,
+            }:
                 raise self._not_open(identity)
             self._open[identity] = entry.sequence
         return self._open[identity]
@@ -278,7 +281,7 @@ def find(
 def entry_of(row: Any) -> JournalEntry:
     """Make an entry of a row that `ENTRIES` selects."""
     entry = dict(zip(_FIELDS, row, strict=True))
-    entry["state"] = State(entry["state"])
+    entry["state"] = JournalState(entry["state"])
     if entry["delivery"] is not None:
         entry["delivery"] = Delivery(entry["delivery"])
     for name in ("settled", "resolved", "read_before"):
@@ -295,7 +298,7 @@ def ending(outcome: Outcome[Any], *, settled: bool) -> Ending:
         result = outcome.result
         by_answer = not settled and _created(result.raw)
         return (
-            State.DONE.value,
+            JournalState.DONE.value,
             outcome.attempts,
             outcome.elapsed,
             settled,
@@ -309,7 +312,7 @@ def ending(outcome: Outcome[Any], *, settled: bool) -> Ending:
     error = outcome.error
     unknown = error.delivery is Delivery.UNKNOWN
     return (
-        State.UNKNOWN.value if unknown else State.FAILED.value,
+        JournalState.UNKNOWN.value if unknown else JournalState.FAILED.value,
         outcome.attempts,
         outcome.elapsed,
         False,

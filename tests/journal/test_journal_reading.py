@@ -9,7 +9,7 @@ import pytest
 from journal_requests import URL, Ask, entries, failure, intend, same, states, success
 
 from futureagi_async.errors import Delivery, JournalError, NotAttemptedError
-from futureagi_async.journal.entries import State, identity
+from futureagi_async.journal.entries import JournalState, identity
 from futureagi_async.journal.reading import Journal
 from futureagi_async.journal.writer import JournalWriter
 from futureagi_async.outcomes import NotAttempted
@@ -52,14 +52,24 @@ def test_a_summary_counts_by_state_and_endpoint(journal, path):
 
     assert summary.path == str(path)
     assert summary.states == {
-        State.DONE: 2,
-        State.FAILED: 1,
-        State.UNKNOWN: 1,
-        State.SENT: 1,
+        JournalState.DONE: 2,
+        JournalState.FAILED: 1,
+        JournalState.UNKNOWN: 1,
+        JournalState.SENT: 1,
     }
     assert summary.endpoints == {
-        "Ask": {State.DONE: 1, State.FAILED: 1, State.UNKNOWN: 1, State.SENT: 1},
-        "Count": {State.DONE: 1, State.FAILED: 0, State.UNKNOWN: 0, State.SENT: 0},
+        "Ask": {
+            JournalState.DONE: 1,
+            JournalState.FAILED: 1,
+            JournalState.UNKNOWN: 1,
+            JournalState.SENT: 1,
+        },
+        "Count": {
+            JournalState.DONE: 1,
+            JournalState.FAILED: 0,
+            JournalState.UNKNOWN: 0,
+            JournalState.SENT: 0,
+        },
     }
     assert (summary.settled, summary.resolved) == (1, 0)
     assert (summary.first_sent_at, summary.last_sent_at) == (100, 104)
@@ -103,7 +113,7 @@ def test_what_is_in_doubt_can_be_decided(journal, request_, done, by_entry):
 
     (after,) = [each for each in journal if each.path == request_.path]
     assert (after.state, after.resolved) == (
-        State.DONE if done else State.FAILED,
+        JournalState.DONE if done else JournalState.FAILED,
         True,
     )
     assert after.error == entry.error
@@ -126,10 +136,10 @@ def test_what_an_answer_has_decided_stays(journal, request_):
 
 def test_all_that_is_in_doubt_can_be_decided_in_one_loop(journal):
     for entry in journal:
-        if entry.state in {State.UNKNOWN, State.SENT}:
+        if entry.state in {JournalState.UNKNOWN, JournalState.SENT}:
             journal.resolve(entry, done=True)
 
-    assert journal.summary().states[State.DONE] == 4
+    assert journal.summary().states[JournalState.DONE] == 4
 
 
 def test_what_was_decided_not_done_is_sent_next_time(journal):
@@ -143,9 +153,9 @@ def test_what_was_decided_not_done_is_sent_next_time(journal):
 
     earlier = asyncio.run(next_time())
 
-    assert (earlier.state, earlier.resolved) == (State.FAILED, True)
+    assert (earlier.state, earlier.resolved) == (JournalState.FAILED, True)
     (now,) = [each for each in journal if each.path == "/u"]
-    assert (now.state, now.resolved) == (State.SENT, False)
+    assert (now.state, now.resolved) == (JournalState.SENT, False)
 
 
 def test_a_strange_request_is_not_in_there(journal):
@@ -186,7 +196,10 @@ def test_a_request_to_two_services_is_decided_by_its_entry(path):
             journal.resolve(OUTCOMES[UNKNOWN], done=True)
         journal.resolve(next(iter(journal)), done=True)
 
-    assert [each.state for each in entries(path)] == [State.DONE, State.SENT]
+    assert [each.state for each in entries(path)] == [
+        JournalState.DONE,
+        JournalState.SENT,
+    ]
 
 
 async def test_nothing_is_decided_while_a_fan_out_writes(writer, path):

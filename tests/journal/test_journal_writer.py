@@ -23,7 +23,7 @@ from journal_requests import (
 )
 
 from futureagi_async.errors import Delivery, JournalError, NotAttemptedError
-from futureagi_async.journal.entries import State, identity
+from futureagi_async.journal.entries import JournalState, identity
 from futureagi_async.journal.store import AT_A_TIME
 from futureagi_async.journal.writer import JournalWriter
 from futureagi_async.outcomes import NotAttempted
@@ -48,7 +48,7 @@ async def test_a_request_is_on_disk_before_it_may_leave(path):
     assert earlier is None
     (entry,) = entries(path)
     assert (entry.state, entry.sequence, entry.identity) == (
-        State.SENT,
+        JournalState.SENT,
         1,
         same(request),
     )
@@ -69,7 +69,7 @@ async def test_a_success_is_kept_with_its_answer(writer, path):
     await writer.finish(same(request), success(request, {"count": 3, "new": None}))
 
     (entry,) = entries(path)
-    assert entry.state is State.DONE
+    assert entry.state is JournalState.DONE
     assert orjson.loads(entry.answer) == {"count": 3, "new": None}
     assert (entry.attempts, entry.elapsed, entry.request_id) == (2, 0.5, "r-1")
     assert (entry.settled, entry.error, entry.delivery) == (False, None, None)
@@ -78,9 +78,9 @@ async def test_a_success_is_kept_with_its_answer(writer, path):
 @pytest.mark.parametrize(
     ("delivery", "state"),
     [
-        (Delivery.NOT_SENT, State.FAILED),
-        (Delivery.REJECTED, State.FAILED),
-        (Delivery.UNKNOWN, State.UNKNOWN),
+        (Delivery.NOT_SENT, JournalState.FAILED),
+        (Delivery.REJECTED, JournalState.FAILED),
+        (Delivery.UNKNOWN, JournalState.UNKNOWN),
     ],
 )
 async def test_a_failure_is_kept_with_what_it_says(writer, path, delivery, state):
@@ -107,7 +107,7 @@ async def test_what_was_not_attempted_after_all_is_sent_next_time(writer, path):
     )
 
     (entry,) = entries(path)
-    assert (entry.state, entry.delivery) == (State.FAILED, Delivery.NOT_SENT)
+    assert (entry.state, entry.delivery) == (JournalState.FAILED, Delivery.NOT_SENT)
     assert entry.request_id is None
 
 
@@ -124,9 +124,9 @@ async def test_an_error_that_no_file_could_hold_is_kept_all_the_same(writer, pat
 @pytest.mark.parametrize(
     ("outcome", "state"),
     [
-        (success, State.DONE),
-        (lambda request: failure(request, Delivery.UNKNOWN), State.UNKNOWN),
-        (None, State.SENT),
+        (success, JournalState.DONE),
+        (lambda request: failure(request, Delivery.UNKNOWN), JournalState.UNKNOWN),
+        (None, JournalState.SENT),
     ],
 )
 async def test_done_and_doubtful_requests_are_given_back_unchanged(
@@ -163,8 +163,12 @@ async def test_a_failed_request_is_given_back_and_set_to_sent(path):
     await second.finish(same(request), success(request))
     await second.aclose()
 
-    assert earlier.state is State.FAILED
-    assert (entry.state, entry.sent_at, entry.read_before) == (State.SENT, 2.0, True)
+    assert earlier.state is JournalState.FAILED
+    assert (entry.state, entry.sent_at, entry.read_before) == (
+        JournalState.SENT,
+        2.0,
+        True,
+    )
     assert (entry.error, entry.delivery, entry.sequence) == (None, None, 1)
     assert states(path) == {"/run": "DONE"}
 
@@ -184,7 +188,7 @@ async def test_what_was_found_not_done_is_sent_anew(path, is_unknown):
     await second.resend(same(request))
 
     (entry,) = entries(path)
-    assert (entry.state, entry.sent_at, entry.error) == (State.SENT, 2.0, None)
+    assert (entry.state, entry.sent_at, entry.error) == (JournalState.SENT, 2.0, None)
     await second.aclose()
 
 
@@ -197,7 +201,7 @@ async def test_an_unknown_request_can_be_settled(writer, path):
 
     (entry,) = entries(path)
     assert (entry.state, entry.settled, entry.answer) == (
-        State.DONE,
+        JournalState.DONE,
         True,
         b'{"ok":1}',
     )
@@ -263,7 +267,7 @@ async def test_many_at_a_time_are_kept_in_order(writer, path):
     assert [(each.path, each.body) for each in found] == [
         (each.path, each.body) for each in requests
     ]
-    assert {each.state for each in found} == {State.DONE}
+    assert {each.state for each in found} == {JournalState.DONE}
 
 
 async def test_the_same_request_twice_at_once_is_one_entry(writer, path):
@@ -274,7 +278,7 @@ async def test_the_same_request_twice_at_once_is_one_entry(writer, path):
     )
 
     assert first is None
-    assert second.state is State.SENT
+    assert second.state is JournalState.SENT
     assert len(entries(path)) == 1
 
 

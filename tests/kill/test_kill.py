@@ -13,7 +13,7 @@ import pytest
 
 from futureagi_async import Journal
 from futureagi_async.emulator import Emulator, World
-from futureagi_async.journal.entries import State
+from futureagi_async.journal.entries import JournalState
 
 
 if TYPE_CHECKING:
@@ -110,6 +110,6 @@ def assert_true(emulator: Emulator, job: killed_child.Job, undone: list[str]) ->
     assert all(": unknown: " in each for each in undone), told
     with Journal.open(job.journal) as journal:
         open_ids = {
-            each.run_test_id for each in journal if each.state is not State.DONE
+            each.run_test_id for each in journal if each.state is not JournalState.DONE
         }
     assert open_ids == named, told

@@ -37,7 +37,7 @@ from futureagi_async import (
 )
 from futureagi_async.emulator import Emulator, World
 from futureagi_async.endpoints.get_run_test import GetRunTest
-from futureagi_async.journal.entries import State
+from futureagi_async.journal.entries import JournalState
 from futureagi_async.journal.store import Store
 
 
@@ -278,7 +278,7 @@ async def test_a_request_is_on_disk_when_it_arrives(
         found.extend(
             each.body == request.body
             for each in entries(journal)
-            if each.path == request.path and each.state is State.SENT
+            if each.path == request.path and each.state is JournalState.SENT
         )
 
     when_served(look)

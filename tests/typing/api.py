@@ -80,7 +80,9 @@ async def asynchronous(text: str, uuid: UUID) -> None:
         )
         assert_type(started, fa.RunNewEvalsResult)
 
-        batch = await client.add_eval_configs_many([text, uuid], [{"template_id": text}])
+        batch = await client.add_eval_configs_many(
+            [text, uuid], [{"template_id": text}]
+        )
         assert_type(batch, fa.Batch[fa.AddEvalConfigsResult])
         await client.add_eval_configs_many(ids(), [fa.EvalConfig(text)])
         runs = fa.RunNewEvals.from_added(batch)

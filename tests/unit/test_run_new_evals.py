@@ -188,7 +188,7 @@ def test_none_means_not_set_everywhere():
 def test_a_request_says_which_executions_to_evaluate(executions):
     with pytest.raises(
         InvalidRequestError,
-        match="^neither test_execution_ids nor select_all=True",
+        match=r"^neither test_execution_ids nor select_all=True",
     ):
         RunNewEvals(RUN_TEST, [CONFIG_1], executions)
 
