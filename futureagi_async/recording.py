@@ -167,16 +167,13 @@ class Recording(Generic[ResultT]):
         """Tell if nothing of a request can have been there before it was sent.
 
         So it is where this journal saw made what it is about, and holds no other
-        request of the kind. A journal that refuses cannot tell.
+        request of the kind.
         """
         ids, run_test_id = _absent_if_new(request), request.run_test_id
         if not ids or run_test_id is None:
             return False
-        try:
-            is_new = ids <= await self._journal.created_ids(run_test_id)
-            return is_new and await self._journal.is_alone(key, request.path)
-        except JournalError:
-            return False
+        is_new = ids <= await self._journal.created_ids(run_test_id)
+        return is_new and await self._journal.is_alone(key, request.path)
 
 
 def _absent_if_new(request: Request[Any]) -> frozenset[str]:

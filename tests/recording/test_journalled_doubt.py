@@ -427,3 +427,19 @@ async def test_a_name_that_somebody_else_took_meanwhile_is_a_conflict(
     assert outcome.error.existing == ("tone",)
     assert outcome.error.delivery is Delivery.REJECTED
     assert states(journal) == {outcome.run_test_id: "FAILED"}
+
+
+async def test_a_look_waits_from_the_moment_the_journal_was_opened(
+    emulator, connect, journal, doubt, when_served
+):
+    requests = adds(emulator, 1)
+    await doubt(requests, done=True)
+    loop, looks = asyncio.get_running_loop(), []
+    when_served(lambda _: looks.append(loop.time()))
+
+    begun = loop.time()
+    await connect(retry=RetryPolicy(settle_after=0.3)).send_many(
+        requests, journal=journal
+    )
+
+    assert looks[0] - begun >= 0.3
