@@ -33,7 +33,8 @@ class SilentServer:
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._connections: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     @property
     def url(self) -> str:
@@ -59,10 +60,13 @@ class SilentServer:
             self.open -= 1
 
     def close(self) -> None:
-        # A thread that waits in accept or recv is woken by this, and by close it is not.
-        for each in (self._listener, *self._connections):
+        # Shutting down wakes a thread that waits in accept or recv; closing does not.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
+        for each in self._connections:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+        for each in (self._listener, *self._connections):
             each.close()
 
 

@@ -392,8 +392,10 @@ def test_closing_does_not_wait_for_asynchronous_input_that_never_comes(
 
 
 def test_input_that_closes_the_client_ends_itself(
-    client: FutureAGI, emulator: Emulator, request_for: Any
+    connect: Connect, silent_server: SilentServer, request_for: Any
 ) -> None:
+    client = connect(to=silent_server.url)
+
     async def requests() -> AsyncIterator[AddEvalConfigs]:
         while True:
             client.close()
@@ -403,4 +405,4 @@ def test_input_that_closes_the_client_ends_itself(
         client.send_many(requests())
 
     assert isinstance(caught.value.__cause__, ClientClosedError)
-    assert not emulator.log.requests
+    assert not caught.value.batch.successes
