@@ -157,18 +157,23 @@ class Recording(Generic[ResultT]):
     def _past(
         self, key: bytes, entry: JournalEntry | None, request: Request[ResultT]
     ) -> Past:
-        is_in_doubt = entry is not None and entry.state is not JournalState.FAILED
+        doubt = None if entry is None or entry.state is JournalState.FAILED else entry
         return Past(
-            in_doubt_for=self._now() - self._opened_at if is_in_doubt else None,
-            was_absent=lambda: self._was_absent(key, request),
+            in_doubt_for=None if doubt is None else self._now() - self._opened_at,
+            was_absent=lambda: self._was_absent(key, doubt, request),
+            note_absent=lambda: self._journal.note_absent(key),
         )
 
-    async def _was_absent(self, key: bytes, request: Request[ResultT]) -> bool:
+    async def _was_absent(
+        self, key: bytes, doubt: JournalEntry | None, request: Request[ResultT]
+    ) -> bool:
         """Tell if nothing of a request can have been there before it was sent.
 
-        So it is where this journal saw made what it is about, and holds no other
-        request of the kind.
+        So it is where that was read before, or where this journal saw made what it is
+        about, and holds no other request of the kind.
         """
+        if doubt is not None and doubt.read_before:
+            return True
         ids, run_test_id = _absent_if_new(request), request.run_test_id
         if not ids or run_test_id is None:
             return False

@@ -347,8 +347,11 @@ class OutcomeStream(Generic[ResultT]):
         self._unread: deque[Outcome[ResultT]] = deque()
         self._news = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
+        self._left = False
 
     async def __aenter__(self) -> Self:
+        if self._work is not None:
+            raise InvalidRequestError("a stream can be used once; make another")
         self._work = asyncio.create_task(self._flow.run(self._deliver))
         self._work.add_done_callback(lambda _: self._news.set())
         return self
@@ -366,6 +369,8 @@ class OutcomeStream(Generic[ResultT]):
                 "a stream is used as: async with client.stream(...) as outcomes"
             )
         while not self._unread:
+            if self._left:
+                raise StopAsyncIteration
             if self._work.done():
                 await self._work  # raises what ended it, if anything did
                 raise StopAsyncIteration
@@ -380,6 +385,7 @@ class OutcomeStream(Generic[ResultT]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._left = True
         if self._work is not None:
             self._work.cancel()
             await _ended(self._work)

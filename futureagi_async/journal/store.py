@@ -154,6 +154,13 @@ class Store:
         if not self._database.execute(_RESOLVE, (state.value, identity)).rowcount:
             raise self._not_open(identity)
 
+    def note_absent(self, identities: Sequence[tuple[bytes]]) -> list[None]:
+        """Write that nothing of these requests was there before they were sent."""
+        self._database.executemany(
+            "UPDATE entries SET read_before = 1 WHERE identity = ?", identities
+        )
+        return [None] * len(identities)
+
     def is_alone(self, intents: Sequence[tuple[bytes, str]]) -> list[bool]:
         """Tell of each identity whether no other request has its path."""
         query = "SELECT 1 FROM entries WHERE path = ? AND identity <> ? LIMIT 1"

@@ -147,6 +147,10 @@ class JournalWriter:
         ids: frozenset[str] = await self._written(Store.created_ids, (run_test_id,))
         return ids
 
+    async def note_absent(self, identity: bytes) -> None:
+        """Write that nothing of a request was there before it was sent."""
+        await self._written(Store.note_absent, (identity,))
+
     async def is_alone(self, identity: bytes, path: str) -> bool:
         """Tell whether this journal has no other request of that path."""
         alone: bool = await self._written(Store.is_alone, (identity, path))

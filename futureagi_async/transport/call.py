@@ -74,10 +74,12 @@ class Past:
         in_doubt_for: seconds since it was sent at the latest, where an earlier fan-out
             did not learn what came of it.
         was_absent: tells whether nothing of it was there before.
+        note_absent: remembers that nothing of it is there, before it is sent.
     """
 
     in_doubt_for: float | None
     was_absent: Callable[[], Awaitable[bool]]
+    note_absent: Callable[[], Awaitable[None]]
 
 
 @attrs.frozen
@@ -242,6 +244,8 @@ class Call:
         except APIError as error:
             error.delivery = Delivery.NOT_SENT  # it is only the reading that failed
             raise self.complete(error)  # noqa: B904 - it is the same error
+        if self.was_absent and self.past is not None:
+            await self.past.note_absent()
 
     async def _look(self, error: APIError) -> Finding | None:
         """Find out about an attempt in doubt; `None` where that is not asked for.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import attrs
 import pytest
 from recorded_requests import (
     ADD,
@@ -298,6 +299,23 @@ async def test_finished_results_of_configs_from_elsewhere_prove_nothing(
     batch = await connect().send_many(requests, journal=journal)
 
     assert len(batch.unknown) == 2
+
+
+async def test_what_was_read_before_it_was_sent_is_remembered(
+    emulator, connect, journal
+):
+    requests = runs(emulator, 2)
+    emulator.faults.add("drop_after", endpoint=RUN)
+    reading = connect(retry=attrs.evolve(UNSETTLED, read_before=True))
+    await reading.send_many(requests, journal=journal)
+    emulator.faults.clear()
+    for each in requests:
+        finish(emulator, each)
+
+    batch = await connect().send_many(requests, journal=journal)
+
+    assert [each.result.settled for each in batch.successes] == [True] * 2
+    assert set(emulator.log.runs.values()) == {1}
 
 
 @pytest.mark.parametrize("make", [adds, runs])

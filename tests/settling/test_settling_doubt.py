@@ -327,7 +327,10 @@ def past(in_doubt_for, *, was_absent=False):
     async def known():
         return was_absent
 
-    return Past(in_doubt_for, known)
+    async def note():
+        raise AssertionError("nothing is read before it is sent")
+
+    return Past(in_doubt_for, known, note)
 
 
 @pytest.mark.parametrize("patience", [False, True])

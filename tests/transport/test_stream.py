@@ -267,3 +267,26 @@ def test_memory_stays_flat_over_many_items():
         assert at[50_000] - at[5_000] < 1_000
 
     run_virtually(main())
+
+
+async def test_a_stream_cannot_be_entered_twice(connect):
+    async with RawServer() as server:
+        stream = connect(server).stream([request(1)])
+        async with stream as outcomes:
+            assert [type(each) async for each in outcomes] == [Success]
+
+        with pytest.raises(InvalidRequestError, match="can be used once"):
+            await stream.__aenter__()
+
+        assert len(server.requests) == 1
+
+
+async def test_a_stream_that_was_left_has_ended(connect):
+    async with RawServer() as server:
+        stream = connect(server).stream(request(i) for i in range(9))
+        async with stream as outcomes:
+            await anext(outcomes)
+
+        left = [each async for each in outcomes]
+
+        assert len(left) <= 8
