@@ -92,6 +92,13 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Ours beside what one would use instead, in one run."""
+    session.install("-e", ".", "-r", "benchmarks/requirements.txt")
+    session.run("python", "-m", "benchmarks", "--quick", *session.posargs)
+
+
+@nox.session
 def kills(session: nox.Session) -> None:
     """A journalled fan-out, killed a thousand times; it takes some minutes."""
     session.install("-e", ".[cli]", *dependencies("tests"))

@@ -1,0 +1,135 @@
+"""The fixtures and assertions for users' tests, in projects of their own."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+import pytest
+
+from futureagi_async.testing import (
+    assert_added,
+    assert_nothing_sent,
+    assert_started_once,
+)
+
+
+GUIDE = pathlib.Path(__file__).parents[2] / "docs" / "testing.md"
+(EXAMPLE,) = re.findall(
+    r"^```python\n(.*?)^```$", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL
+)
+
+
+ASYNCIO = ("-o", "asyncio_default_fixture_loop_scope=function")
+NO_ASYNCIO = ("-p", "no:asyncio")
+
+
+def run(
+    pytester: pytest.Pytester, source: str, *options: str, plugin=ASYNCIO
+) -> pytest.RunResult:
+    """Run a project of one test file, with warnings as errors."""
+    pytester.makepyfile(source)
+    strict = ("-W", "error", "--strict-markers")
+    return pytester.runpytest_subprocess(*strict, *plugin, *options)
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_the_example_of_the_guide_runs(pytester, options):
+    result = run(pytester, EXAMPLE, *options)
+
+    result.assert_outcomes(passed=3)
+
+
+def test_the_example_runs_with_the_plugin_of_anyio(pytester):
+    backend = '\n@pytest.fixture\ndef anyio_backend():\n    return "asyncio"\n'
+    source = EXAMPLE.replace("pytest.mark.asyncio", "pytest.mark.anyio") + backend
+
+    result = run(pytester, source, plugin=NO_ASYNCIO)
+
+    result.assert_outcomes(passed=3)
+
+
+def test_importing_the_fixtures_loads_no_client(pytester):
+    source = """
+        import sys
+        def test_nothing_is_loaded():
+            assert not {"aiohttp", "cattrs", "orjson"} & sys.modules.keys()
+    """
+
+    run(pytester, source, plugin=NO_ASYNCIO).assert_outcomes(passed=1)
+
+
+def test_each_test_has_an_emulator_of_its_own(pytester):
+    source = """
+        import pytest
+        urls = set()
+        @pytest.mark.parametrize("_", range(2))
+        def test_it(futureagi_emulator, _):
+            assert futureagi_emulator.url not in urls
+            assert not futureagi_emulator.log.requests
+            urls.add(futureagi_emulator.url)
+    """
+
+    run(pytester, source).assert_outcomes(passed=2)
+
+
+@pytest.mark.futureagi(run_tests=3)
+def test_a_mark_says_what_the_emulator_is_like(futureagi_emulator):
+    assert len(futureagi_emulator.world.run_test_ids) == 3
+
+
+def test_what_was_sent_is_no_nothing(futureagi_emulator, futureagi_blocking_client):
+    add(futureagi_emulator, futureagi_blocking_client, "tone")
+
+    with pytest.raises(AssertionError, match="POST /simulate/run-tests/"):
+        assert_nothing_sent(futureagi_emulator)
+
+
+def test_what_was_added_is_told_by_name(futureagi_emulator, futureagi_blocking_client):
+    run_test_id = add(futureagi_emulator, futureagi_blocking_client, "tone")
+
+    assert_added(futureagi_emulator, run_test_id, ["tone"])
+    with pytest.raises(AssertionError, match=r"got \['tone'\], not \['order'\]"):
+        assert_added(futureagi_emulator, run_test_id, ["order"])
+
+
+def test_nothing_was_added_where_nothing_was_sent(futureagi_emulator):
+    assert_added(futureagi_emulator, futureagi_emulator.world.run_test_ids[1], [])
+
+
+def test_a_run_test_that_the_emulator_does_not_have_is_named(futureagi_emulator):
+    with pytest.raises(AssertionError, match="has no run test nowhere"):
+        assert_added(futureagi_emulator, "nowhere", [])
+
+
+def test_what_was_not_started_is_named(futureagi_emulator):
+    with pytest.raises(AssertionError, match=r"no evaluations were started on \['x'\]"):
+        assert_started_once(futureagi_emulator, ["x"])
+
+
+def test_what_was_started_unasked_is_named(futureagi_emulator):
+    futureagi_emulator.log.runs["y"] = 1
+
+    with pytest.raises(AssertionError, match=r"unasked: {'y': 1}"):
+        assert_started_once(futureagi_emulator, [])
+
+
+def test_what_was_started_twice_is_named(futureagi_emulator):
+    futureagi_emulator.log.runs["x"] = 2
+
+    with pytest.raises(AssertionError, match=r"more than once, or unasked: {'x': 2}"):
+        assert_started_once(futureagi_emulator, ["x"])
+
+
+async def test_a_client_that_was_not_entered_makes_no_noise(futureagi_client):
+    assert "open" in repr(futureagi_client)
+
+
+def add(emulator, client, name):
+    """Add one eval config to the first run test."""
+    run_test_id, template_id = (
+        emulator.world.run_test_ids[0],
+        emulator.world.template_ids[0],
+    )
+    client.add_eval_configs(run_test_id, [{"template_id": template_id, "name": name}])
+    return run_test_id
