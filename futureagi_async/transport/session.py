@@ -164,7 +164,8 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     size = 0
     is_success = response.status < 300  # noqa: PLR2004 - the 2xx of RFC 9110
     try:
-        while chunk := await response.content.readany():
+        while not response.content.at_eof():
+            chunk = await response.content.readany()
             chunks.append(chunk)
             size += len(chunk)
             if size > ANSWER_LIMIT:
