@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks import (
     blocking,
+    emulator,
     fanout,
     imports,
     instructions,
@@ -26,6 +27,7 @@ _PARTS: dict[str, Any] = {
     "values": values,
     "blocking": blocking,
     "imports": imports,
+    "emulator": emulator,
 }
 
 
