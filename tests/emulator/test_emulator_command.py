@@ -78,11 +78,10 @@ def test_what_cannot_be_served_is_told_in_one_line(arguments, capsys):
 
 
 def test_the_module_is_the_command(monkeypatch):
-    monkeypatch.delitem(sys.modules, "futureagi_async.emulator.__main__")
     monkeypatch.setattr(sys, "argv", ["emulator", "--run-tests", "-1"])
 
     with pytest.raises(SystemExit) as stopped:
-        runpy.run_module("futureagi_async.emulator", run_name="__main__")
+        runpy.run_path(emulator_of.__code__.co_filename, run_name="__main__")
 
     assert stopped.value.code == 2
 
