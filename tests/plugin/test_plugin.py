@@ -20,17 +20,17 @@ GUIDE = pathlib.Path(__file__).parents[2] / "docs" / "testing.md"
 )
 
 
-ASYNCIO = ("-o", "asyncio_default_fixture_loop_scope=function")
-NO_ASYNCIO = ("-p", "no:asyncio")
+ASYNCIO = "asyncio_default_fixture_loop_scope = function"
+NO_ASYNCIO = "addopts = -p no:asyncio"
 
 
 def run(
-    pytester: pytest.Pytester, source: str, *options: str, plugin=ASYNCIO
+    pytester: pytest.Pytester, source: str, *options: str, setting: str = ASYNCIO
 ) -> pytest.RunResult:
     """Run a project of one test file, with warnings as errors."""
+    pytester.makeini(f"[pytest]\n{setting}\n")
     pytester.makepyfile(source)
-    strict = ("-W", "error", "--strict-markers")
-    return pytester.runpytest_subprocess(*strict, *plugin, *options)
+    return pytester.runpytest_subprocess("-W", "error", "--strict-markers", *options)
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "xdist"])
@@ -44,7 +44,7 @@ def test_the_example_runs_with_the_plugin_of_anyio(pytester):
     backend = '\n@pytest.fixture\ndef anyio_backend():\n    return "asyncio"\n'
     source = EXAMPLE.replace("pytest.mark.asyncio", "pytest.mark.anyio") + backend
 
-    result = run(pytester, source, plugin=NO_ASYNCIO)
+    result = run(pytester, source, setting=NO_ASYNCIO)
 
     result.assert_outcomes(passed=3)
 
@@ -56,7 +56,7 @@ def test_importing_the_fixtures_loads_no_client(pytester):
             assert not {"aiohttp", "cattrs", "orjson"} & sys.modules.keys()
     """
 
-    run(pytester, source, plugin=NO_ASYNCIO).assert_outcomes(passed=1)
+    run(pytester, source, setting=NO_ASYNCIO).assert_outcomes(passed=1)
 
 
 def test_each_test_has_an_emulator_of_its_own(pytester):

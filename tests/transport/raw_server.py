@@ -110,6 +110,7 @@ class RawServer:
         self.arrived = asyncio.Condition()
         self._tls = tls
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -118,7 +119,7 @@ class RawServer:
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", 0, ssl=self._tls
+            self._connected, "127.0.0.1", 0, ssl=self._tls
         )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -128,17 +129,26 @@ class RawServer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:  # those whose task had not begun
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
     async def until(self, requests: int) -> None:
         """Wait until so many requests have arrived."""
         async with asyncio.timeout(10), self.arrived:
             await self.arrived.wait_for(lambda: len(self.requests) >= requests)
 
+    def _connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._writers.add(writer)
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        task = asyncio.current_task()
-        self._tasks.add(task)
         number = self.connections
         self.connections += 1
         self.open_connections += 1
@@ -151,7 +161,7 @@ class RawServer:
         finally:
             self.open_connections -= 1
             writer.close()
-            self._tasks.discard(task)
+            self._writers.discard(writer)
 
     async def _converse(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int

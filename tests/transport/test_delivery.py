@@ -542,8 +542,10 @@ async def test_an_early_no_to_a_large_body_is_understood(connect):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(http(413, {"error": "Too large"}))
         await writer.drain()
-        await reader.read()
-        writer.close()
+        try:
+            await reader.read()
+        finally:
+            writer.close()
 
     server = await asyncio.start_server(refuse_early, "127.0.0.1", 0)
     async with server:
