@@ -19,6 +19,7 @@ from futureagi_async.journal.file import (
     full_path,
     opened_by_parent,
 )
+from futureagi_async.journal.forking import SQLITE_GATE
 from futureagi_async.journal.store import Intent, Store, ending
 
 
@@ -202,7 +203,8 @@ def _work(
 ) -> None:
     """Do what a thread does for a writer, from opening the file to closing it."""
     try:
-        file, store = _opened(path)
+        with SQLITE_GATE.inside():
+            file, store = _opened(path)
     except Exception as error:  # noqa: BLE001 - whatever it was, somebody waits for it
         _answer(loop, [(opened, _as_journal_error(error, path))])
         return
@@ -210,7 +212,8 @@ def _work(
     try:
         _serve(file, store, jobs, loop)
     finally:
-        file.close()
+        with SQLITE_GATE.inside():
+            file.close()
     _answer(loop, [(ended, None)])
 
 
@@ -233,7 +236,8 @@ def _serve(
         answers: Answers = []
         if broken is None:
             try:
-                answers = _written(file, store, batch)
+                with SQLITE_GATE.inside():
+                    answers = _written(file, store, batch)
             except Exception as error:  # noqa: BLE001 - whatever it was, many wait
                 broken = _as_journal_error(error, file.path)
         if broken is not None:
