@@ -18,10 +18,58 @@ if TYPE_CHECKING:
         AddEvalConfigs,
         AddEvalConfigsResult,
     )
+    from futureagi_async.endpoints.delete_eval_config import (
+        DeleteEvalConfig,
+        DeleteEvalConfigResult,
+    )
     from futureagi_async.endpoints.eval_config import CreatedEvalConfig, EvalConfig
+    from futureagi_async.endpoints.get_eval_summary import (
+        ConfigSummary,
+        EvalSummary,
+        GetEvalSummary,
+        TemplateSummary,
+    )
+    from futureagi_async.endpoints.get_run_test import (
+        GetRunTest,
+        RunTest,
+    )
+    from futureagi_async.endpoints.list_call_executions import (
+        CallExecution,
+        CallExecutionsPage,
+        EvalOutput,
+        EvalState,
+        ListCallExecutions,
+    )
+    from futureagi_async.endpoints.list_eval_templates import (
+        EvalTemplate,
+        EvalTemplates,
+        ListEvalTemplates,
+    )
+    from futureagi_async.endpoints.list_run_tests import (
+        ListRunTests,
+        RunTestEntry,
+        RunTestsPage,
+    )
+    from futureagi_async.endpoints.list_test_executions import (
+        ListTestExecutions,
+        TestExecution,
+        TestExecutionsPage,
+    )
     from futureagi_async.endpoints.run_new_evals import (
         RunNewEvals,
         RunNewEvalsResult,
+    )
+    from futureagi_async.endpoints.scores import (
+        ChoiceScores,
+        NumericScores,
+        PassFailScores,
+    )
+    from futureagi_async.endpoints.status import (
+        Status,
+    )
+    from futureagi_async.endpoints.update_eval_config import (
+        UpdateEvalConfig,
+        UpdateEvalConfigResult,
     )
     from futureagi_async.errors import (
         AnsweredError,
@@ -43,6 +91,7 @@ if TYPE_CHECKING:
         ItemError,
         JournalError,
         NameConflictError,
+        NameLookupError,
         NotAttemptedError,
         NotFoundError,
         PaymentRequiredError,
@@ -85,18 +134,31 @@ __all__ = [
     "BatchError",
     "BatchInterruptedError",
     "BlockingOutcomeStream",
+    "CallExecution",
+    "CallExecutionsPage",
+    "ChoiceScores",
     "ClientClosedError",
+    "ConfigSummary",
     "ConfigurationError",
     "ConflictError",
     "CreatedEvalConfig",
     "DeadlineExceededError",
+    "DeleteEvalConfig",
+    "DeleteEvalConfigResult",
     "Delivery",
     "EvalConfig",
     "EvalDispatchError",
+    "EvalOutput",
+    "EvalState",
+    "EvalSummary",
+    "EvalTemplate",
+    "EvalTemplates",
     "ExecutionsNotCompletedError",
     "Failure",
     "FutureAGI",
     "FutureAGIError",
+    "GetEvalSummary",
+    "GetRunTest",
     "InvalidRequestError",
     "ItemError",
     "Journal",
@@ -104,12 +166,19 @@ __all__ = [
     "JournalError",
     "JournalState",
     "JournalSummary",
+    "ListCallExecutions",
+    "ListEvalTemplates",
+    "ListRunTests",
+    "ListTestExecutions",
     "NameConflictError",
+    "NameLookupError",
     "NotAttempted",
     "NotAttemptedError",
     "NotFoundError",
+    "NumericScores",
     "Outcome",
     "OutcomeStream",
+    "PassFailScores",
     "PaymentRequiredError",
     "PermissionDeniedError",
     "RateLimit",
@@ -119,10 +188,19 @@ __all__ = [
     "RetryPolicy",
     "RunNewEvals",
     "RunNewEvalsResult",
+    "RunTest",
+    "RunTestEntry",
+    "RunTestsPage",
     "ServerError",
+    "Status",
     "Success",
+    "TemplateSummary",
+    "TestExecution",
+    "TestExecutionsPage",
     "Timeout",
     "UnexpectedResponseError",
+    "UpdateEvalConfig",
+    "UpdateEvalConfigResult",
 ]
 
 _MODULES = {
@@ -134,11 +212,40 @@ _MODULES = {
         "AddEvalConfigs",
         "AddEvalConfigsResult",
     ),
+    "endpoints.delete_eval_config": ("DeleteEvalConfig", "DeleteEvalConfigResult"),
     "endpoints.eval_config": ("CreatedEvalConfig", "EvalConfig"),
+    "endpoints.get_eval_summary": (
+        "ConfigSummary",
+        "EvalSummary",
+        "GetEvalSummary",
+        "TemplateSummary",
+    ),
+    "endpoints.get_run_test": ("GetRunTest", "RunTest"),
+    "endpoints.list_call_executions": (
+        "CallExecution",
+        "CallExecutionsPage",
+        "EvalOutput",
+        "EvalState",
+        "ListCallExecutions",
+    ),
+    "endpoints.list_eval_templates": (
+        "EvalTemplate",
+        "EvalTemplates",
+        "ListEvalTemplates",
+    ),
+    "endpoints.list_run_tests": ("ListRunTests", "RunTestEntry", "RunTestsPage"),
+    "endpoints.list_test_executions": (
+        "ListTestExecutions",
+        "TestExecution",
+        "TestExecutionsPage",
+    ),
     "endpoints.run_new_evals": (
         "RunNewEvals",
         "RunNewEvalsResult",
     ),
+    "endpoints.scores": ("ChoiceScores", "NumericScores", "PassFailScores"),
+    "endpoints.status": ("Status",),
+    "endpoints.update_eval_config": ("UpdateEvalConfig", "UpdateEvalConfigResult"),
     "errors": (
         "APIConnectionError",
         "APIError",
@@ -159,6 +266,7 @@ _MODULES = {
         "ItemError",
         "JournalError",
         "NameConflictError",
+        "NameLookupError",
         "NotAttemptedError",
         "NotFoundError",
         "PaymentRequiredError",

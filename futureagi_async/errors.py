@@ -94,6 +94,20 @@ class ClientClosedError(FutureAGIError):
         self.delivery = delivery
 
 
+class NameLookupError(FutureAGIError, LookupError):
+    """No single thing has that name. It was only read; nothing was done.
+
+    Attributes:
+        name: the name that was looked for.
+        matches: the ids of the things that have it: none, or more than one.
+    """
+
+    def __init__(self, message: str, *, name: str, matches: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.name = name
+        self.matches = matches
+
+
 class JournalError(FutureAGIError):
     """A journal cannot be used as asked; the message says why, and what to do."""
 

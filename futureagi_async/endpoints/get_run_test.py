@@ -28,6 +28,11 @@ class RunTest(Result):
     enable_tool_evaluation: bool
     simulate_eval_configs_detail: tuple[CreatedEvalConfig, ...]
 
+    def eval_config(self, eval_config_id: str) -> CreatedEvalConfig | None:
+        """Find one of its eval configs by its id in canonical form."""
+        kept = self.simulate_eval_configs_detail
+        return next((each for each in kept if each.id.lower() == eval_config_id), None)
+
 
 @attrs.frozen
 class GetRunTest(Request[RunTest]):
