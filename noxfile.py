@@ -95,7 +95,7 @@ def coverage(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Ours beside what one would use instead, in one run."""
     session.install("-e", ".", "-r", "benchmarks/requirements.txt")
-    session.run("python", "-m", "benchmarks", "--quick", *session.posargs)
+    session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session
