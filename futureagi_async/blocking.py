@@ -9,26 +9,54 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from futureagi_async.bridge import BlockingOutcomeStream, feed, run_batch
 from futureagi_async.client import AsyncFutureAGI
 from futureagi_async.config import UNSET, RateLimit, RetryPolicy, Timeout, Unset
-from futureagi_async.endpoints import add_eval_configs, run_new_evals
+from futureagi_async.endpoints import (
+    add_eval_configs,
+    delete_eval_config,
+    get_eval_summary,
+    get_run_test,
+    list_call_executions,
+    list_eval_templates,
+    list_run_tests,
+    list_test_executions,
+    run_new_evals,
+    update_eval_config,
+)
 from futureagi_async.errors import ConfigurationError
+from futureagi_async.pages import each_result_blocking
 from futureagi_async.portal import Portal
 from futureagi_async.sending import checked_callback, checked_requests
 
 
 if TYPE_CHECKING:
     import ssl as tls
-    from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+    from collections.abc import (
+        AsyncIterable,
+        Callable,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
     from os import PathLike
     from types import TracebackType
     from uuid import UUID
 
     from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
+    from futureagi_async.endpoints.delete_eval_config import DeleteEvalConfigResult
     from futureagi_async.endpoints.eval_config import EvalConfig
+    from futureagi_async.endpoints.get_eval_summary import EvalSummary
+    from futureagi_async.endpoints.get_run_test import RunTest
+    from futureagi_async.endpoints.list_call_executions import CallExecution
+    from futureagi_async.endpoints.list_eval_templates import EvalTemplate
+    from futureagi_async.endpoints.list_run_tests import RunTestEntry
+    from futureagi_async.endpoints.list_test_executions import TestExecution
     from futureagi_async.endpoints.run_new_evals import (
         IdsByRunTest,
         PairsByRunTest,
         RunNewEvalsResult,
     )
+    from futureagi_async.endpoints.status import Status
+    from futureagi_async.endpoints.update_eval_config import UpdateEvalConfigResult
     from futureagi_async.outcomes import Batch, Outcome
     from futureagi_async.request import Request, Requests, ResultT
 
@@ -178,6 +206,120 @@ class FutureAGI:
             journal=journal,
             on_outcome=on_outcome,
         )
+
+    def get_run_test(self, run_test_id: UUID | str) -> RunTest:
+        """Read a run test; see `AsyncFutureAGI.get_run_test`."""
+        return self.send(get_run_test.GetRunTest(run_test_id))
+
+    def get_eval_summary(
+        self, run_test_id: UUID | str, execution_id: UUID | str | None = None
+    ) -> EvalSummary:
+        """Read the scores of a run test.
+
+        See `AsyncFutureAGI.get_eval_summary`.
+        """
+        return self.send(get_eval_summary.GetEvalSummary(run_test_id, execution_id))
+
+    def update_eval_config(
+        self,
+        run_test_id: UUID | str,
+        eval_config_id: UUID | str,
+        *,
+        name: str | None = None,
+        template_id: UUID | str | None = None,
+        config: Mapping[str, Any] | None = None,
+        mapping: Mapping[str, Any] | None = None,
+        filters: Sequence[Any] | Mapping[str, Any] | None = None,
+        error_localizer: bool | None = None,
+        model: str | None = None,
+    ) -> UpdateEvalConfigResult:
+        """Change an eval config; see `AsyncFutureAGI.update_eval_config`."""
+        return self.send(
+            update_eval_config.UpdateEvalConfig(
+                run_test_id,
+                eval_config_id,
+                name=name,
+                template_id=template_id,
+                config=config,
+                mapping=mapping,
+                filters=filters,
+                error_localizer=error_localizer,
+                model=model,
+            )
+        )
+
+    def delete_eval_config(
+        self, run_test_id: UUID | str, eval_config_id: UUID | str
+    ) -> DeleteEvalConfigResult:
+        """Delete an eval config; see `AsyncFutureAGI.delete_eval_config`."""
+        return self.send(
+            delete_eval_config.DeleteEvalConfig(run_test_id, eval_config_id)
+        )
+
+    def get_run_test_many(
+        self,
+        run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+        *,
+        max_concurrency: int | None = None,
+        deadline: float | None = None,
+        on_outcome: Callable[[Outcome[RunTest]], object] | None = None,
+    ) -> Batch[RunTest]:
+        """Read many run tests with their eval configs; see `send_many`."""
+        return self.send_many(
+            get_run_test.for_run_tests(run_test_ids),
+            max_concurrency=max_concurrency,
+            deadline=deadline,
+            on_outcome=on_outcome,
+        )
+
+    def get_eval_summary_many(
+        self,
+        run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+        *,
+        max_concurrency: int | None = None,
+        deadline: float | None = None,
+        on_outcome: Callable[[Outcome[EvalSummary]], object] | None = None,
+    ) -> Batch[EvalSummary]:
+        """Read the scores of many run tests; see `send_many`."""
+        return self.send_many(
+            get_eval_summary.for_run_tests(run_test_ids),
+            max_concurrency=max_concurrency,
+            deadline=deadline,
+            on_outcome=on_outcome,
+        )
+
+    def list_run_tests(self, search: str | None = None) -> Iterator[RunTestEntry]:
+        """Read all run tests; see `AsyncFutureAGI.list_run_tests`."""
+        request = list_run_tests.ListRunTests(search)
+        return each_result_blocking(self.send, request)
+
+    def list_test_executions(
+        self, run_test_id: UUID | str, *, status: Status | str | None = None
+    ) -> Iterator[TestExecution]:
+        """Read all executions; see `AsyncFutureAGI.list_test_executions`."""
+        request = list_test_executions.ListTestExecutions(run_test_id, status=status)
+        return each_result_blocking(self.send, request)
+
+    def list_call_executions(self, run_test_id: UUID | str) -> Iterator[CallExecution]:
+        """Read all calls; see `AsyncFutureAGI.list_call_executions`."""
+        request = list_call_executions.ListCallExecutions(run_test_id)
+        return each_result_blocking(self.send, request)
+
+    def list_eval_templates(self, search: str | None = None) -> Iterator[EvalTemplate]:
+        """Read all templates; see `AsyncFutureAGI.list_eval_templates`."""
+        return self._eval_templates(list_eval_templates.checked_search(search))
+
+    def _eval_templates(self, search: str) -> Iterator[EvalTemplate]:
+        templates = self.send(list_eval_templates.ListEvalTemplates())
+        yield from templates.named_like(search)
+
+    def find_run_test(self, name: str) -> RunTestEntry:
+        """Find a run test by name; see `AsyncFutureAGI.find_run_test`."""
+        return self._portal.call(lambda: self._client.find_run_test(name))
+
+    def find_eval_template(self, name: str) -> EvalTemplate:
+        """Find a template by name; see `AsyncFutureAGI.find_eval_template`."""
+        return self._portal.call(lambda: self._client.find_eval_template(name))
 
     def send(self, request: Request[ResultT]) -> ResultT:
         """Send a request; see `AsyncFutureAGI.send`."""

@@ -13,8 +13,21 @@ from futureagi_async.config import (
     Unset,
     checked_retry,
 )
-from futureagi_async.endpoints import add_eval_configs, run_new_evals
+from futureagi_async.endpoints import (
+    add_eval_configs,
+    delete_eval_config,
+    get_eval_summary,
+    get_run_test,
+    list_call_executions,
+    list_eval_templates,
+    list_run_tests,
+    list_test_executions,
+    lookups,
+    run_new_evals,
+    update_eval_config,
+)
 from futureagi_async.errors import ConfigurationError
+from futureagi_async.pages import each_result
 from futureagi_async.sending import (
     Carrier,
     FanOutOptions,
@@ -31,18 +44,34 @@ from futureagi_async.transport.transport import Transport
 
 if TYPE_CHECKING:
     import ssl as tls
-    from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+    from collections.abc import (
+        AsyncIterable,
+        AsyncIterator,
+        Callable,
+        Iterable,
+        Mapping,
+        Sequence,
+    )
     from os import PathLike
     from types import TracebackType
     from uuid import UUID
 
     from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
+    from futureagi_async.endpoints.delete_eval_config import DeleteEvalConfigResult
     from futureagi_async.endpoints.eval_config import EvalConfig
+    from futureagi_async.endpoints.get_eval_summary import EvalSummary
+    from futureagi_async.endpoints.get_run_test import RunTest
+    from futureagi_async.endpoints.list_call_executions import CallExecution
+    from futureagi_async.endpoints.list_eval_templates import EvalTemplate
+    from futureagi_async.endpoints.list_run_tests import RunTestEntry
+    from futureagi_async.endpoints.list_test_executions import TestExecution
     from futureagi_async.endpoints.run_new_evals import (
         IdsByRunTest,
         PairsByRunTest,
         RunNewEvalsResult,
     )
+    from futureagi_async.endpoints.status import Status
+    from futureagi_async.endpoints.update_eval_config import UpdateEvalConfigResult
     from futureagi_async.outcomes import Batch, Outcome
     from futureagi_async.request import Request, Requests, ResultT
     from futureagi_async.transport.sender import Sender
@@ -248,6 +277,208 @@ class AsyncFutureAGI:
             journal=journal,
             on_outcome=on_outcome,
         )
+
+    async def get_run_test(self, run_test_id: UUID | str) -> RunTest:
+        """Read a run test with its eval configs.
+
+        Raises:
+            InvalidRequestError: the id is none; nothing was sent.
+            NotFoundError: the keys see no such run test.
+            APIError: it failed otherwise.
+        """
+        return await self.send(get_run_test.GetRunTest(run_test_id))
+
+    async def get_eval_summary(
+        self, run_test_id: UUID | str, execution_id: UUID | str | None = None
+    ) -> EvalSummary:
+        """Read the scores of a run test.
+
+        Results that are pending or have failed are left out of it.
+
+        Args:
+            run_test_id: the run test.
+            execution_id: the one execution to sum up; by default all of them.
+
+        Raises:
+            InvalidRequestError: an id is none; nothing was sent.
+            NotFoundError: the keys see no such run test.
+            APIError: it failed otherwise.
+        """
+        return await self.send(
+            get_eval_summary.GetEvalSummary(run_test_id, execution_id)
+        )
+
+    async def update_eval_config(
+        self,
+        run_test_id: UUID | str,
+        eval_config_id: UUID | str,
+        *,
+        name: str | None = None,
+        template_id: UUID | str | None = None,
+        config: Mapping[str, Any] | None = None,
+        mapping: Mapping[str, Any] | None = None,
+        filters: Sequence[Any] | Mapping[str, Any] | None = None,
+        error_localizer: bool | None = None,
+        model: str | None = None,
+    ) -> UpdateEvalConfigResult:
+        """Change an eval config; `UpdateEvalConfig` explains each argument.
+
+        What is `None` stays as it is. Results that it had stay until it is run again.
+
+        Raises:
+            InvalidRequestError: a value could never be accepted, or nothing is to
+                change; nothing was sent.
+            NotFoundError: there is no such eval config.
+            APIError: it failed otherwise; see its `delivery`.
+        """
+        return await self.send(
+            update_eval_config.UpdateEvalConfig(
+                run_test_id,
+                eval_config_id,
+                name=name,
+                template_id=template_id,
+                config=config,
+                mapping=mapping,
+                filters=filters,
+                error_localizer=error_localizer,
+                model=model,
+            )
+        )
+
+    async def delete_eval_config(
+        self, run_test_id: UUID | str, eval_config_id: UUID | str
+    ) -> DeleteEvalConfigResult:
+        """Delete an eval config of a run test.
+
+        Raises:
+            InvalidRequestError: an id is none; nothing was sent.
+            BadRequestError: it is the last one of the run test, which has to stay.
+            NotFoundError: there is no such eval config.
+            APIError: it failed otherwise; see its `delivery`.
+        """
+        return await self.send(
+            delete_eval_config.DeleteEvalConfig(run_test_id, eval_config_id)
+        )
+
+    async def get_run_test_many(
+        self,
+        run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+        *,
+        max_concurrency: int | None = None,
+        deadline: float | None = None,
+        on_outcome: Callable[[Outcome[RunTest]], object] | None = None,
+    ) -> Batch[RunTest]:
+        """Read many run tests with their eval configs; see `send_many`."""
+        return await self.send_many(
+            get_run_test.for_run_tests(run_test_ids),
+            max_concurrency=max_concurrency,
+            deadline=deadline,
+            on_outcome=on_outcome,
+        )
+
+    async def get_eval_summary_many(
+        self,
+        run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+        *,
+        max_concurrency: int | None = None,
+        deadline: float | None = None,
+        on_outcome: Callable[[Outcome[EvalSummary]], object] | None = None,
+    ) -> Batch[EvalSummary]:
+        """Read the scores of many run tests; see `send_many`."""
+        return await self.send_many(
+            get_eval_summary.for_run_tests(run_test_ids),
+            max_concurrency=max_concurrency,
+            deadline=deadline,
+            on_outcome=on_outcome,
+        )
+
+    def list_run_tests(self, search: str | None = None) -> AsyncIterator[RunTestEntry]:
+        """Read all run tests that the keys see, the newest first, page by page.
+
+        Use it as `async for entry in client.list_run_tests():`. A page is read when its
+        first entry is asked for. New entries push others onto the next page, which are
+        not given again unless a whole page of new ones came; where entries are removed
+        meanwhile, others can be missed.
+
+        Args:
+            search: only those whose name, or whose agent's name, contains this text in
+                any case.
+
+        Raises:
+            InvalidRequestError: it is no text; nothing was sent.
+            APIError: a page could not be read; raised by the iterator.
+        """
+        request = list_run_tests.ListRunTests(search)
+        return each_result(self.send, request)
+
+    def list_test_executions(
+        self, run_test_id: UUID | str, *, status: Status | str | None = None
+    ) -> AsyncIterator[TestExecution]:
+        """Read all executions of a run test, the newest first, page by page.
+
+        Args:
+            run_test_id: the run test.
+            status: only those in this state, in any case.
+
+        Raises:
+            InvalidRequestError: a value could never be accepted; nothing was sent.
+            APIError: a page could not be read; raised by the iterator.
+        """
+        request = list_test_executions.ListTestExecutions(run_test_id, status=status)
+        return each_result(self.send, request)
+
+    def list_call_executions(
+        self, run_test_id: UUID | str
+    ) -> AsyncIterator[CallExecution]:
+        """Read all calls of a run test with their results, the newest first.
+
+        Raises:
+            InvalidRequestError: the id is none; nothing was sent.
+            APIError: a page could not be read; raised by the iterator.
+        """
+        request = list_call_executions.ListCallExecutions(run_test_id)
+        return each_result(self.send, request)
+
+    def list_eval_templates(
+        self, search: str | None = None
+    ) -> AsyncIterator[EvalTemplate]:
+        """Read all eval templates that can be used, the newest first.
+
+        Args:
+            search: only those whose name contains this text in any case.
+
+        Raises:
+            InvalidRequestError: it is no text; nothing was sent.
+            APIError: the list could not be read; raised by the iterator.
+        """
+        return self._eval_templates(list_eval_templates.checked_search(search))
+
+    async def _eval_templates(self, search: str) -> AsyncIterator[EvalTemplate]:
+        templates = await self.send(list_eval_templates.ListEvalTemplates())
+        for each in templates.named_like(search):
+            yield each
+
+    async def find_run_test(self, name: str) -> RunTestEntry:
+        """Find the run test that has exactly this name.
+
+        Raises:
+            InvalidRequestError: the name is no text, or blank; nothing was sent.
+            NameLookupError: none has it, or several have; the message names close
+                names, or the ids.
+            APIError: the list could not be read.
+        """
+        return await lookups.find_run_test(self.send, name)
+
+    async def find_eval_template(self, name: str) -> EvalTemplate:
+        """Find the eval template that has exactly this name.
+
+        Raises:
+            InvalidRequestError: the name is no text, or blank; nothing was sent.
+            NameLookupError: none has it, or several have; the message names close
+                names, or the ids.
+            APIError: the list could not be read.
+        """
+        return await lookups.find_eval_template(self.send, name)
 
     async def send(self, request: Request[ResultT]) -> ResultT:
         """Send a request.

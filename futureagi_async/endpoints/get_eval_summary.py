@@ -11,10 +11,11 @@ from futureagi_async.endpoints.scores import (
     Scores,
     read_scores,
 )
-from futureagi_async.request import Request, Result
+from futureagi_async.request import Request, Requests, Result, make_requests
 
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable
     from uuid import UUID
 
 
@@ -133,3 +134,15 @@ class GetEvalSummary(Request[EvalSummary]):
     def body(self) -> None:
         """Nothing."""
         return
+
+
+def for_run_tests(
+    run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+) -> Requests[EvalSummary]:
+    """Make the requests that read the scores of each run test.
+
+    Raises:
+        InvalidRequestError: an id in a collection of ids is invalid. One that comes
+            from an iterator is looked at when it is read.
+    """
+    return make_requests(run_test_ids, GetEvalSummary, "run_test_ids")

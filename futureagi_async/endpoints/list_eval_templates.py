@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
 
-from futureagi_async import codec
+from futureagi_async import codec, fields
 from futureagi_async.request import Request, Result
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @attrs.frozen(kw_only=True)
@@ -72,6 +76,11 @@ class EvalTemplates(Result):
 
     result: tuple[EvalTemplate, ...]
 
+    def named_like(self, search: str) -> Iterator[EvalTemplate]:
+        """Give those whose name contains a text, in any case."""
+        wanted = search.casefold()
+        return (each for each in self.result if wanted in each.name.casefold())
+
 
 @attrs.frozen
 class ListEvalTemplates(Request[EvalTemplates]):
@@ -99,3 +108,8 @@ class ListEvalTemplates(Request[EvalTemplates]):
     def body(self) -> None:
         """Nothing."""
         return
+
+
+def checked_search(value: str | None) -> str:
+    """Check the text that names of templates are to contain; blank means any."""
+    return "" if value is None else fields.text(value, "search").strip()
