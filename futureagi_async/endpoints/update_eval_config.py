@@ -144,14 +144,16 @@ class UpdateEvalConfig(Settleable[UpdateEvalConfigResult]):
     encoded: bytes = attrs.field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
-        sent = self._sent()
+        sent = self.changes
         if not sent:
             raise InvalidRequestError(
                 f"nothing is to change; give at least one of {', '.join(_CHANGEABLE)}"
             )
         object.__setattr__(self, "encoded", codec.encode(sent))
 
-    def _sent(self) -> dict[str, Any]:
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What is to change, by field."""
         given = {name: getattr(self, name) for name in _CHANGEABLE}
         return {name: value for name, value in given.items() if value is not None}
 
@@ -218,7 +220,7 @@ class UpdateEvalConfig(Settleable[UpdateEvalConfigResult]):
             )
         different = [
             name
-            for name, value in self._sent().items()
+            for name, value in self.changes.items()
             if not _is_kept(name, value, kept)
         ]
         if not different:

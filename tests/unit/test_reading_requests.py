@@ -236,7 +236,9 @@ def test_an_update_sends_what_is_given_and_nothing_else(field):
 
 
 def test_an_update_sends_every_field():
-    assert sent(UpdateEvalConfig(ID, OTHER, **WHOLE)) == WHOLE
+    update = UpdateEvalConfig(ID, OTHER, **WHOLE)
+
+    assert sent(update) == update.changes == WHOLE
 
 
 def test_an_update_copies_what_it_is_given():
