@@ -108,6 +108,24 @@ class NameLookupError(FutureAGIError, LookupError):
         self.matches = matches
 
 
+class EvalConfigsDifferError(FutureAGIError):
+    """A run test has eval configs of these names with other content.
+
+    It was only read; nothing was changed.
+
+    Attributes:
+        run_test_id: the run test.
+        names: the names.
+    """
+
+    def __init__(
+        self, message: str, *, run_test_id: str, names: tuple[str, ...]
+    ) -> None:
+        super().__init__(message)
+        self.run_test_id = run_test_id
+        self.names = names
+
+
 class JournalError(FutureAGIError):
     """A journal cannot be used as asked; the message says why, and what to do."""
 

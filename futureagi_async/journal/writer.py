@@ -157,6 +157,12 @@ class JournalWriter:
         alone: bool = await self._written(Store.is_alone, (identity, path))
         return alone
 
+    async def earlier(self, run_test_id: str) -> list[JournalEntry]:
+        """Give what earlier writers wrote about a run test, the oldest first."""
+        entries: list[JournalEntry]
+        entries = await self._written(Store.earlier, (run_test_id,))
+        return entries
+
     async def aclose(self) -> None:
         """Write what is left, and let the next writer in. Doing it twice is harmless.
 

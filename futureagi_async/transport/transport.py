@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from futureagi_async.config import RateLimit
+    from futureagi_async.jobs import Hands, Job
     from futureagi_async.request import Request, ResultT
     from futureagi_async.transport.call import CallOptions, Past, Patience
     from futureagi_async.transport.sender import Sender
@@ -43,6 +44,7 @@ class Transport:
     ) -> None:
         self._connections = Connections(open_sender)
         self._turns = Turns()
+        self._job_turns = Turns()
         self._under_way: set[asyncio.Timeout] = set()
         self._means = Means(
             self._connections, Pace(rate_limit), RetryQuota(), random, wall_clock
@@ -73,6 +75,7 @@ class Transport:
     def forget(self) -> None:
         """Begin anew in a process that was forked: what is under way is the parent's."""
         self._turns = Turns()
+        self._job_turns = Turns()
         self._under_way = set()
         self._connections.forget()
 
@@ -110,6 +113,18 @@ class Transport:
                 raise call.closed() from error
             raise
         return result, call.attempts
+
+    async def work(self, job: Job[ResultT], hands: Hands) -> ResultT:
+        """Do a job when no other is under way for its run test.
+
+        Raises:
+            FutureAGIError: it failed.
+        """
+        await self._job_turns.take(job.run_test_id)
+        try:
+            return await job.work(hands)
+        finally:
+            self._job_turns.give_back(job.run_test_id)
 
     async def _read(
         self,

@@ -1,0 +1,122 @@
+"""Eval configs by their names: the ids are read from each run test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+
+from futureagi_async import fields
+from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
+from futureagi_async.endpoints.run_new_evals import RunNewEvals, RunNewEvalsResult
+from futureagi_async.errors import InvalidRequestError, NameLookupError
+from futureagi_async.jobs import Hands, Job
+from futureagi_async.request import Requests, Result, make_requests
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable, Mapping
+    from uuid import UUID
+
+
+def _names(value: Iterable[str]) -> tuple[str, ...]:
+    where = "eval_config_names"
+    names = [
+        fields.said(each, f"{where}[{index}]")
+        for index, each in enumerate(fields.items(value, where, "names"))
+    ]
+    if not names:
+        raise InvalidRequestError(f"{where}: the list is empty; give at least one")
+    return tuple(dict.fromkeys(names))
+
+
+@attrs.frozen
+class RunNamedEvals(Job[RunNewEvalsResult]):
+    """Start evaluations by the names of their eval configs, which are read first.
+
+    Args:
+        run_test_id: the run test, a UUID in any spelling.
+        eval_config_names: names of eval configs of this run test.
+        test_execution_ids: as for `RunNewEvals`.
+        select_all: as for `RunNewEvals`.
+        enable_tool_evaluation: as for `RunNewEvals`.
+
+    Raises:
+        InvalidRequestError: a value could never be accepted; the message names it.
+    """
+
+    result_type: ClassVar[type[Result]] = RunNewEvalsResult
+
+    run_test_id: str = attrs.field(converter=fields.run_test_id)
+    eval_config_names: tuple[str, ...] = attrs.field(converter=_names)
+    test_execution_ids: tuple[str, ...] | None = None
+    select_all: bool = False
+    enable_tool_evaluation: bool | None = None
+
+    def __attrs_post_init__(self) -> None:
+        # Whatever is wrong with the rest is said now, and not when the ids are known.
+        self._request([self.run_test_id])
+
+    def _request(self, eval_config_ids: Iterable[str]) -> RunNewEvals:
+        return RunNewEvals(
+            self.run_test_id,
+            eval_config_ids,
+            self.test_execution_ids,
+            self.select_all,
+            self.enable_tool_evaluation,
+        )
+
+    async def work(self, hands: Hands) -> RunNewEvalsResult:
+        """Read the ids, and start.
+
+        Raises:
+            NameLookupError: the run test has no eval config of a name, or several.
+            APIError: a call failed.
+        """
+        run_test = await hands.read(GetRunTest(self.run_test_id))
+        ids = [_only_id(run_test, name) for name in self.eval_config_names]
+        return await hands.write(self._request(ids))
+
+
+def _only_id(run_test: RunTest, name: str) -> str:
+    kept = run_test.simulate_eval_configs_detail
+    ids = tuple(each.id for each in kept if each.name == name)
+    if len(ids) == 1:
+        return ids[0]
+    if ids:
+        problem = f"{len(ids)} eval configs named {name!r}: {', '.join(ids)}; take ids"
+    else:
+        names = ", ".join(repr(each.name) for each in kept) or "none at all"
+        problem = f"no eval config named {name!r}; it has {names}"
+    raise NameLookupError(
+        f"run test {run_test.id} has {problem}", name=name, matches=ids
+    )
+
+
+def for_run_tests(
+    run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+    eval_config_names: Iterable[str],
+    *,
+    select_all: bool,
+    test_execution_ids: Mapping[str, Any],
+    enable_tool_evaluation: bool | None,
+) -> Requests[RunNewEvalsResult]:
+    """Make the jobs that run the eval configs of these names on each run test.
+
+    Raises:
+        InvalidRequestError: a value could never be accepted; one that comes from an
+            iterator is looked at when it is read.
+    """
+    names = _names(eval_config_names)
+
+    def job(run_test_id: Any) -> RunNamedEvals:
+        id_ = fields.run_test_id(run_test_id)
+        return RunNamedEvals(
+            id_,
+            names,
+            test_execution_ids.get(id_),
+            select_all,
+            enable_tool_evaluation,
+        )
+
+    return make_requests(run_test_ids, job, "run_test_ids")
