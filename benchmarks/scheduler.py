@@ -19,6 +19,8 @@ from benchmarks.work import RunWork
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from futureagi_async import AsyncFutureAGI
+
 
 _WORKERS = 100
 
@@ -46,9 +48,20 @@ def rows(*, quick: bool) -> Iterator[Row]:
 
 async def batch(requests: list[Any]) -> None:
     """Send a batch over a transport that does nothing."""
+    await _client().send_many(requests, max_concurrency=_WORKERS)
+
+
+async def stream(requests: list[Any]) -> None:
+    """Stream over a transport that does nothing."""
+    async with _client().stream(requests, max_concurrency=_WORKERS) as outcomes:
+        async for _ in outcomes:
+            pass
+
+
+def _client() -> AsyncFutureAGI:
     client: Any = clients.client(Address("http://127.0.0.1"), _WORKERS)
     client._transport = _NoTransport()  # noqa: SLF001 - all above it is measured
-    await client.send_many(requests, max_concurrency=_WORKERS)
+    return client  # type: ignore[no-any-return]  # one whose transport is another
 
 
 class _NoTransport:

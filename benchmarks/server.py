@@ -82,6 +82,12 @@ _STARTED = _split_at_run_test(
 )
 
 
+def added(count: int) -> bytes:
+    """Give the body of the answer to so many added configs."""
+    before, after = _added(count)
+    return before + _RUN_TEST.encode() + after
+
+
 def answer(target: bytes, body: bytes) -> bytes:
     """Give the body of the answer to what was posted to `target`."""
     _, run_test_id, endpoint, _ = target.rsplit(b"/", 3)

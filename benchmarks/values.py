@@ -75,11 +75,13 @@ class _Way:
     decode: Callable[[bytes], object]
 
 
-def _encode(dicts: list[dict[str, Any]]) -> bytes:
+def encode(dicts: list[dict[str, Any]]) -> bytes:
+    """Make a request of dicts, and its bytes, as this package does."""
     return AddEvalConfigs(_RUN_TEST, dicts).body
 
 
-def _decode(body: bytes) -> object:
+def decode(body: bytes) -> object:
+    """Make a result of the bytes of an answer, as this package does."""
     return codec.decode_result(body, AddEvalConfigsResult, None)
 
 
@@ -221,13 +223,12 @@ def rows(*, quick: bool) -> Iterator[Row]:
             peers.append((make(), "", ""))
     for size in _SIZES[:2] if quick else _SIZES:
         dicts = configs(size)
-        target = f"/simulate/run-tests/{_RUN_TEST}/eval-configs/".encode()
-        body = server.answer(target, _encode_by_hand(dicts))
+        body = server.added(size)
         for way, goal, goal_at_most in peers:
             each_goal = goal_at_most if size == max(_SIZES) else goal
             for direction, ours, peer, value in (
-                ("dicts to request to bytes", _encode, way.encode, dicts),
-                ("bytes to result", _decode, way.decode, body),
+                ("dicts to request to bytes", encode, way.encode, dicts),
+                ("bytes to result", decode, way.decode, body),
             ):
                 name = f"{direction}, {size:,} configs"
                 yield _row(name, way.name, (ours, peer, value), rounds, each_goal)
