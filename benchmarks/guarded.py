@@ -120,7 +120,8 @@ class _Calls:
             self.count += 1
 
 
-def _calls_and_garbage(found: list[Piece]) -> dict[str, dict[str, float]]:
+def calls_and_garbage(found: list[Piece]) -> dict[str, dict[str, float]]:
+    """Count the calls of each piece, and the garbage, in this process."""
     prices = {piece.name: list(_prices(piece)) for piece in found}
     calls, garbage = zip(*prices.values(), strict=True)
     return {
@@ -158,7 +159,7 @@ def _main() -> None:
     if options.mark:
         _mark(found)
     else:
-        print(json.dumps(_calls_and_garbage(found)))
+        print(json.dumps(calls_and_garbage(found)))
 
 
 if __name__ == "__main__":
