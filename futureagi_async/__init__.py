@@ -11,7 +11,7 @@ TYPE_CHECKING = False  # type checkers take it as true; `typing` takes long to i
 
 if TYPE_CHECKING:
     from futureagi_async.blocking import FutureAGI
-    from futureagi_async.bridge import BlockingOutcomeStream
+    from futureagi_async.bridge import BlockingEvaluationStream, BlockingOutcomeStream
     from futureagi_async.client import AsyncFutureAGI
     from futureagi_async.config import RateLimit, RetryPolicy, Timeout
     from futureagi_async.endpoints.add_eval_configs import (
@@ -29,10 +29,7 @@ if TYPE_CHECKING:
         GetEvalSummary,
         TemplateSummary,
     )
-    from futureagi_async.endpoints.get_run_test import (
-        GetRunTest,
-        RunTest,
-    )
+    from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
     from futureagi_async.endpoints.list_call_executions import (
         CallExecution,
         CallExecutionsPage,
@@ -55,18 +52,13 @@ if TYPE_CHECKING:
         TestExecution,
         TestExecutionsPage,
     )
-    from futureagi_async.endpoints.run_new_evals import (
-        RunNewEvals,
-        RunNewEvalsResult,
-    )
+    from futureagi_async.endpoints.run_new_evals import RunNewEvals, RunNewEvalsResult
     from futureagi_async.endpoints.scores import (
         ChoiceScores,
         NumericScores,
         PassFailScores,
     )
-    from futureagi_async.endpoints.status import (
-        Status,
-    )
+    from futureagi_async.endpoints.status import Status
     from futureagi_async.endpoints.update_eval_config import (
         UpdateEvalConfig,
         UpdateEvalConfigResult,
@@ -84,6 +76,7 @@ if TYPE_CHECKING:
         ConflictError,
         DeadlineExceededError,
         Delivery,
+        EvalConfigsDifferError,
         EvalDispatchError,
         ExecutionsNotCompletedError,
         FutureAGIError,
@@ -100,6 +93,23 @@ if TYPE_CHECKING:
         ServerError,
         UnexpectedResponseError,
     )
+    from futureagi_async.evaluation.ensuring import (
+        EnsuredEvalConfig,
+        EnsuredEvalConfigs,
+        EnsureEvalConfigs,
+        Origin,
+    )
+    from futureagi_async.evaluation.evaluating import EvaluationStream
+    from futureagi_async.evaluation.naming import RunNamedEvals
+    from futureagi_async.evaluation.report import (
+        ConfigScores,
+        EvaluationError,
+        EvaluationInterruptedError,
+        EvaluationProgress,
+        EvaluationReport,
+        EvaluationState,
+        RunTestEvaluation,
+    )
     from futureagi_async.journal.entries import JournalEntry, JournalState
     from futureagi_async.journal.reading import Journal, JournalSummary
     from futureagi_async.outcomes import (
@@ -111,10 +121,7 @@ if TYPE_CHECKING:
         Outcome,
         Success,
     )
-    from futureagi_async.request import (
-        Request,
-        Result,
-    )
+    from futureagi_async.request import Request, Result
     from futureagi_async.sending import OutcomeStream
 
 __version__ = "0.1.0"
@@ -133,11 +140,13 @@ __all__ = [
     "Batch",
     "BatchError",
     "BatchInterruptedError",
+    "BlockingEvaluationStream",
     "BlockingOutcomeStream",
     "CallExecution",
     "CallExecutionsPage",
     "ChoiceScores",
     "ClientClosedError",
+    "ConfigScores",
     "ConfigSummary",
     "ConfigurationError",
     "ConflictError",
@@ -146,13 +155,23 @@ __all__ = [
     "DeleteEvalConfig",
     "DeleteEvalConfigResult",
     "Delivery",
+    "EnsureEvalConfigs",
+    "EnsuredEvalConfig",
+    "EnsuredEvalConfigs",
     "EvalConfig",
+    "EvalConfigsDifferError",
     "EvalDispatchError",
     "EvalOutput",
     "EvalState",
     "EvalSummary",
     "EvalTemplate",
     "EvalTemplates",
+    "EvaluationError",
+    "EvaluationInterruptedError",
+    "EvaluationProgress",
+    "EvaluationReport",
+    "EvaluationState",
+    "EvaluationStream",
     "ExecutionsNotCompletedError",
     "Failure",
     "FutureAGI",
@@ -176,6 +195,7 @@ __all__ = [
     "NotAttemptedError",
     "NotFoundError",
     "NumericScores",
+    "Origin",
     "Outcome",
     "OutcomeStream",
     "PassFailScores",
@@ -186,10 +206,12 @@ __all__ = [
     "Request",
     "Result",
     "RetryPolicy",
+    "RunNamedEvals",
     "RunNewEvals",
     "RunNewEvalsResult",
     "RunTest",
     "RunTestEntry",
+    "RunTestEvaluation",
     "RunTestsPage",
     "ServerError",
     "Status",
@@ -205,13 +227,10 @@ __all__ = [
 
 _MODULES = {
     "blocking": ("FutureAGI",),
-    "bridge": ("BlockingOutcomeStream",),
+    "bridge": ("BlockingEvaluationStream", "BlockingOutcomeStream"),
     "client": ("AsyncFutureAGI",),
     "config": ("RateLimit", "RetryPolicy", "Timeout"),
-    "endpoints.add_eval_configs": (
-        "AddEvalConfigs",
-        "AddEvalConfigsResult",
-    ),
+    "endpoints.add_eval_configs": ("AddEvalConfigs", "AddEvalConfigsResult"),
     "endpoints.delete_eval_config": ("DeleteEvalConfig", "DeleteEvalConfigResult"),
     "endpoints.eval_config": ("CreatedEvalConfig", "EvalConfig"),
     "endpoints.get_eval_summary": (
@@ -239,10 +258,7 @@ _MODULES = {
         "TestExecution",
         "TestExecutionsPage",
     ),
-    "endpoints.run_new_evals": (
-        "RunNewEvals",
-        "RunNewEvalsResult",
-    ),
+    "endpoints.run_new_evals": ("RunNewEvals", "RunNewEvalsResult"),
     "endpoints.scores": ("ChoiceScores", "NumericScores", "PassFailScores"),
     "endpoints.status": ("Status",),
     "endpoints.update_eval_config": ("UpdateEvalConfig", "UpdateEvalConfigResult"),
@@ -259,6 +275,7 @@ _MODULES = {
         "ConflictError",
         "DeadlineExceededError",
         "Delivery",
+        "EvalConfigsDifferError",
         "EvalDispatchError",
         "ExecutionsNotCompletedError",
         "FutureAGIError",
@@ -286,11 +303,25 @@ _MODULES = {
         "Outcome",
         "Success",
     ),
-    "request": (
-        "Request",
-        "Result",
-    ),
+    "request": ("Request", "Result"),
     "sending": ("OutcomeStream",),
+    "evaluation.ensuring": (
+        "EnsureEvalConfigs",
+        "EnsuredEvalConfig",
+        "EnsuredEvalConfigs",
+        "Origin",
+    ),
+    "evaluation.evaluating": ("EvaluationStream",),
+    "evaluation.naming": ("RunNamedEvals",),
+    "evaluation.report": (
+        "ConfigScores",
+        "EvaluationError",
+        "EvaluationInterruptedError",
+        "EvaluationProgress",
+        "EvaluationReport",
+        "EvaluationState",
+        "RunTestEvaluation",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

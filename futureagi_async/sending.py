@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections import deque
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 import attrs
 
@@ -60,6 +60,9 @@ if TYPE_CHECKING:
 AnyResultT = TypeVar("AnyResultT", bound=Result)
 """What a part of a job gives; the job itself gives something else."""
 
+ItemT = TypeVar("ItemT")
+ItemT_co = TypeVar("ItemT_co", covariant=True)
+
 
 def checked_concurrency(value: int | None, max_connections: int) -> int:
     """Settle how many requests are in flight at a time.
@@ -78,8 +81,10 @@ def checked_concurrency(value: int | None, max_connections: int) -> int:
     return value
 
 
-def checked_callback(value: Any) -> Callable[[Any], object] | None:
-    """Check `on_outcome`.
+def checked_callback(
+    value: Any, where: str = "on_outcome"
+) -> Callable[[Any], object] | None:
+    """Check a function that is called with what comes.
 
     Raises:
         InvalidRequestError: it cannot be called, or would have to be awaited.
@@ -87,8 +92,8 @@ def checked_callback(value: Any) -> Callable[[Any], object] | None:
     if value is None or (callable(value) and not asyncio.iscoroutinefunction(value)):
         return value  # type: ignore[no-any-return]  # checked just now
     raise InvalidRequestError(
-        "on_outcome: a plain function of one outcome is wanted; to await something for "
-        "each outcome, use stream()"
+        f"{where}: a plain function of one argument is wanted; to await something for "
+        "each, use a stream"
     )
 
 
@@ -475,17 +480,29 @@ class Flow(Generic[ResultT]):
             self._free.release()
 
 
-class OutcomeStream(Generic[ResultT]):
-    """Outcomes as they come, in the order in which the requests end.
+class Source(Protocol[ItemT_co]):
+    """What a stream is read from."""
+
+    async def run(self, deliver: Callable[[ItemT_co], object], /) -> None:
+        """Do all there is to do, and deliver what comes of it."""
+        ...
+
+    def taken(self, count: int = 1, /) -> None:
+        """Make room: so much of what was delivered was taken."""
+        ...
+
+
+class Stream(Generic[ItemT]):
+    """What comes of many things to do, as it comes.
 
     An asynchronous context manager and iterator: leaving the block early cancels what
-    is in flight. At most `max_concurrency` outcomes wait unread; then nothing more is
-    sent until one is read.
+    is in flight. Only so much waits unread; then nothing more is begun until something
+    is read.
     """
 
-    def __init__(self, flow: Flow[ResultT]) -> None:
-        self._flow = flow
-        self._unread: deque[Outcome[ResultT]] = deque()
+    def __init__(self, source: Source[ItemT]) -> None:
+        self._source = source
+        self._unread: deque[ItemT] = deque()
         self._news = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
         self._left = False
@@ -493,18 +510,18 @@ class OutcomeStream(Generic[ResultT]):
     async def __aenter__(self) -> Self:
         if self._work is not None:
             raise InvalidRequestError("a stream can be used once; make another")
-        self._work = asyncio.create_task(self._flow.run(self._deliver))
+        self._work = asyncio.create_task(self._source.run(self._deliver))
         self._work.add_done_callback(lambda _: self._news.set())
         return self
 
-    def _deliver(self, outcome: Outcome[ResultT]) -> None:
-        self._unread.append(outcome)
+    def _deliver(self, item: ItemT) -> None:
+        self._unread.append(item)
         self._news.set()
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Outcome[ResultT]:
+    async def __anext__(self) -> ItemT:
         if self._work is None:
             raise InvalidRequestError(
                 "a stream is used as: async with client.stream(...) as outcomes"
@@ -517,7 +534,7 @@ class OutcomeStream(Generic[ResultT]):
                 raise StopAsyncIteration
             self._news.clear()
             await self._news.wait()
-        self._flow.taken()
+        self._source.taken()
         return self._unread.popleft()
 
     async def __aexit__(
@@ -530,6 +547,15 @@ class OutcomeStream(Generic[ResultT]):
         if self._work is not None:
             self._work.cancel()
             await _ended(self._work)
+
+
+class OutcomeStream(Stream[Outcome[ResultT]], Generic[ResultT]):
+    """Outcomes as they come, in the order in which the requests end.
+
+    An asynchronous context manager and iterator: leaving the block early cancels what
+    is in flight. At most `max_concurrency` outcomes wait unread; then nothing more is
+    sent until one is read.
+    """
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

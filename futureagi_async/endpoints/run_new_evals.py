@@ -390,7 +390,7 @@ def for_run_tests(
         InvalidRequestError: a value could never be accepted. One that comes from an
             iterator of pairs is looked at when it is read.
     """
-    executions = _by_run_test(test_execution_ids)
+    executions = by_run_test(test_execution_ids)
 
     def request(pair: Any) -> RunNewEvals:
         run_test_id, config_ids = _pair(pair)
@@ -409,16 +409,23 @@ def for_run_tests(
     if not isinstance(eval_config_ids, Mapping):
         return make_requests(eval_config_ids, request, "eval_config_ids")
     requests = make_requests(eval_config_ids.items(), request, "eval_config_ids")
-    _refuse_strangers(executions, eval_config_ids)
+    refuse_strangers(executions, eval_config_ids, "eval_config_ids")
     return requests
 
 
-def _refuse_strangers(executions: dict[str, Any], asked: Iterable[Any]) -> None:
+def refuse_strangers(
+    executions: dict[str, Any], asked: Iterable[Any], where: str
+) -> None:
+    """Refuse executions of run tests that are not asked for.
+
+    Raises:
+        InvalidRequestError: there are some; `where` names what does not have them.
+    """
     strangers = executions.keys() - {fields.run_test_id(each) for each in asked}
     if strangers:
         raise InvalidRequestError(
             f"test_execution_ids: run test {min(strangers)} is not among those of "
-            "eval_config_ids, so its executions would not be evaluated"
+            f"{where}, so its executions would not be evaluated"
         )
 
 
@@ -431,7 +438,12 @@ def _pair(value: Any) -> tuple[Any, Any]:
     )
 
 
-def _by_run_test(value: Any) -> dict[str, Any]:
+def by_run_test(value: Any) -> dict[str, Any]:
+    """Bring the ids of run tests that executions are given for into canonical form.
+
+    Raises:
+        InvalidRequestError: it is no mapping, or a key is no id.
+    """
     if value is None:
         return {}
     if isinstance(value, Mapping):

@@ -9,7 +9,7 @@ import attrs
 
 from futureagi_async import fields
 from futureagi_async.config import positive_int, positive_seconds
-from futureagi_async.errors import FutureAGIError
+from futureagi_async.errors import ConfigurationError, FutureAGIError
 from futureagi_async.evaluation import ends
 from futureagi_async.evaluation.planning import Plan, Verdict, judge, make_plan
 from futureagi_async.evaluation.reading import read_tally
@@ -29,6 +29,7 @@ from futureagi_async.sending import (
     Carrier,
     FanOutOptions,
     Sending,
+    Stream,
     open_sending,
     unforeseen,
 )
@@ -80,6 +81,11 @@ class EvaluationOptions:
             ConfigurationError: one of them cannot work.
         """
         positive_seconds(poll, "poll")
+        if waits and fan_out.deadline is None:
+            raise ConfigurationError(
+                "deadline: seconds are wanted, since evaluations can stay unfinished "
+                "for ever, and every wait has to end"
+            )
         if max_evaluating is not None:
             positive_int(max_evaluating, "max_evaluating")
         return cls(fan_out, poll, waits, max_evaluating)
@@ -403,3 +409,11 @@ class EvaluationFlow:
         """Make room: so many ends were taken."""
         for _ in range(count):
             self._places.release()
+
+
+class EvaluationStream(Stream[RunTestEvaluation]):
+    """The ends of run tests as they come.
+
+    An asynchronous context manager and iterator: leaving the block early cancels what
+    is in flight; what was started goes on at the service.
+    """

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from futureagi_async import fields
+from futureagi_async.endpoints import run_new_evals
 from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
 from futureagi_async.endpoints.run_new_evals import RunNewEvals, RunNewEvalsResult
 from futureagi_async.errors import InvalidRequestError, NameLookupError
@@ -15,11 +16,14 @@ from futureagi_async.request import Requests, Result, make_requests
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable, Mapping
+    from collections.abc import AsyncIterable, Iterable
     from uuid import UUID
 
+    from futureagi_async.endpoints.run_new_evals import IdsByRunTest, PairsByRunTest
+    from futureagi_async.request import Request
 
-def _names(value: Iterable[str]) -> tuple[str, ...]:
+
+def _names(value: Iterable[str] | None) -> tuple[str, ...]:
     where = "eval_config_names"
     names = [
         fields.said(each, f"{where}[{index}]")
@@ -28,6 +32,14 @@ def _names(value: Iterable[str]) -> tuple[str, ...]:
     if not names:
         raise InvalidRequestError(f"{where}: the list is empty; give at least one")
     return tuple(dict.fromkeys(names))
+
+
+def _execution_ids(value: Iterable[UUID | str] | None) -> tuple[UUID | str, ...] | None:
+    return (
+        None
+        if value is None
+        else tuple(fields.items(value, "test_execution_ids", "ids"))
+    )
 
 
 @attrs.frozen
@@ -49,7 +61,9 @@ class RunNamedEvals(Job[RunNewEvalsResult]):
 
     run_test_id: str = attrs.field(converter=fields.run_test_id)
     eval_config_names: tuple[str, ...] = attrs.field(converter=_names)
-    test_execution_ids: tuple[str, ...] | None = None
+    test_execution_ids: tuple[UUID | str, ...] | None = attrs.field(
+        default=None, converter=_execution_ids
+    )
     select_all: bool = False
     enable_tool_evaluation: bool | None = None
 
@@ -93,30 +107,61 @@ def _only_id(run_test: RunTest, name: str) -> str:
     )
 
 
-def for_run_tests(
-    run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
-    eval_config_names: Iterable[str],
+def run_by_ids_or_names(
+    run_test_id: UUID | str,
     *,
-    select_all: bool,
-    test_execution_ids: Mapping[str, Any],
-    enable_tool_evaluation: bool | None,
-) -> Requests[RunNewEvalsResult]:
-    """Make the jobs that run the eval configs of these names on each run test.
+    eval_config_ids: Iterable[UUID | str] | None,
+    eval_config_names: Iterable[str] | None,
+    **options: Any,
+) -> Request[RunNewEvalsResult]:
+    """Make the request that runs eval configs given by id, or the job, if by name.
 
     Raises:
-        InvalidRequestError: a value could never be accepted; one that comes from an
-            iterator is looked at when it is read.
+        InvalidRequestError: both are given or none, or a value could never be accepted.
     """
+    if (eval_config_ids is None) == (eval_config_names is None):
+        raise InvalidRequestError(
+            "eval_config_ids, eval_config_names: give one of the two"
+        )
+    if eval_config_ids is not None:
+        return RunNewEvals(run_test_id, eval_config_ids, **options)
+    return RunNamedEvals(run_test_id, eval_config_names, **options)
+
+
+def runs_by_ids_or_names(
+    eval_config_ids: IdsByRunTest | PairsByRunTest | None,
+    *,
+    run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str] | None,
+    eval_config_names: Iterable[str] | None,
+    test_execution_ids: IdsByRunTest | None,
+    **options: Any,
+) -> Requests[RunNewEvalsResult]:
+    """Make the requests that run eval configs given by id, or the jobs, if by name.
+
+    Raises:
+        InvalidRequestError: both are given or none, or a value could never be accepted;
+            one that comes from an iterator is looked at when it is read.
+    """
+    by_names = run_test_ids is not None and eval_config_names is not None
+    is_half = (run_test_ids is None) != (eval_config_names is None)
+    if by_names == (eval_config_ids is not None) or is_half:
+        raise InvalidRequestError(
+            "give either eval_config_ids, by run test, or both run_test_ids and "
+            "eval_config_names"
+        )
+    if eval_config_ids is not None:
+        return run_new_evals.for_run_tests(
+            eval_config_ids, test_execution_ids=test_execution_ids, **options
+        )
     names = _names(eval_config_names)
+    executions = run_new_evals.by_run_test(test_execution_ids)
 
     def job(run_test_id: Any) -> RunNamedEvals:
         id_ = fields.run_test_id(run_test_id)
-        return RunNamedEvals(
-            id_,
-            names,
-            test_execution_ids.get(id_),
-            select_all,
-            enable_tool_evaluation,
-        )
+        return RunNamedEvals(id_, names, executions.get(id_), **options)
 
-    return make_requests(run_test_ids, job, "run_test_ids")
+    jobs = make_requests(run_test_ids, job, "run_test_ids")
+    if isinstance(jobs, list):
+        asked = [each.run_test_id for each in jobs]
+        run_new_evals.refuse_strangers(executions, asked, "run_test_ids")
+    return jobs
