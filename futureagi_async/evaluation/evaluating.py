@@ -264,8 +264,8 @@ class Evaluation:
         else:
             ticket.suspected = finding.verdict
 
-    async def _visit(self, ticket: _Ticket) -> bool:
-        """Look at a run test that waits; tell if that was its end."""
+    async def _visit(self, ticket: _Ticket) -> None:
+        """Look at a run test that waits; it may come to its end."""
         try:
             found = await look(self._sending.read, ticket)
         except Exception as error:  # noqa: BLE001 - one run test may not hurt another
@@ -275,7 +275,6 @@ class Evaluation:
             self._fail(ticket, found)
         elif found is not None:
             await self._go_on(ticket, found)
-        return ticket.has_ended
 
     async def _go_on(self, ticket: _Ticket, verdict: Verdict) -> None:
         """Start what could not be started before, or come to the end."""
@@ -314,6 +313,7 @@ class Evaluation:
 
     def _give(self, ticket: _Ticket, evaluation: RunTestEvaluation) -> None:
         ticket.has_ended = True
+        self._rounds.leave(ticket)
         self._ended += 1
         self._scored += evaluation.is_scored
         try:

@@ -113,14 +113,14 @@ class Rounds(Generic[WatchedT]):
     """Looks at everything that waits, so many at a time, then pauses, and again.
 
     Args:
-        visit: looks at one; it tells whether that was its last look.
+        visit: looks at one, and lets it go when its end has come.
         pause: seconds of the first pause; it grows while nothing ends.
         workers: how many are looked at at a time.
     """
 
     def __init__(
         self,
-        visit: Callable[[WatchedT], Awaitable[bool]],
+        visit: Callable[[WatchedT], Awaitable[None]],
         *,
         pause: float,
         workers: int,
@@ -141,6 +141,10 @@ class Rounds(Generic[WatchedT]):
         """Take in another one; it is looked at in the next round."""
         self._waiting[watched] = None
         self._news.set()
+
+    def leave(self, watched: WatchedT) -> None:
+        """Let one go whose end has come, if it is here."""
+        self._waiting.pop(watched, None)
 
     def close(self) -> None:
         """Take in no more: the rounds end when nothing waits."""
@@ -172,17 +176,13 @@ class Rounds(Generic[WatchedT]):
 
     async def _round(self) -> None:
         before = list(self._waiting)
-        await FanOut(before, self._visited, _nothing, workers=self._workers).work()
+        await FanOut(before, self._visit, _nothing, workers=self._workers).work()
         has_ended = any(each not in self._waiting for each in before)
         if has_ended:
             self._pause = self._first_pause
         else:
             longest = self._first_pause * _LONGEST
             self._pause = min(self._pause * _BACK_OFF, longest)
-
-    async def _visited(self, watched: WatchedT) -> None:
-        if await self._visit(watched):
-            self._waiting.pop(watched, None)
 
     async def _sleep(self, latest: float | None) -> None:
         pause = self._pause * (1 + _JITTER * (2 * self._random() - 1))
