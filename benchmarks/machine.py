@@ -58,8 +58,8 @@ def _cpu() -> str:
 
 def _compiled() -> str:
     options = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    guided = "with" if "--enable-optimizations" in options else "without"
-    return f"{platform.python_compiler()} {guided} profile-guided optimization"
+    optimized = "with" if "--enable-optimizations" in options else "without"
+    return f"{platform.python_compiler()} {optimized} --enable-optimizations"
 
 
 def _version(package: str) -> str | None:
