@@ -47,7 +47,7 @@ from futureagi_async.transport.call import CallOptions, Patience
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
     from types import TracebackType
 
     from futureagi_async.config import Settings
@@ -242,7 +242,8 @@ class Sending(Generic[ResultT]):
 
     async def read(self, request: Request[AnyResultT], /) -> AnyResultT:
         """Send a request that is safe to repeat; see `Hands`."""
-        result, _ = await self.carried(request)
+        with _only_reading():
+            result, _ = await self.carried(request)
         return result
 
     async def carried(self, request: Request[AnyResultT]) -> tuple[AnyResultT, int]:
@@ -336,7 +337,8 @@ class _OwnHands:
     carrier: Carrier
 
     async def read(self, request: Request[AnyResultT], /) -> AnyResultT:
-        return await send_alone(self.carrier, request)
+        with _only_reading():
+            return await send_alone(self.carrier, request)
 
     async def write(self, request: Request[AnyResultT], /) -> AnyResultT:
         return await send_alone(self.carrier, request)
@@ -353,7 +355,8 @@ class _Hands:
         self.attempts = 0
 
     async def read(self, request: Request[AnyResultT], /) -> AnyResultT:
-        result, attempts = await self._sending.carried(request)
+        with _only_reading():
+            result, attempts = await self._sending.carried(request)
         self.attempts += attempts
         return result
 
@@ -365,6 +368,17 @@ class _Hands:
 
     async def earlier(self, run_test_id: str, /) -> Sequence[JournalEntry]:
         return await self._sending.earlier(run_test_id)
+
+
+@contextlib.contextmanager
+def _only_reading() -> Iterator[None]:
+    """Have a part of a job that only reads leave no work in doubt when it fails."""
+    try:
+        yield
+    except APIError as error:
+        if error.delivery is Delivery.UNKNOWN:
+            error.delivery = Delivery.NOT_SENT
+        raise
 
 
 def unforeseen(error: Exception, request: Request[Any]) -> APIError:
