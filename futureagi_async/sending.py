@@ -47,7 +47,7 @@ from futureagi_async.transport.call import CallOptions, Patience
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
     from types import TracebackType
 
     from futureagi_async.config import Settings
@@ -213,6 +213,15 @@ class Sending(Generic[ResultT]):
         """When nothing more is begun, by the clock of the loop."""
         return self._patience.deadline
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the client was closed."""
+        return self._transport.closed
+
+    async def pause(self, seconds: float, interrupted: asyncio.Event) -> None:
+        """Wait so many seconds, unless it is interrupted or the client is closed."""
+        await self._transport.wait(interrupted, seconds)
+
     def reason_to_stop(self) -> str | None:
         """Say why nothing more is begun, if that is so."""
         if self._stopped_by is not None:
@@ -356,15 +365,21 @@ class _Hands:
 
     async def read(self, request: Request[AnyResultT], /) -> AnyResultT:
         with _only_reading():
-            result, attempts = await self._sending.carried(request)
-        self.attempts += attempts
-        return result
+            return await self._counted(self._sending.carried(request))
 
     async def write(self, request: Request[AnyResultT], /) -> AnyResultT:
-        result, attempts = await self._sending.recorded(request)
+        return await self._counted(self._sending.recorded(request))
+
+    async def _counted(
+        self, sent: Coroutine[Any, Any, tuple[AnyResultT, int]]
+    ) -> AnyResultT:
+        try:
+            result, attempts = await sent
+        except APIError as error:
+            self.attempts += error.attempts
+            raise
         self.attempts += attempts
-        written: AnyResultT = result
-        return written
+        return result
 
     async def earlier(self, run_test_id: str, /) -> Sequence[JournalEntry]:
         return await self._sending.earlier(run_test_id)

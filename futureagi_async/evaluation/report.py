@@ -347,8 +347,11 @@ def _lines(evaluation: RunTestEvaluation) -> Iterator[str]:
         yield f"| {' | '.join(map(_cell, cells))} |"
 
 
+_ESCAPES = str.maketrans({"|": "\\|", "\\": "\\\\"})
+
+
 def _cell(value: Any) -> str:
-    return " ".join(str(value).replace("|", "\\|").split())
+    return " ".join(str(value).translate(_ESCAPES).split())
 
 
 class EvaluationError(FutureAGIError, ExceptionGroup[FutureAGIError]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import time
@@ -125,6 +126,16 @@ class Transport:
             return await job.work(hands)
         finally:
             self._job_turns.give_back(job.run_test_id)
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait for an event, so many seconds at most, and no longer than this is open."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.0 if self.closed else seconds) as deadline:
+                self._under_way.add(deadline)
+                try:
+                    await event.wait()
+                finally:
+                    self._under_way.discard(deadline)
 
     async def _read(
         self,

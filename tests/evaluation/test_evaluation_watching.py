@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from itertools import pairwise
 
 import pytest
 from evaluation_values import RUN_TEST, call, entries, execution
@@ -71,10 +72,9 @@ def looked(*scenes, config_ids=None):
     """What each look finds, until one finds an end, and which of them were thorough."""
 
     async def main():
-        script, found = Script(*scenes), []
+        script = Script(*scenes)
         watched = Watched(RUN_TEST, config_ids=config_ids)
-        for _ in scenes:
-            found.append(await script.look(watched))
+        found = [await script.look(watched) for _ in scenes]
         return found, script.thorough
 
     return asyncio.run(main())
@@ -207,7 +207,7 @@ class Round:
     @property
     def pauses(self):
         moments = [0.0, *self.moments]
-        return [later - earlier for earlier, later in zip(moments, moments[1:])]  # noqa: B905 - one less
+        return [later - earlier for earlier, later in pairwise(moments)]
 
     async def run(self, *, stop=lambda: False, latest=None):
         for name in self.ends:
