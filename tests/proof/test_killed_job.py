@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from evaluating_child import End, Job
 
 
-KILLS = int(os.environ.get("FUTUREAGI_TEST_KILLS", "6"))
+KILLS = int(os.environ.get("FUTUREAGI_TEST_KILLS", "4"))
 """How often each test kills or interrupts in all; the long session sets it to 200."""
 
 RUN_TESTS = 50
@@ -39,7 +39,7 @@ RUN_SECONDS = 0.3
 SETTLE_AFTER = 0.25
 """When to look what came of a request in doubt: long after the service has acted."""
 
-LATEST = 0.8
+LATEST = 0.4
 """The latest moment of a kill, in seconds from the beginning."""
 
 ENOUGH = 60.0

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-RUN_TESTS = int(os.environ.get("FUTUREAGI_TEST_RUN_TESTS", "200"))
+RUN_TESTS = int(os.environ.get("FUTUREAGI_TEST_RUN_TESTS", "150"))
 """How many run tests there are; the long session sets it to 1000."""
 
 BORNE = 0.8
