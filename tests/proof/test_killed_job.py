@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import json
 import multiprocessing
 import os
 import random
@@ -192,6 +194,44 @@ def test_an_evaluation_is_lost_or_done_twice_by_no_ctrl_c(
         print(f"\n{interrupted} times Ctrl-C in {rounds} jobs (seed {SEED})")
 
 
+def test_a_rerun_that_is_begun_again_starts_only_what_was_not_there_before(
+    tmp_path: pathlib.Path,
+):
+    world = World.synthetic(3, executions=3)
+    ids = list(world.run_test_ids)
+    newest = [executions(world, each)[-1] for each in ids]
+    with serve(world) as emulator:
+        job = job_on(emulator, tmp_path / "evals.db", "rerun")
+        with FutureAGI(**job.client) as client:
+            for execution in newest:
+                execution.status = "running"
+            first = client.evaluate(**job.evaluation)
+            for execution in newest:
+                execution.status = "completed"
+            second = client.evaluate(**job.evaluation)
+
+    assert [each.executions for each in first.scored] == [2, 2, 2]
+    assert [each.executions for each in second.scored] == [3, 3, 3]
+    started = executions_started(job)
+    assert started.keys() == {e.id for each in ids for e in executions(world, each)}
+    assert set(started.values()) == {1}
+
+
+def executions(world: World, run_test_id: str):
+    return world.run_tests.get(run_test_id).executions
+
+
+def executions_started(job: Job) -> collections.Counter[str]:
+    """How often, as the journal has it, something was started on each execution."""
+    with Journal.open(job.journal) as journal:
+        bodies = [
+            json.loads(each.body)
+            for each in journal
+            if each.endpoint == "RunNewEvals" and each.state is JournalState.DONE
+        ]
+    return collections.Counter(id_ for b in bodies for id_ in b["test_execution_ids"])
+
+
 def assert_true(emulator: Emulator, job: Job, ends: list[End] | None) -> None:
     """Hold what is told, and the journal, against what the service has really done."""
     assert ends is not None
@@ -213,3 +253,4 @@ def assert_true(emulator: Emulator, job: Job, ends: list[End] | None) -> None:
     scored = {each.run_test_id for each in ends if each.is_scored}
     assert in_doubt == set(job.run_test_ids) - scored, said
     assert done >= scored, said
+    assert set(executions_started(job).values()) == {1}, said

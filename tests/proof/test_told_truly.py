@@ -13,6 +13,7 @@ from futureagi_async import (
     ClientClosedError,
     Delivery,
     EvaluationState,
+    RetryPolicy,
 )
 from futureagi_async.emulator import Emulator, World
 from futureagi_async.emulator.rules.service import Service
@@ -95,6 +96,22 @@ async def test_a_read_that_failed_hides_no_work_in_doubt(
     assert "may have been done" in ended.reason
     assert "Rate limit exceeded" in ended.reason
     assert ended.warnings == ()
+
+
+async def test_what_is_in_doubt_is_not_started_again_though_nothing_is_seen_of_it(
+    emulator: Emulator,
+):
+    # The service has taken the request, and takes longer than anybody waits.
+    on_the_wire = emulator.faults.add("latency", endpoint="run_new_evals", seconds=60)
+    policy = RetryPolicy(settle=False)
+    async with AsyncFutureAGI(**settings(emulator) | {"retry": policy}) as client:
+        ended = await evaluated(client, emulator)
+
+    assert on_the_wire.hits == 1
+    assert ended.state is EvaluationState.FAILED
+    assert ended.error is not None
+    assert ended.error.delivery is Delivery.UNKNOWN
+    assert "may have been done" in ended.reason
 
 
 async def test_a_client_that_was_closed_hides_no_work_in_doubt(
