@@ -70,6 +70,7 @@ class End:
     is_scored: bool
     delivery: str | None
     reason: str
+    warnings: tuple[str, ...]
 
 
 def ends(report: EvaluationReport) -> list[End]:
@@ -80,6 +81,7 @@ def ends(report: EvaluationReport) -> list[End]:
             each.is_scored,
             each.error and each.error.delivery.value,
             each.reason,
+            each.warnings,
         )
         for each in report
     ]

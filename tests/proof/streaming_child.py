@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import resource
+import pathlib
 import sys
 import tracemalloc
 from typing import TYPE_CHECKING, Any
@@ -63,7 +63,7 @@ class Course:
         self.samples.append(
             {
                 "traced": tracemalloc.get_traced_memory()[0],
-                "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                "peak": peak(),
             }
         )
 
@@ -82,6 +82,18 @@ class Course:
             "poll": POLL,
             "max_evaluating": MAX_EVALUATING,
         }
+
+
+def peak() -> int:
+    """The most bytes that this program has had in memory; 0 where Linux is not there.
+
+    `ru_maxrss` counts from before the program was loaded: what started it was larger.
+    """
+    status = pathlib.Path("/proc/self/status")
+    if not status.exists():
+        return 0
+    (line,) = (e for e in status.read_text().splitlines() if e.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
 
 
 async def stream(course: Course) -> None:

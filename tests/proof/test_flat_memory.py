@@ -98,4 +98,5 @@ def test_the_peak_of_a_stream_does_not_grow_with_its_length(
             f"\n{way}: peak {few / 2**20:.1f} MiB after {LONG_EARLY} run tests, "
             f"{many / 2**20:.1f} MiB after {STREAMED}"
         )
+    assert few, "the peak can be read on Linux only"
     assert many - few < PEAK
