@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
+import time
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -149,9 +149,11 @@ def eventually() -> Callable[[Callable[[], object]], Awaitable[None]]:
     """Wait in the loop until something is so."""
 
     async def wait(condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(20):
-            while not condition():
-                await asyncio.sleep(0.002)
+        # Not by the clock of the loop, which a test may set forward.
+        latest = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < latest, "it did not come to pass"
+            await asyncio.sleep(0.002)
 
     return wait
 
@@ -168,7 +170,22 @@ def leave(emulator: Emulator) -> Callable[..., None]:
 
 
 @pytest.fixture
-def closing() -> Iterator[contextlib.ExitStack]:
-    """Closes at the end what a test opens."""
-    with contextlib.ExitStack() as stack:
-        yield stack
+async def leap(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Set the clock of the loop forward; it can be called from any thread."""
+    loop = asyncio.get_running_loop()
+    ahead = 0.0
+    monkeypatch.setattr(loop, "time", lambda: time.monotonic() + ahead)
+
+    def forward(seconds: float) -> None:
+        nonlocal ahead
+        ahead += seconds
+
+    return forward
+
+
+@pytest.fixture
+def leap_when_served(
+    leap: Callable[[float], None], when_served: Callable[..., None]
+) -> Callable[[str], None]:
+    """Have the first request of an endpoint take a thousand seconds."""
+    return lambda endpoint: when_served(lambda _: leap(1000), endpoint)

@@ -467,11 +467,13 @@ def test_many_run_tests_have_an_outcome_each(call, run_test_ids, configs):
     ("endpoint", "attempts"), [("run_test", 3), ("add_eval_configs", 4)]
 )
 def test_an_outcome_counts_the_attempts_of_the_call_that_failed(
-    client, emulator, run_test_ids, configs, endpoint, attempts
+    client, emulator, configs, endpoint, attempts
 ):
     emulator.faults.add("drop_before", endpoint=endpoint)
 
-    (outcome,) = client.ensure_eval_configs_many(run_test_ids[:1], configs)
+    (outcome,) = client.ensure_eval_configs_many(
+        emulator.world.run_test_ids[:1], configs
+    )
 
     assert isinstance(outcome, Failure)
     assert outcome.attempts == attempts
@@ -508,18 +510,19 @@ def test_a_journal_answers_what_was_added_before(
 
 @pytest.mark.parametrize("fault", ["drop_before", "drop_after"])
 def test_what_was_left_in_doubt_is_added_once_when_it_is_resumed(
-    client, emulator, run_tests, configs, journal, fault
+    client, emulator, configs, journal, fault
 ):
     emulator.faults.add(fault, endpoint="add_eval_configs", times=1)
     blind = client.with_options(retry=RetryPolicy(settle=False, max_attempts=1))
-    ids = [each.id for each in run_tests[:1]]
+    ids = emulator.world.run_test_ids[:1]
 
     (lost,) = blind.ensure_eval_configs_many(ids, configs, journal=journal)
     (found,) = client.ensure_eval_configs_many(ids, configs, journal=journal)
 
     assert lost.error.delivery is Delivery.UNKNOWN
     assert isinstance(found, Success)
-    assert names(run_tests[0]) == ["mood", "contains", "similar"]
+    kept = emulator.world.run_tests.get(ids[0])
+    assert names(kept) == ["mood", "contains", "similar"]
 
 
 def test_a_deadline_that_has_passed_leaves_nothing_attempted(
@@ -543,7 +546,7 @@ def test_a_batch_stops_at_keys_that_do_not_work(
 
 
 def test_a_journal_that_cannot_be_written_stops_the_batch(
-    client, emulator, run_test_ids, configs, journal, monkeypatch
+    client, emulator, configs, journal, monkeypatch
 ):
     async def refuse(*_):
         raise JournalError("the disk is full")
@@ -551,7 +554,7 @@ def test_a_journal_that_cannot_be_written_stops_the_batch(
     monkeypatch.setattr(Recording, "_first_outcome", refuse)
 
     batch = client.ensure_eval_configs_many(
-        run_test_ids, configs, journal=journal, max_concurrency=1
+        emulator.world.run_test_ids, configs, journal=journal, max_concurrency=1
     )
 
     assert isinstance(batch.failures[0].error, JournalError)
