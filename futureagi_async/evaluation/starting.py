@@ -133,8 +133,9 @@ class StartEvaluations(Job[Started]):
         return await ensure.work(hands)
 
     async def _start(self, hands: Hands, done: Progress) -> None:
-        in_the_way: FutureAGIError | None = None
-        for _ in range(_TRIES):
+        tries = 0
+        while True:
+            tries += 1
             plan = await self._planned(hands, done)
             if plan.rests_on_pending:
                 # It may have been prepared a moment ago, and be started by now.
@@ -146,15 +147,13 @@ class StartEvaluations(Job[Started]):
             try:
                 for start in plan.starts:
                     await self._write(hands, done, self._request(start))
-            except ExecutionsNotCompletedError as error:
+            except ExecutionsNotCompletedError:
                 # Somebody else has started something since it was read.
-                in_the_way = error
+                if tries == _TRIES:
+                    raise
                 continue
             if done.doubt is None:
                 return
-        problem = done.doubt or in_the_way
-        if problem is not None:
-            raise problem
 
     async def _planned(self, hands: Hands, done: Progress) -> Plan:
         done.tally = await read_tally(

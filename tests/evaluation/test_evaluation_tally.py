@@ -6,7 +6,7 @@ import re
 
 import pytest
 from evaluation_values import DONE, FAILED, PENDING, SKIPPED, call, execution, ids
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from futureagi_async import (
@@ -119,6 +119,7 @@ STRANGE = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(
     st.sampled_from(["Pass/Fail", "score", "choices", "numeric", "text", "", None, 7]),
     st.lists(STRANGE),
@@ -134,6 +135,7 @@ def test_no_value_however_strange_raises(kind, values):
     )
 
 
+@settings(max_examples=50)
 @given(st.lists(st.one_of(STRANGE, st.sampled_from([DONE, FAILED, SKIPPED, PENDING]))))
 def test_every_completed_call_is_counted_once_whatever_stands_there(results):
     cells = tallied(results).of_config(CONFIG)

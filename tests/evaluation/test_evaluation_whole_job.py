@@ -23,6 +23,7 @@ from futureagi_async import (
     PaymentRequiredError,
 )
 from futureagi_async.emulator.rules.evaluations import Job, prepare
+from futureagi_async.evaluation.starting import StartEvaluations
 
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"
@@ -662,3 +663,14 @@ def test_progress_adds_up(call, emulator, run_test_ids, configs):
     assert {each.latest.run_test_id for each in ends} == set(run_test_ids)
     assert all(each.waiting + each.ended <= each.read for each in told)
     assert set(report) == {each.latest for each in ends}
+
+
+def test_a_job_can_be_sent_alone(client, emulator, run_test_ids, configs):
+    job = StartEvaluations(run_test_ids[0], configs)
+
+    started = client.send(job)
+
+    assert started.progress.requests == 1
+    assert emulator.log.runs == {run_test_ids[0]: 1}
+    # It is no request of its own: it goes nowhere, and has nothing to say there.
+    assert (job.path, job.body, job.method) == ("", None, "")
