@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import signal
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +20,17 @@ from futureagi_async import (
 
 if TYPE_CHECKING:
     from futureagi_async import EvaluationReport
+
+
+LOADED = (
+    "futureagi_async.evaluation.evaluating",
+    "futureagi_async.recording",
+    "futureagi_async.transport.session",
+)
+"""What is loaded late otherwise: a kill is to strike the job, and not its imports."""
+
+for name in LOADED:
+    importlib.import_module(name)
 
 
 @attrs.frozen

@@ -52,14 +52,7 @@ ENOUGH = 60.0
 def processes() -> multiprocessing.context.ForkServerContext:
     """Processes that begin with everything imported, and with nothing else."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        [
-            "evaluating_child",
-            "futureagi_async.evaluation.evaluating",
-            "futureagi_async.recording",
-            "futureagi_async.transport.session",
-        ]
-    )
+    context.set_forkserver_preload(["evaluating_child"])
     return context
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 RUN_TESTS = int(os.environ.get("FUTUREAGI_TEST_RUN_TESTS", "150"))
 """How many run tests there are; the long session sets it to 1000."""
 
-BORNE = 0.8
+BORNE = 0.9
 """The share that has to be scored at the first go, through all the trouble."""
 
 
