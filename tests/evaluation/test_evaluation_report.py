@@ -378,6 +378,22 @@ def test_scores_of_one_form_are_none_of_another():
     assert (BARE.pass_rate, BARE.average, BARE.choices) == (None, None, None)
 
 
+def test_a_score_is_told_in_a_few_characters():
+    assert [each.score_text for each in (PASSES, NUMBERS, CHOICES, BARE)] == [
+        "75 % pass",
+        "81.25 % average",
+        "glad 50 %, neither 30 %, sad 20 %",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("origin", [None, *Origin])
+def test_only_what_was_added_was_created(origin):
+    scores = ConfigScores(name="tone", origin=origin)
+
+    assert scores.is_created is (origin is Origin.CREATED)
+
+
 def test_progress_is_a_value():
     progress = EvaluationProgress(read=3, waiting=1, ended=2, scored=1, latest=SCORED)
 
