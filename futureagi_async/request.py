@@ -88,6 +88,10 @@ class Request(abc.ABC, Generic[ResultT_co]):
         """Name a closer error class than that of the status, if there is one."""
         return None
 
+    def accept(self, result: Any) -> Any:
+        """Give the result of the whole, where this was only the rest of it."""
+        return result
+
 
 @attrs.frozen
 class RefusedItem(Request[Any]):
