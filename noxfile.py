@@ -11,7 +11,7 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "venv"
-nox.options.sessions = ["lint", "typing", "tests", "oldest", "coverage"]
+nox.options.sessions = ["lint", "typing", "tests", "oldest", "coverage", "guard"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
@@ -95,7 +95,16 @@ def coverage(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Ours beside what one would use instead, in one run."""
     session.install("-e", ".", "-r", "benchmarks/requirements.txt")
-    session.run("python", "-m", "benchmarks", "--quick", *session.posargs)
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def guard(session: nox.Session) -> None:
+    """What a request, an item and a config cost, against a stored baseline."""
+    # Pinned, so that a figure changes with the package and with nothing else.
+    session.install("-r", "benchmarks/guard.txt")
+    session.install("--no-deps", "-e", ".")
+    session.run("python", "-m", "benchmarks.guard", *session.posargs)
 
 
 @nox.session

@@ -1,9 +1,12 @@
-"""Runs the benchmarks and prints their table."""
+"""Runs the benchmarks, prints their table and keeps the results.
+
+The whole run writes `benchmarks/results.json` and the table in `benchmarks/README.md`;
+a quick or partial one only prints.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
 import pathlib
 import sys
 from typing import Any
@@ -14,6 +17,9 @@ from benchmarks import (
     fanout,
     imports,
     instructions,
+    latency,
+    memory,
+    report,
     scheduler,
     values,
 )
@@ -22,8 +28,10 @@ from benchmarks.rows import table
 
 _PARTS: dict[str, Any] = {
     "fanout": fanout,
+    "latency": latency,
     "instructions": instructions,
     "scheduler": scheduler,
+    "memory": memory,
     "values": values,
     "blocking": blocking,
     "imports": imports,
@@ -34,10 +42,10 @@ _PARTS: dict[str, Any] = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="less work, in some minutes"
+        "--quick", action="store_true", help="less work, in about a minute: rough"
     )
     parser.add_argument("--only", choices=_PARTS, action="append", help="this part")
-    parser.add_argument("--json", type=pathlib.Path, help="write the rows to this file")
+    parser.add_argument("--json", type=pathlib.Path, help="write results to this file")
     options = parser.parse_args()
     rows = []
     for name in options.only or _PARTS:
@@ -46,7 +54,11 @@ def main() -> None:
             rows.append(row)
     print(table(rows))
     if options.json is not None:
-        options.json.write_text(json.dumps([row.as_json() for row in rows], indent=1))
+        report.write(rows, options.json)
+    if not options.quick and not options.only:
+        report.write(rows, report.RESULTS)
+        text = report.README.read_text()
+        report.README.write_text(report.with_table(text, rows))
 
 
 if __name__ == "__main__":

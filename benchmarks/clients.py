@@ -1,15 +1,12 @@
-"""The same work by this package, and by what a user would write or pick instead.
+"""The same work by this package, and by aiohttp itself.
 
-Each function sends all of it to `url`, `in_flight` requests at a time, keeps what came
-back, and checks nothing but the status.
+Each function sends all of it to an address, `in_flight` requests at a time, keeps what
+came back, and checks nothing but the status.
 """
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-import importlib
-import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -22,38 +19,62 @@ from futureagi_async import AsyncFutureAGI, FutureAGI
 
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
+    from benchmarks.server import Address
     from benchmarks.work import Work
 
 
-def client(url: str, in_flight: int) -> AsyncFutureAGI:
+def client(address: Address, in_flight: int) -> AsyncFutureAGI:
     """Make an asynchronous client of this package."""
-    return AsyncFutureAGI(API_KEY, SECRET_KEY, base_url=url, max_connections=in_flight)
+    return AsyncFutureAGI(
+        API_KEY,
+        SECRET_KEY,
+        base_url=address.url,
+        max_connections=in_flight,
+        ssl=address.tls,
+    )
 
 
-def blocking_client(url: str, in_flight: int) -> FutureAGI:
+def blocking_client(address: Address, in_flight: int) -> FutureAGI:
     """Make a blocking client of this package."""
-    return FutureAGI(API_KEY, SECRET_KEY, base_url=url, max_connections=in_flight)
+    return FutureAGI(
+        API_KEY,
+        SECRET_KEY,
+        base_url=address.url,
+        max_connections=in_flight,
+        ssl=address.tls,
+    )
 
 
-async def ours(url: str, work: Work, count: int, in_flight: int) -> None:
+async def ours(
+    address: Address,
+    work: Work,
+    count: int,
+    in_flight: int,
+    journal: str | os.PathLike[str] | None = None,
+) -> None:
     """Send by `send_many` of the asynchronous client."""
-    async with client(url, in_flight) as session:
+    async with client(address, in_flight) as session:
         requests: Any = work.requests(count)
-        batch = await session.send_many(requests, max_concurrency=in_flight)
-    _check(len(batch.successes), count)
+        batch = await session.send_many(
+            requests, max_concurrency=in_flight, journal=journal
+        )
+    check(len(batch.successes), count)
 
 
-def ours_blocking(url: str, work: Work, count: int, in_flight: int) -> None:
+def ours_blocking(address: Address, work: Work, count: int, in_flight: int) -> None:
     """Send by `send_many` of the blocking client."""
-    with blocking_client(url, in_flight) as session:
+    with blocking_client(address, in_flight) as session:
         requests: Any = work.requests(count)
         batch = session.send_many(requests, max_concurrency=in_flight)
-    _check(len(batch.successes), count)
+    check(len(batch.successes), count)
 
 
-async def bare_aiohttp(url: str, work: Work, count: int, in_flight: int) -> None:
+async def bare_aiohttp(
+    address: Address, work: Work, count: int, in_flight: int
+) -> None:
     """Send as the best that one can write by hand: workers on one iterator, bytes."""
     answers: list[Any] = [None] * count
 
@@ -62,17 +83,17 @@ async def bare_aiohttp(url: str, work: Work, count: int, in_flight: int) -> None
     ) -> None:
         for place, (path, body) in bodies:
             async with session.post(
-                yarl.URL(url + path, encoded=True),
+                yarl.URL(address.url + path, encoded=True),
                 data=body,
                 headers={"X-Request-ID": str(uuid.uuid4())},
                 allow_redirects=False,
             ) as response:
                 content = await response.read()
-                _check_status(response.status)
+                check_status(response.status)
             answers[place] = orjson.loads(content)
 
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=in_flight),
+        connector=aiohttp.TCPConnector(limit=in_flight, ssl=address.tls or True),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(
             total=TOTAL, sock_connect=CONNECT, sock_read=READ
@@ -81,10 +102,12 @@ async def bare_aiohttp(url: str, work: Work, count: int, in_flight: int) -> None
     ) as session:
         bodies = enumerate(work.bodies(count))
         await asyncio.gather(*(send_each(session, bodies) for _ in range(in_flight)))
-    _check(sum(each is not None for each in answers), count)
+    check(sum(each is not None for each in answers), count)
 
 
-async def usual_aiohttp(url: str, work: Work, count: int, in_flight: int) -> None:
+async def usual_aiohttp(
+    address: Address, work: Work, count: int, in_flight: int
+) -> None:
     """Send as it is usually written: a task an item, a semaphore, json."""
     free = asyncio.Semaphore(in_flight)
 
@@ -92,7 +115,7 @@ async def usual_aiohttp(url: str, work: Work, count: int, in_flight: int) -> Non
         async with (
             free,
             session.post(
-                url + path,
+                address.url + path,
                 json=payload,
                 headers={"X-Request-ID": str(uuid.uuid4())},
             ) as response,
@@ -104,65 +127,24 @@ async def usual_aiohttp(url: str, work: Work, count: int, in_flight: int) -> Non
         answers = await asyncio.gather(
             *(send(session, path, payload) for path, payload in work.posts(count))
         )
-    _check(len(answers), count)
+    check(len(answers), count)
 
 
-async def httpx_async(url: str, work: Work, count: int, in_flight: int) -> None:
-    """Send by httpx's asynchronous client, with a worker pool."""
-    httpx: Any = importlib.import_module("httpx")  # may be missing
+def check_status(status: int) -> None:
+    """Accept success only.
 
-    answers: list[Any] = []
-
-    async def send_each(session: Any, posts: Iterator[tuple[str, Any]]) -> None:
-        for path, payload in posts:
-            response = await session.post(
-                url + path,
-                json=payload,
-                headers={"X-Request-ID": str(uuid.uuid4())},
-            )
-            response.raise_for_status()
-            answers.append(response.json())
-
-    async with httpx.AsyncClient(
-        headers=HEADERS,
-        timeout=httpx.Timeout(READ, connect=CONNECT),
-        limits=httpx.Limits(max_connections=in_flight),
-    ) as session:
-        posts = work.posts(count)
-        await asyncio.gather(*(send_each(session, posts) for _ in range(in_flight)))
-    _check(len(answers), count)
-
-
-def requests_threads(url: str, work: Work, count: int, in_flight: int) -> None:
-    """Send by requests, a session in each of so many threads."""
-    requests: Any = importlib.import_module("requests")  # may be missing
-
-    local = threading.local()
-
-    def send(post: tuple[str, Any]) -> Any:
-        session = getattr(local, "session", None)
-        if session is None:
-            session = local.session = requests.Session()
-            session.headers.update(HEADERS)
-        response = session.post(
-            url + post[0],
-            json=post[1],
-            headers={"X-Request-ID": str(uuid.uuid4())},
-            timeout=(CONNECT, READ),
-        )
-        response.raise_for_status()
-        return response.json()
-
-    with concurrent.futures.ThreadPoolExecutor(in_flight) as threads:
-        answers = list(threads.map(send, work.posts(count)))
-    _check(len(answers), count)
-
-
-def _check_status(status: int) -> None:
+    Raises:
+        RuntimeError: it is no 2xx.
+    """
     if not 200 <= status < 300:  # noqa: PLR2004 - the 2xx of RFC 9110
         raise RuntimeError(f"status {status}")
 
 
-def _check(answered: int, count: int) -> None:
+def check(answered: int, count: int) -> None:
+    """Accept nothing less than an answer to each request.
+
+    Raises:
+        RuntimeError: there were not so many.
+    """
     if answered != count:
         raise RuntimeError(f"{answered} answers to {count} requests")

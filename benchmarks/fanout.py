@@ -1,153 +1,187 @@
-"""Many requests: throughput beside the peers, and the share of ideal concurrency."""
+"""Many requests to a server that answers at once: throughput beside the peers."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib.util
-import time
+import itertools
+import pathlib
+import tempfile
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import clients, server
-from benchmarks.rows import Row, compare, seconds, skipped
+import attrs
+
+from benchmarks import certificates, clients, peers, server
+from benchmarks.generated import GeneratedClient
+from benchmarks.pairs import compare, timed
+from benchmarks.rows import Row, skipped
 from benchmarks.work import AddWork, RunWork
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from benchmarks.pairs import Pair, Rounds
     from benchmarks.work import Work
 
 
 _IN_FLIGHT = 100
-_LATENCY = 0.05
+_RUN, _ADD = RunWork(), AddWork()
 
-_WORK: tuple[Work, ...] = (RunWork(), AddWork())
+
+@attrs.frozen
+class _Plan:
+    """How much is sent."""
+
+    address: server.Address
+    count: int
+    rounds: int
+    work: Work = _RUN
+    in_flight: int = _IN_FLIGHT
+
+    def go(self, client: Callable[..., Any], **options: Any) -> Callable[[], None]:
+        asked = (self.address, self.work, self.count, self.in_flight)
+        return _run(partial(client, *asked, **options))
+
+    def beside(self, peer: Callable[..., Any]) -> Rounds:
+        return compare(self.go(clients.ours), self.go(peer), self.rounds)
+
+    def throughput(self, name: str, rounds: Rounds, goal: str = "") -> Row:
+        return Row(
+            f"{self.work.name}: {name}, {self.in_flight} in flight",
+            self.count / rounds.clock.ours,
+            self.count / rounds.clock.peer,
+            1 / rounds.clock.ratio,
+            "requests/s",
+            goal,
+        )
+
+    def price(self, name: str, pair: Pair, unit: str, goal: str = "") -> Row:
+        ours, peer = (1e6 * each / self.count for each in (pair.ours, pair.peer))
+        return Row(f"{self.work.name}: {name}", ours, peer, pair.ratio, unit, goal)
+
+
+def _run(client: Callable[[], Any]) -> Callable[[], None]:
+    def go() -> None:
+        waiting = client()
+        if waiting is not None:
+            asyncio.run(waiting)
+
+    return go
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
     """Measure."""
-    count, rounds = (2_000, 5) if quick else (5_000, 9)
-    with server.running() as url:
-        yield _ceiling(url, count)
-        for work in _WORK:
-            yield from _beside_aiohttp(url, work, count, rounds)
-        yield from _beside_others(url, count // 4, rounds)
-        yield _blocking_batch(url, count, rounds)
-    with server.running(_LATENCY) as url:
-        yield from _shares(url, quick=quick)
+    count, rounds = (600, 3) if quick else (5_000, 11)
+    with server.running() as address:
+        yield from _ceiling(_Plan(address, count, rounds))
+        for work in (_RUN, _ADD):
+            yield from _beside_aiohttp(_Plan(address, count, rounds, work))
+        yield from _beside_others(address, count // 2, min(rounds, 5))
+        yield from _by_ourselves(_Plan(address, count, rounds))
+    yield from _encrypted(count, rounds)
 
 
-def _ceiling(url: str, count: int) -> Row:
-    go = _run(clients.ours, url, RunWork(), count, _IN_FLIGHT)
+def _ceiling(plan: _Plan) -> Iterator[Row]:
+    go = plan.go(clients.bare_aiohttp)
     go()
-    before = server.cpu_seconds(url)
-    ours = count / seconds(go)
-    ceiling = count / (server.cpu_seconds(url) - before)
-    return Row(
-        "server: its ceiling / what this package asks of it",
-        ours,
+    before = plan.address.ledger()
+    asked = plan.count / timed(go).clock
+    served = plan.address.ledger().since(before)
+    ceiling = served.answers / served.cpu
+    yield Row(
+        "server: what bare aiohttp asks of it / its ceiling",
+        asked,
         ceiling,
-        ceiling / ours,
+        asked / ceiling,
         "requests/s",
-        ">= 2",
+        "<= 0.5",
         "ceiling: requests by CPU second of the server",
     )
 
 
-def _run(client: Callable[..., Any], *args: Any) -> Callable[[], None]:
-    if asyncio.iscoroutinefunction(client):
-        return lambda: asyncio.run(client(*args))
-    return partial(client, *args)
+def _beside_aiohttp(plan: _Plan) -> Iterator[Row]:
+    rounds = plan.beside(clients.bare_aiohttp)
+    yield plan.throughput("fan-out / best bare aiohttp", rounds, ">= 0.95")
+    yield plan.price("client's CPU / bare aiohttp's", rounds.cpu, "us CPU/request")
+    rounds = plan.beside(clients.usual_aiohttp)
+    yield plan.throughput("fan-out / gather + semaphore + json", rounds, ">= 1.2")
 
 
-def _throughput(
-    name: str,
-    peer: Callable[..., Any],
-    work: tuple[str, Work, int, int],
-    rounds: int,
-    goal: str = "",
-) -> Row:
-    _, _, count, in_flight = work
-    pair = compare(_run(clients.ours, *work), _run(peer, *work), rounds)
-    return Row(
-        f"{name}, {in_flight} in flight",
-        count / pair.ours,
-        count / pair.peer,
-        1 / pair.ratio,
-        "requests/s",
-        goal,
-    )
-
-
-def _beside_aiohttp(url: str, work: Work, count: int, rounds: int) -> Iterator[Row]:
-    asked = (url, work, count, _IN_FLIGHT)
-    bare, usual = clients.bare_aiohttp, clients.usual_aiohttp
-    yield _throughput(
-        f"{work.name}: fan-out / best bare aiohttp", bare, asked, rounds, ">= 0.95"
-    )
-    pair = compare(
-        _run(clients.ours, *asked), _run(bare, *asked), rounds, time.process_time
-    )
-    yield Row(
-        f"{work.name}: client's CPU / best bare aiohttp",
-        1e6 * pair.ours / count,
-        1e6 * pair.peer / count,
-        pair.ratio,
-        "us/request",
-    )
-    yield _throughput(
-        f"{work.name}: fan-out / gather + semaphore + json",
-        usual,
-        asked,
-        rounds,
-        ">= 1.2",
-    )
-
-
-def _beside_others(url: str, count: int, rounds: int) -> Iterator[Row]:
-    for module, client, in_flight, goal in (
-        ("httpx", clients.httpx_async, 10, ">= 5"),
-        ("requests", clients.requests_threads, _IN_FLIGHT, ">= 6"),
+def _beside_others(address: server.Address, count: int, rounds: int) -> Iterator[Row]:
+    for module, name, client, in_flight, goal in (
+        ("httpx", "httpx, async", peers.httpx_async, 10, ">= 5"),
+        ("httpx", "httpx, 10 threads", peers.httpx_threads, 10, ""),
+        ("requests", "requests, 100 threads", peers.requests_threads, 100, ">= 6"),
+        ("requests_futures", "requests-futures", peers.requests_futures, 100, ""),
+        ("requests_futures", "the official SDK's way", peers.official_sdk, 100, ">= 8"),
     ):
-        name = f"run_new_evals: fan-out / {client.__name__}"
+        plan = _Plan(address, count, rounds, in_flight=in_flight)
         if importlib.util.find_spec(module) is None:
-            yield skipped(name, f"{module} is not installed")
+            yield skipped(f"fan-out / {name}", f"{module} is not installed", goal)
             continue
-        asked = (url, RunWork(), count, in_flight)
-        yield _throughput(name, client, asked, min(rounds, 5), goal)
+        yield plan.throughput(f"fan-out / {name}", plan.beside(client), goal)
+    yield from _beside_generated(_Plan(address, count, rounds, in_flight=10))
 
 
-def _blocking_batch(url: str, count: int, rounds: int) -> Row:
-    asked = (url, RunWork(), count, _IN_FLIGHT)
-    pair = compare(
-        _run(clients.ours_blocking, *asked), _run(clients.ours, *asked), rounds
-    )
-    return Row(
-        "run_new_evals: blocking batch / async batch",
-        1e6 * pair.ours / count,
-        1e6 * pair.peer / count,
-        pair.ratio,
-        "us/request",
-        "<= 1.05",
-    )
+def _beside_generated(plan: _Plan) -> Iterator[Row]:
+    name = "fan-out / a client of openapi-python-client"
+    if importlib.util.find_spec("openapi_python_client") is None:
+        yield skipped(name, "openapi-python-client is not installed")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        client = GeneratedClient.generate(pathlib.Path(folder))
+        for work in (_RUN, _ADD):
+            each = attrs.evolve(plan, work=work)
+            yield each.throughput(name, each.beside(client.send))
 
 
-def _shares(url: str, *, quick: bool) -> Iterator[Row]:
-    plan = ((10, 500), (100, 5_000)) if quick else ((10, 1_000), (100, 10_000))
-    for in_flight, count in plan:
-        ideal = count / in_flight * _LATENCY
-        shares = []
-        for client in (clients.ours, clients.bare_aiohttp):
-            go = _run(client, url, RunWork(), count, in_flight)
-            shares.append(max(ideal / seconds(go) for _ in range(3)))
-        yield Row(
-            f"share of ideal concurrency at {_LATENCY * 1e3:.0f} ms latency, "
-            f"{in_flight} in flight",
-            shares[0],
-            shares[1],
-            shares[0],
-            "share",
-            ">= 0.95",
-            f"{count:,} run tests; peer: bare aiohttp; ratio: ours / ideal",
-        )
+def _by_ourselves(plan: _Plan) -> Iterator[Row]:
+    """Measure what an option of ours costs or brings; the peer is without it."""
+    plain = plan.go(clients.ours)
+    rounds = compare(plan.go(clients.ours_blocking), plain, plan.rounds)
+    name = "blocking batch / async batch"
+    yield plan.price(name, rounds.clock, "us/request", "<= 1.05")
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = (pathlib.Path(folder, f"{each}.journal") for each in itertools.count())
+
+        def journalled() -> None:
+            plan.go(clients.ours, journal=next(fresh))()
+
+        rounds = compare(journalled, plain, plan.rounds)
+    yield plan.throughput("journalled / unjournalled", rounds, ">= 0.8")
+    yield from _on_uvloop(plan)
+
+
+def _on_uvloop(plan: _Plan) -> Iterator[Row]:
+    name = "on uvloop"
+    if importlib.util.find_spec("uvloop") is None:
+        yield skipped(name, "uvloop is not installed")
+        return
+    run = importlib.import_module("uvloop").run
+    asked = (plan.address, plan.work, plan.count, plan.in_flight)
+
+    def ours() -> None:
+        run(clients.ours(*asked))
+
+    def bare() -> None:
+        run(clients.bare_aiohttp(*asked))
+
+    rounds = compare(ours, plan.go(clients.ours), plan.rounds)
+    yield plan.throughput("on uvloop / on asyncio's loop, both ours", rounds)
+    rounds = compare(ours, bare, plan.rounds)
+    yield plan.throughput("fan-out / best bare aiohttp, both on uvloop", rounds)
+
+
+def _encrypted(count: int, rounds: int) -> Iterator[Row]:
+    name = "fan-out / best bare aiohttp, TLS"
+    if not certificates.can_be_made():
+        yield skipped(name, "openssl is not installed", ">= 0.95")
+        return
+    with (
+        certificates.throwaway() as certificate,
+        server.running(certificate=certificate) as address,
+    ):
+        plan = _Plan(address, count, rounds)
+        yield plan.throughput(name, plan.beside(clients.bare_aiohttp), ">= 0.95")

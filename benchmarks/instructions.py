@@ -1,23 +1,21 @@
-"""Instructions a request, counted by valgrind's callgrind: the same on any machine.
+"""Instructions a request, beside bare aiohttp: the same on any machine.
 
-Two runs of different length are counted in processes of their own; what the longer one
-needs more, divided by what it does more, is the price of a request without start-up.
+A process sends the work three times: once to be warm, then two lengths of it. What the
+longer needs more, divided by what it does more, is the price of a request without the
+opening of connections.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import re
-import shutil
-import subprocess
-import sys
-import tempfile
+import concurrent.futures
+from functools import partial
 from typing import TYPE_CHECKING
 
-from benchmarks import clients, server
+from benchmarks import callgrind, clients
 from benchmarks.rows import Row, skipped
+from benchmarks.server import Address, running
 from benchmarks.work import AddWork, RunWork
 
 
@@ -26,51 +24,32 @@ if TYPE_CHECKING:
 
 
 _IN_FLIGHT = 100
-_COUNTS = 400, 1_400
 _CLIENTS = {"ours": clients.ours, "bare": clients.bare_aiohttp}
 _WORK = {work.name: work for work in (RunWork(), AddWork())}
-_COLLECTED = re.compile(r"Collected\s*:\s*(\d+)")
+_GOAL = "<= 1.10"
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
     """Measure."""
-    names = list(_WORK)[:1] if quick else list(_WORK)
-    for work in names:
+    counts = (100, 400) if quick else (300, 2_300)
+    for work in list(_WORK)[:1] if quick else _WORK:
         name = f"{work}: instructions / best bare aiohttp"
-        if shutil.which("valgrind") is None:
-            yield skipped(name, "valgrind is not installed")
+        if not callgrind.is_installed():
+            yield skipped(name, "valgrind is not installed", _GOAL)
             continue
-        with server.running() as url:
-            ours, bare = (each_request(url, client, work) for client in _CLIENTS)
-        unit = "instructions/request"
-        yield Row(name, ours, bare, ours / bare, unit, "<= 1.10")
+        with running() as address:
+            count = partial(_each_request, address.url, work=work, counts=counts)
+            with concurrent.futures.ThreadPoolExecutor() as threads:
+                # At the same time: what else the machine does is not counted.
+                ours, bare = threads.map(count, _CLIENTS)
+        yield Row(name, ours, bare, ours / bare, "instructions/request", _GOAL)
 
 
-def each_request(url: str, client: str, work: str) -> float:
-    """Give the instructions that a client needs for a request more."""
-    fewer, more = (_counted(url, client, work, count) for count in _COUNTS)
-    return (more - fewer) / (_COUNTS[1] - _COUNTS[0])
-
-
-def _counted(url: str, client: str, work: str, count: int) -> int:
-    with tempfile.NamedTemporaryFile() as profile:
-        result = subprocess.run(  # noqa: S603 - this module
-            [  # noqa: S607 - wherever valgrind is
-                "valgrind",
-                "--tool=callgrind",
-                f"--callgrind-out-file={profile.name}",
-                *(sys.executable, "-m", __name__),
-                *(url, client, work, str(count)),
-            ],
-            check=True,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PYTHONHASHSEED": "0"},
-        )
-    found = _COLLECTED.search(result.stderr)
-    if found is None:
-        raise RuntimeError(result.stderr)
-    return int(found[1])
+def _each_request(url: str, client: str, work: str, counts: tuple[int, int]) -> float:
+    fewer, more = counts
+    asked = (url, client, work, str(fewer), str(more))
+    shorter, longer = callgrind.counted(__name__, *asked)
+    return (longer - shorter) / (more - fewer)
 
 
 def _main() -> None:
@@ -78,10 +57,12 @@ def _main() -> None:
     parser.add_argument("url")
     parser.add_argument("client", choices=_CLIENTS)
     parser.add_argument("work", choices=_WORK)
-    parser.add_argument("count", type=int)
+    parser.add_argument("count", type=int, nargs=2)
     asked = parser.parse_args()
     client, work = _CLIENTS[asked.client], _WORK[asked.work]
-    asyncio.run(client(asked.url, work, asked.count, _IN_FLIGHT))
+    for count in (_IN_FLIGHT, *asked.count):
+        asyncio.run(client(Address(asked.url), work, count, _IN_FLIGHT))
+        callgrind.mark()
 
 
 if __name__ == "__main__":

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import gc
 import operator
-import statistics
-import time
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
 
 @attrs.frozen
 class Row:
-    """One measurement. `ours` and `peer` are in `unit`; `goal` reads `>= 0.95`."""
+    """One measurement.
+
+    Attributes:
+        name: what was measured; what stands left of the slash is ours.
+        ours: our figure, in `unit`.
+        peer: the figure of the peer, in `unit`.
+        ratio: what the goal is about; where nothing else is said, ours to the peer's,
+            turned so that larger is better for `>=` and smaller for `<=`.
+        unit: of `ours` and `peer`.
+        goal: reads `>= 0.95`; empty where there is none.
+        note: what one has to know to read the figures.
+    """
 
     name: str
     ours: float | None
@@ -38,56 +46,15 @@ class Row:
 
     def as_json(self) -> dict[str, Any]:
         """Give the row as it stands in the file of results."""
-        return {**attrs.asdict(self), "met": self.met}
+        values = attrs.asdict(self)
+        figures = ("ours", "peer", "ratio")
+        rounded = {key: _significant(values[key]) for key in figures}
+        return {**values, **rounded, "met": self.met}
 
 
-def skipped(name: str, reason: str) -> Row:
+def skipped(name: str, reason: str, goal: str = "") -> Row:
     """Give the row of what could not be measured."""
-    return Row(name, None, None, None, "", note=f"skipped: {reason}")
-
-
-@attrs.frozen
-class Pair:
-    """What two ways of doing the same took, in seconds: medians of several rounds."""
-
-    ours: float
-    peer: float
-    ratio: float
-    """The median of each round's `ours / peer`: noise that lasts hits both."""
-
-
-def seconds(
-    work: Callable[[], object], clock: Callable[[], float] = time.perf_counter
-) -> float:
-    """Time one go, with the garbage of the last one gone."""
-    gc.collect()
-    started = clock()
-    work()
-    return clock() - started
-
-
-def compare(
-    ours: Callable[[], object],
-    peer: Callable[[], object],
-    rounds: int,
-    clock: Callable[[], float] = time.perf_counter,
-) -> Pair:
-    """Time both in turn, after a go of each that does not count."""
-    ours()
-    peer()
-    taken: list[tuple[float, float]] = []
-    for each in range(rounds):
-        if each % 2:
-            second = seconds(peer, clock)
-            taken.append((seconds(ours, clock), second))
-        else:
-            first = seconds(ours, clock)
-            taken.append((first, seconds(peer, clock)))
-    return Pair(
-        statistics.median(first for first, _ in taken),
-        statistics.median(second for _, second in taken),
-        statistics.median(first / second for first, second in taken),
-    )
+    return Row(name, None, None, None, "", goal, f"skipped: {reason}")
 
 
 def table(rows: Iterable[Row]) -> str:
@@ -116,3 +83,7 @@ def _figure(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
+
+
+def _significant(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.4g}")

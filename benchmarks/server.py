@@ -2,7 +2,7 @@
 
 It speaks just enough HTTP for this: no routing, no checks, one answer a request with the
 run test and the request id of the question, and as many configs as were asked for. A
-`GET` of anything answers with the CPU seconds that the process has used.
+`GET` of anything answers with what it has cost so far: a `Ledger`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ import asyncio
 import contextlib
 import functools
 import importlib.util
+import pathlib
 import re
+import ssl
 import subprocess
 import sys
 import time
 import urllib.request
 from typing import TYPE_CHECKING, Any, cast
 
+import attrs
 import orjson
+
+from benchmarks.certificates import Certificate
 
 
 if TYPE_CHECKING:
@@ -28,9 +33,10 @@ if TYPE_CHECKING:
 
 _HEADER = re.compile(rb"\r\n(content-length|x-request-id): *([^\r]*)")
 _HEAD = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+    b"HTTP/1.1 %b\r\nContent-Type: application/json\r\n"
     b"X-Request-ID: %b\r\nContent-Length: %d\r\n\r\n"
 )
+_OK, _CREATED = b"200 OK", b"201 Created"
 _RUN_TEST = "00000000-0000-4000-8000-ffffffffffff"
 _TEMPLATE = "8852dfdd-16f3-4a5a-9bb6-4025b3983786"
 
@@ -76,6 +82,12 @@ _STARTED = _split_at_run_test(
 )
 
 
+def added(count: int) -> bytes:
+    """Give the body of the answer to so many added configs."""
+    before, after = _added(count)
+    return before + _RUN_TEST.encode() + after
+
+
 def answer(target: bytes, body: bytes) -> bytes:
     """Give the body of the answer to what was posted to `target`."""
     _, run_test_id, endpoint, _ = target.rsplit(b"/", 3)
@@ -86,11 +98,35 @@ def answer(target: bytes, body: bytes) -> bytes:
     return before + run_test_id + after
 
 
+@attrs.define
+class Ledger:
+    """What a server has done.
+
+    Attributes:
+        cpu: seconds of CPU that the process has used.
+        answers: how many requests it has answered.
+        waited: seconds for which it held those requests back, all together.
+    """
+
+    cpu: float = 0.0
+    answers: int = 0
+    waited: float = 0.0
+
+    def since(self, before: Ledger) -> Ledger:
+        """Give what came on top of an earlier state."""
+        return Ledger(
+            self.cpu - before.cpu,
+            self.answers - before.answers,
+            self.waited - before.waited,
+        )
+
+
 class Exchange(asyncio.Protocol):
     """One connection; it answers each request after `latency` seconds."""
 
-    def __init__(self, latency: float) -> None:
+    def __init__(self, latency: float, ledger: Ledger) -> None:
         self._latency = latency
+        self._ledger = ledger
         self._loop = asyncio.get_running_loop()
         self._unread = b""
 
@@ -109,47 +145,76 @@ class Exchange(asyncio.Protocol):
             until = end + 4 + int(headers.get(b"content-length", 0))
             if len(data) < until:
                 break
+            request_id = headers.get(b"x-request-id", b"")
             if method == b"POST":
+                status = _CREATED if target.endswith(b"/eval-configs/") else _OK
                 content = answer(target, data[end + 4 : until])
+                head = _HEAD % (status, request_id, len(content))
+                self._answer(head + content)
             else:
-                content = b"%f" % time.process_time()
-            head = _HEAD % (headers.get(b"x-request-id", b""), len(content))
-            self._answer(head + content)
+                self._ledger.cpu = time.process_time()
+                content = orjson.dumps(attrs.asdict(self._ledger))
+                self._write(_HEAD % (_OK, request_id, len(content)) + content)
             data = data[until:]
         self._unread = data
 
     def _answer(self, content: bytes) -> None:
+        self._ledger.answers += 1
         if self._latency:
-            self._loop.call_later(self._latency, self._write, content)
+            # The time of the clock, not of the loop, which stands still for a turn.
+            asked = time.monotonic()
+            self._loop.call_later(self._latency, self._answer_late, asked, content)
         else:
             self._write(content)
 
+    def _answer_late(self, asked: float, content: bytes) -> None:
+        self._write(content)
+        self._ledger.waited += time.monotonic() - asked
+
+
+@attrs.frozen
+class Address:
+    """Where a server is, and what a client needs to trust it."""
+
+    url: str
+    tls: ssl.SSLContext | None = None
+
+    def ledger(self) -> Ledger:
+        """Ask the server what it has done."""
+        with urllib.request.urlopen(self.url, context=self.tls) as response:  # noqa: S310 - it is our own
+            return Ledger(**orjson.loads(response.read()))
+
 
 @contextlib.contextmanager
-def running(latency: float = 0.0) -> Iterator[str]:
-    """Run a server in its own process; give its base URL."""
+def running(
+    latency: float = 0.0, certificate: Certificate | None = None
+) -> Iterator[Address]:
+    """Run a server in its own process; it answers after `latency` seconds."""
     command = [sys.executable, "-m", "benchmarks.server", "--latency", str(latency)]
+    tls = None
+    if certificate is not None:
+        tls = ssl.create_default_context(cafile=certificate.certificate)
+        command += ["--certificate", str(certificate.certificate)]
+        command += ["--key", str(certificate.key)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - this module
         try:
             assert process.stdout is not None  # noqa: S101 - narrows
-            yield process.stdout.readline().strip()
+            yield Address(process.stdout.readline().strip(), tls)
         finally:
             process.terminate()
 
 
-def cpu_seconds(url: str) -> float:
-    """Ask a server how much CPU it has used."""
-    with urllib.request.urlopen(url) as response:  # noqa: S310 - it is our own
-        return float(response.read())
-
-
-async def _serve(latency: float, port: int) -> None:
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: Exchange(latency), "127.0.0.1", port, backlog=2048
+async def _serve(latency: float, port: int, certificate: Certificate | None) -> None:
+    tls = None
+    if certificate is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(certificate.certificate, certificate.key)
+    ledger = Ledger()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Exchange(latency, ledger), "127.0.0.1", port, backlog=2048, ssl=tls
     )
     host, port = server.sockets[0].getsockname()
-    print(f"http://{host}:{port}", flush=True)
+    print(f"http{'s' if tls else ''}://{host}:{port}", flush=True)
     await server.serve_forever()
 
 
@@ -157,12 +222,17 @@ def _main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--certificate", type=pathlib.Path, help="a PEM file: TLS")
+    parser.add_argument("--key", type=pathlib.Path, help="its key, a PEM file")
     options = parser.parse_args()
+    certificate = None
+    if options.certificate is not None:
+        certificate = Certificate(options.certificate, options.key)
     run = asyncio.run
     if importlib.util.find_spec("uvloop"):
         run = __import__("uvloop").run
     with contextlib.suppress(KeyboardInterrupt):
-        run(_serve(options.latency, options.port))
+        run(_serve(options.latency, options.port, certificate))
 
 
 if __name__ == "__main__":

@@ -11,17 +11,57 @@ TYPE_CHECKING = False  # type checkers take it as true; `typing` takes long to i
 
 if TYPE_CHECKING:
     from futureagi_async.blocking import FutureAGI
-    from futureagi_async.bridge import BlockingOutcomeStream
+    from futureagi_async.bridge import BlockingEvaluationStream, BlockingOutcomeStream
     from futureagi_async.client import AsyncFutureAGI
     from futureagi_async.config import RateLimit, RetryPolicy, Timeout
     from futureagi_async.endpoints.add_eval_configs import (
         AddEvalConfigs,
         AddEvalConfigsResult,
     )
+    from futureagi_async.endpoints.delete_eval_config import (
+        DeleteEvalConfig,
+        DeleteEvalConfigResult,
+    )
     from futureagi_async.endpoints.eval_config import CreatedEvalConfig, EvalConfig
-    from futureagi_async.endpoints.run_new_evals import (
-        RunNewEvals,
-        RunNewEvalsResult,
+    from futureagi_async.endpoints.get_eval_summary import (
+        ConfigSummary,
+        EvalSummary,
+        GetEvalSummary,
+        TemplateSummary,
+    )
+    from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
+    from futureagi_async.endpoints.list_call_executions import (
+        CallExecution,
+        CallExecutionsPage,
+        EvalOutput,
+        EvalState,
+        ListCallExecutions,
+    )
+    from futureagi_async.endpoints.list_eval_templates import (
+        EvalTemplate,
+        EvalTemplates,
+        ListEvalTemplates,
+    )
+    from futureagi_async.endpoints.list_run_tests import (
+        ListRunTests,
+        RunTestEntry,
+        RunTestsPage,
+    )
+    from futureagi_async.endpoints.list_test_executions import (
+        ListTestExecutions,
+        TestExecution,
+        TestExecutionsPage,
+    )
+    from futureagi_async.endpoints.run_new_evals import RunNewEvals, RunNewEvalsResult
+    from futureagi_async.endpoints.scores import (
+        ChoiceScores,
+        NumericScores,
+        PassFailScores,
+    )
+    from futureagi_async.endpoints.status import Status
+    from futureagi_async.endpoints.update_eval_config import (
+        UpdateEvalConfig,
+        UpdateEvalConfigResult,
     )
     from futureagi_async.errors import (
         AnsweredError,
@@ -36,6 +76,7 @@ if TYPE_CHECKING:
         ConflictError,
         DeadlineExceededError,
         Delivery,
+        EvalConfigsDifferError,
         EvalDispatchError,
         ExecutionsNotCompletedError,
         FutureAGIError,
@@ -43,6 +84,7 @@ if TYPE_CHECKING:
         ItemError,
         JournalError,
         NameConflictError,
+        NameLookupError,
         NotAttemptedError,
         NotFoundError,
         PaymentRequiredError,
@@ -50,6 +92,23 @@ if TYPE_CHECKING:
         RateLimitError,
         ServerError,
         UnexpectedResponseError,
+    )
+    from futureagi_async.evaluation.ensuring import (
+        EnsuredEvalConfig,
+        EnsuredEvalConfigs,
+        EnsureEvalConfigs,
+        Origin,
+    )
+    from futureagi_async.evaluation.evaluating import EvaluationStream
+    from futureagi_async.evaluation.naming import RunNamedEvals
+    from futureagi_async.evaluation.report import (
+        ConfigScores,
+        EvaluationError,
+        EvaluationInterruptedError,
+        EvaluationProgress,
+        EvaluationReport,
+        EvaluationState,
+        RunTestEvaluation,
     )
     from futureagi_async.journal.entries import JournalEntry, JournalState
     from futureagi_async.journal.reading import Journal, JournalSummary
@@ -62,10 +121,7 @@ if TYPE_CHECKING:
         Outcome,
         Success,
     )
-    from futureagi_async.request import (
-        Request,
-        Result,
-    )
+    from futureagi_async.request import Request, Result
     from futureagi_async.sending import OutcomeStream
 
 __version__ = "0.1.0"
@@ -84,19 +140,44 @@ __all__ = [
     "Batch",
     "BatchError",
     "BatchInterruptedError",
+    "BlockingEvaluationStream",
     "BlockingOutcomeStream",
+    "CallExecution",
+    "CallExecutionsPage",
+    "ChoiceScores",
     "ClientClosedError",
+    "ConfigScores",
+    "ConfigSummary",
     "ConfigurationError",
     "ConflictError",
     "CreatedEvalConfig",
     "DeadlineExceededError",
+    "DeleteEvalConfig",
+    "DeleteEvalConfigResult",
     "Delivery",
+    "EnsureEvalConfigs",
+    "EnsuredEvalConfig",
+    "EnsuredEvalConfigs",
     "EvalConfig",
+    "EvalConfigsDifferError",
     "EvalDispatchError",
+    "EvalOutput",
+    "EvalState",
+    "EvalSummary",
+    "EvalTemplate",
+    "EvalTemplates",
+    "EvaluationError",
+    "EvaluationInterruptedError",
+    "EvaluationProgress",
+    "EvaluationReport",
+    "EvaluationState",
+    "EvaluationStream",
     "ExecutionsNotCompletedError",
     "Failure",
     "FutureAGI",
     "FutureAGIError",
+    "GetEvalSummary",
+    "GetRunTest",
     "InvalidRequestError",
     "ItemError",
     "Journal",
@@ -104,12 +185,20 @@ __all__ = [
     "JournalError",
     "JournalState",
     "JournalSummary",
+    "ListCallExecutions",
+    "ListEvalTemplates",
+    "ListRunTests",
+    "ListTestExecutions",
     "NameConflictError",
+    "NameLookupError",
     "NotAttempted",
     "NotAttemptedError",
     "NotFoundError",
+    "NumericScores",
+    "Origin",
     "Outcome",
     "OutcomeStream",
+    "PassFailScores",
     "PaymentRequiredError",
     "PermissionDeniedError",
     "RateLimit",
@@ -117,28 +206,62 @@ __all__ = [
     "Request",
     "Result",
     "RetryPolicy",
+    "RunNamedEvals",
     "RunNewEvals",
     "RunNewEvalsResult",
+    "RunTest",
+    "RunTestEntry",
+    "RunTestEvaluation",
+    "RunTestsPage",
     "ServerError",
+    "Status",
     "Success",
+    "TemplateSummary",
+    "TestExecution",
+    "TestExecutionsPage",
     "Timeout",
     "UnexpectedResponseError",
+    "UpdateEvalConfig",
+    "UpdateEvalConfigResult",
 ]
 
 _MODULES = {
     "blocking": ("FutureAGI",),
-    "bridge": ("BlockingOutcomeStream",),
+    "bridge": ("BlockingEvaluationStream", "BlockingOutcomeStream"),
     "client": ("AsyncFutureAGI",),
     "config": ("RateLimit", "RetryPolicy", "Timeout"),
-    "endpoints.add_eval_configs": (
-        "AddEvalConfigs",
-        "AddEvalConfigsResult",
-    ),
+    "endpoints.add_eval_configs": ("AddEvalConfigs", "AddEvalConfigsResult"),
+    "endpoints.delete_eval_config": ("DeleteEvalConfig", "DeleteEvalConfigResult"),
     "endpoints.eval_config": ("CreatedEvalConfig", "EvalConfig"),
-    "endpoints.run_new_evals": (
-        "RunNewEvals",
-        "RunNewEvalsResult",
+    "endpoints.get_eval_summary": (
+        "ConfigSummary",
+        "EvalSummary",
+        "GetEvalSummary",
+        "TemplateSummary",
     ),
+    "endpoints.get_run_test": ("GetRunTest", "RunTest"),
+    "endpoints.list_call_executions": (
+        "CallExecution",
+        "CallExecutionsPage",
+        "EvalOutput",
+        "EvalState",
+        "ListCallExecutions",
+    ),
+    "endpoints.list_eval_templates": (
+        "EvalTemplate",
+        "EvalTemplates",
+        "ListEvalTemplates",
+    ),
+    "endpoints.list_run_tests": ("ListRunTests", "RunTestEntry", "RunTestsPage"),
+    "endpoints.list_test_executions": (
+        "ListTestExecutions",
+        "TestExecution",
+        "TestExecutionsPage",
+    ),
+    "endpoints.run_new_evals": ("RunNewEvals", "RunNewEvalsResult"),
+    "endpoints.scores": ("ChoiceScores", "NumericScores", "PassFailScores"),
+    "endpoints.status": ("Status",),
+    "endpoints.update_eval_config": ("UpdateEvalConfig", "UpdateEvalConfigResult"),
     "errors": (
         "APIConnectionError",
         "APIError",
@@ -152,6 +275,7 @@ _MODULES = {
         "ConflictError",
         "DeadlineExceededError",
         "Delivery",
+        "EvalConfigsDifferError",
         "EvalDispatchError",
         "ExecutionsNotCompletedError",
         "FutureAGIError",
@@ -159,6 +283,7 @@ _MODULES = {
         "ItemError",
         "JournalError",
         "NameConflictError",
+        "NameLookupError",
         "NotAttemptedError",
         "NotFoundError",
         "PaymentRequiredError",
@@ -178,11 +303,25 @@ _MODULES = {
         "Outcome",
         "Success",
     ),
-    "request": (
-        "Request",
-        "Result",
-    ),
+    "request": ("Request", "Result"),
     "sending": ("OutcomeStream",),
+    "evaluation.ensuring": (
+        "EnsureEvalConfigs",
+        "EnsuredEvalConfig",
+        "EnsuredEvalConfigs",
+        "Origin",
+    ),
+    "evaluation.evaluating": ("EvaluationStream",),
+    "evaluation.naming": ("RunNamedEvals",),
+    "evaluation.report": (
+        "ConfigScores",
+        "EvaluationError",
+        "EvaluationInterruptedError",
+        "EvaluationProgress",
+        "EvaluationReport",
+        "EvaluationState",
+        "RunTestEvaluation",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

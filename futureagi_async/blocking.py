@@ -6,29 +6,69 @@ import importlib
 import queue
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from futureagi_async.bridge import BlockingOutcomeStream, feed, run_batch
+from futureagi_async.bridge import (
+    BlockingEvaluationStream,
+    BlockingOutcomeStream,
+    feed,
+    run_batch,
+)
 from futureagi_async.client import AsyncFutureAGI
 from futureagi_async.config import UNSET, RateLimit, RetryPolicy, Timeout, Unset
-from futureagi_async.endpoints import add_eval_configs, run_new_evals
+from futureagi_async.endpoints import (
+    add_eval_configs,
+    delete_eval_config,
+    get_eval_summary,
+    get_run_test,
+    list_call_executions,
+    list_eval_templates,
+    list_run_tests,
+    list_test_executions,
+    update_eval_config,
+)
 from futureagi_async.errors import ConfigurationError
+from futureagi_async.evaluation import asking, ensuring, naming
+from futureagi_async.evaluation.evaluating import EvaluationOptions
+from futureagi_async.evaluation.report import EvaluationInterruptedError
+from futureagi_async.pages import each_result_blocking
 from futureagi_async.portal import Portal
 from futureagi_async.sending import checked_callback, checked_requests
 
 
 if TYPE_CHECKING:
     import ssl as tls
-    from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+    from collections.abc import (
+        AsyncIterable,
+        Callable,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
+    from datetime import datetime
     from os import PathLike
     from types import TracebackType
     from uuid import UUID
 
     from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
+    from futureagi_async.endpoints.delete_eval_config import DeleteEvalConfigResult
     from futureagi_async.endpoints.eval_config import EvalConfig
+    from futureagi_async.endpoints.get_eval_summary import EvalSummary
+    from futureagi_async.endpoints.get_run_test import RunTest
+    from futureagi_async.endpoints.list_call_executions import CallExecution
+    from futureagi_async.endpoints.list_eval_templates import EvalTemplate
+    from futureagi_async.endpoints.list_run_tests import RunTestEntry
+    from futureagi_async.endpoints.list_test_executions import TestExecution
     from futureagi_async.endpoints.run_new_evals import (
         IdsByRunTest,
         PairsByRunTest,
         RunNewEvalsResult,
     )
+    from futureagi_async.endpoints.status import Status
+    from futureagi_async.endpoints.update_eval_config import UpdateEvalConfigResult
+    from futureagi_async.evaluation.asking import RunTests
+    from futureagi_async.evaluation.ensuring import EnsuredEvalConfigs, WhenDifferent
+    from futureagi_async.evaluation.report import EvaluationProgress, EvaluationReport
+    from futureagi_async.evaluation.starting import Started, WhenExisting
     from futureagi_async.outcomes import Batch, Outcome
     from futureagi_async.request import Request, Requests, ResultT
 
@@ -115,19 +155,21 @@ class FutureAGI:
         self,
         run_test_id: UUID | str,
         *,
-        eval_config_ids: Iterable[UUID | str],
+        eval_config_ids: Iterable[UUID | str] | None = None,
+        eval_config_names: Iterable[str] | None = None,
         test_execution_ids: Iterable[UUID | str] | None = None,
         select_all: bool = False,
         enable_tool_evaluation: bool | None = None,
     ) -> RunNewEvalsResult:
         """Start evaluations of executions; see `AsyncFutureAGI.run_new_evals`."""
         return self.send(
-            run_new_evals.RunNewEvals(
+            naming.run_by_ids_or_names(
                 run_test_id,
-                eval_config_ids,
-                test_execution_ids,
-                select_all,
-                enable_tool_evaluation,
+                eval_config_ids=eval_config_ids,
+                eval_config_names=eval_config_names,
+                test_execution_ids=test_execution_ids,
+                select_all=select_all,
+                enable_tool_evaluation=enable_tool_evaluation,
             )
         )
 
@@ -152,8 +194,10 @@ class FutureAGI:
 
     def run_new_evals_many(
         self,
-        eval_config_ids: IdsByRunTest | PairsByRunTest,
+        eval_config_ids: IdsByRunTest | PairsByRunTest | None = None,
         *,
+        run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str] | None = None,
+        eval_config_names: Iterable[str] | None = None,
         select_all: bool = False,
         test_execution_ids: IdsByRunTest | None = None,
         enable_tool_evaluation: bool | None = None,
@@ -167,8 +211,10 @@ class FutureAGI:
         See `AsyncFutureAGI.run_new_evals_many`.
         """
         return self.send_many(
-            run_new_evals.for_run_tests(
+            naming.runs_by_ids_or_names(
                 eval_config_ids,
+                run_test_ids=run_test_ids,
+                eval_config_names=eval_config_names,
                 select_all=select_all,
                 test_execution_ids=test_execution_ids,
                 enable_tool_evaluation=enable_tool_evaluation,
@@ -178,6 +224,281 @@ class FutureAGI:
             journal=journal,
             on_outcome=on_outcome,
         )
+
+    def ensure_eval_configs(
+        self,
+        run_test_id: UUID | str,
+        evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+        *,
+        different: WhenDifferent = "raise",
+    ) -> EnsuredEvalConfigs:
+        """Have eval configs be there; see `AsyncFutureAGI.ensure_eval_configs`."""
+        return self.send(
+            ensuring.EnsureEvalConfigs(
+                run_test_id, evaluations_config, different=different
+            )
+        )
+
+    def ensure_eval_configs_many(
+        self,
+        run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+        evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+        *,
+        different: WhenDifferent = "raise",
+        max_concurrency: int | None = None,
+        deadline: float | None = None,
+        journal: str | PathLike[str] | None = None,
+        on_outcome: Callable[[Outcome[EnsuredEvalConfigs]], object] | None = None,
+    ) -> Batch[EnsuredEvalConfigs]:
+        """Have the same eval configs be on many run tests.
+
+        See `AsyncFutureAGI.ensure_eval_configs_many`.
+        """
+        return self.send_many(
+            ensuring.for_run_tests(
+                run_test_ids, evaluations_config, different=different
+            ),
+            max_concurrency=max_concurrency,
+            deadline=deadline,
+            journal=journal,
+            on_outcome=on_outcome,
+        )
+
+    def evaluate(
+        self,
+        run_test_ids: RunTests,
+        evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+        *,
+        deadline: float | None,
+        existing: WhenExisting = "skip",
+        different: WhenDifferent = "raise",
+        latest: int | None = None,
+        newer_than: datetime | None = None,
+        enable_tool_evaluation: bool | None = None,
+        wait: bool = True,
+        poll: float = 2.0,
+        max_concurrency: int | None = None,
+        max_evaluating: int = 1000,
+        journal: str | PathLike[str] | None = None,
+        on_progress: Callable[[EvaluationProgress], object] | None = None,
+    ) -> EvaluationReport:
+        """Evaluate many run tests, from eval configs to scores.
+
+        See `AsyncFutureAGI.evaluate`. `run_test_ids` is read, and `on_progress` called,
+        in the calling thread.
+        """
+        items = asking.for_run_tests(
+            run_test_ids,
+            evaluations_config,
+            different=different,
+            existing=existing,
+            latest=latest,
+            newer_than=newer_than,
+            enable_tool_evaluation=enable_tool_evaluation,
+        )
+        options = EvaluationOptions.of(
+            self._client._fan_out_options(max_concurrency, deadline, journal),  # noqa: SLF001 - its twin
+            poll=poll,
+            waits=wait,
+            max_evaluating=max_evaluating,
+        )
+        return self._evaluate(
+            items, options, checked_callback(on_progress, "on_progress")
+        )
+
+    def stream_evaluations(
+        self,
+        run_test_ids: RunTests,
+        evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+        *,
+        deadline: float | None,
+        existing: WhenExisting = "skip",
+        different: WhenDifferent = "raise",
+        latest: int | None = None,
+        newer_than: datetime | None = None,
+        enable_tool_evaluation: bool | None = None,
+        wait: bool = True,
+        poll: float = 2.0,
+        max_concurrency: int | None = None,
+        max_evaluating: int = 1000,
+        journal: str | PathLike[str] | None = None,
+    ) -> BlockingEvaluationStream:
+        """Evaluate many run tests and read their ends as they come, in flat memory.
+
+        Use it as `with client.stream_evaluations(...) as ends:` and then
+        `for end in ends:`; see `AsyncFutureAGI.stream_evaluations`. `run_test_ids` is
+        read in the calling thread.
+        """
+        items = asking.for_run_tests(
+            run_test_ids,
+            evaluations_config,
+            different=different,
+            existing=existing,
+            latest=latest,
+            newer_than=newer_than,
+            enable_tool_evaluation=enable_tool_evaluation,
+        )
+        options = EvaluationOptions.of(
+            self._client._fan_out_options(max_concurrency, deadline, journal),  # noqa: SLF001 - its twin
+            poll=poll,
+            waits=wait,
+            max_evaluating=max_evaluating,
+        )
+        inbox = queue.SimpleQueue[Any]()
+        places = options.fan_out.max_concurrency
+        source = feed(items, inbox, places)
+        flow = self._client._evaluation_flow(source, options)  # noqa: SLF001 - its twin
+        return BlockingEvaluationStream(
+            self._portal, flow, source, inbox, max_evaluating
+        )
+
+    def wait_for_evals(
+        self,
+        run_test_ids: RunTests,
+        *,
+        deadline: float,
+        poll: float = 2.0,
+        max_concurrency: int | None = None,
+        on_progress: Callable[[EvaluationProgress], object] | None = None,
+    ) -> EvaluationReport:
+        """Wait until nothing is being evaluated; see `AsyncFutureAGI.wait_for_evals`."""
+        fan_out = self._client._fan_out_options(max_concurrency, deadline, None)  # noqa: SLF001 - its twin
+        return self._evaluate(
+            asking.watching(run_test_ids),
+            EvaluationOptions.of(fan_out, poll=poll),
+            checked_callback(on_progress, "on_progress"),
+        )
+
+    def _evaluate(
+        self,
+        items: Requests[Started],
+        options: EvaluationOptions,
+        on_progress: Callable[[EvaluationProgress], object] | None,
+    ) -> EvaluationReport:
+        twin = self._client
+        report: EvaluationReport = run_batch(
+            self._portal,
+            lambda source, forward: twin._evaluate(source, options, forward),  # noqa: SLF001 - its twin
+            items,
+            options.fan_out.max_concurrency,
+            on_progress,
+            interrupted=EvaluationInterruptedError.with_report,
+        )
+        return report
+
+    def get_run_test(self, run_test_id: UUID | str) -> RunTest:
+        """Read a run test; see `AsyncFutureAGI.get_run_test`."""
+        return self.send(get_run_test.GetRunTest(run_test_id))
+
+    def get_eval_summary(
+        self, run_test_id: UUID | str, execution_id: UUID | str | None = None
+    ) -> EvalSummary:
+        """Read the scores of a run test.
+
+        See `AsyncFutureAGI.get_eval_summary`.
+        """
+        return self.send(get_eval_summary.GetEvalSummary(run_test_id, execution_id))
+
+    def update_eval_config(
+        self,
+        run_test_id: UUID | str,
+        eval_config_id: UUID | str,
+        *,
+        name: str | None = None,
+        template_id: UUID | str | None = None,
+        config: Mapping[str, Any] | None = None,
+        mapping: Mapping[str, Any] | None = None,
+        filters: Sequence[Any] | Mapping[str, Any] | None = None,
+        error_localizer: bool | None = None,
+        model: str | None = None,
+    ) -> UpdateEvalConfigResult:
+        """Change an eval config; see `AsyncFutureAGI.update_eval_config`."""
+        return self.send(
+            update_eval_config.UpdateEvalConfig(
+                run_test_id,
+                eval_config_id,
+                name=name,
+                template_id=template_id,
+                config=config,
+                mapping=mapping,
+                filters=filters,
+                error_localizer=error_localizer,
+                model=model,
+            )
+        )
+
+    def delete_eval_config(
+        self, run_test_id: UUID | str, eval_config_id: UUID | str
+    ) -> DeleteEvalConfigResult:
+        """Delete an eval config; see `AsyncFutureAGI.delete_eval_config`."""
+        return self.send(
+            delete_eval_config.DeleteEvalConfig(run_test_id, eval_config_id)
+        )
+
+    def get_run_test_many(
+        self,
+        run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+        *,
+        max_concurrency: int | None = None,
+        deadline: float | None = None,
+        on_outcome: Callable[[Outcome[RunTest]], object] | None = None,
+    ) -> Batch[RunTest]:
+        """Read many run tests with their eval configs; see `send_many`."""
+        return self.send_many(
+            get_run_test.for_run_tests(run_test_ids),
+            max_concurrency=max_concurrency,
+            deadline=deadline,
+            on_outcome=on_outcome,
+        )
+
+    def get_eval_summary_many(
+        self,
+        run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+        *,
+        max_concurrency: int | None = None,
+        deadline: float | None = None,
+        on_outcome: Callable[[Outcome[EvalSummary]], object] | None = None,
+    ) -> Batch[EvalSummary]:
+        """Read the scores of many run tests; see `send_many`."""
+        return self.send_many(
+            get_eval_summary.for_run_tests(run_test_ids),
+            max_concurrency=max_concurrency,
+            deadline=deadline,
+            on_outcome=on_outcome,
+        )
+
+    def list_run_tests(self, search: str | None = None) -> Iterator[RunTestEntry]:
+        """Read all run tests; see `AsyncFutureAGI.list_run_tests`."""
+        request = list_run_tests.ListRunTests(search)
+        return each_result_blocking(self.send, request)
+
+    def list_test_executions(
+        self, run_test_id: UUID | str, *, status: Status | str | None = None
+    ) -> Iterator[TestExecution]:
+        """Read all executions; see `AsyncFutureAGI.list_test_executions`."""
+        request = list_test_executions.ListTestExecutions(run_test_id, status=status)
+        return each_result_blocking(self.send, request)
+
+    def list_call_executions(self, run_test_id: UUID | str) -> Iterator[CallExecution]:
+        """Read all calls; see `AsyncFutureAGI.list_call_executions`."""
+        request = list_call_executions.ListCallExecutions(run_test_id)
+        return each_result_blocking(self.send, request)
+
+    def list_eval_templates(self, search: str | None = None) -> Iterator[EvalTemplate]:
+        """Read all templates; see `AsyncFutureAGI.list_eval_templates`."""
+        return self._eval_templates(list_eval_templates.checked_search(search))
+
+    def _eval_templates(self, search: str) -> Iterator[EvalTemplate]:
+        templates = self.send(list_eval_templates.ListEvalTemplates())
+        yield from templates.named_like(search)
+
+    def find_run_test(self, name: str) -> RunTestEntry:
+        """Find a run test by name; see `AsyncFutureAGI.find_run_test`."""
+        return self._portal.call(lambda: self._client.find_run_test(name))
+
+    def find_eval_template(self, name: str) -> EvalTemplate:
+        """Find a template by name; see `AsyncFutureAGI.find_eval_template`."""
+        return self._portal.call(lambda: self._client.find_eval_template(name))
 
     def send(self, request: Request[ResultT]) -> ResultT:
         """Send a request; see `AsyncFutureAGI.send`."""
@@ -198,13 +519,14 @@ class FutureAGI:
         """
         twin = self._client
         options = twin._fan_out_options(max_concurrency, deadline, journal)  # noqa: SLF001 - its twin
-        return run_batch(
+        batch: Batch[ResultT] = run_batch(
             self._portal,
             lambda source, forward: twin._send_batch(source, options, forward),  # noqa: SLF001 - its twin
             checked_requests(requests),
             options.max_concurrency,
             checked_callback(on_outcome),
         )
+        return batch
 
     def stream(
         self,

@@ -16,7 +16,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from futureagi_async.errors import ClientClosedError, InvalidRequestError
-from futureagi_async.outcomes import BatchInterruptedError
+from futureagi_async.evaluation.report import RunTestEvaluation
+from futureagi_async.outcomes import BatchInterruptedError, Outcome
 from futureagi_async.portal import Call, nothing
 from futureagi_async.request import ResultT
 
@@ -24,9 +25,8 @@ from futureagi_async.request import ResultT
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from futureagi_async.outcomes import Batch, Outcome
     from futureagi_async.portal import Portal
-    from futureagi_async.sending import Flow
+    from futureagi_async.sending import Source
 
 
 Item = TypeVar("Item")
@@ -166,12 +166,22 @@ def run_batch(
     requests: Any,
     max_concurrency: int,
     on_outcome: Callable[[Any], object] | None,
-) -> Batch[Any]:
+    *,
+    interrupted: Callable[[Exception, Any], Exception] = BatchInterruptedError.by,
+) -> Any:
     """Run a batch in the portal while serving its input and its callback from here.
+
+    Args:
+        portal: where it runs.
+        send_many: runs it, given the input and a callback.
+        requests: the input.
+        max_concurrency: how many items are read at a time at most.
+        on_outcome: called from here with whatever the batch calls its callback with.
+        interrupted: makes the error for what the callback raised, with what the batch
+            gave.
 
     Raises:
         BatchInterruptedError: the iterable or the callback raised.
-
     """
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     failures: list[Exception] = []
@@ -198,26 +208,25 @@ def run_batch(
                     on_outcome(message)
                 except Exception as error:  # noqa: BLE001 - told at the end
                     failures.append(error)
-        batch: Batch[Any] = call.result()
+        batch = call.result()
     finally:
         call.cancel()
     if failures:
-        raise BatchInterruptedError.by(failures[0], batch) from failures[0]
+        raise interrupted(failures[0], batch) from failures[0]
     return batch
 
 
-class BlockingOutcomeStream(Generic[ResultT]):
-    """Outcomes as they come, in the order in which the requests end.
+class BlockingStream(Generic[Item]):
+    """What comes of many things to do, as it comes.
 
     A context manager and iterator: leaving the block early cancels what is in flight.
-    At most `max_concurrency` outcomes wait unread; then nothing more is sent until one
-    is read.
+    Only so much waits unread; then nothing more is begun until something is read.
     """
 
     def __init__(
         self,
         portal: Portal,
-        flow: Flow[ResultT],
+        flow: Source[Item],
         source: Feed[Any] | AsyncFeed[Any],
         inbox: queue.SimpleQueue[Any],
         places: int,
@@ -251,7 +260,7 @@ class BlockingOutcomeStream(Generic[ResultT]):
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Outcome[ResultT]:
+    def __next__(self) -> Item:
         if self._call is None:
             raise InvalidRequestError(
                 "a stream is used as: with client.stream(...) as outcomes"
@@ -263,8 +272,8 @@ class BlockingOutcomeStream(Generic[ResultT]):
                 message.serve()
             elif message is not None:
                 self._taken += 1
-                outcome: Outcome[ResultT] = message
-                return outcome
+                item: Item = message
+                return item
             else:
                 self._ended = True
                 self._call.result()
@@ -285,3 +294,20 @@ class BlockingOutcomeStream(Generic[ResultT]):
         self._ended = True
         if self._call is not None:
             self._call.cancel()
+
+
+class BlockingOutcomeStream(BlockingStream[Outcome[ResultT]], Generic[ResultT]):
+    """Outcomes as they come, in the order in which the requests end.
+
+    A context manager and iterator: leaving the block early cancels what is in flight.
+    At most `max_concurrency` outcomes wait unread; then nothing more is sent until one
+    is read.
+    """
+
+
+class BlockingEvaluationStream(BlockingStream[RunTestEvaluation]):
+    """The ends of run tests as they come.
+
+    A context manager and iterator: leaving the block early cancels what is in flight;
+    what was started goes on at the service.
+    """

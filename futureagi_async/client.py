@@ -13,8 +13,27 @@ from futureagi_async.config import (
     Unset,
     checked_retry,
 )
-from futureagi_async.endpoints import add_eval_configs, run_new_evals
+from futureagi_async.endpoints import (
+    add_eval_configs,
+    delete_eval_config,
+    get_eval_summary,
+    get_run_test,
+    list_call_executions,
+    list_eval_templates,
+    list_run_tests,
+    list_test_executions,
+    lookups,
+    update_eval_config,
+)
 from futureagi_async.errors import ConfigurationError
+from futureagi_async.evaluation import asking, ensuring, naming
+from futureagi_async.evaluation.evaluating import (
+    EvaluationFlow,
+    EvaluationOptions,
+    EvaluationStream,
+    evaluate,
+)
+from futureagi_async.pages import each_result
 from futureagi_async.sending import (
     Carrier,
     FanOutOptions,
@@ -23,6 +42,7 @@ from futureagi_async.sending import (
     checked_callback,
     checked_request,
     checked_requests,
+    send_alone,
     send_batch,
 )
 from futureagi_async.transport.call import CallOptions
@@ -31,18 +51,39 @@ from futureagi_async.transport.transport import Transport
 
 if TYPE_CHECKING:
     import ssl as tls
-    from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+    from collections.abc import (
+        AsyncIterable,
+        AsyncIterator,
+        Callable,
+        Iterable,
+        Mapping,
+        Sequence,
+    )
+    from datetime import datetime
     from os import PathLike
     from types import TracebackType
     from uuid import UUID
 
     from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
+    from futureagi_async.endpoints.delete_eval_config import DeleteEvalConfigResult
     from futureagi_async.endpoints.eval_config import EvalConfig
+    from futureagi_async.endpoints.get_eval_summary import EvalSummary
+    from futureagi_async.endpoints.get_run_test import RunTest
+    from futureagi_async.endpoints.list_call_executions import CallExecution
+    from futureagi_async.endpoints.list_eval_templates import EvalTemplate
+    from futureagi_async.endpoints.list_run_tests import RunTestEntry
+    from futureagi_async.endpoints.list_test_executions import TestExecution
     from futureagi_async.endpoints.run_new_evals import (
         IdsByRunTest,
         PairsByRunTest,
         RunNewEvalsResult,
     )
+    from futureagi_async.endpoints.status import Status
+    from futureagi_async.endpoints.update_eval_config import UpdateEvalConfigResult
+    from futureagi_async.evaluation.asking import RunTests
+    from futureagi_async.evaluation.ensuring import EnsuredEvalConfigs, WhenDifferent
+    from futureagi_async.evaluation.report import EvaluationProgress, EvaluationReport
+    from futureagi_async.evaluation.starting import Started, WhenExisting
     from futureagi_async.outcomes import Batch, Outcome
     from futureagi_async.request import Request, Requests, ResultT
     from futureagi_async.transport.sender import Sender
@@ -169,26 +210,31 @@ class AsyncFutureAGI:
         self,
         run_test_id: UUID | str,
         *,
-        eval_config_ids: Iterable[UUID | str],
+        eval_config_ids: Iterable[UUID | str] | None = None,
+        eval_config_names: Iterable[str] | None = None,
         test_execution_ids: Iterable[UUID | str] | None = None,
         select_all: bool = False,
         enable_tool_evaluation: bool | None = None,
     ) -> RunNewEvalsResult:
         """Start evaluations of a run test's executions; `RunNewEvals` explains each.
 
+        The eval configs are given by their ids, or by their names, which costs a read.
+
         Raises:
             InvalidRequestError: a value could never be accepted; nothing was sent.
+            NameLookupError: the run test has no eval config of a name, or several.
             ExecutionsNotCompletedError: an execution is still running or evaluating.
             EvalDispatchError: the service took the request and could not start it.
             APIError: it failed otherwise; see its `delivery`.
         """
         return await self.send(
-            run_new_evals.RunNewEvals(
+            naming.run_by_ids_or_names(
                 run_test_id,
-                eval_config_ids,
-                test_execution_ids,
-                select_all,
-                enable_tool_evaluation,
+                eval_config_ids=eval_config_ids,
+                eval_config_names=eval_config_names,
+                test_execution_ids=test_execution_ids,
+                select_all=select_all,
+                enable_tool_evaluation=enable_tool_evaluation,
             )
         )
 
@@ -213,8 +259,10 @@ class AsyncFutureAGI:
 
     async def run_new_evals_many(
         self,
-        eval_config_ids: IdsByRunTest | PairsByRunTest,
+        eval_config_ids: IdsByRunTest | PairsByRunTest | None = None,
         *,
+        run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str] | None = None,
+        eval_config_names: Iterable[str] | None = None,
         select_all: bool = False,
         test_execution_ids: IdsByRunTest | None = None,
         enable_tool_evaluation: bool | None = None,
@@ -228,6 +276,9 @@ class AsyncFutureAGI:
         Args:
             eval_config_ids: for each run test its own eval configs: a mapping, or an
                 iterable of pairs.
+            run_test_ids: instead, the run tests, for eval configs given by name.
+            eval_config_names: the names that the eval configs have in each of them; the
+                ids are read from the run test, which costs a read each.
             select_all: evaluate every execution.
             test_execution_ids: otherwise, for each run test its executions.
             enable_tool_evaluation: whether the use of tools is evaluated as well.
@@ -237,8 +288,10 @@ class AsyncFutureAGI:
             on_outcome: as for `send_many`.
         """
         return await self.send_many(
-            run_new_evals.for_run_tests(
+            naming.runs_by_ids_or_names(
                 eval_config_ids,
+                run_test_ids=run_test_ids,
+                eval_config_names=eval_config_names,
                 select_all=select_all,
                 test_execution_ids=test_execution_ids,
                 enable_tool_evaluation=enable_tool_evaluation,
@@ -249,6 +302,445 @@ class AsyncFutureAGI:
             on_outcome=on_outcome,
         )
 
+    async def ensure_eval_configs(
+        self,
+        run_test_id: UUID | str,
+        evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+        *,
+        different: WhenDifferent = "raise",
+    ) -> EnsuredEvalConfigs:
+        """Have eval configs be on a run test, adding only what is missing.
+
+        It can be repeated, and done from two places one after the other. What was there
+        is compared by name and by the settings that are given here.
+
+        Args:
+            run_test_id: the run test.
+            evaluations_config: as for `add_eval_configs`.
+            different: what to do about an eval config of the same name with other
+                content: `"raise"` before anything is changed, `"keep"` it, or
+                `"update"` it.
+
+        Raises:
+            InvalidRequestError: a value could never be accepted; nothing was sent.
+            EvalConfigsDifferError: with `different="raise"`, one has other content.
+            APIError: a call failed; its `hint` says what had been changed before.
+        """
+        return await self.send(
+            ensuring.EnsureEvalConfigs(
+                run_test_id, evaluations_config, different=different
+            )
+        )
+
+    async def ensure_eval_configs_many(
+        self,
+        run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+        evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+        *,
+        different: WhenDifferent = "raise",
+        max_concurrency: int | None = None,
+        deadline: float | None = None,
+        journal: str | PathLike[str] | None = None,
+        on_outcome: Callable[[Outcome[EnsuredEvalConfigs]], object] | None = None,
+    ) -> Batch[EnsuredEvalConfigs]:
+        """Have the same eval configs be on many run tests.
+
+        See `ensure_eval_configs` and `send_many`. A journal records what is added or
+        changed; what is read is not recorded.
+        """
+        return await self.send_many(
+            ensuring.for_run_tests(
+                run_test_ids, evaluations_config, different=different
+            ),
+            max_concurrency=max_concurrency,
+            deadline=deadline,
+            journal=journal,
+            on_outcome=on_outcome,
+        )
+
+    async def evaluate(
+        self,
+        run_test_ids: RunTests,
+        evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+        *,
+        deadline: float | None,
+        existing: WhenExisting = "skip",
+        different: WhenDifferent = "raise",
+        latest: int | None = None,
+        newer_than: datetime | None = None,
+        enable_tool_evaluation: bool | None = None,
+        wait: bool = True,
+        poll: float = 2.0,
+        max_concurrency: int | None = None,
+        max_evaluating: int = 1000,
+        journal: str | PathLike[str] | None = None,
+        on_progress: Callable[[EvaluationProgress], object] | None = None,
+    ) -> EvaluationReport:
+        """Evaluate many run tests: from eval configs to scores.
+
+        Each run test goes its own way: its eval configs are ensured, its completed
+        executions are read, what has no result yet is started, waited for, and summed
+        up. What ends there, and why, stands in the report: an error of one run test
+        hurts no other.
+
+        Results that are there are neither erased nor paid again (`existing="skip"`), so
+        that this can be repeated, and goes on where it was left, by whomever. That goes
+        by execution: an eval config is started on an execution of which no completed
+        call has a result of it.
+
+        Args:
+            run_test_ids: ids, or what `list_run_tests` and `get_run_test` give. An
+                iterator is read as the run tests come to their turn.
+            evaluations_config: as for `add_eval_configs`.
+            deadline: seconds after which nothing more is begun and nothing is waited
+                for. What was started goes on at the service. `None` only without
+                `wait`.
+            existing: `"skip"` results that are there, or `"rerun"` everything, which
+                erases earlier results at once and is paid again.
+            different: as for `ensure_eval_configs`.
+            latest: only so many of the completed executions of each run test, the
+                newest.
+            newer_than: only executions that began after this moment, which has a time
+                zone.
+            enable_tool_evaluation: as for `RunNewEvals`; the service stores it.
+            wait: whether to wait for the results, or only to start them.
+            poll: seconds until the first round of looking, which all run tests share;
+                the pauses grow while nothing ends.
+            max_concurrency: how many requests are in flight at a time, as for
+                `send_many`.
+            max_evaluating: how many run tests are under way at a time.
+            journal: as for `send_many`; it knows of everything that was added, changed
+                and started, so that what was in flight when a process died is settled,
+                and `"rerun"` starts nothing a second time. Use another for another run.
+            on_progress: called with the counts whenever they change.
+
+        Returns:
+            One entry a run test, in the order of the input.
+
+        Raises:
+            InvalidRequestError: a value could never be accepted; nothing was sent.
+            ConfigurationError: an option cannot work.
+            JournalError: the journal cannot be used; nothing was sent.
+            EvaluationInterruptedError: the iterable or `on_progress` raised; its
+                `report` tells what was done until then.
+        """
+        items = asking.for_run_tests(
+            run_test_ids,
+            evaluations_config,
+            different=different,
+            existing=existing,
+            latest=latest,
+            newer_than=newer_than,
+            enable_tool_evaluation=enable_tool_evaluation,
+        )
+        options = EvaluationOptions.of(
+            self._fan_out_options(max_concurrency, deadline, journal),
+            poll=poll,
+            waits=wait,
+            max_evaluating=max_evaluating,
+        )
+        return await self._evaluate(
+            items, options, checked_callback(on_progress, "on_progress")
+        )
+
+    def stream_evaluations(
+        self,
+        run_test_ids: RunTests,
+        evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+        *,
+        deadline: float | None,
+        existing: WhenExisting = "skip",
+        different: WhenDifferent = "raise",
+        latest: int | None = None,
+        newer_than: datetime | None = None,
+        enable_tool_evaluation: bool | None = None,
+        wait: bool = True,
+        poll: float = 2.0,
+        max_concurrency: int | None = None,
+        max_evaluating: int = 1000,
+        journal: str | PathLike[str] | None = None,
+    ) -> EvaluationStream:
+        """Evaluate many run tests and read their ends as they come, in flat memory.
+
+        Use it as `async with client.stream_evaluations(...) as ends:` and then
+        `async for end in ends:`. Leaving the block cancels what is in flight; what was
+        started goes on at the service.
+
+        The arguments are those of `evaluate`, and so are the errors. At most
+        `max_evaluating` run tests are under way or wait to be read.
+        """
+        items = asking.for_run_tests(
+            run_test_ids,
+            evaluations_config,
+            different=different,
+            existing=existing,
+            latest=latest,
+            newer_than=newer_than,
+            enable_tool_evaluation=enable_tool_evaluation,
+        )
+        options = EvaluationOptions.of(
+            self._fan_out_options(max_concurrency, deadline, journal),
+            poll=poll,
+            waits=wait,
+            max_evaluating=max_evaluating,
+        )
+        return EvaluationStream(self._evaluation_flow(items, options))
+
+    async def wait_for_evals(
+        self,
+        run_test_ids: RunTests,
+        *,
+        deadline: float,
+        poll: float = 2.0,
+        max_concurrency: int | None = None,
+        on_progress: Callable[[EvaluationProgress], object] | None = None,
+    ) -> EvaluationReport:
+        """Wait until nothing of these run tests is being evaluated; give their scores.
+
+        It does not matter who started the evaluations. Those that can never finish, as
+        an execution has no completed call, and those that were prepared and never
+        started, are reported as such, and not waited for.
+
+        Args:
+            run_test_ids: as for `evaluate`.
+            deadline: seconds after which what is still under way is reported so.
+            poll: as for `evaluate`.
+            max_concurrency: as for `evaluate`.
+            on_progress: as for `evaluate`.
+
+        Returns:
+            One entry a run test, in the order of the input, with the scores of every
+            eval config that has results.
+
+        Raises:
+            InvalidRequestError: a value could never be accepted; nothing was sent.
+            ConfigurationError: an option cannot work.
+            EvaluationInterruptedError: the iterable or `on_progress` raised.
+        """
+        options = EvaluationOptions.of(
+            self._fan_out_options(max_concurrency, deadline, None), poll=poll
+        )
+        return await self._evaluate(
+            asking.watching(run_test_ids),
+            options,
+            checked_callback(on_progress, "on_progress"),
+        )
+
+    async def _evaluate(
+        self,
+        items: Requests[Started],
+        options: EvaluationOptions,
+        on_progress: Callable[[EvaluationProgress], object] | None,
+    ) -> EvaluationReport:
+        return await evaluate(self._carrier(), items, options, on_progress)
+
+    def _evaluation_flow(
+        self, items: Requests[Started], options: EvaluationOptions
+    ) -> EvaluationFlow:
+        return EvaluationFlow(self._carrier(), items, options)
+
+    async def get_run_test(self, run_test_id: UUID | str) -> RunTest:
+        """Read a run test with its eval configs.
+
+        Raises:
+            InvalidRequestError: the id is none; nothing was sent.
+            NotFoundError: the keys see no such run test.
+            APIError: it failed otherwise.
+        """
+        return await self.send(get_run_test.GetRunTest(run_test_id))
+
+    async def get_eval_summary(
+        self, run_test_id: UUID | str, execution_id: UUID | str | None = None
+    ) -> EvalSummary:
+        """Read the scores of a run test.
+
+        Results that are pending or have failed are left out of it.
+
+        Args:
+            run_test_id: the run test.
+            execution_id: the one execution to sum up; by default all of them.
+
+        Raises:
+            InvalidRequestError: an id is none; nothing was sent.
+            NotFoundError: the keys see no such run test.
+            APIError: it failed otherwise.
+        """
+        return await self.send(
+            get_eval_summary.GetEvalSummary(run_test_id, execution_id)
+        )
+
+    async def update_eval_config(
+        self,
+        run_test_id: UUID | str,
+        eval_config_id: UUID | str,
+        *,
+        name: str | None = None,
+        template_id: UUID | str | None = None,
+        config: Mapping[str, Any] | None = None,
+        mapping: Mapping[str, Any] | None = None,
+        filters: Sequence[Any] | Mapping[str, Any] | None = None,
+        error_localizer: bool | None = None,
+        model: str | None = None,
+    ) -> UpdateEvalConfigResult:
+        """Change an eval config; `UpdateEvalConfig` explains each argument.
+
+        What is `None` stays as it is. Results that it had stay until it is run again.
+
+        Raises:
+            InvalidRequestError: a value could never be accepted, or nothing is to
+                change; nothing was sent.
+            NotFoundError: there is no such eval config.
+            APIError: it failed otherwise; see its `delivery`.
+        """
+        return await self.send(
+            update_eval_config.UpdateEvalConfig(
+                run_test_id,
+                eval_config_id,
+                name=name,
+                template_id=template_id,
+                config=config,
+                mapping=mapping,
+                filters=filters,
+                error_localizer=error_localizer,
+                model=model,
+            )
+        )
+
+    async def delete_eval_config(
+        self, run_test_id: UUID | str, eval_config_id: UUID | str
+    ) -> DeleteEvalConfigResult:
+        """Delete an eval config of a run test.
+
+        Raises:
+            InvalidRequestError: an id is none; nothing was sent.
+            BadRequestError: it is the last one of the run test, which has to stay.
+            NotFoundError: there is no such eval config.
+            APIError: it failed otherwise; see its `delivery`.
+        """
+        return await self.send(
+            delete_eval_config.DeleteEvalConfig(run_test_id, eval_config_id)
+        )
+
+    async def get_run_test_many(
+        self,
+        run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+        *,
+        max_concurrency: int | None = None,
+        deadline: float | None = None,
+        on_outcome: Callable[[Outcome[RunTest]], object] | None = None,
+    ) -> Batch[RunTest]:
+        """Read many run tests with their eval configs; see `send_many`."""
+        return await self.send_many(
+            get_run_test.for_run_tests(run_test_ids),
+            max_concurrency=max_concurrency,
+            deadline=deadline,
+            on_outcome=on_outcome,
+        )
+
+    async def get_eval_summary_many(
+        self,
+        run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+        *,
+        max_concurrency: int | None = None,
+        deadline: float | None = None,
+        on_outcome: Callable[[Outcome[EvalSummary]], object] | None = None,
+    ) -> Batch[EvalSummary]:
+        """Read the scores of many run tests; see `send_many`."""
+        return await self.send_many(
+            get_eval_summary.for_run_tests(run_test_ids),
+            max_concurrency=max_concurrency,
+            deadline=deadline,
+            on_outcome=on_outcome,
+        )
+
+    def list_run_tests(self, search: str | None = None) -> AsyncIterator[RunTestEntry]:
+        """Read all run tests that the keys see, the newest first, page by page.
+
+        Use it as `async for entry in client.list_run_tests():`. A page is read when its
+        first entry is asked for. New entries push others onto the next page, which are
+        not given again unless a whole page of new ones came; where entries are removed
+        meanwhile, others can be missed.
+
+        Args:
+            search: only those whose name, or whose agent's name, contains this text in
+                any case.
+
+        Raises:
+            InvalidRequestError: it is no text; nothing was sent.
+            APIError: a page could not be read; raised by the iterator.
+        """
+        request = list_run_tests.ListRunTests(search)
+        return each_result(self.send, request)
+
+    def list_test_executions(
+        self, run_test_id: UUID | str, *, status: Status | str | None = None
+    ) -> AsyncIterator[TestExecution]:
+        """Read all executions of a run test, the newest first, page by page.
+
+        Args:
+            run_test_id: the run test.
+            status: only those in this state, in any case.
+
+        Raises:
+            InvalidRequestError: a value could never be accepted; nothing was sent.
+            APIError: a page could not be read; raised by the iterator.
+        """
+        request = list_test_executions.ListTestExecutions(run_test_id, status=status)
+        return each_result(self.send, request)
+
+    def list_call_executions(
+        self, run_test_id: UUID | str
+    ) -> AsyncIterator[CallExecution]:
+        """Read all calls of a run test with their results, the newest first.
+
+        Raises:
+            InvalidRequestError: the id is none; nothing was sent.
+            APIError: a page could not be read; raised by the iterator.
+        """
+        request = list_call_executions.ListCallExecutions(run_test_id)
+        return each_result(self.send, request)
+
+    def list_eval_templates(
+        self, search: str | None = None
+    ) -> AsyncIterator[EvalTemplate]:
+        """Read all eval templates that can be used, the newest first.
+
+        Args:
+            search: only those whose name contains this text in any case.
+
+        Raises:
+            InvalidRequestError: it is no text; nothing was sent.
+            APIError: the list could not be read; raised by the iterator.
+        """
+        return self._eval_templates(list_eval_templates.checked_search(search))
+
+    async def _eval_templates(self, search: str) -> AsyncIterator[EvalTemplate]:
+        templates = await self.send(list_eval_templates.ListEvalTemplates())
+        for each in templates.named_like(search):
+            yield each
+
+    async def find_run_test(self, name: str) -> RunTestEntry:
+        """Find the run test that has exactly this name.
+
+        Raises:
+            InvalidRequestError: the name is no text, or blank; nothing was sent.
+            NameLookupError: none has it, or several have; the message names close
+                names, or the ids.
+            APIError: the list could not be read.
+        """
+        return await lookups.find_run_test(self.send, name)
+
+    async def find_eval_template(self, name: str) -> EvalTemplate:
+        """Find the eval template that has exactly this name.
+
+        Raises:
+            InvalidRequestError: the name is no text, or blank; nothing was sent.
+            NameLookupError: none has it, or several have; the message names close
+                names, or the ids.
+            APIError: the list could not be read.
+        """
+        return await lookups.find_eval_template(self.send, name)
+
     async def send(self, request: Request[ResultT]) -> ResultT:
         """Send a request.
 
@@ -257,9 +749,7 @@ class AsyncFutureAGI:
             ClientClosedError: the client is closed.
             APIError: it failed; see its `delivery`.
         """
-        checked_request(request)
-        result, _ = await self._transport.call(request, self._options)
-        return result
+        return await send_alone(self._carrier(), checked_request(request))
 
     async def send_many(
         self,

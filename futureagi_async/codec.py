@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import enum
 import types
 from typing import Any, TypeVar, Union, get_args, get_origin
 
+import attrs
 import cattrs
 import orjson
 from cattrs.preconf.orjson import OrjsonConverter, make_converter
@@ -47,15 +50,20 @@ def decode_result(
 ) -> ResultT:
     """Read an answer into its result class.
 
+    An answer without a body is an empty object where the result needs nothing of it.
+
     Raises:
         UnreadableError: it is no JSON, or not of the documented shape.
     """
-    raw = decode(body)
+    raw = decode(body) if body or not _needs_nothing(result_type) else {}
     if not isinstance(raw, dict):
-        raise UnreadableError(
-            f"the answer is {_json_kind(raw)} where an object belongs"
-        )
+        raise UnreadableError(f"the answer is {json_kind(raw)} where an object belongs")
     return make_result(raw, result_type, request_id=request_id)
+
+
+def _needs_nothing(result_type: type[Result]) -> bool:
+    fields = attrs.fields_dict(result_type).values()
+    return all(f.name == "raw" or f.default is not attrs.NOTHING for f in fields)
 
 
 def make_result(
@@ -95,7 +103,8 @@ def _describe(error: BaseException, type_: type[Any] | None) -> str:  # noqa: AR
     return str(error)
 
 
-def _json_kind(value: Any) -> str:
+def json_kind(value: Any) -> str:
+    """Name what a value is in JSON, for a message: `an object`, `null`."""
     names = {dict: "an object", list: "a list", str: "text", type(None): "null"}
     return names.get(type(value)) or kind(value)
 
@@ -104,7 +113,7 @@ def _strict(type_: type[Any]) -> Any:
     def structure(value: Any, _: Any) -> Any:
         if value.__class__ is type_:
             return value
-        raise TypeError(f"{_WANTED[type_]} belongs here, not {_json_kind(value)}")
+        raise TypeError(f"{_WANTED[type_]} belongs here, not {json_kind(value)}")
 
     return structure
 
@@ -116,13 +125,29 @@ def _is_optional_text(type_: Any) -> bool:
 def _optional_text(value: Any, _: Any) -> Any:
     if value is None or value.__class__ is str:
         return value
-    raise TypeError(f"text belongs here, not {_json_kind(value)}")
+    raise TypeError(f"text belongs here, not {json_kind(value)}")
 
 
 def _number(value: Any, _: Any) -> float:
     if value.__class__ is float or value.__class__ is int:
         return float(value)
-    raise TypeError(f"a number belongs here, not {_json_kind(value)}")
+    raise TypeError(f"a number belongs here, not {json_kind(value)}")
+
+
+def _is_optional_moment(type_: Any) -> bool:
+    return set(_members(type_)) == {dt.datetime, type(None)}
+
+
+def _optional_moment(value: Any, _: Any) -> dt.datetime | None:
+    """Read a time stamp; one that cannot be read is none, as it decides nothing.
+
+    One without a time zone is in UTC.
+    """
+    try:
+        moment = dt.datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
 _RAW_JSON: dict[Any, tuple[type, str]] = {
@@ -149,7 +174,7 @@ def _raw_json(type_: Any) -> Any:
     def structure(value: Any, _: Any) -> Any:
         if isinstance(value, allowed):
             return value
-        raise TypeError(f"{wanted} belongs here, not {_json_kind(value)}")
+        raise TypeError(f"{wanted} belongs here, not {json_kind(value)}")
 
     return structure
 
@@ -166,7 +191,37 @@ def _sequence(type_: Any, converter: Any) -> Any:
     def structure(value: Any, _: Any) -> Any:
         if isinstance(value, list):
             return tuple(items(value, as_list))
-        raise TypeError(f"a list belongs here, not {_json_kind(value)}")
+        raise TypeError(f"a list belongs here, not {json_kind(value)}")
+
+    return structure
+
+
+def _reads_itself(type_: Any) -> bool:
+    return hasattr(type_, "from_wire")
+
+
+def _from_wire(value: Any, type_: Any) -> Any:
+    return type_.from_wire(value)
+
+
+def _is_mapping(type_: Any) -> bool:
+    return get_origin(type_) is dict
+
+
+def _mapping(type_: Any, converter: Any) -> Any:
+    """Read what stands under the keys of an object; null stands for an empty one."""
+    items = cattrs.gen.mapping_structure_factory(
+        type_,
+        converter,
+        detailed_validation=converter.detailed_validation,
+    )
+
+    def structure(value: Any, _: Any) -> Any:
+        if isinstance(value, dict):
+            return items(value, type_)
+        if value is None:
+            return {}
+        raise TypeError(f"an object belongs here, not {json_kind(value)}")
 
     return structure
 
@@ -177,6 +232,11 @@ def _converter(*, detailed: bool) -> OrjsonConverter:
         converter.register_structure_hook(type_, _strict(type_))
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook_func(_is_optional_text, _optional_text)
+    converter.register_structure_hook_func(_is_optional_moment, _optional_moment)
+    converter.register_structure_hook_func(_reads_itself, _from_wire)
+    # By class as well, or what is a kind of text would be read as text.
+    converter.register_structure_hook(enum.StrEnum, _from_wire)
+    converter.register_structure_hook_factory(_is_mapping, _mapping)
     converter.register_structure_hook_factory(_is_raw_json, _raw_json)
     converter.register_structure_hook_factory(_is_sequence, _sequence)
     return converter

@@ -94,6 +94,38 @@ class ClientClosedError(FutureAGIError):
         self.delivery = delivery
 
 
+class NameLookupError(FutureAGIError, LookupError):
+    """No single thing has that name. It was only read; nothing was done.
+
+    Attributes:
+        name: the name that was looked for.
+        matches: the ids of the things that have it: none, or more than one.
+    """
+
+    def __init__(self, message: str, *, name: str, matches: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.name = name
+        self.matches = matches
+
+
+class EvalConfigsDifferError(FutureAGIError):
+    """A run test has eval configs of these names with other content.
+
+    It was only read; nothing was changed.
+
+    Attributes:
+        run_test_id: the run test.
+        names: the names.
+    """
+
+    def __init__(
+        self, message: str, *, run_test_id: str, names: tuple[str, ...]
+    ) -> None:
+        super().__init__(message)
+        self.run_test_id = run_test_id
+        self.names = names
+
+
 class JournalError(FutureAGIError):
     """A journal cannot be used as asked; the message says why, and what to do."""
 

@@ -93,21 +93,35 @@ def flag(value: Any, where: str) -> bool | None:
     raise InvalidRequestError(f"{where}: True or False is wanted, not {kind(value)}")
 
 
+def text(value: Any, where: str) -> str:
+    """Check text that the service can take."""
+    if not isinstance(value, str):
+        raise InvalidRequestError(f"{where}: text is wanted, not {kind(value)}")
+    if "\0" in value:
+        raise InvalidRequestError(f"{where}: the service takes no null characters")
+    checked: str = json_value(value, where)
+    return checked
+
+
+def said(value: Any, where: str) -> str:
+    """Check text that has to say something; give it trimmed."""
+    trimmed = text(value, where).strip()
+    if not trimmed:
+        raise InvalidRequestError(f"{where}: is blank")
+    return trimmed
+
+
 def text_up_to(value: Any, where: str, *, longest: int) -> str | None:
     """Check text that may be left out: trimmed, the service takes so many characters."""
     if value is None:
         return None
-    if not isinstance(value, str):
-        raise InvalidRequestError(f"{where}: text is wanted, not {kind(value)}")
-    length = len(value.strip())
+    checked = text(value, where)
+    length = len(checked.strip())
     if length > longest:
         raise InvalidRequestError(
             f"{where}: {length} characters; the service takes {longest} at most"
         )
-    if "\0" in value:
-        raise InvalidRequestError(f"{where}: the service takes no null characters")
-    text: str = json_value(value, where)
-    return text
+    return checked
 
 
 def json_object(value: Any, where: str) -> dict[str, Any] | None:

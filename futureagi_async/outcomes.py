@@ -143,7 +143,7 @@ def _counts(batch: Batch[Any]) -> str:
     )
 
 
-def _worst(errors: Iterable[FutureAGIError]) -> Delivery:
+def worst(errors: Iterable[FutureAGIError]) -> Delivery:
     """The delivery of the errors that leaves most in doubt."""
     deliveries = {each.delivery for each in errors} | {Delivery.NOT_SENT}
     return max(deliveries, key=list(Delivery).index)
@@ -164,7 +164,7 @@ class BatchError(FutureAGIError, ExceptionGroup[FutureAGIError]):
         errors += [each.error for each in batch.not_attempted]
         error = cls(f"not every request was carried out, of {_counts(batch)}", errors)
         error.batch = batch
-        error.delivery = _worst(errors)
+        error.delivery = worst(errors)
         return error
 
     def derive(self, excs: Sequence[FutureAGIError]) -> BatchError:  # type: ignore[override]  # a group of this package's errors only
@@ -184,7 +184,7 @@ class BatchInterruptedError(FutureAGIError):
     def __init__(self, message: str, batch: Batch[Any]) -> None:
         super().__init__(message)
         self.batch = batch
-        self.delivery = _worst([failure.error for failure in batch.failures])
+        self.delivery = worst([failure.error for failure in batch.failures])
 
     @classmethod
     def by(

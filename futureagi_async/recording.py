@@ -21,7 +21,7 @@ from futureagi_async.transport.call import Past
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
     from futureagi_async.config import Settings
     from futureagi_async.outcomes import Outcome
@@ -93,6 +93,16 @@ class Recording(Generic[ResultT]):
         if isinstance(outcome, Success):
             del self._first[key]  # from now on the journal answers it
         return outcome
+
+    async def earlier(self, run_test_id: str) -> Sequence[JournalEntry]:
+        """Give what earlier fan-outs wrote about a run test, the oldest first.
+
+        Raises:
+            JournalError: the journal refuses.
+        """
+        here = self._settings.base_url, self._settings.workspace_id
+        entries = await self._journal.earlier(run_test_id)
+        return [each for each in entries if (each.base_url, each.workspace_id) == here]
 
     async def _first_outcome(
         self,

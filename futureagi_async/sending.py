@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections import deque
-from typing import TYPE_CHECKING, Any, Generic, Self
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 import attrs
 
@@ -26,6 +26,7 @@ from futureagi_async.errors import (
 )
 from futureagi_async.fanout import CallerError, FanOut
 from futureagi_async.fields import kind
+from futureagi_async.jobs import Job
 from futureagi_async.outcomes import (
     Batch,
     BatchInterruptedError,
@@ -38,6 +39,7 @@ from futureagi_async.request import (
     RefusedItem,
     Request,
     Requests,
+    Result,
     ResultT,
     make_requests,
 )
@@ -45,13 +47,21 @@ from futureagi_async.transport.call import CallOptions, Patience
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from types import TracebackType
 
     from futureagi_async.config import Settings
+    from futureagi_async.journal.entries import JournalEntry
     from futureagi_async.recording import Recording
     from futureagi_async.transport.call import Past
     from futureagi_async.transport.transport import Transport
+
+
+AnyResultT = TypeVar("AnyResultT", bound=Result)
+"""What a part of a job gives; the job itself gives something else."""
+
+ItemT = TypeVar("ItemT")
+ItemT_co = TypeVar("ItemT_co", covariant=True)
 
 
 def checked_concurrency(value: int | None, max_connections: int) -> int:
@@ -71,8 +81,10 @@ def checked_concurrency(value: int | None, max_connections: int) -> int:
     return value
 
 
-def checked_callback(value: Any) -> Callable[[Any], object] | None:
-    """Check `on_outcome`.
+def checked_callback(
+    value: Any, where: str = "on_outcome"
+) -> Callable[[Any], object] | None:
+    """Check a function that is called with what comes.
 
     Raises:
         InvalidRequestError: it cannot be called, or would have to be awaited.
@@ -80,8 +92,8 @@ def checked_callback(value: Any) -> Callable[[Any], object] | None:
     if value is None or (callable(value) and not asyncio.iscoroutinefunction(value)):
         return value  # type: ignore[no-any-return]  # checked just now
     raise InvalidRequestError(
-        "on_outcome: a plain function of one outcome is wanted; to await something for "
-        "each outcome, use stream()"
+        f"{where}: a plain function of one argument is wanted; to await something for "
+        "each, use a stream"
     )
 
 
@@ -156,8 +168,11 @@ class FanOutOptions:
         return cls(concurrency, deadline, journal)
 
 
-class _Sending(Generic[ResultT]):
-    """Turns each request of one fan-out into its outcome, until something stops it."""
+class Sending(Generic[ResultT]):
+    """Turns each request of one fan-out into its outcome, until something stops it.
+
+    It is the hands of the jobs among them.
+    """
 
     def __init__(
         self,
@@ -179,10 +194,12 @@ class _Sending(Generic[ResultT]):
         """Send one request; whatever happens is its outcome."""
         if isinstance(request, RefusedItem):
             return Failure(request, request.error, attempts=0, elapsed=0.0)
-        stop = self._reason_to_stop()
+        stop = self.reason_to_stop()
         if stop is not None:
             await asyncio.sleep(0)  # an input without end can still be cancelled
             return _not_attempted(request, stop)
+        if isinstance(request, Job):
+            return await self._work(request)
         if self._recording is None:
             return await self._send(request)
         try:
@@ -191,7 +208,13 @@ class _Sending(Generic[ResultT]):
             self._stopped_by = error
             return Failure(request, error, attempts=0, elapsed=0.0)
 
-    def _reason_to_stop(self) -> str | None:
+    @property
+    def deadline(self) -> float | None:
+        """When nothing more is begun, by the clock of the loop."""
+        return self._patience.deadline
+
+    def reason_to_stop(self) -> str | None:
+        """Say why nothing more is begun, if that is so."""
         if self._stopped_by is not None:
             return f"the batch was stopped by: {self._stopped_by}"
         ends = self._patience.deadline
@@ -199,12 +222,74 @@ class _Sending(Generic[ResultT]):
             return "the deadline of the batch has passed"
         return None
 
+    async def _work(self, job: Job[ResultT]) -> Outcome[ResultT]:
+        """Do a job; whatever happens is its outcome."""
+        started = self._now()
+        hands = _Hands(self)
+        try:
+            result = await self._transport.work(job, hands)
+        except NotAttemptedError as error:
+            if not hands.attempts:
+                return NotAttempted(job, error)
+            failure: FutureAGIError = error
+        except FutureAGIError as error:
+            failure = _without_frames(error)
+        except Exception as error:  # noqa: BLE001 - one item may not hurt another
+            failure = unforeseen(error, job)
+        else:
+            return Success(job, result, hands.attempts, self._now() - started)
+        return Failure(job, failure, hands.attempts, self._now() - started)
+
+    async def read(self, request: Request[AnyResultT], /) -> AnyResultT:
+        """Send a request that is safe to repeat; see `Hands`."""
+        result, _ = await self.carried(request)
+        return result
+
+    async def carried(self, request: Request[AnyResultT]) -> tuple[AnyResultT, int]:
+        """Send a request that is part of something; give its result and the attempts.
+
+        Raises:
+            NotAttemptedError: nothing more is begun.
+            FutureAGIError: it failed.
+        """
+        async with self._in_flight:
+            stop = self.reason_to_stop()
+            if stop is not None:
+                raise _too_late(stop)
+            try:
+                return await self._transport.call(
+                    request, self._options, self._patience
+                )
+            except FutureAGIError as error:
+                if error.stops_batch:
+                    self._stopped_by = error
+                raise
+
+    async def recorded(self, request: Request[Any]) -> tuple[Any, int]:
+        """Send a part that the journal, if there is one, is to know of."""
+        if self._recording is None:
+            return await self.carried(request)
+        try:
+            outcome = await self._recording.outcome(request, self._send_in_turn)
+        except JournalError as error:
+            self._stopped_by = error
+            raise
+        if isinstance(outcome, Success):
+            return outcome.result, outcome.attempts
+        raise outcome.error
+
+    async def earlier(self, run_test_id: str) -> Sequence[JournalEntry]:
+        """Give what the journal has of earlier fan-outs; see `Hands`."""
+        if self._recording is None:
+            return ()
+        return await self._recording.earlier(run_test_id)
+
     async def _send_in_turn(
         self, request: Request[ResultT], past: Past
     ) -> Outcome[ResultT]:
         """Send one of the requests whose intents are on disk."""
         async with self._in_flight:
-            stop = self._reason_to_stop()
+            stop = self.reason_to_stop()
             if stop is not None:
                 return _not_attempted(request, stop)
             return await self._send(request, past)
@@ -222,12 +307,7 @@ class _Sending(Generic[ResultT]):
         except FutureAGIError as error:
             failure = _without_frames(error)
         except Exception as error:  # noqa: BLE001 - one item may not hurt another
-            failure = APIError(
-                f"{type(error).__name__}: {error}",
-                delivery=Delivery.UNKNOWN,
-                run_test_id=request.run_test_id,
-            )
-            failure.__cause__ = error
+            failure = unforeseen(error, request)
         else:
             return Success(request, result, attempts, self._now() - started)
         if failure.stops_batch:
@@ -236,24 +316,90 @@ class _Sending(Generic[ResultT]):
         return Failure(request, failure, attempts, self._now() - started)
 
 
+async def send_alone(carrier: Carrier, request: Request[ResultT]) -> ResultT:
+    """Send a request that is part of no fan-out, or do a job.
+
+    Raises:
+        FutureAGIError: it failed.
+    """
+    if isinstance(request, Job):
+        done: ResultT = await carrier.transport.work(request, _OwnHands(carrier))
+        return done
+    result, _ = await carrier.transport.call(request, carrier.options)
+    return result
+
+
+@attrs.frozen(eq=False)
+class _OwnHands:
+    """The hands of a job that is part of no fan-out."""
+
+    carrier: Carrier
+
+    async def read(self, request: Request[AnyResultT], /) -> AnyResultT:
+        return await send_alone(self.carrier, request)
+
+    async def write(self, request: Request[AnyResultT], /) -> AnyResultT:
+        return await send_alone(self.carrier, request)
+
+    async def earlier(self, run_test_id: str, /) -> Sequence[JournalEntry]:  # noqa: ARG002 - as `Hands` has it
+        return ()
+
+
+class _Hands:
+    """The hands of one job of a fan-out, which count what it sends."""
+
+    def __init__(self, sending: Sending[Any]) -> None:
+        self._sending = sending
+        self.attempts = 0
+
+    async def read(self, request: Request[AnyResultT], /) -> AnyResultT:
+        result, attempts = await self._sending.carried(request)
+        self.attempts += attempts
+        return result
+
+    async def write(self, request: Request[AnyResultT], /) -> AnyResultT:
+        result, attempts = await self._sending.recorded(request)
+        self.attempts += attempts
+        written: AnyResultT = result
+        return written
+
+    async def earlier(self, run_test_id: str, /) -> Sequence[JournalEntry]:
+        return await self._sending.earlier(run_test_id)
+
+
+def unforeseen(error: Exception, request: Request[Any]) -> APIError:
+    """Make an error of something that should not have been raised."""
+    failure = APIError(
+        f"{type(error).__name__}: {error}",
+        delivery=Delivery.UNKNOWN,
+        run_test_id=request.run_test_id,
+    )
+    failure.__cause__ = error
+    return failure
+
+
+def _too_late(stop: str) -> NotAttemptedError:
+    return NotAttemptedError(f"not sent: {stop}")
+
+
 def _not_attempted(request: Request[ResultT], stop: str) -> NotAttempted[ResultT]:
-    return NotAttempted(request, NotAttemptedError(f"not sent: {stop}"))
+    return NotAttempted(request, _too_late(stop))
 
 
 @contextlib.asynccontextmanager
-async def _sending(
+async def open_sending(
     carrier: Carrier, options: FanOutOptions
-) -> AsyncGenerator[_Sending[Any], None]:
+) -> AsyncGenerator[Sending[Any], None]:
     """Make ready for a fan-out: connections, and the journal if there is one."""
     await carrier.transport.open()
     if options.journal is None:
-        yield _Sending(carrier, options)
+        yield Sending(carrier, options)
         return
     # Imported when it is used: the database takes its time.
     from futureagi_async.recording import Recording  # noqa: PLC0415
 
     async with Recording[Any].open(options.journal, carrier.settings) as recording:
-        yield _Sending(carrier, options, recording)
+        yield Sending(carrier, options, recording)
 
 
 def _without_frames(error: FutureAGIError) -> FutureAGIError:
@@ -281,7 +427,7 @@ async def send_batch(
         if on_outcome is not None:
             on_outcome(outcome)
 
-    async with _sending(carrier, options) as sending:
+    async with open_sending(carrier, options) as sending:
         fan_out = FanOut(requests, sending.outcome, deliver, workers=options.workers)
         try:
             await fan_out.work()
@@ -313,7 +459,7 @@ class Flow(Generic[ResultT]):
         Raises:
             BatchInterruptedError: the iterable of requests raised.
         """
-        async with _sending(self._carrier, self._options) as sending:
+        async with open_sending(self._carrier, self._options) as sending:
             fan_out = FanOut(
                 self._requests,
                 sending.outcome,
@@ -334,17 +480,29 @@ class Flow(Generic[ResultT]):
             self._free.release()
 
 
-class OutcomeStream(Generic[ResultT]):
-    """Outcomes as they come, in the order in which the requests end.
+class Source(Protocol[ItemT_co]):
+    """What a stream is read from."""
+
+    async def run(self, deliver: Callable[[ItemT_co], object], /) -> None:
+        """Do all there is to do, and deliver what comes of it."""
+        ...
+
+    def taken(self, count: int = 1, /) -> None:
+        """Make room: so much of what was delivered was taken."""
+        ...
+
+
+class Stream(Generic[ItemT]):
+    """What comes of many things to do, as it comes.
 
     An asynchronous context manager and iterator: leaving the block early cancels what
-    is in flight. At most `max_concurrency` outcomes wait unread; then nothing more is
-    sent until one is read.
+    is in flight. Only so much waits unread; then nothing more is begun until something
+    is read.
     """
 
-    def __init__(self, flow: Flow[ResultT]) -> None:
-        self._flow = flow
-        self._unread: deque[Outcome[ResultT]] = deque()
+    def __init__(self, source: Source[ItemT]) -> None:
+        self._source = source
+        self._unread: deque[ItemT] = deque()
         self._news = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
         self._left = False
@@ -352,18 +510,18 @@ class OutcomeStream(Generic[ResultT]):
     async def __aenter__(self) -> Self:
         if self._work is not None:
             raise InvalidRequestError("a stream can be used once; make another")
-        self._work = asyncio.create_task(self._flow.run(self._deliver))
+        self._work = asyncio.create_task(self._source.run(self._deliver))
         self._work.add_done_callback(lambda _: self._news.set())
         return self
 
-    def _deliver(self, outcome: Outcome[ResultT]) -> None:
-        self._unread.append(outcome)
+    def _deliver(self, item: ItemT) -> None:
+        self._unread.append(item)
         self._news.set()
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Outcome[ResultT]:
+    async def __anext__(self) -> ItemT:
         if self._work is None:
             raise InvalidRequestError(
                 "a stream is used as: async with client.stream(...) as outcomes"
@@ -376,7 +534,7 @@ class OutcomeStream(Generic[ResultT]):
                 raise StopAsyncIteration
             self._news.clear()
             await self._news.wait()
-        self._flow.taken()
+        self._source.taken()
         return self._unread.popleft()
 
     async def __aexit__(
@@ -389,6 +547,15 @@ class OutcomeStream(Generic[ResultT]):
         if self._work is not None:
             self._work.cancel()
             await _ended(self._work)
+
+
+class OutcomeStream(Stream[Outcome[ResultT]], Generic[ResultT]):
+    """Outcomes as they come, in the order in which the requests end.
+
+    An asynchronous context manager and iterator: leaving the block early cancels what
+    is in flight. At most `max_concurrency` outcomes wait unread; then nothing more is
+    sent until one is read.
+    """
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -43,13 +43,23 @@ class Taken:
 
 
 @attrs.frozen
+class Missing:
+    """What it is about is not there, so that it could only be refused.
+
+    The service answers 500 to some requests of that kind, which says nothing.
+    """
+
+    message: str
+
+
+@attrs.frozen
 class Unclear:
     """What was seen proves neither."""
 
     seen: str
 
 
-Finding: TypeAlias = Done | NotDone | Taken | Unclear
+Finding: TypeAlias = Done | NotDone | Taken | Missing | Unclear
 
 
 class Settleable(Request[ResultT_co]):

@@ -9,11 +9,14 @@ An id holds the place of its row, so that no table of ids is needed:
 
 from __future__ import annotations
 
+import datetime as dt
+import functools
 import re
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar, overload
 
 from futureagi_async.emulator.world import (
+    MOMENT,
     ApiKey,
     Call,
     Execution,
@@ -212,6 +215,7 @@ class SyntheticRunTests:
                         Call(place_id(CALL, self.seed, index, execution, call))
                         for call in range(self.calls)
                     ],
+                    start_time=day(execution),
                 )
                 for execution in range(self.executions)
             ],
@@ -219,6 +223,13 @@ class SyntheticRunTests:
 
 
 AGENT = "Synthetic agent"
+
+
+@functools.cache
+def day(number: int) -> str:
+    """When the execution of this number began: one a day, the newest last."""
+    first = dt.datetime.fromisoformat(MOMENT)
+    return f"{first + dt.timedelta(days=number):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def run_test_name(index: int | str) -> str:

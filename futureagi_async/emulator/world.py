@@ -14,6 +14,10 @@ from typing import Any, Protocol
 import attrs
 
 
+MOMENT = "2026-01-01T00:00:00Z"
+"""When everything happened that has no time of its own."""
+
+
 class WorldError(ValueError):
     """A world that cannot be read; the message says which part and why."""
 
@@ -95,11 +99,16 @@ class Call:
 
 @attrs.define
 class Execution:
-    """One execution of a run test; only a `completed` one can be evaluated."""
+    """One execution of a run test; only a `completed` one can be evaluated.
+
+    Args:
+        start_time: When it began, in the form of ISO 8601.
+    """
 
     id: str
     status: str = "completed"
     calls: list[Call] = attrs.field(factory=list)
+    start_time: str = MOMENT
 
 
 @attrs.frozen

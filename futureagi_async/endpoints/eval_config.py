@@ -22,29 +22,35 @@ _LONGEST_NAME = 255
 _LONGEST_MODEL = 255
 
 
-def _template_id(value: UUID | str) -> str:
+def checked_template_id(value: UUID | str) -> str:
+    """Bring the id of a template into canonical form."""
     return fields.uuid_text(value, "template_id")
 
 
-def _name(value: str | None) -> str | None:
+def checked_name(value: str | None) -> str | None:
+    """Check the name of an eval config."""
     return fields.text_up_to(value, "name", longest=_LONGEST_NAME)
 
 
-def _model(value: str | None) -> str | None:
+def checked_model(value: str | None) -> str | None:
+    """Check the model of an eval config."""
     return fields.text_up_to(value, "model", longest=_LONGEST_MODEL)
 
 
-def _config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def checked_config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Copy the parameters of a template."""
     return fields.json_object(value, "config")
 
 
-def _mapping(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def checked_mapping(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Copy a mapping of inputs to fields of a call."""
     return fields.json_object(value, "mapping")
 
 
-def _filters(
+def checked_filters(
     value: Sequence[Any] | Mapping[str, Any] | None,
 ) -> list[Any] | dict[str, Any] | None:
+    """Copy filters: a list, or the object that the documents speak of."""
     if isinstance(value, list | tuple):
         listed: list[Any] = fields.json_value(value, "filters")
         return listed
@@ -55,7 +61,8 @@ def _filters(
     )
 
 
-def _error_localizer(value: bool | None) -> bool | None:
+def checked_error_localizer(value: bool | None) -> bool | None:
+    """Check the flag of the error localizer."""
     return fields.flag(value, "error_localizer")
 
 
@@ -83,19 +90,21 @@ class EvalConfig:
         InvalidRequestError: a value could never be accepted.
     """
 
-    template_id: str = attrs.field(converter=_template_id)
-    name: str | None = attrs.field(default=None, converter=_name)
+    template_id: str = attrs.field(converter=checked_template_id)
+    name: str | None = attrs.field(default=None, converter=checked_name)
     config: dict[str, Any] | None = attrs.field(
-        default=None, converter=_config, hash=False
+        default=None, converter=checked_config, hash=False
     )
     mapping: dict[str, Any] | None = attrs.field(
-        default=None, converter=_mapping, hash=False
+        default=None, converter=checked_mapping, hash=False
     )
     filters: list[Any] | dict[str, Any] | None = attrs.field(
-        default=None, converter=_filters, hash=False
+        default=None, converter=checked_filters, hash=False
     )
-    error_localizer: bool | None = attrs.field(default=None, converter=_error_localizer)
-    model: str | None = attrs.field(default=None, converter=_model)
+    error_localizer: bool | None = attrs.field(
+        default=None, converter=checked_error_localizer
+    )
+    model: str | None = attrs.field(default=None, converter=checked_model)
     encoded: bytes = attrs.field(init=False, repr=False, eq=False)
     """The JSON of this item, as it is sent."""
 
@@ -149,15 +158,23 @@ class EvalConfig:
 
         Templates with a schema fill in parameters, and make numbers of texts.
         """
-        sent, found = self.config or {}, kept.config or {}
-        asked, params = sent.get("params") or {}, found.get("params")
-        return (
-            attrs.evolve(self, config=None).is_kept_as(kept)
-            and isinstance(asked, dict)
-            and isinstance(params, dict)
-            and {**sent, "params": params} == found
-            and all(_may_become(asked[name], params.get(name)) for name in asked)
-        )
+        return attrs.evolve(self, config=None).is_kept_as(
+            kept
+        ) and may_be_kept_with_parameters(self.config, kept.config)
+
+
+def may_be_kept_with_parameters(
+    sent: dict[str, Any] | None, kept: dict[str, Any] | None
+) -> bool:
+    """Tell if what is kept can be what was sent with its parameters changed."""
+    sent, kept = sent or {}, kept or {}
+    asked, params = sent.get("params") or {}, kept.get("params")
+    return (
+        isinstance(asked, dict)
+        and isinstance(params, dict)
+        and {**sent, "params": params} == kept
+        and all(_may_become(asked[name], params.get(name)) for name in asked)
+    )
 
 
 def _may_become(sent: Any, kept: Any) -> bool:

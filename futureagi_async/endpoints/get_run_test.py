@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
 from futureagi_async import fields
 from futureagi_async.endpoints.eval_config import CreatedEvalConfig
 from futureagi_async.errors import AnsweredError, UnexpectedResponseError
-from futureagi_async.request import Request, Result
+from futureagi_async.request import Request, Requests, Result, make_requests
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable
+    from uuid import UUID
 
 
 @attrs.frozen(kw_only=True)
@@ -27,6 +32,11 @@ class RunTest(Result):
     name: str
     enable_tool_evaluation: bool
     simulate_eval_configs_detail: tuple[CreatedEvalConfig, ...]
+
+    def eval_config(self, eval_config_id: str) -> CreatedEvalConfig | None:
+        """Find one of its eval configs by its id in canonical form."""
+        kept = self.simulate_eval_configs_detail
+        return next((each for each in kept if each.id.lower() == eval_config_id), None)
 
 
 @attrs.frozen
@@ -58,3 +68,15 @@ class GetRunTest(Request[RunTest]):
         if result.id.lower() != self.run_test_id:
             return UnexpectedResponseError, f"the answer is about run test {result.id}"
         return None
+
+
+def for_run_tests(
+    run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+) -> Requests[RunTest]:
+    """Make the requests that read each run test.
+
+    Raises:
+        InvalidRequestError: an id in a collection of ids is invalid. One that comes
+            from an iterator is looked at when it is read.
+    """
+    return make_requests(run_test_ids, GetRunTest, "run_test_ids")

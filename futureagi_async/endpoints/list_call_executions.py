@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+import enum
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
 
+from futureagi_async.endpoints.status import Status
 from futureagi_async.pages import ListOfRunTest, Page
 
 
@@ -13,18 +15,107 @@ if TYPE_CHECKING:
     from futureagi_async.request import Result
 
 
+class EvalState(enum.Enum):
+    """How far the evaluation of one call by one eval config is."""
+
+    PENDING = "pending"
+    """Prepared, but without a result. Whether it was ever started, this does not say."""
+
+    DONE = "done"
+    """It has a value."""
+
+    FAILED = "failed"
+    """It ended without a value; `reason` says why."""
+
+    SKIPPED = "skipped"
+    """The service left it out, as for a call without a transcript."""
+
+
+_UNDER_WAY = {
+    Status.PENDING,
+    Status.QUEUED,
+    Status.RUNNING,
+    Status.ONGOING,
+    Status.ANALYZING,
+    Status.EVALUATING,
+}
+
+
+@attrs.frozen(kw_only=True)
+class EvalOutput:
+    """What one eval config gave for one call.
+
+    Attributes:
+        state: how far it is.
+        value: the result: `"Passed"` or `"Failed"`, a number, or the choice; `None`
+            unless it is done.
+        reason: why it is so, in words.
+        type: the kind of the value, as `Pass/Fail`.
+        name: the name of the eval config when it ran.
+        raw: all that the service keeps of it; empty while it is pending.
+    """
+
+    state: EvalState
+    value: Any = attrs.field(default=None, hash=False)
+    reason: str | None = None
+    type: str | None = None
+    name: str | None = None
+    raw: dict[str, Any] = attrs.field(factory=dict, hash=False, repr=False)
+
+    @classmethod
+    def from_wire(cls, value: Any) -> Self:
+        """Read what stands in an answer; no entry, however strange, is refused.
+
+        What is no object is taken as the value itself.
+        """
+        if value is None:
+            return cls(state=EvalState.PENDING)
+        if not isinstance(value, dict):
+            return cls(state=EvalState.DONE, value=value, raw={"value": value})
+        return cls(
+            state=_state(value),
+            value=value.get("value"),
+            reason=_text(value.get("reason")),
+            type=_text(value.get("type")),
+            name=_text(value.get("name")),
+            raw=value,
+        )
+
+
+def _state(entry: dict[str, Any]) -> EvalState:
+    status = Status(_text(entry.get("status")) or "")
+    if not entry:
+        return EvalState.PENDING
+    if entry.get("skipped") is True or status == "skipped":
+        return EvalState.SKIPPED
+    if entry.get("error") is True or status is Status.FAILED:
+        return EvalState.FAILED
+    if entry.get("value") is not None:
+        return EvalState.DONE
+    # An evaluation that ended without a value has failed, whatever it says of itself.
+    return EvalState.PENDING if status in _UNDER_WAY else EvalState.FAILED
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
 @attrs.frozen(kw_only=True)
 class CallExecution:
     """One call of an execution, with what its evaluations gave.
 
-    `eval_outputs` has an entry for each eval config that was ever run on the call:
-    `{}` while it is pending, then an object with `value`, `reason` and `status`.
+    Attributes:
+        id: its id.
+        status: its state; only a completed call is evaluated.
+        test_execution_id: the execution that it belongs to.
+        eval_outputs: an entry for each eval config of the run test that was ever run on
+            the call, by the id of the config.
     """
 
     id: str
-    status: str
+    status: Status
     test_execution_id: str
-    eval_outputs: dict[str, Any] | None = attrs.field(hash=False)
+    eval_outputs: dict[str, EvalOutput] = attrs.field(hash=False)
 
 
 @attrs.frozen(kw_only=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime  # noqa: TC003 - the codec reads the types of results
 from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
+from futureagi_async import fields
+from futureagi_async.endpoints.status import Status
 from futureagi_async.pages import ListOfRunTest, Page
 
 
@@ -15,21 +18,29 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class TestExecution:
-    """One execution of a run test; `status` as the service writes it, "Completed"."""
+    """One execution of a run test.
+
+    Attributes:
+        id: its id.
+        status: its state.
+        start_time: when it began, with its time zone; `None` if that cannot be read.
+        calls: how many calls it has.
+    """
 
     __test__: ClassVar[bool] = False  # the name looks like a test case
 
     id: str
-    status: str
+    status: Status
+    start_time: datetime | None = None
+    calls: int | None = None
 
     @property
     def is_evaluating(self) -> bool:
         """Whether evaluations of it are under way.
 
-        The service writes states in different cases in different places. One without
-        a completed call stays so for ever.
+        One without a completed call stays so for ever.
         """
-        return self.status.lower() == "evaluating"
+        return self.status is Status.EVALUATING
 
 
 @attrs.frozen(kw_only=True)
@@ -41,9 +52,29 @@ class TestExecutionsPage(Page):
     results: tuple[TestExecution, ...]
 
 
+def _status(value: Status | str | None) -> str | None:
+    # In answers the first letter is a capital; the filter takes small letters only.
+    return None if value is None else fields.said(value, "status").lower()
+
+
 @attrs.frozen
 class ListTestExecutions(ListOfRunTest[TestExecutionsPage]):
-    """Read one page of the executions of a run test; past the end the answer is 500."""
+    """Read one page of the executions of a run test; past the end the answer is 500.
+
+    Args:
+        run_test_id: the run test, a UUID in any spelling.
+        page: which page, counted from 1.
+        limit: entries on a page.
+        status: only those in this state, in any case. With `limit=1`, the `count` of
+            the page tells at little cost how many executions are evaluating.
+    """
 
     result_type: ClassVar[type[Result]] = TestExecutionsPage
     collection: ClassVar[str] = "executions"
+
+    status: str | None = attrs.field(default=None, converter=_status)
+
+    @property
+    def filters(self) -> dict[str, str | None]:
+        """The state, if one is asked for."""
+        return {"status": self.status}

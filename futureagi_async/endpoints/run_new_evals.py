@@ -14,6 +14,7 @@ from futureagi_async import codec, fields
 from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
 from futureagi_async.endpoints.list_call_executions import (
     CallExecution,
+    EvalState,
     ListCallExecutions,
 )
 from futureagi_async.endpoints.list_test_executions import (
@@ -200,7 +201,7 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
             return NotDone(self)
         return Unclear(
             f"read back: of {len(cells)} results of these configs {cells.count(None)} "
-            f"are absent and {cells.count({})} pending, and "
+            f"are absent and {cells.count(EvalState.PENDING)} pending, and "
             f"{'an' if is_evaluating else 'no'} execution is being evaluated"
         )
 
@@ -218,7 +219,7 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
         """Find out that no wanted call has a result of these configs."""
         _, calls = await self._wanted(read)
         return not any(
-            config in (call.eval_outputs or {})
+            config in call.eval_outputs
             for call in calls
             for config in self.eval_config_ids
         )
@@ -336,9 +337,10 @@ def _refuse_partial(results: list[AddEvalConfigsResult]) -> None:
         )
 
 
-def _cell(call: CallExecution, config_id: str) -> Any:
-    """What a call has of a config: `None`, `{}` while pending, or the result."""
-    return (call.eval_outputs or {}).get(config_id)
+def _cell(call: CallExecution, config_id: str) -> EvalState | None:
+    """How far the evaluation of a call by a config is; `None` where there is none."""
+    output = call.eval_outputs.get(config_id)
+    return None if output is None else output.state
 
 
 class Verdict(enum.Enum):
@@ -349,7 +351,9 @@ class Verdict(enum.Enum):
     OPEN = enum.auto()
 
 
-def judge(cells: list[Any], *, is_evaluating: bool, was_absent: bool) -> Verdict:
+def judge(
+    cells: list[EvalState | None], *, is_evaluating: bool, was_absent: bool
+) -> Verdict:
     """Judge if evaluations were started.
 
     The service first sets the executions to evaluating, then every result of the configs
@@ -357,11 +361,11 @@ def judge(cells: list[Any], *, is_evaluating: bool, was_absent: bool) -> Verdict
     are all there while nothing is pending are either this request's or older ones.
 
     Args:
-        cells: for each wanted call and config: `None`, `{}` while pending, or a result.
+        cells: for each wanted call and config how far it is; `None` if it is absent.
         is_evaluating: whether an execution that was wanted is being evaluated.
         was_absent: whether there was no such result before the request was sent.
     """
-    absent, pending = cells.count(None), cells.count({})
+    absent, pending = cells.count(None), cells.count(EvalState.PENDING)
     finished = len(cells) - absent - pending
     if is_evaluating:
         is_ours = cells and not absent and (pending or was_absent)
@@ -386,7 +390,7 @@ def for_run_tests(
         InvalidRequestError: a value could never be accepted. One that comes from an
             iterator of pairs is looked at when it is read.
     """
-    executions = _by_run_test(test_execution_ids)
+    executions = by_run_test(test_execution_ids)
 
     def request(pair: Any) -> RunNewEvals:
         run_test_id, config_ids = _pair(pair)
@@ -405,16 +409,23 @@ def for_run_tests(
     if not isinstance(eval_config_ids, Mapping):
         return make_requests(eval_config_ids, request, "eval_config_ids")
     requests = make_requests(eval_config_ids.items(), request, "eval_config_ids")
-    _refuse_strangers(executions, eval_config_ids)
+    refuse_strangers(executions, eval_config_ids, "eval_config_ids")
     return requests
 
 
-def _refuse_strangers(executions: dict[str, Any], asked: Iterable[Any]) -> None:
+def refuse_strangers(
+    executions: dict[str, Any], asked: Iterable[Any], where: str
+) -> None:
+    """Refuse executions of run tests that are not asked for.
+
+    Raises:
+        InvalidRequestError: there are some; `where` names what does not have them.
+    """
     strangers = executions.keys() - {fields.run_test_id(each) for each in asked}
     if strangers:
         raise InvalidRequestError(
             f"test_execution_ids: run test {min(strangers)} is not among those of "
-            "eval_config_ids, so its executions would not be evaluated"
+            f"{where}, so its executions would not be evaluated"
         )
 
 
@@ -427,7 +438,12 @@ def _pair(value: Any) -> tuple[Any, Any]:
     )
 
 
-def _by_run_test(value: Any) -> dict[str, Any]:
+def by_run_test(value: Any) -> dict[str, Any]:
+    """Bring the ids of run tests that executions are given for into canonical form.
+
+    Raises:
+        InvalidRequestError: it is no mapping, or a key is no id.
+    """
     if value is None:
         return {}
     if isinstance(value, Mapping):

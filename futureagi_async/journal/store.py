@@ -38,6 +38,16 @@ ENTRIES = """
 
 _FIND = f"{ENTRIES} WHERE entry.identity IN ({{rows}})"
 
+_EARLIER = f"""
+    {ENTRIES} WHERE entry.run_test_id = ? AND entry.sequence <= ?
+    ORDER BY entry.sequence
+"""
+
+_RUN_TESTS = """
+    CREATE INDEX IF NOT EXISTS run_tests ON entries (run_test_id)
+    WHERE run_test_id IS NOT NULL
+"""
+
 _INTEND = """
     INSERT INTO entries (
         sequence, identity, target, path, run_test_id, body, body_of, sent_at,
@@ -99,6 +109,7 @@ class Store:
         self._database = connection.cursor()
         (last,) = self._database.execute("SELECT max(sequence) FROM entries").fetchone()
         self._last: int = last or 0
+        self._earlier = self._last
         self._targets: dict[Target, int] = {}
         # Where the entries are that are about to get an ending; others are looked up.
         self._open: dict[bytes, int] = {}
@@ -179,6 +190,22 @@ class Store:
                 for each in _created(codec.decode(answer))
             )
             for run_test in run_tests
+        ]
+
+    def earlier(self, run_tests: Sequence[tuple[str]]) -> list[list[JournalEntry]]:
+        """Give what was in the journal about each run test when it was opened."""
+        if not self._earlier:
+            return [[] for _ in run_tests]
+        # Made when it is first wanted: fan-outs of single requests can do without.
+        self._database.execute(_RUN_TESTS)
+        return [
+            list(
+                map(
+                    entry_of,
+                    self._database.execute(_EARLIER, (run_test_id, self._earlier)),
+                )
+            )
+            for (run_test_id,) in run_tests
         ]
 
     def _row(self, intent: Intent) -> tuple[Any, ...]:

@@ -19,6 +19,7 @@ from futureagi_async.journal.file import (
     full_path,
     opened_by_parent,
 )
+from futureagi_async.journal.forking import SQLITE_GATE
 from futureagi_async.journal.store import Intent, Store, ending
 
 
@@ -156,6 +157,12 @@ class JournalWriter:
         alone: bool = await self._written(Store.is_alone, (identity, path))
         return alone
 
+    async def earlier(self, run_test_id: str) -> list[JournalEntry]:
+        """Give what earlier writers wrote about a run test, the oldest first."""
+        entries: list[JournalEntry]
+        entries = await self._written(Store.earlier, (run_test_id,))
+        return entries
+
     async def aclose(self) -> None:
         """Write what is left, and let the next writer in. Doing it twice is harmless.
 
@@ -202,7 +209,8 @@ def _work(
 ) -> None:
     """Do what a thread does for a writer, from opening the file to closing it."""
     try:
-        file, store = _opened(path)
+        with SQLITE_GATE.inside():
+            file, store = _opened(path)
     except Exception as error:  # noqa: BLE001 - whatever it was, somebody waits for it
         _answer(loop, [(opened, _as_journal_error(error, path))])
         return
@@ -210,7 +218,8 @@ def _work(
     try:
         _serve(file, store, jobs, loop)
     finally:
-        file.close()
+        with SQLITE_GATE.inside():
+            file.close()
     _answer(loop, [(ended, None)])
 
 
@@ -233,7 +242,8 @@ def _serve(
         answers: Answers = []
         if broken is None:
             try:
-                answers = _written(file, store, batch)
+                with SQLITE_GATE.inside():
+                    answers = _written(file, store, batch)
             except Exception as error:  # noqa: BLE001 - whatever it was, many wait
                 broken = _as_journal_error(error, file.path)
         if broken is not None:

@@ -22,8 +22,17 @@ from futureagi_async.errors import (
     JournalError,
     NameConflictError,
     NotAttemptedError,
+    NotFoundError,
 )
-from futureagi_async.settling import Done, Finding, NotDone, Settleable, Taken, Unclear
+from futureagi_async.settling import (
+    Done,
+    Finding,
+    Missing,
+    NotDone,
+    Settleable,
+    Taken,
+    Unclear,
+)
 from futureagi_async.transport import retry
 from futureagi_async.transport.answers import read_answer
 from futureagi_async.transport.doubt import find_out
@@ -46,6 +55,7 @@ PATIENCE = 600.0
 """Seconds for which a fan-out bears being turned away without any other answer."""
 
 _BAD_REQUEST = 400
+_NOT_FOUND = 404
 
 
 @attrs.define(eq=False)
@@ -159,6 +169,8 @@ class Call:
                 return finding.result
             if isinstance(finding, Taken):
                 raise self.complete(_name_conflict(finding)) from error
+            if isinstance(finding, Missing):
+                raise self.complete(_not_found(finding)) from error
             wait = self._wait_after(error, is_not_done=isinstance(finding, NotDone))
             if wait is None:
                 raise self.complete(error)
@@ -401,3 +413,9 @@ def _name_conflict(finding: Taken) -> NameConflictError:
     )
     error.existing = finding.existing
     return error
+
+
+def _not_found(finding: Missing) -> NotFoundError:
+    return NotFoundError(
+        finding.message, status_code=_NOT_FOUND, delivery=Delivery.REJECTED
+    )

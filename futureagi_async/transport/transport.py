@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from futureagi_async.config import RateLimit
+    from futureagi_async.jobs import Hands, Job
     from futureagi_async.request import Request, ResultT
     from futureagi_async.transport.call import CallOptions, Past, Patience
     from futureagi_async.transport.sender import Sender
@@ -40,6 +41,7 @@ class Transport:
     ) -> None:
         self._connections = Connections(open_sender)
         self._turns = Turns()
+        self._job_turns = Turns()
         self._deadlines: Deadlines | None = None
         self._means = Means(
             self._connections,
@@ -73,6 +75,7 @@ class Transport:
     def forget(self) -> None:
         """Begin anew in a process that was forked: what is under way is the parent's."""
         self._turns = Turns()
+        self._job_turns = Turns()
         self._deadlines = None
         self._connections.forget()
 
@@ -113,6 +116,18 @@ class Transport:
                 raise call.closed() from error
             raise
         return result, call.attempts
+
+    async def work(self, job: Job[ResultT], hands: Hands) -> ResultT:
+        """Do a job when no other is under way for its run test.
+
+        Raises:
+            FutureAGIError: it failed.
+        """
+        await self._job_turns.take(job.run_test_id)
+        try:
+            return await job.work(hands)
+        finally:
+            self._job_turns.give_back(job.run_test_id)
 
     def _deadlines_here(self) -> Deadlines:
         loop = asyncio.get_running_loop()

@@ -6,6 +6,7 @@ standard error empty but for a traceback that is its own.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -66,6 +67,7 @@ def program(emulator, journal) -> Iterator[Callable[..., Any]]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # so that what it forked can be ended as well
             env=os.environ
             | {
                 "FI_BASE_URL": emulator.url,
@@ -78,7 +80,8 @@ def program(emulator, journal) -> Iterator[Callable[..., Any]]:
 
     yield start
     for each in started:
-        each.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(each.pid, signal.SIGKILL)
         each.communicate()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 import pytest
 from settling_service import (
@@ -32,6 +33,8 @@ from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
 from futureagi_async.endpoints.list_call_executions import (
     CallExecution,
     CallExecutionsPage,
+    EvalOutput,
+    EvalState,
     ListCallExecutions,
 )
 from futureagi_async.endpoints.list_test_executions import (
@@ -39,6 +42,7 @@ from futureagi_async.endpoints.list_test_executions import (
     TestExecution,
     TestExecutionsPage,
 )
+from futureagi_async.endpoints.status import Status
 
 
 RUN_TEST, OTHER = small_world().run_test_ids[:2]
@@ -111,15 +115,25 @@ async def test_executions_come_with_their_states(emulator, connect):
     assert type(page) is TestExecutionsPage
     assert (page.count, page.total_pages, page.current_page) == (2, 1, 1)
     assert page.results == (
-        TestExecution(id=second.id, status="Evaluating"),
-        TestExecution(id=first.id, status="Completed"),
+        TestExecution(
+            id=second.id,
+            status=Status.EVALUATING,
+            start_time=datetime.fromisoformat(second.start_time),
+            calls=3,
+        ),
+        TestExecution(
+            id=first.id,
+            status=Status.COMPLETED,
+            start_time=datetime.fromisoformat(first.start_time),
+            calls=3,
+        ),
     )
     assert [each.is_evaluating for each in page.results] == [True, False]
 
 
 @pytest.mark.parametrize("status", ["Evaluating", "evaluating", "EVALUATING"])
 def test_the_case_of_a_state_does_not_matter(status):
-    assert TestExecution(id=RUN_TEST, status=status).is_evaluating
+    assert TestExecution(id=RUN_TEST, status=Status(status)).is_evaluating
 
 
 async def test_calls_come_with_what_their_evaluations_gave(emulator, connect, configs):
@@ -136,9 +150,17 @@ async def test_calls_come_with_what_their_evaluations_gave(emulator, connect, co
     newest = emulator.world.run_tests.get(RUN_TEST).executions[-1]
     assert page.results[0] == CallExecution(
         id=newest.calls[-1].id,
-        status="completed",
+        status=Status.COMPLETED,
         test_execution_id=newest.id,
-        eval_outputs={done: RESULT, waits: {}},
+        eval_outputs={
+            done: EvalOutput(
+                state=EvalState.DONE,
+                value="Passed",
+                reason="it was polite",
+                raw=RESULT,
+            ),
+            waits: EvalOutput(state=EvalState.PENDING),
+        },
     )
     rest = await client.send(ListCallExecutions(RUN_TEST, 2, 4))
     assert rest.current_page == 2
@@ -270,5 +292,5 @@ def test_old_rows_without_results_are_read():
 
     result = on_a_jumping_clock(client_of(sender).send(ListCallExecutions(RUN_TEST)))
 
-    assert result.results[0].eval_outputs is None
+    assert result.results[0].eval_outputs == {}
     assert len({result, result}) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 from typing import Any, assert_never, assert_type
 from uuid import UUID
 
@@ -65,6 +66,127 @@ def results(added: fa.AddEvalConfigsResult, started: fa.RunNewEvalsResult) -> No
     assert_type(added.request_id, str | None)
     assert_type(started.call_execution_count, int)
     assert_type(fa.RunNewEvals.from_added(added, partial="run"), fa.RunNewEvals)
+
+
+def reading_and_changing(text: str, uuid: UUID, kept: fa.CreatedEvalConfig) -> None:
+    fa.GetRunTest(uuid)
+    fa.GetEvalSummary(text, execution_id=uuid)
+    fa.ListRunTests("support", page=2, limit=10)
+    fa.ListRunTests()
+    fa.ListTestExecutions(text, status=fa.Status.EVALUATING, limit=1)
+    fa.ListTestExecutions(uuid, status="Completed")
+    fa.ListCallExecutions(uuid, 1, 50)
+    fa.ListEvalTemplates()
+    change = fa.UpdateEvalConfig(
+        text,
+        uuid,
+        name="tone",
+        template_id=uuid,
+        config={"params": {"keyword": "order"}},
+        mapping={"text": "transcript"},
+        filters=[],
+        error_localizer=True,
+        model="turing_large",
+    )
+    assert_type(change.template_id, str | None)
+    wanted = fa.EvalConfig(text)
+    assert_type(fa.UpdateEvalConfig.to_match(uuid, kept, wanted), fa.UpdateEvalConfig)
+    fa.DeleteEvalConfig(run_test_id=uuid, eval_config_id=text)
+
+
+def pages(
+    run_tests: fa.RunTestsPage,
+    executions: fa.TestExecutionsPage,
+    calls: fa.CallExecutionsPage,
+    templates: fa.EvalTemplates,
+) -> None:
+    assert_type(run_tests.results, tuple[fa.RunTestEntry, ...])
+    assert_type(executions.results, tuple[fa.TestExecution, ...])
+    assert_type(calls.results, tuple[fa.CallExecution, ...])
+    assert_type(templates.result, tuple[fa.EvalTemplate, ...])
+    following = fa.ListRunTests().after(run_tests)
+    assert_type(following, fa.ListRunTests | None)
+
+
+def entries(
+    run_test: fa.RunTestEntry,
+    execution: fa.TestExecution,
+    call: fa.CallExecution,
+    template: fa.EvalTemplate,
+) -> None:
+    assert_type(run_test.simulate_eval_configs, tuple[str, ...])
+    assert_type(execution.status, fa.Status)
+    assert_type(execution.status.is_known, bool)
+    assert_type(fa.Status("Completed"), fa.Status)
+    assert_type(execution.start_time, datetime | None)
+    assert_type(call.eval_outputs, dict[str, fa.EvalOutput])
+    assert_type(call.eval_outputs[""].state, fa.EvalState)
+    assert_type(template.required_keys, tuple[str, ...] | None)
+
+
+def summaries(summary: fa.EvalSummary) -> None:
+    assert_type(summary.result, tuple[fa.TemplateSummary, ...])
+    assert_type(summary.result[0].result, tuple[fa.ConfigSummary, ...])
+    match summary.configs[0].scores:
+        case fa.PassFailScores(pass_rate=rate, pass_count=count):
+            assert_type((rate, count), tuple[float, int])
+        case fa.NumericScores(average=average, percentiles=percentiles):
+            assert_type(average, float)
+            assert_type(percentiles, dict[int, float])
+        case fa.ChoiceScores(shares=shares):
+            assert_type(shares, dict[str, float])
+        case None:
+            pass
+        case never:
+            assert_never(never)
+
+
+async def reading(text: str, uuid: UUID) -> None:
+    async with fa.AsyncFutureAGI() as client:
+        assert_type(await client.get_run_test(uuid), fa.RunTest)
+        assert_type(await client.get_eval_summary(text, uuid), fa.EvalSummary)
+        updated = await client.update_eval_config(text, uuid, name="tone")
+        assert_type(updated, fa.UpdateEvalConfigResult)
+        deleted = await client.delete_eval_config(text, uuid)
+        assert_type(deleted, fa.DeleteEvalConfigResult)
+        assert_type(await client.get_run_test_many(ids()), fa.Batch[fa.RunTest])
+        assert_type(
+            await client.get_eval_summary_many([text, uuid], deadline=60),
+            fa.Batch[fa.EvalSummary],
+        )
+        async for run_test in client.list_run_tests("support"):
+            assert_type(run_test, fa.RunTestEntry)
+        async for execution in client.list_test_executions(
+            text, status=fa.Status.COMPLETED
+        ):
+            assert_type(execution, fa.TestExecution)
+        async for call in client.list_call_executions(uuid):
+            assert_type(call, fa.CallExecution)
+        async for template in client.list_eval_templates(search="tone"):
+            assert_type(template, fa.EvalTemplate)
+        assert_type(await client.find_run_test(text), fa.RunTestEntry)
+        try:
+            assert_type(await client.find_eval_template(text), fa.EvalTemplate)
+        except fa.NameLookupError as error:
+            assert_type(error.matches, tuple[str, ...])
+
+
+def reading_and_blocking(text: str, uuid: UUID) -> None:
+    with fa.FutureAGI() as client:
+        assert_type(client.get_run_test(uuid), fa.RunTest)
+        assert_type(client.get_eval_summary(text), fa.EvalSummary)
+        updated = client.update_eval_config(text, uuid, mapping={}, model="m")
+        assert_type(updated, fa.UpdateEvalConfigResult)
+        deleted = client.delete_eval_config(text, uuid)
+        assert_type(deleted, fa.DeleteEvalConfigResult)
+        assert_type(client.get_run_test_many([uuid]), fa.Batch[fa.RunTest])
+        assert_type(client.get_eval_summary_many([text]), fa.Batch[fa.EvalSummary])
+        assert_type(client.list_run_tests(), Iterator[fa.RunTestEntry])
+        assert_type(client.list_test_executions(text), Iterator[fa.TestExecution])
+        assert_type(client.list_call_executions(uuid), Iterator[fa.CallExecution])
+        assert_type(client.list_eval_templates(), Iterator[fa.EvalTemplate])
+        assert_type(client.find_run_test(text), fa.RunTestEntry)
+        assert_type(client.find_eval_template(text), fa.EvalTemplate)
 
 
 async def ids() -> AsyncIterator[str]:

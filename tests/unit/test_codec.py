@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -13,7 +15,11 @@ from hypothesis import strategies as st
 from futureagi_async import (
     AddEvalConfigsResult,
     CreatedEvalConfig,
+    EvalOutput,
+    EvalState,
+    EvalTemplates,
     RunNewEvalsResult,
+    Status,
     codec,
 )
 from futureagi_async.request import Result
@@ -308,3 +314,89 @@ def test_passes_of_the_converter_that_disagree_are_a_fault_of_the_package(monkey
 
     with pytest.raises(AssertionError, match="disagree"):
         read(STARTED, RunNewEvalsResult)
+
+
+@attrs.frozen(kw_only=True)
+class Reading(Result):
+    """A result with each kind of field that a rule of the codec is for."""
+
+    state: Status = Status.PENDING
+    states: tuple[Status, ...] = ()
+    by_name: dict[str, EvalOutput] = attrs.field(factory=dict)
+    shares: dict[str, float] | None = None
+    begun: datetime | None = None
+
+
+def reading(**fields):
+    return codec.decode_result(json.dumps(fields).encode(), Reading, None)
+
+
+def test_what_reads_itself_is_asked_wherever_it_stands():
+    result = reading(
+        state="Completed", states=["FAILED", "odd"], by_name={"c": {"value": 1}}
+    )
+
+    assert result.state is Status.COMPLETED
+    assert result.states == (Status.FAILED, Status("odd"))
+    assert result.by_name["c"].state is EvalState.DONE
+
+
+def test_what_reads_itself_says_where_it_could_not():
+    with pytest.raises(
+        codec.UnreadableError,
+        match=r"^text belongs here, not an int @ states\[1\]$",
+    ):
+        reading(states=["failed", 5])
+
+
+def test_null_stands_for_an_object_without_entries():
+    assert reading(by_name=None).by_name == {}
+    assert reading(shares=None).shares is None
+    assert reading(shares={"joy": 1}).shares == {"joy": 1.0}
+
+
+@pytest.mark.parametrize("value", [[], [["a", {}]], "text", 5, True])
+def test_what_is_no_object_has_no_entries_to_read(value):
+    with pytest.raises(codec.UnreadableError, match="an object belongs here, not "):
+        reading(by_name=value)
+
+
+def test_an_entry_that_cannot_be_read_is_named():
+    with pytest.raises(
+        codec.UnreadableError,
+        match=r"a number belongs here, not text @ shares\['joy'\]",
+    ):
+        reading(shares={"joy": "x"})
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-01-02T03:04:05Z", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("2026-01-02T03:04:05.678901Z", datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)),
+        ("2026-01-02T05:04:05+02:00", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("2026-01-02 03:04:05", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+    ],
+)
+def test_a_moment_is_read_with_its_time_zone(text, moment):
+    begun = reading(begun=text).begun
+
+    assert begun == moment
+    assert begun.tzinfo is not None
+
+
+@pytest.mark.parametrize("value", [None, "", "yesterday", 1767225600, {}, [], True])
+def test_a_moment_that_cannot_be_read_is_none(value):
+    assert reading(begun=value).begun is None
+
+
+def test_an_empty_answer_will_do_where_nothing_is_needed():
+    result = codec.decode_result(b"", Reading, "r-1")
+
+    assert result == Reading(raw={})
+    assert result.request_id == "r-1"
+
+
+def test_an_empty_answer_will_not_do_where_something_is_needed():
+    with pytest.raises(codec.UnreadableError, match=r"^the answer is empty$"):
+        codec.decode_result(b"", EvalTemplates, None)

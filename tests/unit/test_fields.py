@@ -339,3 +339,35 @@ def test_an_object_may_be_left_out():
 def test_an_object_is_a_mapping(value):
     with pytest.raises(InvalidRequestError, match=r"^config: a dict is wanted, not a"):
         fields.json_object(value, "config")
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+def test_text_is_given_as_it_is(text):
+    assert fields.text(text, "search") == text
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (None, "text is wanted, not None"),
+        (5, "text is wanted, not an int"),
+        (b"x", "text is wanted, not a bytes"),
+        (["x"], "text is wanted, not a list"),
+        ("a\0", "the service takes no null characters"),
+        ("a\ud800", "character 2 is half of a surrogate pair"),
+    ],
+)
+@pytest.mark.parametrize("check", [fields.text, fields.said])
+def test_what_the_service_cannot_take_as_text_is_refused(check, value, problem):
+    with pytest.raises(InvalidRequestError, match=f"^search: {problem}"):
+        check(value, "search")
+
+
+def test_text_that_says_something_is_trimmed():
+    assert fields.said("  tone\n", "name") == "tone"
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\n\t"])
+def test_text_that_says_nothing_is_refused(blank):
+    with pytest.raises(InvalidRequestError, match=r"^name: is blank$"):
+        fields.said(blank, "name")

@@ -21,6 +21,7 @@ from futureagi_async import (
     RunNewEvals,
     RunNewEvalsResult,
 )
+from futureagi_async.endpoints.list_call_executions import EvalOutput
 from futureagi_async.endpoints.run_new_evals import Verdict, for_run_tests, judge
 from futureagi_async.errors import (
     Delivery,
@@ -356,7 +357,11 @@ RESULT = {"value": True, "status": "Completed"}
 def test_results_of_the_wanted_calls_say_if_evaluations_were_started(
     cells, is_evaluating, was_absent, verdict
 ):
-    judged = judge(cells, is_evaluating=is_evaluating, was_absent=was_absent)
+    states = [
+        each if each is None else EvalOutput.from_wire(each).state for each in cells
+    ]
+
+    judged = judge(states, is_evaluating=is_evaluating, was_absent=was_absent)
 
     assert judged is verdict
 

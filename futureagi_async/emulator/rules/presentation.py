@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_OID, uuid5
 
+from futureagi_async.emulator.world import MOMENT
+
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
         Scenario,
     )
 
-
-MOMENT = "2026-01-01T00:00:00Z"
-"""When everything happened: a world has an order, but no dates."""
 
 CALL_SECONDS = 40
 
@@ -142,7 +141,7 @@ def run_test(row: RunTest) -> dict[str, Any]:
         "enable_tool_evaluation": row.enable_tool_evaluation,
         "created_at": MOMENT,
         "updated_at": MOMENT,
-        "last_run_at": MOMENT if row.executions else None,
+        "last_run_at": row.executions[-1].start_time if row.executions else None,
         "deleted": row.deleted,
         "deleted_at": None,
     }
@@ -186,7 +185,7 @@ def execution(row: RunTest, each: Execution) -> dict[str, Any]:
         # A filter takes the state in small letters; here it has a capital.
         "status": each.status.capitalize(),
         "scenarios": scenario_names(row),
-        "start_time": MOMENT,
+        "start_time": each.start_time,
         "duration": calls * CALL_SECONDS,
         "error_reason": None,
         "success_rate": percent(connected, calls),
@@ -209,8 +208,8 @@ def call(row: RunTest, its_execution: Execution, each: Call) -> dict[str, Any]:
     return {
         **dict.fromkeys(UNKNOWN_IN_CALLS),
         "id": each.id,
-        "timestamp": MOMENT,
-        "start_time": MOMENT,
+        "timestamp": its_execution.start_time,
+        "start_time": its_execution.start_time,
         "call_type": "Inbound",
         "simulation_call_type": "text",
         "status": each.status,
@@ -262,8 +261,8 @@ def newest_state(row: RunTest) -> dict[str, Any]:
         "completed_calls": completed,
         "failed_calls": failed,
         "success_rate": percent(completed, len(newest.calls)),
-        "start_time": MOMENT,
-        "end_time": MOMENT if newest.status == "completed" else None,
+        "start_time": newest.start_time,
+        "end_time": newest.start_time if newest.status == "completed" else None,
         "message": (
             f"Test execution {newest.status} with {completed} successful "
             f"and {failed} failed calls"

@@ -1,0 +1,53 @@
+"""Where results are kept: a JSON file, and a table between two marks of the README."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.machine import machine, versions
+from benchmarks.rows import table
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.rows import Row
+
+
+_FOLDER = pathlib.Path(__file__).parent
+RESULTS = _FOLDER / "results.json"
+README = _FOLDER / "README.md"
+_BEGIN, _END = "<!-- results -->", "<!-- end of results -->"
+
+
+def results(rows: Sequence[Row]) -> dict[str, Any]:
+    """Give rows, machine and versions, as they stand in the file of results."""
+    return {
+        "rows": [row.as_json() for row in rows],
+        "machine": machine(),
+        "versions": versions(),
+    }
+
+
+def write(rows: Sequence[Row], path: pathlib.Path) -> None:
+    """Write the file of results."""
+    path.write_text(json.dumps(results(rows), indent=1) + "\n")
+
+
+def with_table(text: str, rows: Sequence[Row]) -> str:
+    """Put the table, and what it was measured on, between the marks of a text."""
+    before, rest = text.split(_BEGIN)
+    _, after = rest.split(_END)
+    made = f"{_described()}\n\n{table(rows)}"
+    return f"{before}{_BEGIN}\n{made}\n{_END}{after}"
+
+
+def _described() -> str:
+    on, used = machine(), versions()
+    known = [f"{name} {version}" for name, version in used.items() if version]
+    return (
+        f"{on['cpu']}, {on['cores']} cores, {on['kernel']}, load {on['load']} "
+        f"at the end.\n{', '.join(known)}."
+    )

@@ -1,0 +1,88 @@
+"""Delete an eval config: `DELETE .../eval-configs/{id}/` of a run test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+
+from futureagi_async import codec, fields
+from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
+from futureagi_async.endpoints.update_eval_config import eval_config_id
+from futureagi_async.errors import APIStatusError, BadRequestError, NotFoundError
+from futureagi_async.request import Result
+from futureagi_async.settling import Done, Finding, Missing, NotDone, Settleable
+
+
+if TYPE_CHECKING:
+    from futureagi_async.pages import Read
+
+
+@attrs.frozen(kw_only=True)
+class DeleteEvalConfigResult(Result):
+    """That it was deleted.
+
+    Attributes:
+        message: the service's confirmation; empty if it gave none.
+    """
+
+    message: str = ""
+
+
+@attrs.frozen
+class DeleteEvalConfig(Settleable[DeleteEvalConfigResult]):
+    """Delete an eval config of a run test; its results are no longer shown.
+
+    The service refuses to delete the last one of a run test (400), and it does so
+    before it looks for the eval config at all.
+
+    Args:
+        run_test_id: the run test, a UUID in any spelling.
+        eval_config_id: the eval config.
+    """
+
+    method: ClassVar[str] = "DELETE"
+    result_type: ClassVar[type[Result]] = DeleteEvalConfigResult
+
+    run_test_id: str = attrs.field(converter=fields.run_test_id)
+    eval_config_id: str = attrs.field(converter=eval_config_id)
+
+    @property
+    def path(self) -> str:
+        """Path below the base URL."""
+        return f"/simulate/run-tests/{self.run_test_id}/eval-configs/{self.eval_config_id}/"
+
+    @property
+    def body(self) -> None:
+        """Nothing."""
+        return
+
+    async def look(self, read: Read, *, was_absent: bool) -> Finding:  # noqa: ARG002 - what is gone is gone
+        """See if the eval config is gone."""
+        try:
+            run_test = await read(GetRunTest(self.run_test_id))
+        except NotFoundError as error:
+            return Missing(error.message)
+        if run_test.eval_config(self.eval_config_id) is not None:
+            return NotDone(self)
+        return Done(self.made_of(run_test))
+
+    def made_of(self, seen: RunTest | None) -> DeleteEvalConfigResult:
+        """Make the result of a run test that has it no longer."""
+        found = "it is gone" if seen else "somebody decided that it was done"
+        raw: dict[str, Any] = {
+            "message": f"no answer tells of this request, but {found}"
+        }
+        return codec.make_result(raw, DeleteEvalConfigResult, settled=True)
+
+    async def explain(self, error: APIStatusError, read: Read) -> None:
+        """Say what to do where it was the last eval config."""
+        if not isinstance(error, BadRequestError):
+            return
+        run_test = await read(GetRunTest(self.run_test_id))
+        if len(run_test.simulate_eval_configs_detail) > 1:
+            return
+        if run_test.eval_config(self.eval_config_id) is None:
+            error.hint = "and this eval config is not there at all"
+        else:
+            error.hint = "add another eval config first, then this one can go"

@@ -1,0 +1,148 @@
+"""Get the scores of a run test: `GET /simulate/run-tests/{id}/eval-summary/`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import attrs
+
+from futureagi_async import codec, fields
+from futureagi_async.endpoints.scores import (
+    Scores,
+    read_scores,
+)
+from futureagi_async.request import Request, Requests, Result, make_requests
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable
+    from uuid import UUID
+
+
+@attrs.frozen(kw_only=True)
+class ConfigSummary:
+    """What one eval config gave.
+
+    Attributes:
+        name: the name of the eval config.
+        id: its id.
+        total_cells: how many results are summed up. Those that are pending or have
+            failed are left out, and so are those of calls that are not completed.
+        scores: the sums in the form that fits the template; `None` where there are no
+            results.
+    """
+
+    name: str
+    id: str
+    total_cells: int
+    scores: Scores | None
+
+    @classmethod
+    def from_wire(cls, value: Any) -> Self:
+        """Read what stands in an answer.
+
+        Raises:
+            TypeError: it is not of the documented shape; the message says where.
+        """
+        if not isinstance(value, dict):
+            raise TypeError(f"an object belongs here, not {codec.json_kind(value)}")
+        return cls(
+            name=_of_type(str, value, "name", "text"),
+            id=_of_type(str, value, "id", "text"),
+            total_cells=_of_type(int, value, "total_cells", "a whole number"),
+            scores=read_scores(value.get("output"), value.get("avg_score")),
+        )
+
+
+def _of_type(type_: type, entry: dict[str, Any], field: str, wanted: str) -> Any:
+    if field not in entry:
+        raise TypeError(f"{field}: missing")
+    value = entry[field]
+    if value.__class__ is type_:
+        return value
+    raise TypeError(f"{field}: {wanted} belongs here, not {codec.json_kind(value)}")
+
+
+@attrs.frozen(kw_only=True)
+class TemplateSummary:
+    """What the eval configs of one template gave.
+
+    Attributes:
+        name: the name of the template.
+        id: its id.
+        output_type: the kind of its results, as `Pass/Fail`, `score` or `choices`.
+        result: its eval configs, the newest first.
+        total_pass_rate: over all of them, in percent; for `Pass/Fail`.
+        total_avg: over all of them, in percent; for `score`.
+        total_choices_avg: over all of them, the share of each choice in percent.
+    """
+
+    name: str
+    id: str
+    output_type: str | None
+    result: tuple[ConfigSummary, ...]
+    total_pass_rate: float | None = None
+    total_avg: float | None = None
+    total_choices_avg: dict[str, float] | None = attrs.field(default=None, hash=False)
+
+
+@attrs.frozen(kw_only=True)
+class EvalSummary(Result):
+    """The scores of a run test, by template and eval config.
+
+    Attributes:
+        result: the templates of its eval configs, the one of the newest first.
+    """
+
+    result: tuple[TemplateSummary, ...]
+
+    @property
+    def configs(self) -> tuple[ConfigSummary, ...]:
+        """The eval configs of all templates."""
+        return tuple(config for template in self.result for config in template.result)
+
+
+def _execution_id(value: UUID | str | None) -> str | None:
+    return None if value is None else fields.uuid_text(value, "execution_id")
+
+
+@attrs.frozen
+class GetEvalSummary(Request[EvalSummary]):
+    """Read what the evaluations of a run test gave so far.
+
+    Args:
+        run_test_id: the run test, a UUID in any spelling.
+        execution_id: the one execution to sum up; by default all of them.
+    """
+
+    method: ClassVar[str] = "GET"
+    result_type: ClassVar[type[Result]] = EvalSummary
+    safe_to_repeat: ClassVar[bool] = True
+
+    run_test_id: str = attrs.field(converter=fields.run_test_id)
+    execution_id: str | None = attrs.field(default=None, converter=_execution_id)
+
+    @property
+    def path(self) -> str:
+        """Path and query below the base URL."""
+        where = f"/simulate/run-tests/{self.run_test_id}/eval-summary/"
+        return (
+            f"{where}?execution_id={self.execution_id}" if self.execution_id else where
+        )
+
+    @property
+    def body(self) -> None:
+        """Nothing."""
+        return
+
+
+def for_run_tests(
+    run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+) -> Requests[EvalSummary]:
+    """Make the requests that read the scores of each run test.
+
+    Raises:
+        InvalidRequestError: an id in a collection of ids is invalid. One that comes
+            from an iterator is looked at when it is read.
+    """
+    return make_requests(run_test_ids, GetEvalSummary, "run_test_ids")

@@ -1,0 +1,115 @@
+"""List the eval templates that can be used: `GET /sdk/api/v1/get-evals/`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import attrs
+
+from futureagi_async import codec, fields
+from futureagi_async.request import Request, Result
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@attrs.frozen(kw_only=True)
+class EvalTemplate:
+    """An eval template: what an `EvalConfig` is made of.
+
+    Only `id` and `name` are sure to be there; `EvalTemplates.raw` has all that came.
+
+    Attributes:
+        id: its id, for `EvalConfig.template_id`.
+        name: its name.
+        description: what it evaluates.
+        owner: whose it is, as `system` or `user`.
+        output_type: the kind of its results, as `Pass/Fail`, `score` or `choices`.
+        required_keys: the inputs that a mapping feeds.
+    """
+
+    id: str
+    name: str
+    description: str | None = None
+    owner: str | None = None
+    output_type: str | None = None
+    required_keys: tuple[str, ...] | None = None
+
+    @classmethod
+    def from_wire(cls, value: Any) -> Self:
+        """Read what stands in an answer.
+
+        The fields beside id and name are not documented: what is of another kind than
+        expected counts as absent.
+
+        Raises:
+            TypeError: it has no id or no name.
+        """
+        if not isinstance(value, dict):
+            raise TypeError(f"an object belongs here, not {codec.json_kind(value)}")
+        for field in ("id", "name"):
+            if not isinstance(value.get(field), str):
+                kind = codec.json_kind(value.get(field))
+                raise TypeError(f"{field}: text belongs here, not {kind}")
+        texts = {
+            field: value[field]
+            for field in ("id", "name", "description", "owner", "output_type")
+            if isinstance(value.get(field), str)
+        }
+        return cls(**texts, required_keys=_texts(value.get("required_keys")))
+
+
+def _texts(value: Any) -> tuple[str, ...] | None:
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return tuple(value)
+    return None
+
+
+@attrs.frozen(kw_only=True)
+class EvalTemplates(Result):
+    """All eval templates that the keys can use.
+
+    Attributes:
+        result: the templates, the newest first.
+    """
+
+    result: tuple[EvalTemplate, ...]
+
+    def named_like(self, search: str) -> Iterator[EvalTemplate]:
+        """Give those whose name contains a text, in any case."""
+        wanted = search.casefold()
+        return (each for each in self.result if wanted in each.name.casefold())
+
+
+@attrs.frozen
+class ListEvalTemplates(Request[EvalTemplates]):
+    """Read all eval templates in one answer.
+
+    The service has another list, in pages (`POST /model-hub/eval-templates/list/`),
+    which hides 24 templates that can be used, `contains` among them; so it is not asked.
+    """
+
+    method: ClassVar[str] = "GET"
+    result_type: ClassVar[type[Result]] = EvalTemplates
+    safe_to_repeat: ClassVar[bool] = True
+
+    @property
+    def run_test_id(self) -> None:
+        """None: it is about no run test."""
+        return
+
+    @property
+    def path(self) -> str:
+        """Path below the base URL."""
+        return "/sdk/api/v1/get-evals/"
+
+    @property
+    def body(self) -> None:
+        """Nothing."""
+        return
+
+
+def checked_search(value: str | None) -> str:
+    """Check the text that names of templates are to contain; blank means any."""
+    return "" if value is None else fields.text(value, "search").strip()

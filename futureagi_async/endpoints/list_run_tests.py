@@ -1,0 +1,85 @@
+"""List run tests: `GET /simulate/run-tests/`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import attrs
+
+from futureagi_async import fields
+from futureagi_async.pages import (
+    PAGE_SIZE,
+    Page,
+    PagedRequest,
+    page_limit,
+    page_number,
+)
+
+
+if TYPE_CHECKING:
+    from futureagi_async.request import Result
+
+
+@attrs.frozen(kw_only=True)
+class RunTestEntry:
+    """A run test in a list.
+
+    Attributes:
+        id: its id.
+        name: its name; several run tests can have the same.
+        enable_tool_evaluation: the stored setting, which `RunNewEvals` can overwrite.
+        simulate_eval_configs: the ids of its eval configs.
+        description: what it is for.
+        last_run_at: when it was last executed, as the service writes it.
+    """
+
+    id: str
+    name: str
+    enable_tool_evaluation: bool
+    simulate_eval_configs: tuple[str, ...]
+    description: str | None = None
+    last_run_at: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RunTestsPage(Page):
+    """One page of run tests, the newest first."""
+
+    results: tuple[RunTestEntry, ...]
+
+
+def _search(value: str | None) -> str | None:
+    return None if value is None else fields.text(value, "search").strip() or None
+
+
+@attrs.frozen
+class ListRunTests(PagedRequest[RunTestsPage]):
+    """Read one page of the run tests that the keys see; past the end the answer is 500.
+
+    Args:
+        search: only those whose name, or whose agent's name, contains this text in any
+            case; blank text is no search.
+        page: which page, counted from 1.
+        limit: entries on a page.
+    """
+
+    result_type: ClassVar[type[Result]] = RunTestsPage
+
+    search: str | None = attrs.field(default=None, converter=_search)
+    page: int = attrs.field(default=1, converter=page_number)
+    limit: int = attrs.field(default=PAGE_SIZE, converter=page_limit)
+
+    @property
+    def run_test_id(self) -> None:
+        """None: it is about no single run test."""
+        return
+
+    @property
+    def resource(self) -> str:
+        """Path below the base URL."""
+        return "/simulate/run-tests/"
+
+    @property
+    def filters(self) -> dict[str, str | None]:
+        """The text that is searched for, if there is one."""
+        return {"search": self.search}

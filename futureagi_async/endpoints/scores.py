@@ -1,0 +1,102 @@
+"""What the results of an eval config sum up to, in each of the three forms."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeAlias
+
+import attrs
+
+from futureagi_async import codec
+
+
+_PERCENTILE = re.compile(r"p(\d{1,3})", re.ASCII)
+
+
+@attrs.frozen
+class PassFailScores:
+    """How many calls passed and failed; the rates are percent, 0 to 100."""
+
+    pass_rate: float
+    fail_rate: float
+    pass_count: int
+    fail_count: int
+
+
+@attrs.frozen
+class NumericScores:
+    """How numbers are spread, in percent: a result of 0.8 counts as 80.
+
+    Attributes:
+        average: the mean of all results.
+        percentiles: the value below which so many percent of the results lie, by that
+            number of percent; 50 is the median.
+    """
+
+    average: float
+    percentiles: dict[int, float] = attrs.field(hash=False)
+
+
+@attrs.frozen
+class ChoiceScores:
+    """How often each choice was made: its share in percent, 0 to 100."""
+
+    shares: dict[str, float] = attrs.field(hash=False)
+
+
+Scores: TypeAlias = PassFailScores | NumericScores | ChoiceScores
+
+
+def read_scores(output: Any, average: Any) -> Scores | None:
+    """Read the scores of an eval config; the shape tells their form.
+
+    Args:
+        output: what the summary calls so: an empty object while nothing is evaluated.
+        average: the `avg_score` beside it, which only numbers have.
+
+    Raises:
+        TypeError: it is of no form that the service is known to use.
+    """
+    if output is None and average is None:
+        return None
+    if not isinstance(output, dict):
+        raise TypeError(
+            f"output: an object belongs here, not {codec.json_kind(output)}"
+        )
+    if average is not None:
+        return NumericScores(_number(average, "avg_score"), _percentiles(output))
+    if {"pass_count", "fail_count"} <= output.keys():
+        return PassFailScores(
+            pass_rate=_number(output.get("pass"), "output.pass"),
+            fail_rate=_number(output.get("fail"), "output.fail"),
+            pass_count=_count(output["pass_count"], "output.pass_count"),
+            fail_count=_count(output["fail_count"], "output.fail_count"),
+        )
+    if not output:
+        return None
+    return ChoiceScores(
+        {choice: _number(each, f"output.{choice}") for choice, each in output.items()}
+    )
+
+
+def _percentiles(output: dict[str, Any]) -> dict[int, float]:
+    return {
+        int(found[1]): _number(value, f"output.{name}")
+        for name, value in output.items()
+        if (found := _PERCENTILE.fullmatch(name))
+    }
+
+
+def _number(value: Any, where: str) -> float:
+    if value.__class__ is float or value.__class__ is int:
+        return float(value)
+    raise TypeError(f"{where}: a number belongs here, not {codec.json_kind(value)}")
+
+
+def _count(value: Any, where: str) -> int:
+    if value.__class__ is int:
+        count: int = value
+        return count
+    raise TypeError(
+        f"{where}: a whole number belongs here, not {codec.json_kind(value)}"
+    )

@@ -1,0 +1,65 @@
+"""The states of executions, of calls, and of the results of evaluations."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, Self
+
+from futureagi_async import codec
+
+
+class Status(enum.StrEnum):
+    """A state, as text in lower case.
+
+    The service writes the same state in different cases in different places: "Completed"
+    in a list of executions, "completed" in a list of calls and in a filter. Any case
+    gives the same member. A state that is not known here is no error: it gives a value
+    that equals its own text and says so with `is_known`.
+
+    Example:
+        >>> Status("Completed") is Status.COMPLETED
+        True
+        >>> Status("Paused") == "paused", Status("Paused").is_known
+        (True, False)
+    """
+
+    PENDING = "pending"
+    QUEUED = "queued"
+    RUNNING = "running"
+    ONGOING = "ongoing"
+    ANALYZING = "analyzing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    EVALUATING = "evaluating"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str):
+            return None
+        text = value.lower()
+        known = cls._value2member_map_.get(text)
+        if isinstance(known, cls):
+            return known
+        # Not registered among the members: the service may invent texts without end.
+        unknown = str.__new__(cls, text)
+        unknown._name_ = text.upper()
+        unknown._value_ = text
+        return unknown
+
+    @classmethod
+    def from_wire(cls, value: Any) -> Self:
+        """Read what stands in an answer.
+
+        Raises:
+            TypeError: it is no text.
+        """
+        if isinstance(value, str):
+            return cls(value)
+        raise TypeError(f"text belongs here, not {codec.json_kind(value)}")
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is one of the states that this package knows."""
+        return self._value_ in type(self)._value2member_map_

@@ -1,0 +1,154 @@
+"""How a run test ends: its state, the reason, and its scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from futureagi_async.errors import FutureAGIError, NotAttemptedError
+from futureagi_async.evaluation.planning import Verdict
+from futureagi_async.evaluation.report import (
+    ConfigScores,
+    EvaluationState,
+    RunTestEvaluation,
+)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from futureagi_async.evaluation.planning import Plan
+    from futureagi_async.evaluation.starting import Progress
+    from futureagi_async.evaluation.tally import Tally
+
+
+_REASONS = {
+    EvaluationState.NOTHING: "no completed execution has a completed call",
+    EvaluationState.PARTIAL: (
+        "some calls of an execution have results and others have none; "
+        "existing='rerun' evaluates and bills all of them"
+    ),
+    EvaluationState.NEVER_STARTED: (
+        "the service prepared evaluations, and nothing works on them; evaluate again, "
+        "with another journal if there is one, to start them"
+    ),
+    EvaluationState.NEVER_FINISHES: (
+        "an execution without a completed call says that it is evaluating, and the "
+        "service never ends that"
+    ),
+}
+
+
+def state_of(verdict: Verdict, tally: Tally, plan: Plan | None) -> EvaluationState:
+    """Say what a verdict means, where nothing more is to be started.
+
+    Args:
+        verdict: how far the evaluations are.
+        tally: what there is of them.
+        plan: what was decided by that; `None` where nothing was to be started.
+    """
+    is_nothing = not any(tally.completed_calls.values())
+    match verdict:
+        case Verdict.STUCK if is_nothing or plan is None:
+            return EvaluationState.NEVER_FINISHES
+        case Verdict.FINISHED | Verdict.STUCK:
+            return EvaluationState.NOTHING if is_nothing else EvaluationState.SCORED
+        case _ if plan is not None and plan.is_partial:
+            return EvaluationState.PARTIAL
+        case _:
+            return EvaluationState.NEVER_STARTED
+
+
+def failed(
+    run_test_id: str | None,
+    asked: Sequence[str],
+    progress: Progress,
+    error: FutureAGIError,
+    elapsed: float,
+) -> RunTestEvaluation:
+    """Give the end of a run test after an error."""
+    was_begun = progress.ensured is not None or progress.requests > 0
+    is_untouched = isinstance(error, NotAttemptedError) and not was_begun
+    state = EvaluationState.NOT_ATTEMPTED if is_untouched else EvaluationState.FAILED
+    progress.error = error
+    return ended(run_test_id, asked, progress, state, elapsed, reason=str(error))
+
+
+def ended(
+    run_test_id: str | None,
+    asked: Sequence[str],
+    progress: Progress,
+    state: EvaluationState,
+    elapsed: float,
+    *,
+    reason: str = "",
+) -> RunTestEvaluation:
+    """Give the end of a run test.
+
+    Args:
+        run_test_id: the run test.
+        asked: the names of the eval configs that were asked for; none where it was to
+            be watched only.
+        progress: what was found and started.
+        state: how far it came.
+        elapsed: seconds since its turn came.
+        reason: why it did not come further, where the state does not say it.
+    """
+    ensured, tally = progress.ensured, progress.tally
+    return RunTestEvaluation(
+        run_test_id=run_test_id,
+        run_test_name=ensured.run_test_name if ensured else None,
+        state=state,
+        configs=tuple(_configs(asked, progress)),
+        reason=reason or _REASONS.get(state, ""),
+        error=progress.error,
+        requests=progress.requests,
+        executions=len(tally.executions),
+        warnings=tuple(_warnings(progress)),
+        elapsed=elapsed,
+    )
+
+
+def _configs(asked: Sequence[str], progress: Progress) -> Iterator[ConfigScores]:
+    tally, ensured = progress.tally, progress.ensured
+    there = {e.eval_config.name: e for e in ensured.eval_configs} if ensured else {}
+    for name in asked:
+        found = there.get(name)
+        if found is None:
+            yield ConfigScores(name=name)
+        else:
+            scores = _scores(tally, found.eval_config.id, name)
+            yield attrs.evolve(scores, origin=found.origin)
+    if not asked:
+        for config_id in tally.config_ids:
+            yield _scores(tally, config_id, tally.names.get(config_id, config_id))
+
+
+def _scores(tally: Tally, config_id: str, name: str) -> ConfigScores:
+    cells = tally.of_config(config_id)
+    return ConfigScores(
+        name=name,
+        eval_config_id=config_id,
+        scores=tally.scores(config_id),
+        evaluated=cells.done,
+        failed=cells.failed,
+        skipped=cells.skipped,
+        pending=cells.open,
+    )
+
+
+def _warnings(progress: Progress) -> Iterator[str]:
+    if progress.ensured is not None:
+        yield from progress.ensured.warnings
+        for kept in progress.ensured.updated:
+            yield (
+                f"{kept.name!r} was changed; results that it had before are of its "
+                "earlier content, unless they were run again (existing='rerun')"
+            )
+    if progress.doubt is not None:
+        yield f"{progress.doubt}; what was read afterwards shows how it came out"
+    if progress.plan is not None:
+        for id_, calls in progress.tally.completed_calls.items():
+            if not calls:
+                yield f"execution {id_} has no completed call, and was left out"

@@ -1,0 +1,298 @@
+"""Have eval configs be there, whether they were before or not."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
+
+import attrs
+
+from futureagi_async import fields
+from futureagi_async.endpoints.add_eval_configs import AddEvalConfigs
+from futureagi_async.endpoints.eval_config import (
+    CreatedEvalConfig,
+    EvalConfig,
+    EvalConfigs,
+    eval_configs,
+)
+from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
+from futureagi_async.endpoints.update_eval_config import UpdateEvalConfig
+from futureagi_async.errors import (
+    APIError,
+    EvalConfigsDifferError,
+    FutureAGIError,
+    InvalidRequestError,
+    NameConflictError,
+)
+from futureagi_async.jobs import Hands, Job
+from futureagi_async.request import Requests, Result, make_requests
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+    from uuid import UUID
+
+
+WhenDifferent: TypeAlias = Literal["raise", "keep", "update"]
+"""What to do with an eval config that has the name, but other content."""
+
+_LOOKS = 3
+"""How often to look at a run test that somebody else changes at the same time."""
+
+
+class Origin(enum.Enum):
+    """Where an eval config that was asked for comes from."""
+
+    EXISTING = "existing"
+    """It was there, as it was asked for."""
+
+    CREATED = "created"
+    """It was not there, and was added."""
+
+    UPDATED = "updated"
+    """It was there with other content, and was changed."""
+
+    DIFFERENT = "different"
+    """It is there with other content, and was kept so."""
+
+
+@attrs.frozen
+class EnsuredEvalConfig:
+    """An eval config that is there now.
+
+    Attributes:
+        eval_config: what the service keeps.
+        origin: where it comes from.
+    """
+
+    eval_config: CreatedEvalConfig
+    origin: Origin
+
+
+@attrs.frozen(kw_only=True)
+class EnsuredEvalConfigs(Result):
+    """What is there of the eval configs that were asked for.
+
+    Attributes:
+        run_test_id: the run test.
+        run_test_name: its name.
+        eval_configs: what was asked for, in that order; an eval config that could not
+            be created, as one of an unknown template, is left out.
+        warnings: one message for each that could not be created.
+    """
+
+    run_test_id: str
+    run_test_name: str
+    eval_configs: tuple[EnsuredEvalConfig, ...]
+
+    @property
+    def created(self) -> tuple[CreatedEvalConfig, ...]:
+        """Those that were not there before."""
+        return self._of(Origin.CREATED)
+
+    @property
+    def existing(self) -> tuple[CreatedEvalConfig, ...]:
+        """Those that were there as they were asked for."""
+        return self._of(Origin.EXISTING)
+
+    @property
+    def updated(self) -> tuple[CreatedEvalConfig, ...]:
+        """Those that were there with other content, and were changed."""
+        return self._of(Origin.UPDATED)
+
+    @property
+    def different(self) -> tuple[CreatedEvalConfig, ...]:
+        """Those that are there with other content, and were kept so."""
+        return self._of(Origin.DIFFERENT)
+
+    def _of(self, origin: Origin) -> tuple[CreatedEvalConfig, ...]:
+        return tuple(e.eval_config for e in self.eval_configs if e.origin is origin)
+
+
+@attrs.frozen
+class Comparison:
+    """What a run test has of the eval configs that are wanted.
+
+    Attributes:
+        existing: by name, those that it has as wanted.
+        different: by name, those that it has with other content.
+        missing: those that it does not have.
+    """
+
+    existing: dict[str, CreatedEvalConfig]
+    different: dict[str, CreatedEvalConfig]
+    missing: tuple[EvalConfig, ...]
+
+
+def compare(
+    wanted: Sequence[EvalConfig], kept: Sequence[CreatedEvalConfig]
+) -> Comparison:
+    """Compare what is wanted with what a run test has.
+
+    Settings that are left open are not compared. Parameters that a template's schema
+    has added or converted make no difference. Of several with one name, which parallel
+    requests can leave behind, one that is as wanted counts.
+    """
+    existing: dict[str, CreatedEvalConfig] = {}
+    different: dict[str, CreatedEvalConfig] = {}
+    missing: list[EvalConfig] = []
+    for config in wanted:
+        name = config.effective_name
+        namesakes = [each for each in kept if each.name == name]
+        equal = [each for each in namesakes if config.is_kept_as(each)]
+        equal += [each for each in namesakes if config.may_be_kept_as(each)]
+        if equal:
+            existing[name] = equal[0]
+        elif namesakes:
+            different[name] = namesakes[0]
+        else:
+            missing.append(config)
+    return Comparison(existing, different, tuple(missing))
+
+
+def checked_when_different(value: Any) -> WhenDifferent:
+    """Check what is to be done with differing eval configs."""
+    if value in get_args(WhenDifferent):
+        checked: WhenDifferent = value
+        return checked
+    raise InvalidRequestError(
+        f"different: 'raise', 'keep' or 'update' is wanted, not {fields.shown(value)}"
+    )
+
+
+@attrs.frozen
+class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
+    """Have eval configs be on a run test: read which are, and add only what is missing.
+
+    It can be repeated, and done from two places one after the other. Two places at the
+    same time can create an eval config twice: the service has no way to prevent that.
+
+    Args:
+        run_test_id: the run test, a UUID in any spelling.
+        evaluations_config: as for `AddEvalConfigs`.
+        different: what to do where the run test has an eval config of the name with
+            other content: `"raise"` before anything is changed, `"keep"` it, or
+            `"update"` it to what is asked for. Settings left open are not compared.
+
+    Raises:
+        InvalidRequestError: a value could never be accepted; the message names the
+            item.
+    """
+
+    result_type: ClassVar[type[Result]] = EnsuredEvalConfigs
+
+    run_test_id: str = attrs.field(converter=fields.run_test_id)
+    evaluations_config: EvalConfigs = attrs.field(converter=eval_configs)
+    different: WhenDifferent = attrs.field(
+        default="raise", converter=checked_when_different, kw_only=True
+    )
+
+    async def work(self, hands: Hands) -> EnsuredEvalConfigs:
+        """Read, and add or change what has to be.
+
+        Raises:
+            EvalConfigsDifferError: with `different="raise"`, one has other content;
+                nothing was changed.
+            APIError: a call failed; its hint says what had been changed before.
+        """
+        looks = 0
+        while True:
+            looks += 1
+            run_test = await hands.read(GetRunTest(self.run_test_id))
+            found = compare(
+                self.evaluations_config, run_test.simulate_eval_configs_detail
+            )
+            if found.different and self.different == "raise":
+                raise _differ(self.run_test_id, found.different)
+            try:
+                return await self._change(hands, run_test, found)
+            except NameConflictError as error:
+                # Somebody else has added it since; then it is there by now.
+                if looks == _LOOKS or not error.existing:
+                    raise
+
+    async def _change(
+        self, hands: Hands, run_test: RunTest, found: Comparison
+    ) -> EnsuredEvalConfigs:
+        by_name = {
+            name: EnsuredEvalConfig(kept, Origin.EXISTING)
+            for name, kept in found.existing.items()
+        }
+        warnings: tuple[str, ...] = ()
+        if found.missing:
+            added = await hands.write(AddEvalConfigs(self.run_test_id, found.missing))
+            warnings = added.warnings
+            for kept in added.created_eval_configs:
+                by_name[kept.name] = EnsuredEvalConfig(kept, Origin.CREATED)
+        for config in self.evaluations_config:
+            kept_so = found.different.get(config.effective_name)
+            if kept_so is None:
+                continue
+            done = ", ".join(
+                f"{name!r} was {each.origin.value}"
+                for name, each in by_name.items()
+                if each.origin is not Origin.EXISTING
+            )
+            by_name[kept_so.name] = await self._settled(hands, kept_so, config, done)
+        return EnsuredEvalConfigs(
+            raw=run_test.raw,
+            request_id=run_test.request_id,
+            warnings=warnings,
+            run_test_id=self.run_test_id,
+            run_test_name=run_test.name,
+            eval_configs=tuple(
+                by_name[config.effective_name]
+                for config in self.evaluations_config
+                if config.effective_name in by_name
+            ),
+        )
+
+    async def _settled(
+        self, hands: Hands, kept: CreatedEvalConfig, wanted: EvalConfig, done: str
+    ) -> EnsuredEvalConfig:
+        """Decide about one that differs; `done` says what had been changed before."""
+        if self.different == "keep":
+            return EnsuredEvalConfig(kept, Origin.DIFFERENT)
+        try:
+            update = UpdateEvalConfig.to_match(self.run_test_id, kept, wanted)
+            await hands.write(update)
+        except APIError as error:
+            if done:
+                error.hint = "; ".join(filter(None, (error.hint, f"before, {done}")))
+            raise
+        changed = attrs.evolve(kept, **update.changes)
+        return EnsuredEvalConfig(changed, Origin.UPDATED)
+
+
+def _differ(
+    run_test_id: str, different: Mapping[str, CreatedEvalConfig]
+) -> FutureAGIError:
+    names = tuple(different)
+    listed = ", ".join(map(repr, names))
+    return EvalConfigsDifferError(
+        f"run test {run_test_id} has {listed} with other content; name yours "
+        "differently, or say different='keep' or different='update'",
+        run_test_id=run_test_id,
+        names=names,
+    )
+
+
+def for_run_tests(
+    run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+    evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+    *,
+    different: WhenDifferent,
+) -> Requests[EnsuredEvalConfigs]:
+    """Make the jobs that have the same eval configs be on each run test.
+
+    Raises:
+        InvalidRequestError: a config is invalid, or an id in a collection of ids. An id
+            that comes from an iterator is looked at when it is read.
+    """
+    configs = eval_configs(evaluations_config)
+    checked = checked_when_different(different)
+    return make_requests(
+        run_test_ids,
+        lambda each: EnsureEvalConfigs(each, configs, different=checked),
+        "run_test_ids",
+    )

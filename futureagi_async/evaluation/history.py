@@ -1,0 +1,65 @@
+"""Requests that are made again from what a journal has of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from futureagi_async import codec
+from futureagi_async.endpoints.add_eval_configs import AddEvalConfigs
+from futureagi_async.endpoints.run_new_evals import RunNewEvals
+from futureagi_async.endpoints.update_eval_config import UpdateEvalConfig
+from futureagi_async.journal.entries import JournalState, content
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from futureagi_async.journal.entries import JournalEntry
+    from futureagi_async.request import Request
+
+
+def _add(entry: JournalEntry, body: dict[str, Any]) -> Request[Any]:
+    return AddEvalConfigs(entry.run_test_id or "", body["evaluations_config"])
+
+
+def _run(entry: JournalEntry, body: dict[str, Any]) -> Request[Any]:
+    return RunNewEvals(entry.run_test_id or "", **body)
+
+
+def _update(entry: JournalEntry, body: dict[str, Any]) -> Request[Any]:
+    *_, config_id, _, _ = entry.path.split("/")
+    return UpdateEvalConfig(entry.run_test_id or "", config_id, **body)
+
+
+_MAKERS: dict[str, Callable[[JournalEntry, dict[str, Any]], Request[Any]]] = {
+    AddEvalConfigs.__name__: _add,
+    RunNewEvals.__name__: _run,
+    UpdateEvalConfig.__name__: _update,
+}
+
+_IN_DOUBT = {JournalState.SENT, JournalState.UNKNOWN}
+
+
+def request_of(entry: JournalEntry) -> Request[Any] | None:
+    """Make the request of an entry again.
+
+    It is `None` where that is none of the writes of an evaluation, or does not come out
+    as it was, as with an entry of another version of this package.
+    """
+    make = _MAKERS.get(entry.endpoint)
+    if make is None or entry.body is None:
+        return None
+    request = make(entry, codec.decode(entry.body))
+    return request if content(request) == entry.content else None
+
+
+def in_doubt(entries: Iterable[JournalEntry]) -> list[Request[Any]]:
+    """Give the requests whose end the journal does not know."""
+    doubtful = (request_of(each) for each in entries if each.state in _IN_DOUBT)
+    return [each for each in doubtful if each is not None]
+
+
+def begun(entries: Iterable[JournalEntry]) -> list[RunNewEvals]:
+    """Give the requests that have started evaluations."""
+    done = (request_of(each) for each in entries if each.state is JournalState.DONE)
+    return [each for each in done if isinstance(each, RunNewEvals)]

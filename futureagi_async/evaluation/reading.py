@@ -1,0 +1,102 @@
+"""Reading executions and calls of a run test into a tally, page by page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from futureagi_async.endpoints.list_call_executions import ListCallExecutions
+from futureagi_async.endpoints.list_test_executions import ListTestExecutions
+from futureagi_async.endpoints.status import Status
+from futureagi_async.evaluation.planning import can_be_evaluated
+from futureagi_async.evaluation.tally import Tally
+from futureagi_async.pages import each_result
+
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
+    from futureagi_async.endpoints.list_test_executions import TestExecution
+    from futureagi_async.pages import Read
+
+
+@attrs.frozen
+class Selection:
+    """Which executions of a run test are meant.
+
+    Attributes:
+        latest: only so many, the newest of those that are completed or evaluating.
+        newer_than: only those that began after this moment.
+        ids: only these.
+    """
+
+    latest: int | None = None
+    newer_than: dt.datetime | None = None
+    ids: frozenset[str] | None = None
+
+    def takes(self, execution: TestExecution) -> bool:
+        """Tell if an execution is meant, whatever its state and its place."""
+        if self.ids is not None:
+            return execution.id in self.ids
+        if not can_be_evaluated(execution):
+            return False
+        began = execution.start_time
+        return self.newer_than is None or (
+            began is not None and began > self.newer_than
+        )
+
+    def is_full(self, taken: int) -> bool:
+        """Tell if no further execution can be meant."""
+        most = self.latest if self.ids is None else len(self.ids)
+        return most is not None and taken >= most
+
+
+EVERYTHING = Selection()
+"""Every execution that is completed or evaluating."""
+
+
+async def read_executions(
+    read: Read, run_test_id: str, selection: Selection
+) -> list[TestExecution]:
+    """Read the executions that are meant, the newest first.
+
+    Raises:
+        APIError: they could not be read.
+    """
+    taken: list[TestExecution] = []
+    async for execution in each_result(read, ListTestExecutions(run_test_id)):
+        if selection.takes(execution):
+            taken.append(execution)
+            if selection.is_full(len(taken)):
+                break
+    return taken
+
+
+async def read_tally(
+    read: Read,
+    run_test_id: str,
+    selection: Selection,
+    config_ids: Sequence[str] | None,
+) -> Tally:
+    """Read what the calls of the executions that are meant have of eval configs.
+
+    Raises:
+        APIError: something could not be read.
+    """
+    tally = Tally(await read_executions(read, run_test_id, selection), config_ids)
+    if tally.executions:
+        async for call in each_result(read, ListCallExecutions(run_test_id)):
+            tally.add(call)
+    return tally
+
+
+async def is_evaluating(read: Read, run_test_id: str) -> bool:
+    """Ask, with as little as possible, if an execution is being evaluated.
+
+    Raises:
+        APIError: it could not be read.
+    """
+    request = ListTestExecutions(run_test_id, limit=1, status=Status.EVALUATING)
+    return (await read(request)).count > 0

@@ -1,0 +1,190 @@
+"""Start what is missing of the evaluations of one run test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+
+import attrs
+
+from futureagi_async import fields
+from futureagi_async.endpoints.eval_config import EvalConfigs, eval_configs
+from futureagi_async.endpoints.run_new_evals import RunNewEvals
+from futureagi_async.errors import (
+    Delivery,
+    ExecutionsNotCompletedError,
+    FutureAGIError,
+)
+from futureagi_async.evaluation import history
+from futureagi_async.evaluation.ensuring import (
+    EnsureEvalConfigs,
+    WhenDifferent,
+    checked_when_different,
+)
+from futureagi_async.evaluation.planning import Begun, make_plan
+from futureagi_async.evaluation.reading import EVERYTHING, Selection, read_tally
+from futureagi_async.evaluation.tally import Tally
+from futureagi_async.jobs import Hands, Job
+from futureagi_async.request import Result
+
+
+if TYPE_CHECKING:
+    from futureagi_async.evaluation.ensuring import EnsuredEvalConfigs
+    from futureagi_async.evaluation.planning import Plan, Start
+
+
+WhenExisting: TypeAlias = Literal["skip", "rerun"]
+"""What to do about results that are there already."""
+
+_TRIES = 3
+"""How often to plan anew when somebody else starts something at the same time."""
+
+
+@attrs.define(kw_only=True)
+class Progress:
+    """What was found and started; filled in step by step, so that nothing is forgotten.
+
+    Attributes:
+        ensured: the eval configs, as soon as they are known to be there.
+        tally: what was last read of the calls.
+        plan: what was last decided by that.
+        begun: what was started on which executions, by this or an earlier process.
+        selection: the executions that it is about.
+        requests: how many requests to start evaluations were carried out.
+        doubt: an error that left open whether it was carried out, where what was read
+            afterwards made that unimportant.
+        error: what ended it early.
+    """
+
+    ensured: EnsuredEvalConfigs | None = None
+    tally: Tally = attrs.field(factory=lambda: Tally((), ()))
+    plan: Plan | None = None
+    begun: Begun = attrs.field(factory=Begun)
+    selection: Selection = EVERYTHING
+    requests: int = 0
+    doubt: FutureAGIError | None = None
+    error: FutureAGIError | None = None
+
+    @property
+    def config_ids(self) -> list[str]:
+        """The eval configs that it is about."""
+        configs = self.ensured.eval_configs if self.ensured else ()
+        return [each.eval_config.id for each in configs]
+
+
+@attrs.frozen(kw_only=True)
+class Started(Result):
+    """What came of starting evaluations.
+
+    Attributes:
+        progress: what was found and started.
+    """
+
+    progress: Progress
+
+
+@attrs.frozen
+class StartEvaluations(Job[Started]):
+    """Have eval configs be there, and start them wherever they have no result.
+
+    What an earlier process left in doubt is settled first. A failure does not raise:
+    the result tells what had been done until then, and the error.
+    """
+
+    result_type: ClassVar[type[Result]] = Started
+
+    run_test_id: str = attrs.field(converter=fields.run_test_id)
+    evaluations_config: EvalConfigs = attrs.field(converter=eval_configs)
+    selection: Selection = attrs.field(default=EVERYTHING, kw_only=True)
+    different: WhenDifferent = attrs.field(
+        default="raise", converter=checked_when_different, kw_only=True
+    )
+    existing: WhenExisting = attrs.field(default="skip", kw_only=True)
+    enable_tool_evaluation: bool | None = attrs.field(default=None, kw_only=True)
+    progress: Progress | None = attrs.field(default=None, kw_only=True, eq=False)
+    """What was done before, where it is looked at once more."""
+
+    async def work(self, hands: Hands) -> Started:
+        """Do it."""
+        done = self.progress or Progress(selection=self.selection)
+        done.error = None
+        try:
+            if done.ensured is None:
+                await self._take_up(hands, done)
+                done.ensured = await self._ensure(hands)
+            await self._start(hands, done)
+        except FutureAGIError as error:
+            done.error = error
+        return Started(raw={}, progress=done)
+
+    async def _take_up(self, hands: Hands, done: Progress) -> None:
+        """Settle what an earlier process left in doubt, and learn what it had started."""
+        entries = await hands.earlier(self.run_test_id)
+        for started in history.begun(entries):
+            done.begun.add(started)
+        for doubtful in history.in_doubt(entries):
+            await self._write(hands, done, doubtful)
+
+    async def _ensure(self, hands: Hands) -> EnsuredEvalConfigs:
+        configs = self.evaluations_config
+        ensure = EnsureEvalConfigs(self.run_test_id, configs, different=self.different)
+        return await ensure.work(hands)
+
+    async def _start(self, hands: Hands, done: Progress) -> None:
+        in_the_way: FutureAGIError | None = None
+        for _ in range(_TRIES):
+            plan = await self._planned(hands, done)
+            if plan.rests_on_pending:
+                # It may have been prepared a moment ago, and be started by now.
+                plan = await self._planned(hands, done)
+            if done.doubt is not None and plan.starts:
+                raise done.doubt
+            if not plan.starts:
+                return
+            try:
+                for start in plan.starts:
+                    await self._write(hands, done, self._request(start))
+            except ExecutionsNotCompletedError as error:
+                # Somebody else has started something since it was read.
+                in_the_way = error
+                continue
+            if done.doubt is None:
+                return
+        problem = done.doubt or in_the_way
+        if problem is not None:
+            raise problem
+
+    async def _planned(self, hands: Hands, done: Progress) -> Plan:
+        done.tally = await read_tally(
+            hands.read, self.run_test_id, done.selection, done.config_ids
+        )
+        # From now on it is about these, whatever is executed meanwhile.
+        done.selection = Selection(ids=frozenset(done.tally.executions))
+        rerun = self.existing == "rerun"
+        done.plan = make_plan(done.tally, done.begun, rerun=rerun)
+        return done.plan
+
+    def _request(self, start: Start) -> RunNewEvals:
+        return RunNewEvals(
+            self.run_test_id,
+            start.config_ids,
+            start.execution_ids,
+            enable_tool_evaluation=self.enable_tool_evaluation,
+        )
+
+    async def _write(self, hands: Hands, done: Progress, request: Any) -> None:
+        """Write something. What stays in doubt is told by what is there afterwards.
+
+        That holds for results that are to be there, by whomever. Whether they were made
+        anew, which a re-run asks for, nobody can see.
+        """
+        try:
+            await hands.write(request)
+        except FutureAGIError as error:
+            is_visible = isinstance(request, RunNewEvals) and self.existing == "skip"
+            if error.delivery is not Delivery.UNKNOWN or not is_visible:
+                raise
+            done.doubt = error
+            return
+        if isinstance(request, RunNewEvals):
+            done.begun.add(request)
+            done.requests += 1
