@@ -35,6 +35,7 @@ from futureagi_async.outcomes import (
     NotAttempted,
     Outcome,
     Success,
+    succeeded,
 )
 from futureagi_async.request import (
     RefusedItem,
@@ -340,7 +341,7 @@ class Sending(Generic[ResultT]):
         except Exception as error:  # noqa: BLE001 - one item may not hurt another
             failure = unforeseen(error, request)
         else:
-            return Success(request, result, attempts, self._now() - started)
+            return succeeded(request, result, attempts, self._now() - started)
         if failure.stops_batch:
             self._stop(failure)
         attempts = failure.attempts if isinstance(failure, APIError) else 0
