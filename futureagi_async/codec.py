@@ -10,9 +10,11 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 import attrs
 import cattrs
 import orjson
+from cattrs.gen import make_dict_structure_fn
 from cattrs.preconf.orjson import OrjsonConverter, make_converter
 
 from futureagi_async.fields import kind
+from futureagi_async.freezing import unfrozen
 from futureagi_async.request import Result
 
 
@@ -28,7 +30,7 @@ class UnreadableError(Exception):
 def encode(value: Any) -> bytes:
     """Write JSON. The value must have been checked, as `fields.json_value` does."""
     # A copy: what orjson gives keeps the memory of its buffer, some KiB, for ever.
-    return bytes(memoryview(orjson.dumps(value)))
+    return b"%b" % orjson.dumps(value)
 
 
 def decode(body: bytes) -> Any:
@@ -172,7 +174,7 @@ def _raw_json(type_: Any) -> Any:
     wanted = " or ".join(names)
 
     def structure(value: Any, _: Any) -> Any:
-        if isinstance(value, allowed):
+        if value.__class__ in allowed:
             return value
         raise TypeError(f"{wanted} belongs here, not {json_kind(value)}")
 
@@ -226,8 +228,23 @@ def _mapping(type_: Any, converter: Any) -> Any:
     return structure
 
 
+def _frozen(type_: Any, converter: Any) -> Any:
+    """Read a class, of which there may be thousands in an answer."""
+    open_class: Any = unfrozen(type_)
+    fill = make_dict_structure_fn(open_class, converter)
+
+    def structure(value: Any, _: Any) -> Any:
+        made: Any = fill(value, open_class)
+        made.__class__ = type_
+        return made
+
+    return structure
+
+
 def _converter(*, detailed: bool) -> OrjsonConverter:
     converter = make_converter(detailed_validation=detailed)
+    if not detailed:
+        converter.register_structure_hook_factory(attrs.has, _frozen)
     for type_ in (str, int, bool):
         converter.register_structure_hook(type_, _strict(type_))
     converter.register_structure_hook(float, _number)

@@ -13,9 +13,9 @@ from collections.abc import (
     Awaitable,
     Callable,
     Iterable,
-    Iterator,
 )
-from typing import Final, Generic, TypeVar, final
+from functools import partial
+from typing import Any, Final, Generic, TypeVar, final
 
 
 Item = TypeVar("Item")
@@ -80,45 +80,36 @@ class FanOut(Generic[Item, Done]):
         """
         if isinstance(self._items, AsyncIterable):
             reader = _AsyncReader(aiter(self._items), lambda: self._failure is not None)
-            next_item = reader.next_item
+            read, is_awaited = reader.next_item, True
         else:
-            next_item = _Reader(iter(self._items)).next_item
+            read, is_awaited = partial(next, iter(self._items), _END), False
         async with asyncio.TaskGroup() as workers:
             for _ in range(self._workers):
-                workers.create_task(self._work(next_item))
+                workers.create_task(self._work(read, is_awaited=is_awaited))
         if self._failure is not None:
             raise CallerError(self._read) from self._failure
 
-    async def _work(self, next_item: Callable[[], Awaitable[Item | _End]]) -> None:
+    async def _work(self, read: Callable[[], Any], *, is_awaited: bool) -> None:
+        admit, run, deliver = self._admit, self._run, self._deliver
         while True:
-            if self._admit is not None:
-                await self._admit()
+            if admit is not None:
+                await admit()
             if self._failure is not None:
                 return
             try:
-                item = await next_item()
+                item = await read() if is_awaited else read()
             except Exception as error:  # noqa: BLE001 - told at the end
                 self._failure = error
                 return
-            if isinstance(item, _End):
+            if item is _END:
                 return
             place = self._read
-            self._read += 1
-            done = await self._run(item)
+            self._read = place + 1
+            done = await run(item)
             try:
-                self._deliver(place, done)
+                deliver(place, done)
             except Exception as error:  # noqa: BLE001 - told at the end
                 self._failure = error
-
-
-class _Reader(Generic[Item]):
-    """Reads an iterator that answers at once."""
-
-    def __init__(self, items: Iterator[Item]) -> None:
-        self._items = items
-
-    async def next_item(self) -> Item | _End:
-        return next(self._items, _END)
 
 
 class _AsyncReader(Generic[Item]):

@@ -23,6 +23,12 @@ _SPELLING = re.compile(
 )
 _DEEPEST = 100
 _SHOWN = 60
+# As tuples: a union would be put together anew each time.
+_NO_LISTS = (str, bytes, Mapping)
+_NUMBERS = (int, float)
+_LISTS = (list, tuple)
+_MAPPINGS = (dict, Mapping)
+_CONTAINERS = (dict, list, tuple, Mapping)
 _INT_MIN, _INT_MAX = -(2**63), 2**64 - 1  # what orjson can write
 
 
@@ -47,7 +53,7 @@ def uuid_text(value: Any, where: str) -> str:
     """
     if isinstance(value, str):
         if _CANONICAL.fullmatch(value):
-            return str.__str__(value)
+            return value if type(value) is str else str.__str__(value)
         if _SPELLING.fullmatch(value):
             return str(uuid.UUID(value.lower()))
         problem = "is empty" if not value.strip() else f"{shown(value)} is no UUID"
@@ -68,7 +74,9 @@ def run_test_id(value: uuid.UUID | str) -> str:
 
 def items(value: Any, where: str, wanted: str) -> list[Any]:
     """List the items of a field that takes several."""
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+    if type(value) is list:  # quicker than to ask what else it might be
+        return value.copy()
+    if isinstance(value, _NO_LISTS) or not isinstance(value, Iterable):
         raise InvalidRequestError(
             f"{where}: a list of {wanted} is wanted, not {kind(value)}; "
             "put a single one into a list"
@@ -78,11 +86,14 @@ def items(value: Any, where: str, wanted: str) -> list[Any]:
 
 def uuid_texts(value: Any, where: str) -> tuple[str, ...]:
     """Bring every id of a list into canonical form."""
+    is_canonical = _CANONICAL.fullmatch
     return tuple(
-        item
-        if type(item) is str and _CANONICAL.fullmatch(item)
-        else uuid_text(item, f"{where}[{index}]")
-        for index, item in enumerate(items(value, where, "ids"))
+        [
+            item
+            if type(item) is str and is_canonical(item)
+            else uuid_text(item, f"{where}[{index}]")
+            for index, item in enumerate(items(value, where, "ids"))
+        ]
     )
 
 
@@ -128,7 +139,7 @@ def json_object(value: Any, where: str) -> dict[str, Any] | None:
     """Copy a JSON object that may be left out; see `json_value`."""
     if value is None:
         return None
-    if not isinstance(value, Mapping):
+    if not isinstance(value, _MAPPINGS):
         raise InvalidRequestError(f"{where}: a dict is wanted, not {kind(value)}")
     copied: dict[str, Any] = json_value(value, where)
     return copied
@@ -163,27 +174,33 @@ def _copied(value: Any, depth: int) -> Any:
         return _utf8(value)
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, int):
-        if _INT_MIN <= value <= _INT_MAX:
-            return int(value)
-        raise _NotJSONError("the integer has more than 64 bits")
-    if isinstance(value, float):
-        if math.isfinite(value):
-            return float(value)
-        raise _NotJSONError(f"{float(value)} is no JSON number")
-    if not isinstance(value, dict | list | tuple | Mapping):
+    if isinstance(value, _NUMBERS):
+        return _number(value)
+    if not isinstance(value, _CONTAINERS):
         raise _NotJSONError(
             f"{kind(value)} is no JSON value; turn it into text, a number, a list or "
             "a dict first"
         )
     if depth == 0:
         raise _NotJSONError(f"nested more than {_DEEPEST} levels deep")
-    if isinstance(value, list | tuple):
+    if isinstance(value, _LISTS):
         return [_element(item, index, depth) for index, item in enumerate(value)]
     return {_key(key): _element(item, key, depth) for key, item in value.items()}
 
 
+def _number(value: float) -> float:
+    if isinstance(value, int):
+        if _INT_MIN <= value <= _INT_MAX:
+            return int(value)
+        raise _NotJSONError("the integer has more than 64 bits")
+    if math.isfinite(value):
+        return float(value)
+    raise _NotJSONError(f"{float(value)} is no JSON number")
+
+
 def _element(value: Any, place: Any, depth: int) -> Any:
+    if type(value) is str and value.isascii():  # as most are, and nothing to copy
+        return value
     try:
         return _copied(value, depth - 1)
     except _NotJSONError as error:
@@ -192,6 +209,8 @@ def _element(value: Any, place: Any, depth: int) -> Any:
 
 
 def _key(key: Any) -> str:
+    if type(key) is str and key.isascii():
+        return key
     if isinstance(key, str):
         return _utf8(key)
     raise _NotJSONError(f"the key {shown(key)} is {kind(key)}; JSON has text keys only")

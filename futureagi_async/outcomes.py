@@ -8,7 +8,8 @@ from typing import Any, Generic, Self, TypeAlias, overload
 import attrs
 
 from futureagi_async.errors import Delivery, FutureAGIError, NotAttemptedError
-from futureagi_async.request import Request, ResultT_co
+from futureagi_async.freezing import unfrozen
+from futureagi_async.request import Request, ResultT, ResultT_co
 
 
 @attrs.frozen
@@ -36,6 +37,19 @@ class Success(_OfRequest[ResultT_co]):
     attempts: int
     elapsed: float
     from_journal: bool = False
+
+
+_Unfrozen: Any = unfrozen(Success)
+
+
+def succeeded(
+    request: Request[ResultT], result: ResultT, attempts: int, elapsed: float
+) -> Success[ResultT]:
+    """Make a `Success`, of which a fan-out makes more than of anything else."""
+    made = _Unfrozen(request, result, attempts, elapsed)
+    made.__class__ = Success
+    success: Success[ResultT] = made
+    return success
 
 
 @attrs.frozen

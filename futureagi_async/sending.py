@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
@@ -34,6 +35,7 @@ from futureagi_async.outcomes import (
     NotAttempted,
     Outcome,
     Success,
+    succeeded,
 )
 from futureagi_async.request import (
     RefusedItem,
@@ -103,6 +105,8 @@ def checked_requests(requests: Any) -> Requests[Any]:
     Raises:
         InvalidRequestError: not an iterable, or a collection with something else in it.
     """
+    if type(requests) is list and all(map(_is_request, map(type, requests))):
+        return list(requests)  # the same, quicker
     return make_requests(requests, checked_request, "requests")
 
 
@@ -112,9 +116,16 @@ def checked_request(request: Any) -> Request[Any]:
     Raises:
         InvalidRequestError: it is none.
     """
-    if isinstance(request, Request):
-        return request
+    made_of: Any = type(request)
+    if _is_request(made_of):
+        return request  # type: ignore[no-any-return]  # checked just now
     raise InvalidRequestError(f"a request is wanted, not {kind(request)}")
+
+
+@functools.lru_cache
+def _is_request(kind: type[Any]) -> bool:
+    # Remembered by class: to ask an abstract class about each request is slow.
+    return issubclass(kind, Request)
 
 
 @attrs.frozen(eq=False)
@@ -168,6 +179,13 @@ class FanOutOptions:
         return cls(concurrency, deadline, journal)
 
 
+@functools.cache
+def _is_simply_sent(kind: type[Request[Any]]) -> bool:
+    """Tell a request that is to be sent from what stands where a request would."""
+    # Remembered by class: to ask an abstract class about each request is slow.
+    return not issubclass(kind, RefusedItem | Job)
+
+
 class Sending(Generic[ResultT]):
     """Turns each request of one fan-out into its outcome, until something stops it.
 
@@ -189,9 +207,18 @@ class Sending(Generic[ResultT]):
         now = self._now()
         self._patience = Patience(now, None if deadline is None else now + deadline)
         self._stopped_by: FutureAGIError | None = None
+        # Whether there is more to a request than sending it.
+        self._looks_at_each = recording is not None or deadline is not None
 
-    async def outcome(self, request: Request[ResultT]) -> Outcome[ResultT]:
+    def outcome(
+        self, request: Request[ResultT]
+    ) -> Coroutine[Any, Any, Outcome[ResultT]]:
         """Send one request; whatever happens is its outcome."""
+        if self._looks_at_each or not _is_simply_sent(type(request)):
+            return self._looked_at(request)
+        return self._send(request)
+
+    async def _looked_at(self, request: Request[ResultT]) -> Outcome[ResultT]:
         if isinstance(request, RefusedItem):
             return Failure(request, request.error, attempts=0, elapsed=0.0)
         stop = self.reason_to_stop()
@@ -205,8 +232,13 @@ class Sending(Generic[ResultT]):
         try:
             return await self._recording.outcome(request, self._send_in_turn)
         except JournalError as error:
-            self._stopped_by = error
+            self._stop(error)
             return Failure(request, error, attempts=0, elapsed=0.0)
+
+    def _stop(self, error: FutureAGIError) -> None:
+        """Begin nothing more."""
+        self._stopped_by = error
+        self._looks_at_each = True
 
     @property
     def deadline(self) -> float | None:
@@ -272,7 +304,7 @@ class Sending(Generic[ResultT]):
                 )
             except FutureAGIError as error:
                 if error.stops_batch:
-                    self._stopped_by = error
+                    self._stop(error)
                 raise
 
     async def recorded(self, request: Request[Any]) -> tuple[Any, int]:
@@ -282,7 +314,7 @@ class Sending(Generic[ResultT]):
         try:
             outcome = await self._recording.outcome(request, self._send_in_turn)
         except JournalError as error:
-            self._stopped_by = error
+            self._stop(error)
             raise
         if isinstance(outcome, Success):
             return outcome.result, outcome.attempts
@@ -319,9 +351,9 @@ class Sending(Generic[ResultT]):
         except Exception as error:  # noqa: BLE001 - one item may not hurt another
             failure = unforeseen(error, request)
         else:
-            return Success(request, result, attempts, self._now() - started)
+            return succeeded(request, result, attempts, self._now() - started)
         if failure.stops_batch:
-            self._stopped_by = failure
+            self._stop(failure)
         attempts = failure.attempts if isinstance(failure, APIError) else 0
         return Failure(request, failure, attempts, self._now() - started)
 
@@ -450,8 +482,9 @@ async def send_batch(
     outcomes: list[Any] = []
 
     def deliver(place: int, outcome: Outcome[ResultT]) -> None:
-        while len(outcomes) <= place:
-            outcomes.append(None)
+        missing = place + 1 - len(outcomes)
+        if missing > 0:
+            outcomes.extend([None] * missing)
         outcomes[place] = outcome
         if on_outcome is not None:
             on_outcome(outcome)

@@ -90,10 +90,6 @@ class Settleable(Request[ResultT_co]):
         """
         return False
 
-    def accept(self, result: Any) -> Any:
-        """Give the result of the whole, where this was only the rest of it."""
-        return result
-
     @abc.abstractmethod
     def made_of(self, seen: Any) -> Result:
         """Make the result of a request that was done, without an answer to it.

@@ -109,9 +109,12 @@ class EvalConfig:
     """The JSON of this item, as it is sent."""
 
     def __attrs_post_init__(self) -> None:
-        sent = {name: getattr(self, name) for name in _FIELD_NAMES}
-        encoded = codec.encode({k: v for k, v in sent.items() if v is not None})
-        object.__setattr__(self, "encoded", encoded)
+        sent = {
+            name: value
+            for name in _FIELD_NAMES
+            if (value := getattr(self, name)) is not None
+        }
+        object.__setattr__(self, "encoded", codec.encode(sent))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

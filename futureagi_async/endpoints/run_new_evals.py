@@ -85,11 +85,11 @@ def _execution_ids(value: Iterable[UUID | str] | None) -> tuple[str, ...] | None
 
 
 def _select_all(value: bool | None) -> bool:
-    return bool(fields.flag(value, "select_all"))
+    return value if value is True else bool(fields.flag(value, "select_all"))
 
 
 def _enable_tool_evaluation(value: bool | None) -> bool | None:
-    return fields.flag(value, "enable_tool_evaluation")
+    return None if value is None else fields.flag(value, "enable_tool_evaluation")
 
 
 @attrs.frozen
@@ -137,14 +137,15 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
                 "neither test_execution_ids nor select_all=True: say which executions to "
                 "evaluate"
             )
-        sent = {
-            "test_execution_ids": self.test_execution_ids,
-            "select_all": self.select_all or None,
-            "eval_config_ids": self.eval_config_ids,
-            "enable_tool_evaluation": self.enable_tool_evaluation,
-        }
-        encoded = codec.encode({k: v for k, v in sent.items() if v is not None})
-        object.__setattr__(self, "encoded", encoded)
+        sent: dict[str, Any] = {}
+        if self.test_execution_ids is not None:
+            sent["test_execution_ids"] = self.test_execution_ids
+        if self.select_all:
+            sent["select_all"] = True
+        sent["eval_config_ids"] = self.eval_config_ids
+        if self.enable_tool_evaluation is not None:
+            sent["enable_tool_evaluation"] = self.enable_tool_evaluation
+        object.__setattr__(self, "encoded", codec.encode(sent))
 
     def _drop_execution_ids(self) -> None:
         if self.test_execution_ids:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +43,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from futureagi_async.config import RetryPolicy, Timeout
-    from futureagi_async.pages import Read
-    from futureagi_async.request import Request
+    from futureagi_async.request import Request, ResultT
     from futureagi_async.transport.connections import Connections
+    from futureagi_async.transport.deadlines import Deadline
     from futureagi_async.transport.pacing import Pace
 
 
@@ -121,10 +122,13 @@ class Call:
     options: CallOptions
     patience: Patience | None
     past: Past | None
-    read: Read
+    send: Callable[..., Awaitable[tuple[Any, int]]]
+    """Makes another call, given its request, its options and its patience."""
+    now: Callable[[], float]
+    """The time of the event loop."""
 
-    deadline: asyncio.Timeout = attrs.field(init=False)
-    """How long it may take; it begins with the call, or in a fan-out with its turn."""
+    deadline: Deadline = attrs.field(init=False)
+    """How long it may take; in a fan-out that is known when it has its turn."""
     attempt: Attempt | None = None
     """The last attempt, under way or ended."""
     attempts: int = 0
@@ -141,15 +145,18 @@ class Call:
     """What a success gives back to the retry quota."""
     was_absent: bool = False
     """Whether it is known that nothing of it was there before it was sent."""
+    inherited: APIError | None = None
+    """The doubt in which an earlier fan-out left the request."""
     settling: APIError | None = None
     """The error about which more is being found out: nothing may replace it."""
 
     async def run(self) -> Any:
         """Bring it to its end; one that may have been done before is settled first."""
-        error = None
-        if self.past is not None and self.past.in_doubt_for is not None:
-            error = self._inherit(self.past.in_doubt_for)
-        elif self.options.retry.read_before:
+        total = self.options.timeout.total
+        if self.patience is not None and total is not None:
+            self.deadline.move(self.now() + total)
+        error = self.inherited
+        if error is None and self.options.retry.read_before:
             await self._read_before()
         while True:
             if error is None:
@@ -171,11 +178,18 @@ class Call:
             error = None
             await asyncio.sleep(wait)
 
+    async def read(self, request: Request[ResultT], /) -> ResultT:
+        """Send what has to be read to settle this call."""
+        answered = await self.send(request, self.options, self.patience)
+        result: ResultT = answered[0]
+        return result
+
     async def _attempt(self) -> Any:
         """Send it once."""
-        sender = await self.means.connections.sender()
-        await self._take_pace()
-        request = self.request
+        means, request, patience = self.means, self.request, self.patience
+        sender = means.connections.sender()
+        if means.pace.is_limited or (patience and patience.deadline is not None):
+            await self._take_pace()
         attempt = self.attempt = Attempt(
             request.method,
             request.path,
@@ -184,24 +198,23 @@ class Call:
             os.urandom(16).hex(),
         )
         self.attempts += 1
-        now = asyncio.get_running_loop().time
-        self.sent_at = now()
+        self.sent_at = self.now()
         status: int | None = None
         try:
             answer = await sender.send(attempt)
             status = answer.status
-            result = read_answer(request, answer, self.means.wall_clock())
+            result = read_answer(request, answer, means.wall_clock())
         except APIError as error:
             attempt.under_way = False
             self.delivery = error.delivery
             raise
         finally:
             if logger.isEnabledFor(logging.DEBUG):
-                self._log(attempt, status, now() - self.sent_at)
-        self.means.quota.give_back(self.price)
-        if self.patience:
-            self.patience.last_answer = now()
-        return request.accept(result) if isinstance(request, Settleable) else result
+                self._log(attempt, status, self.now() - self.sent_at)
+        means.quota.give_back(self.price)
+        if patience:
+            patience.last_answer = self.now()
+        return request.accept(result)
 
     async def _take_pace(self) -> None:
         """Wait until the rate limit lets an attempt through: no time of the request.
@@ -210,7 +223,7 @@ class Call:
         """
         latest = self.patience.deadline if self.patience else None
         if latest is not None and not self.has_begun:
-            if asyncio.get_running_loop().time() >= latest:
+            if self.now() >= latest:
                 raise _too_late()
         else:
             latest = None
@@ -225,25 +238,17 @@ class Call:
     @contextlib.contextmanager
     def _stopped_clock(self) -> Iterator[None]:
         """Let time pass that is no time of the request."""
-        now, ends = asyncio.get_running_loop().time, self.deadline.when()
-        started = now()
-        self.deadline.reschedule(None)
+        started, ends = self.now(), self.deadline.when
+        self.deadline.move(math.inf)
         yield
-        # A client that was closed meanwhile has set another deadline: this moment.
-        if ends is not None and not self.means.connections.closed:
-            self.deadline.reschedule(ends + now() - started)
+        self.deadline.move(ends + self.now() - started)
 
-    def _allow_more_time(self, seconds: float) -> None:
-        ends = self.deadline.when()
-        if ends is not None and seconds:
-            self.deadline.reschedule(ends + seconds)
-
-    def _inherit(self, in_doubt_for: float) -> APIError:
+    def inherit(self, in_doubt_for: float) -> None:
         """Take over a request that may have been done before this call."""
-        self.sent_at = asyncio.get_running_loop().time() - in_doubt_for
+        self.sent_at = self.now() - in_doubt_for
         self.delivery = Delivery.UNKNOWN
         self.counted = -1  # that attempt was another process's
-        return APIError(
+        self.inherited = APIError(
             "an earlier fan-out sent this request and did not learn what came of it",
             delivery=Delivery.UNKNOWN,
         )
@@ -291,9 +296,8 @@ class Call:
     def _has_time_to_settle(self) -> bool:
         if self.means.connections.closed:
             return False
-        ends = self.deadline.when()
         begins = self.sent_at + self.options.retry.settle_after
-        return self.patience is not None or ends is None or begins < ends
+        return self.patience is not None or begins < self.deadline.when
 
     async def _settled(self, request: Settleable[Any]) -> Finding:
         """Look; in a fan-out, that is no time of the request."""
@@ -308,7 +312,7 @@ class Call:
 
     def _wait_after(self, error: APIError, *, is_not_done: bool) -> float | None:
         """Seconds from a failed attempt to the next; `None` if there is to be none."""
-        now = asyncio.get_running_loop().time()
+        now = self.now()
         policy, patience = self.options.retry, self.patience
         reason = retry.reason_to_repeat(
             error,
@@ -319,14 +323,13 @@ class Call:
         if patience and reason is retry.Reason.THROTTLED:
             if now + wait > patience.lasts_until():
                 return None
-            self._allow_more_time(now - self.sent_at + wait)
+            self.deadline.move(self.deadline.when + now - self.sent_at + wait)
             return wait
         if patience and isinstance(error, AnsweredError):
             patience.last_answer = now
         self.counted += 1
-        ends = self.deadline.when()
         is_last = self.counted >= policy.max_attempts
-        is_too_late = ends is not None and now + wait >= ends
+        is_too_late = now + wait >= self.deadline.when
         if (reason is None and not is_not_done) or is_last or is_too_late:
             return None
         price = self.means.quota.take(timeout=isinstance(error, APITimeoutError))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from futureagi_async.errors import ClientClosedError, ConfigurationError
@@ -29,7 +30,7 @@ class Connections:
         self._lifetime: AsyncGenerator[None, None] | None = None
         self.closed = False
 
-    async def sender(self) -> Sender:
+    def sender(self) -> Sender:
         """Give the sender of the running loop.
 
         Raises:
@@ -40,16 +41,21 @@ class Connections:
             raise ClientClosedError
         loop = asyncio.get_running_loop()
         if self._sender is None or self._loop is not loop:
-            if self._loop is not None and not self._loop.is_closed():
-                raise ConfigurationError(
-                    "the client belongs to another event loop that is still alive; "
-                    "make a client for each loop, or use FutureAGI in threads"
-                )
-            sender = self._open_sender()
-            self._loop, self._sender = loop, sender
-            self._lifetime = _lifetime(sender)
-            await anext(self._lifetime)  # runs to its first yield without a pause
+            return self._opened(loop)
         return self._sender
+
+    def _opened(self, loop: asyncio.AbstractEventLoop) -> Sender:
+        if self._loop is not None and not self._loop.is_closed():
+            raise ConfigurationError(
+                "the client belongs to another event loop that is still alive; "
+                "make a client for each loop, or use FutureAGI in threads"
+            )
+        sender = self._open_sender()
+        self._loop, self._sender = loop, sender
+        self._lifetime = _lifetime(sender)
+        with contextlib.suppress(StopIteration):  # at its first yield
+            anext(self._lifetime).send(None)
+        return sender
 
     async def aclose(self) -> None:
         """Close the connections for good; a second time does nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import attrs
 
@@ -30,8 +30,7 @@ class Attempt:
     under_way: bool = True
 
 
-@attrs.frozen
-class Answer:
+class Answer(NamedTuple):
     """The answer to an attempt, as bytes."""
 
     status: int

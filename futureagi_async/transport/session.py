@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import yarl
-from multidict import istr
+from multidict import CIMultiDict, istr
 
 from futureagi_async import __version__
 from futureagi_async.errors import (
@@ -36,6 +36,8 @@ _LARGE_BODY = 2**20  # aiohttp warns of a larger one that it is given as bytes
 _KEEP_ALIVE = 25.0  # the service closes a connection that was idle for 30 s
 _CONTENT_TYPE = istr("Content-Type")
 _REQUEST_ID = istr("X-Request-ID")
+_RETRY_AFTER = istr("Retry-After")
+_LOCATION = istr("Location")
 
 _attempt: contextvars.ContextVar[Attempt] = contextvars.ContextVar("attempt")
 
@@ -61,6 +63,7 @@ class AiohttpSender:
         # aiohttp shows the headers of a session to the proxy, too, when it asks it for
         # a tunnel; those of a request only to the service.
         self._headers = headers if settings.proxy else {}
+        self._timeout = _client_timeout(settings.timeout)
         self._session = aiohttp.ClientSession(
             connector=_Connector(
                 limit=settings.max_connections,
@@ -69,7 +72,7 @@ class AiohttpSender:
             ),
             headers=None if settings.proxy else headers,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=_client_timeout(settings.timeout),
+            timeout=self._timeout,
             proxy=settings.proxy,
         )
         # Left to itself, aiohttp sends a read again when a kept connection has gone: an
@@ -82,38 +85,35 @@ class AiohttpSender:
         """Carry one attempt; see `Sender`."""
         token = _attempt.set(attempt)
         try:
-            return await self._exchange(attempt)
+            response = await self._session.request(
+                attempt.method,
+                yarl.URL(self._settings.base_url + attempt.path, encoded=True),
+                data=_data(attempt.body),
+                headers=self._headers_of(attempt),
+                timeout=self._timeout_of(attempt),
+                allow_redirects=False,
+            )
+            try:
+                return await _answer(response, attempt)
+            finally:
+                if not response.closed:
+                    response.release()
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
             raise _connection_error(error, attempt) from _without_frames(error)
         finally:
             _attempt.reset(token)
 
-    async def _exchange(self, attempt: Attempt) -> Answer:
-        settings, body = self._settings, attempt.body
-        headers = {**self._headers, _REQUEST_ID: attempt.request_id}
-        if body is not None:
+    def _headers_of(self, attempt: Attempt) -> CIMultiDict[str]:
+        headers = CIMultiDict(self._headers)
+        headers[_REQUEST_ID] = attempt.request_id
+        if attempt.body is not None:
             headers[_CONTENT_TYPE] = "application/json"
-        options: dict[str, Any] = {}
-        if attempt.timeout is not settings.timeout:
-            options["timeout"] = _client_timeout(attempt.timeout)
-        async with self._session.request(
-            attempt.method,
-            yarl.URL(settings.base_url + attempt.path, encoded=True),
-            data=io.BytesIO(body) if body and len(body) > _LARGE_BODY else body,
-            headers=headers,
-            allow_redirects=False,
-            **options,
-        ) as response:
-            answered = response.headers
-            attempt.request_id = answered.get(_REQUEST_ID, attempt.request_id)
-            return Answer(
-                status=response.status,
-                reason=response.reason or "",
-                request_id=attempt.request_id,
-                retry_after=answered.get("Retry-After"),
-                location=answered.get("Location"),
-                body=await _read(response),
-            )
+        return headers
+
+    def _timeout_of(self, attempt: Attempt) -> aiohttp.ClientTimeout:
+        if attempt.timeout is self._settings.timeout:
+            return self._timeout
+        return _client_timeout(attempt.timeout)
 
     async def aclose(self) -> None:
         """Close the connections; what is in flight fails."""
@@ -156,6 +156,33 @@ def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
         total=None, sock_connect=timeout.connect, sock_read=timeout.read
     )
+
+
+def _data(body: bytes | None) -> bytes | io.BytesIO | None:
+    return io.BytesIO(body) if body and len(body) > _LARGE_BODY else body
+
+
+async def _answer(response: aiohttp.ClientResponse, attempt: Attempt) -> Answer:
+    headers = response.headers
+    attempt.request_id = headers.get(_REQUEST_ID, attempt.request_id)
+    body = _whole_body(response.content)
+    if body is None:
+        body = await _read(response)
+    return Answer(
+        response.status,
+        response.reason or "",
+        attempt.request_id,
+        headers.get(_RETRY_AFTER),
+        headers.get(_LOCATION),
+        body,
+    )
+
+
+def _whole_body(content: aiohttp.StreamReader) -> bytes | None:
+    """Give the body if all of it is there already, as with nearly every answer."""
+    if content.is_eof() and content.total_bytes <= ANSWER_LIMIT:
+        return content.read_nowait()
+    return None
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

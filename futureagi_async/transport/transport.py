@@ -8,28 +8,25 @@ import os
 import random
 import time
 import weakref
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from futureagi_async.errors import APIConnectionError, ClientClosedError
 from futureagi_async.transport.call import Call, Means
 from futureagi_async.transport.connections import Connections
+from futureagi_async.transport.deadlines import Deadlines
 from futureagi_async.transport.pacing import Pace
 from futureagi_async.transport.retry import RetryQuota
 from futureagi_async.transport.turns import Turns
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from futureagi_async.config import RateLimit
     from futureagi_async.jobs import Hands, Job
     from futureagi_async.request import Request, ResultT
     from futureagi_async.transport.call import CallOptions, Past, Patience
     from futureagi_async.transport.sender import Sender
-
-
-Step: TypeAlias = "Callable[[Call], Awaitable[Any]]"
 
 
 class Transport:
@@ -46,9 +43,13 @@ class Transport:
         self._connections = Connections(open_sender)
         self._turns = Turns()
         self._job_turns = Turns()
-        self._under_way: set[asyncio.Timeout] = set()
+        self._deadlines: Deadlines | None = None
         self._means = Means(
-            self._connections, Pace(rate_limit), RetryQuota(), random, wall_clock
+            self._connections,
+            Pace(rate_limit),
+            RetryQuota(),
+            random,
+            wall_clock,
         )
         _living.add(self)
 
@@ -59,7 +60,7 @@ class Transport:
 
     async def open(self) -> None:
         """Open the connections, or find out at once that this cannot be."""
-        await self._connections.sender()
+        self._connections.sender()
 
     async def aclose(self) -> None:
         """Close for good; calls under way end with `ClientClosedError`.
@@ -68,16 +69,15 @@ class Transport:
         waiting for their turn.
         """
         self._connections.closed = True
-        for deadline in self._under_way:
-            if not deadline.expired():
-                deadline.reschedule(0.0)
+        if self._deadlines is not None:
+            self._deadlines.expire_all()
         await self._connections.aclose()
 
     def forget(self) -> None:
         """Begin anew in a process that was forked: what is under way is the parent's."""
         self._turns = Turns()
         self._job_turns = Turns()
-        self._under_way = set()
+        self._deadlines = None
         self._connections.forget()
 
     async def call(
@@ -98,13 +98,16 @@ class Transport:
             ClientClosedError: the client was closed before or meanwhile.
             NotAttemptedError: the deadline of the fan-out came before its turn.
         """
-        read = partial(self._read, options, patience)
-        call = Call(self._means, request, options, patience, past, read)
+        now = asyncio.get_running_loop().time
+        call = Call(self._means, request, options, patience, past, self.call, now)
+        if past is not None and past.in_doubt_for is not None:
+            call.inherit(past.in_doubt_for)
+        # In a fan-out the time of a call begins with its turn.
+        limit = None if patience else options.timeout.total
         try:
-            if patience:
-                result = await self._in_turn(call, self._in_time)
-            else:
-                result = await self._in_time(call, self._in_turn)
+            self._connections.sender()  # or why there is none, before any waiting
+            with self._deadlines_here().after(limit) as call.deadline:
+                result = await self._in_turn(call)
         except TimeoutError as error:
             raise (
                 call.closed() if self.closed else call.deadline_exceeded()
@@ -129,46 +132,30 @@ class Transport:
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
         """Wait for an event, so many seconds at most, and no longer than this is open."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0.0 if self.closed else seconds) as deadline:
-                self._under_way.add(deadline)
-                try:
-                    await event.wait()
-                finally:
-                    self._under_way.discard(deadline)
+        limit = 0.0 if self.closed else seconds
+        with (
+            contextlib.suppress(TimeoutError),
+            self._deadlines_here().after(limit),
+        ):
+            await event.wait()
 
-    async def _read(
-        self,
-        options: CallOptions,
-        patience: Patience | None,
-        request: Request[ResultT],
-        /,
-    ) -> ResultT:
-        result, _ = await self.call(request, options, patience)
-        return result
+    def _deadlines_here(self) -> Deadlines:
+        loop = asyncio.get_running_loop()
+        if self._deadlines is None or self._deadlines.loop is not loop:
+            self._deadlines = Deadlines(loop)
+        return self._deadlines
 
-    async def _in_turn(self, call: Call, then: Step = Call.run) -> Any:
+    async def _in_turn(self, call: Call) -> Any:
         """Carry on, with a write when no other is under way for its run test."""
         if call.request.safe_to_repeat:
-            return await then(call)
+            return await call.run()
         turns, run_test_id = self._turns, call.request.run_test_id
-        await turns.take(run_test_id)
+        if not turns.take_if_free(run_test_id):
+            await turns.take(run_test_id)
         try:
-            return await then(call)
+            return await call.run()
         finally:
             turns.give_back(run_test_id)
-
-    async def _in_time(self, call: Call, then: Step = Call.run) -> Any:
-        """Carry on, for as long as the call may take."""
-        # The client can have been closed while the call waited for its turn.
-        limit = 0.0 if self.closed else call.options.timeout.total
-        async with asyncio.timeout(limit) as deadline:
-            call.deadline = deadline
-            self._under_way.add(deadline)
-            try:
-                return await then(call)
-            finally:
-                self._under_way.discard(deadline)
 
 
 _living: weakref.WeakSet[Transport] = weakref.WeakSet()

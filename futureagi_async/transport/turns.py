@@ -21,10 +21,16 @@ class Turns:
     def __init__(self) -> None:
         self._waiting: dict[Hashable, deque[asyncio.Future[None]] | None] = {}
 
+    def take_if_free(self, key: Hashable) -> bool:
+        """Take the turn of this key unless somebody has it; tell whether that was so."""
+        if key in self._waiting:
+            return False
+        self._waiting[key] = None
+        return True
+
     async def take(self, key: Hashable) -> None:
         """Wait for the turn of this key."""
-        if key not in self._waiting:
-            self._waiting[key] = None
+        if self.take_if_free(key):
             return
         queue = self._waiting[key]
         if queue is None:

@@ -420,7 +420,7 @@ def test_cancellation_reaches_every_worker():
         assert slow.in_flight.total() == 0
         assert asyncio.all_tasks() == {asyncio.current_task()}
         assert client._transport._turns._waiting == {}
-        assert not client._transport._under_way
+        assert not client._transport._deadlines._under_way
 
     on_a_jumping_clock(main())
 

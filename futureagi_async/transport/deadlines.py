@@ -1,0 +1,116 @@
+"""Deadlines of calls: a single timer of the event loop watches all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from typing import TYPE_CHECKING, Any, Self
+
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class Deadlines:
+    """Watches the calls of one event loop.
+
+    Nearly every call ends long before its deadline, and a timer for each would be the
+    dearest thing that is done for a call here. So one timer is set for the earliest
+    deadline of all, and looks for what is late when it rings.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.now = loop.time
+        self._under_way: set[Deadline] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = math.inf
+
+    def after(self, seconds: float | None) -> Deadline:
+        """Make a deadline that comes so many seconds from now; `None` means never."""
+        return Deadline(self, math.inf if seconds is None else self.now() + seconds)
+
+    def expire_all(self) -> None:
+        """Let every deadline come, once what is ready in the loop has had its turn."""
+        with contextlib.suppress(RuntimeError):  # it ended, and the calls with it
+            self.loop.call_soon_threadsafe(self._expire_all)
+
+    def _expire_all(self) -> None:
+        for deadline in self._under_way:
+            deadline.expire()
+
+    def enter(self, deadline: Deadline) -> None:
+        """Watch one more."""
+        self._under_way.add(deadline)
+        self.watch(deadline.when)
+
+    def leave(self, deadline: Deadline) -> None:
+        """Watch one less."""
+        self._under_way.discard(deadline)
+
+    def watch(self, when: float) -> None:
+        """See to it that the timer rings by then."""
+        if when >= self._rings_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings_at = when
+        self._timer = self.loop.call_at(when, self._ring)
+
+    def _ring(self) -> None:
+        """End what is late, and ring again for the earliest of the rest."""
+        # By its own clock a loop may ring a little early.
+        now = max(self._rings_at, self.now())
+        self._rings_at, self._timer = math.inf, None
+        late = [each for each in self._under_way if each.when <= now]
+        later = (each.when for each in self._under_way if each.when > now)
+        self.watch(min(later, default=math.inf))
+        for deadline in late:
+            deadline.expire()
+
+
+class Deadline:
+    """Cancels the task that has entered it, and raises `TimeoutError` for that.
+
+    It does what `asyncio.timeout` does.
+    """
+
+    __slots__ = ("_cancelling", "_deadlines", "_has_come", "_task", "when")
+
+    def __init__(self, deadlines: Deadlines, when: float) -> None:
+        self._deadlines = deadlines
+        self._has_come = False
+        self.when = when
+        """When it comes, in loop time; infinity is never."""
+
+    def move(self, when: float) -> None:
+        """Let it come at another time."""
+        self.when = when
+        self._deadlines.watch(when)
+
+    def expire(self) -> None:
+        """Let it come now."""
+        if not self._has_come:
+            self._has_come = True
+            self._task.cancel()
+
+    def __enter__(self) -> Self:
+        self._task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]  # entered in a task only
+        self._cancelling = self._task.cancelling()
+        self._deadlines.enter(self)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._deadlines.leave(self)
+        if not self._has_come:
+            return
+        # Somebody else may have cancelled the task as well: then it stays so.
+        is_ours = self._task.uncancel() <= self._cancelling
+        if is_ours and exc_type is asyncio.CancelledError:
+            raise TimeoutError from exc

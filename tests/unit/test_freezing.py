@@ -1,0 +1,68 @@
+"""Values that are filled in first and frozen then are as those frozen from the start."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import weakref
+
+import attrs
+import pytest
+
+from futureagi_async.endpoints.eval_config import CreatedEvalConfig
+from futureagi_async.freezing import unfrozen
+
+
+@attrs.frozen
+class Point:
+    """A frozen value with everything that the package's values have."""
+
+    x: int = attrs.field(converter=int)
+    tags: dict[str, str] = attrs.field(repr=False, hash=False)
+    name: str = "none"
+    length: int = attrs.field(init=False, default=0)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "length", len(self.tags))
+
+
+Unfrozen = unfrozen(Point)
+
+
+def made() -> Point:
+    point = Unfrozen("7", {"a": "b"})
+    point.__class__ = Point
+    return point
+
+
+def test_it_is_equal_to_one_that_was_frozen_from_the_start():
+    from_the_start = Point("7", {"a": "b"})
+
+    assert type(made()) is Point
+    assert made() == from_the_start
+    assert hash(made()) == hash(from_the_start)
+    assert repr(made()) == repr(from_the_start)
+    assert (made().x, made().length) == (7, 1)
+
+
+def test_it_is_frozen():
+    point = made()
+
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        point.x = 8
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        del point.x
+
+
+def test_it_takes_no_more_attributes_and_can_be_copied_pickled_and_referred_to():
+    point = made()
+
+    assert not hasattr(point, "__dict__")
+    assert copy.copy(point) == pickle.loads(pickle.dumps(point)) == point
+    assert attrs.evolve(point, name="p").name == "p"
+    assert weakref.ref(point)() is point
+
+
+def test_arguments_are_taken_by_name_only_where_the_frozen_class_says_so():
+    with pytest.raises(TypeError, match="positional"):
+        unfrozen(CreatedEvalConfig)("id", "name")
