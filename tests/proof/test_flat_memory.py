@@ -28,7 +28,7 @@ COUNT, EARLY = 400, 150
 
 KEPT = 300.0
 """Bytes that a run test may leave behind: of 3,000 it is 8, the rest is chance. An end
-that is kept takes ten times as much."""
+that is kept takes three times as much."""
 
 PEAK = 4 * 2**20
 """Bytes that the many may add to the peak: what an allocator does by itself."""
