@@ -23,7 +23,7 @@ STREAMED = int(os.environ.get("FUTUREAGI_TEST_STREAMED", "0"))
 LONG_EARLY = 2_000
 """The few that the many are held against, in the long session."""
 
-COUNT, EARLY = 400, 150
+COUNT, EARLY = 250, 100
 """As many as show what a run test leaves behind, once all is loaded."""
 
 KEPT = 300.0
