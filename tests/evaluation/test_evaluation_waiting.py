@@ -247,3 +247,10 @@ def test_the_same_run_test_can_be_waited_for_twice(call, started):
 
     assert states(report) == [EvaluationState.SCORED] * 2
     assert report[0].run_test_id == report[1].run_test_id
+
+
+def test_where_nothing_was_ever_run_nothing_is_called_scored(call, run_test_ids):
+    (end,) = call("wait_for_evals", run_test_ids[:1], **LONG)
+
+    assert end.state is EvaluationState.NOTHING
+    assert end.reason == "no eval config was ever run on a completed call"
