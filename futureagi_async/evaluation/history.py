@@ -8,6 +8,7 @@ from futureagi_async import codec
 from futureagi_async.endpoints.add_eval_configs import AddEvalConfigs
 from futureagi_async.endpoints.run_new_evals import RunNewEvals
 from futureagi_async.endpoints.update_eval_config import UpdateEvalConfig
+from futureagi_async.errors import FutureAGIError
 from futureagi_async.journal.entries import JournalState, content
 
 
@@ -43,26 +44,51 @@ _IN_DOUBT = {JournalState.SENT, JournalState.UNKNOWN}
 def request_of(entry: JournalEntry) -> Request[Any] | None:
     """Make the request of an entry again.
 
-    It is `None` where that is none of the writes of an evaluation, or does not come out
-    as it was, as with an entry of another version of this package.
+    It is `None` where that is none of the writes of an evaluation.
+
+    Raises:
+        FutureAGIError: it does not come out as it was, as with an entry of another
+            version of this package. To forget it could be to start something twice.
     """
     make = _MAKERS.get(entry.endpoint)
-    if make is None or entry.body is None:
+    if make is None:
         return None
     try:
-        request = make(entry, codec.decode(entry.body))
-    except (codec.UnreadableError, ValueError, TypeError, KeyError):
-        return None
-    return request if content(request) == entry.content else None
+        request = make(entry, codec.decode(entry.body or b""))
+    except (codec.UnreadableError, ValueError, TypeError, KeyError) as error:
+        raise _unreadable(entry) from error
+    if content(request) != entry.content:
+        raise _unreadable(entry)
+    return request
+
+
+def _unreadable(entry: JournalEntry) -> FutureAGIError:
+    return FutureAGIError(
+        f"entry {entry.sequence} of the journal, {entry.endpoint} of run test "
+        f"{entry.run_test_id}, does not tell what was sent, as one of another version of "
+        "this package; use that version, or another journal"
+    )
 
 
 def in_doubt(entries: Iterable[JournalEntry]) -> list[Request[Any]]:
-    """Give the requests whose end the journal does not know."""
+    """Give the requests whose end the journal does not know.
+
+    Raises:
+        FutureAGIError: one of them cannot be made again.
+    """
     doubtful = (request_of(each) for each in entries if each.state in _IN_DOUBT)
     return [each for each in doubtful if each is not None]
 
 
 def begun(entries: Iterable[JournalEntry]) -> list[RunNewEvals]:
-    """Give the requests that have started evaluations."""
-    done = (request_of(each) for each in entries if each.state is JournalState.DONE)
+    """Give the requests that have started evaluations.
+
+    Raises:
+        FutureAGIError: one of them cannot be made again.
+    """
+    done = (
+        request_of(each)
+        for each in entries
+        if each.state is JournalState.DONE and each.endpoint == RunNewEvals.__name__
+    )
     return [each for each in done if isinstance(each, RunNewEvals)]

@@ -11,6 +11,7 @@ from evaluation_values import RUN_TEST, config_id, execution_id
 from futureagi_async import (
     AddEvalConfigs,
     DeleteEvalConfig,
+    FutureAGIError,
     GetRunTest,
     JournalState,
     RunNewEvals,
@@ -54,6 +55,7 @@ class Entry:
     run_test_id: str | None
     body: bytes | None
     content: bytes
+    sequence: int = 7
     state: JournalState = JournalState.SENT
 
 
@@ -81,6 +83,9 @@ FOREIGN = [
     entry_of(GetRunTest(RUN_TEST)),
     entry_of(DeleteEvalConfig(RUN_TEST, config_id(0))),
     entry_of(REQUESTS[0], endpoint="_AddRest"),
+]
+
+CONFUSED = [
     entry_of(REQUESTS[0], endpoint="RunNewEvals"),
     entry_of(REQUESTS[1], endpoint="AddEvalConfigs"),
     entry_of(REQUESTS[1], endpoint="UpdateEvalConfig"),
@@ -111,13 +116,40 @@ DAMAGED = [
 
 @pytest.mark.parametrize("damage", DAMAGED, ids=repr)
 @pytest.mark.parametrize("request_", [REQUESTS[0], REQUESTS[1], REQUESTS[4]])
-def test_a_damaged_entry_is_not_made_again(request_, damage):
-    assert history.request_of(entry_of(request_, **damage)) is None
+def test_a_damaged_entry_is_an_error_that_names_it(request_, damage):
+    with pytest.raises(
+        FutureAGIError, match=r"entry 7 of the journal, \w+ of run test"
+    ):
+        history.request_of(entry_of(request_, **damage))
+
+
+@pytest.mark.parametrize("entry", CONFUSED)
+def test_an_entry_of_another_endpoint_than_it_says_is_an_error(entry):
+    with pytest.raises(FutureAGIError, match="does not tell what was sent"):
+        history.request_of(entry)
 
 
 @pytest.mark.parametrize("path", ["", "/", "/simulate/run-tests/x/"])
-def test_an_update_of_an_unknown_path_is_not_made_again(path):
-    assert history.request_of(entry_of(REQUESTS[4], path=path)) is None
+def test_an_update_of_an_unknown_path_is_an_error(path):
+    with pytest.raises(FutureAGIError, match="does not tell what was sent"):
+        history.request_of(entry_of(REQUESTS[4], path=path))
+
+
+@pytest.mark.parametrize("state", JournalState)
+def test_a_start_that_cannot_be_told_is_forgotten_only_where_it_was_not_done(state):
+    entries = [entry_of(REQUESTS[1], state=state, body=None)]
+
+    if state is JournalState.FAILED:
+        assert (history.begun(entries), history.in_doubt(entries)) == ([], [])
+        return
+    with pytest.raises(FutureAGIError, match="entry 7"):
+        (history.begun if state is JournalState.DONE else history.in_doubt)(entries)
+
+
+def test_configs_whose_adding_is_done_and_cannot_be_told_are_no_matter():
+    entries = [entry_of(REQUESTS[0], state=JournalState.DONE, body=None)]
+
+    assert (history.begun(entries), history.in_doubt(entries)) == ([], [])
 
 
 def test_in_doubt_is_what_was_sent_or_unknown_of_the_writes():
@@ -136,6 +168,9 @@ def test_begun_is_what_was_started_and_known_to_be():
 
 
 def test_an_entry_without_a_run_test_has_no_request():
-    entry = SimpleNamespace(endpoint="RunNewEvals", body=b"{}", run_test_id=None)
+    entry = SimpleNamespace(
+        endpoint="RunNewEvals", body=b"{}", run_test_id=None, sequence=7
+    )
 
-    assert history.request_of(entry) is None
+    with pytest.raises(FutureAGIError, match="entry 7"):
+        history.request_of(entry)
