@@ -50,8 +50,10 @@ class Hands(Protocol):
 class Job(Request[ResultT_co]):
     """Several calls about one run test that belong together and give one result.
 
-    No two jobs of one run test work at a time in one client: what one of them has read
-    is still so when it writes.
+    No two jobs of one run test work at a time in one client, so that none changes what
+    another has read. Requests that are sent by themselves do not wait for a job, but
+    only for a write of the same run test: like other clients they can come between what
+    a job reads and what it writes.
     """
 
     method: ClassVar[str] = ""
