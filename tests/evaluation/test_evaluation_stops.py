@@ -352,7 +352,15 @@ async def test_cancelling_leaves_nothing_running(
     assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
 
 
-@pytest.mark.usefixtures("under_way")
+@pytest.fixture
+def interruptible():
+    """Have Ctrl-C interrupt, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("under_way", "interruptible")
 def test_ctrl_c_ends_a_blocking_evaluation(client, emulator, run_test_ids, configs):
     def tell(progress):
         if progress.waiting == 8:
