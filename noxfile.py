@@ -115,3 +115,17 @@ def kills(session: nox.Session) -> None:
     session.run(
         "python", "-m", "pytest", "tests/kill", *session.posargs, env=environment
     )
+
+
+@nox.session
+def proof(session: nox.Session) -> None:
+    """The whole job at full size: in trouble, killed, and streamed; it takes long."""
+    session.install("-e", ".[cli]", *dependencies("tests"))
+    environment = {
+        "FUTUREAGI_TEST_RUN_TESTS": "1000",
+        "FUTUREAGI_TEST_KILLS": "200",
+        "FUTUREAGI_TEST_STREAMED": "100000",
+    }
+    session.run(
+        "python", "-m", "pytest", "tests/proof", *session.posargs, env=environment
+    )

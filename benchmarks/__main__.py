@@ -1,7 +1,7 @@
 """Runs the benchmarks, prints their table and keeps the results.
 
 The whole run writes `benchmarks/results.json` and the table in `benchmarks/README.md`;
-a quick or partial one only prints.
+a quick or partial one only prints, if it is not asked to.
 """
 
 from __future__ import annotations
@@ -46,7 +46,11 @@ def main() -> None:
     )
     parser.add_argument("--only", choices=_PARTS, action="append", help="this part")
     parser.add_argument("--json", type=pathlib.Path, help="write results to this file")
+    parser.add_argument(
+        "--write", action="store_true", help="keep the results of a quick run, too"
+    )
     options = parser.parse_args()
+    command = " ".join(["python -m benchmarks", *sys.argv[1:]])
     rows = []
     for name in options.only or _PARTS:
         for row in _PARTS[name].rows(quick=options.quick):
@@ -54,11 +58,11 @@ def main() -> None:
             rows.append(row)
     print(table(rows))
     if options.json is not None:
-        report.write(rows, options.json)
-    if not options.quick and not options.only:
-        report.write(rows, report.RESULTS)
+        report.write(rows, command, options.json)
+    if options.write or not (options.quick or options.only):
+        report.write(rows, command, report.RESULTS)
         text = report.README.read_text()
-        report.README.write_text(report.with_table(text, rows))
+        report.README.write_text(report.with_table(text, rows, command))
 
 
 if __name__ == "__main__":

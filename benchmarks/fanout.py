@@ -150,7 +150,9 @@ def _by_ourselves(plan: _Plan) -> Iterator[Row]:
             plan.go(clients.ours, journal=next(fresh))()
 
         rounds = compare(journalled, plain, plan.rounds)
+        size = pathlib.Path(folder, "0.journal").stat().st_size / plan.count
     yield plan.throughput("journalled / unjournalled", rounds, ">= 0.8")
+    yield Row("size of a journal", size, None, None, "B/run test")
     yield from _on_uvloop(plan)
 
 

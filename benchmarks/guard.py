@@ -59,10 +59,10 @@ class Comparison:
 
     def __str__(self) -> str:
         verdict = "WORSE" if self.is_worse else "better" if self.is_better else ""
-        change = self.counted / self.baseline - 1 if self.baseline else 0.0
+        change = f"{self.counted / self.baseline - 1:+.1%}" if self.baseline else ""
         return (
             f"{self.piece:38} {self.measure:12} {self.counted:12,.1f} "
-            f"{self.baseline:12,.1f} {change:+7.1%} {verdict}"
+            f"{self.baseline:12,.1f} {change:>7} {verdict}"
         ).rstrip()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import concurrent.futures
+import gc
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,10 @@ def _main() -> None:
     client, work = _CLIENTS[asked.client], _WORK[asked.work]
     for count in (_IN_FLIGHT, *asked.count):
         asyncio.run(client(Address(asked.url), work, count, _IN_FLIGHT))
+        gc.collect()
+        # What the imports made is not walked through again: when that happens depends
+        # on what was imported, and one time costs as much as a hundred requests.
+        gc.freeze()
         callgrind.mark()
 
 

@@ -37,10 +37,10 @@ def versions() -> dict[str, str | None]:
     """Give the versions of Python and of what takes part; `None`: not installed."""
     return {
         "commit": _commit(),
-        "Python": f"{platform.python_implementation()} {platform.python_version()}",
-        "compiled": _compiled(),
-        "OpenSSL": ssl.OPENSSL_VERSION,
-        "valgrind": _first_line("valgrind", "--version")
+        platform.python_implementation(): platform.python_version(),
+        "compiled with": _compiled(),
+        "OpenSSL": ssl.OPENSSL_VERSION.split()[1],
+        "valgrind": _first_line("valgrind", "--version").removeprefix("valgrind-")
         if callgrind.is_installed()
         else None,
         **{package: _version(package) for package in _PACKAGES},
@@ -58,8 +58,8 @@ def _cpu() -> str:
 
 def _compiled() -> str:
     options = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    guided = "with" if "--enable-optimizations" in options else "without"
-    return f"{platform.python_compiler()}, {guided} profile-guided optimization"
+    optimized = "with" if "--enable-optimizations" in options else "without"
+    return f"{platform.python_compiler()} {optimized} --enable-optimizations"
 
 
 def _version(package: str) -> str | None:

@@ -22,25 +22,26 @@ README = _FOLDER / "README.md"
 _BEGIN, _END = "<!-- results -->", "<!-- end of results -->"
 
 
-def results(rows: Sequence[Row]) -> dict[str, Any]:
+def results(rows: Sequence[Row], command: str) -> dict[str, Any]:
     """Give rows, machine and versions, as they stand in the file of results."""
     return {
+        "command": command,
         "rows": [row.as_json() for row in rows],
         "machine": machine(),
         "versions": versions(),
     }
 
 
-def write(rows: Sequence[Row], path: pathlib.Path) -> None:
+def write(rows: Sequence[Row], command: str, path: pathlib.Path) -> None:
     """Write the file of results."""
-    path.write_text(json.dumps(results(rows), indent=1) + "\n")
+    path.write_text(json.dumps(results(rows, command), indent=1) + "\n")
 
 
-def with_table(text: str, rows: Sequence[Row]) -> str:
+def with_table(text: str, rows: Sequence[Row], command: str) -> str:
     """Put the table, and what it was measured on, between the marks of a text."""
     before, rest = text.split(_BEGIN)
     _, after = rest.split(_END)
-    made = f"{_described()}\n\n{table(rows)}"
+    made = f"`{command}` on {_described()}\n\n{table(rows)}"
     return f"{before}{_BEGIN}\n{made}\n{_END}{after}"
 
 

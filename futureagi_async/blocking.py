@@ -6,6 +6,7 @@ import importlib
 import queue
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from futureagi_async import endpoints, evaluation
 from futureagi_async.bridge import (
     BlockingEvaluationStream,
     BlockingOutcomeStream,
@@ -14,21 +15,7 @@ from futureagi_async.bridge import (
 )
 from futureagi_async.client import AsyncFutureAGI
 from futureagi_async.config import UNSET, RateLimit, RetryPolicy, Timeout, Unset
-from futureagi_async.endpoints import (
-    add_eval_configs,
-    delete_eval_config,
-    get_eval_summary,
-    get_run_test,
-    list_call_executions,
-    list_eval_templates,
-    list_run_tests,
-    list_test_executions,
-    update_eval_config,
-)
 from futureagi_async.errors import ConfigurationError
-from futureagi_async.evaluation import asking, ensuring, naming
-from futureagi_async.evaluation.evaluating import EvaluationOptions
-from futureagi_async.evaluation.report import EvaluationInterruptedError
 from futureagi_async.pages import each_result_blocking
 from futureagi_async.portal import Portal
 from futureagi_async.sending import checked_callback, checked_requests
@@ -67,6 +54,7 @@ if TYPE_CHECKING:
     from futureagi_async.endpoints.update_eval_config import UpdateEvalConfigResult
     from futureagi_async.evaluation.asking import RunTests
     from futureagi_async.evaluation.ensuring import EnsuredEvalConfigs, WhenDifferent
+    from futureagi_async.evaluation.evaluating import EvaluationOptions
     from futureagi_async.evaluation.report import EvaluationProgress, EvaluationReport
     from futureagi_async.evaluation.starting import Started, WhenExisting
     from futureagi_async.outcomes import Batch, Outcome
@@ -148,7 +136,7 @@ class FutureAGI:
     ) -> AddEvalConfigsResult:
         """Add evaluations to a run test; see `AsyncFutureAGI.add_eval_configs`."""
         return self.send(
-            add_eval_configs.AddEvalConfigs(run_test_id, evaluations_config)
+            endpoints.add_eval_configs.AddEvalConfigs(run_test_id, evaluations_config)
         )
 
     def run_new_evals(
@@ -163,7 +151,7 @@ class FutureAGI:
     ) -> RunNewEvalsResult:
         """Start evaluations of executions; see `AsyncFutureAGI.run_new_evals`."""
         return self.send(
-            naming.run_by_ids_or_names(
+            evaluation.naming.run_by_ids_or_names(
                 run_test_id,
                 eval_config_ids=eval_config_ids,
                 eval_config_names=eval_config_names,
@@ -185,7 +173,7 @@ class FutureAGI:
     ) -> Batch[AddEvalConfigsResult]:
         """Add the same evaluations to many run tests; see `send_many`."""
         return self.send_many(
-            add_eval_configs.for_run_tests(run_test_ids, evaluations_config),
+            endpoints.add_eval_configs.for_run_tests(run_test_ids, evaluations_config),
             max_concurrency=max_concurrency,
             deadline=deadline,
             journal=journal,
@@ -211,7 +199,7 @@ class FutureAGI:
         See `AsyncFutureAGI.run_new_evals_many`.
         """
         return self.send_many(
-            naming.runs_by_ids_or_names(
+            evaluation.naming.runs_by_ids_or_names(
                 eval_config_ids,
                 run_test_ids=run_test_ids,
                 eval_config_names=eval_config_names,
@@ -234,7 +222,7 @@ class FutureAGI:
     ) -> EnsuredEvalConfigs:
         """Have eval configs be there; see `AsyncFutureAGI.ensure_eval_configs`."""
         return self.send(
-            ensuring.EnsureEvalConfigs(
+            evaluation.ensuring.EnsureEvalConfigs(
                 run_test_id, evaluations_config, different=different
             )
         )
@@ -255,7 +243,7 @@ class FutureAGI:
         See `AsyncFutureAGI.ensure_eval_configs_many`.
         """
         return self.send_many(
-            ensuring.for_run_tests(
+            evaluation.ensuring.for_run_tests(
                 run_test_ids, evaluations_config, different=different
             ),
             max_concurrency=max_concurrency,
@@ -276,7 +264,7 @@ class FutureAGI:
         newer_than: datetime | None = None,
         enable_tool_evaluation: bool | None = None,
         wait: bool = True,
-        poll: float = 2.0,
+        poll: float = 1.0,
         max_concurrency: int | None = None,
         max_evaluating: int = 1000,
         journal: str | PathLike[str] | None = None,
@@ -287,20 +275,20 @@ class FutureAGI:
         See `AsyncFutureAGI.evaluate`. `run_test_ids` is read, and `on_progress` called,
         in the calling thread.
         """
-        items = asking.for_run_tests(
+        items, options = self._client._asked(  # noqa: SLF001 - its twin
             run_test_ids,
             evaluations_config,
-            different=different,
+            deadline=deadline,
             existing=existing,
+            different=different,
             latest=latest,
             newer_than=newer_than,
             enable_tool_evaluation=enable_tool_evaluation,
-        )
-        options = EvaluationOptions.of(
-            self._client._fan_out_options(max_concurrency, deadline, journal),  # noqa: SLF001 - its twin
+            wait=wait,
             poll=poll,
-            waits=wait,
+            max_concurrency=max_concurrency,
             max_evaluating=max_evaluating,
+            journal=journal,
         )
         return self._evaluate(
             items, options, checked_callback(on_progress, "on_progress")
@@ -318,7 +306,7 @@ class FutureAGI:
         newer_than: datetime | None = None,
         enable_tool_evaluation: bool | None = None,
         wait: bool = True,
-        poll: float = 2.0,
+        poll: float = 1.0,
         max_concurrency: int | None = None,
         max_evaluating: int = 1000,
         journal: str | PathLike[str] | None = None,
@@ -329,20 +317,20 @@ class FutureAGI:
         `for end in ends:`; see `AsyncFutureAGI.stream_evaluations`. `run_test_ids` is
         read in the calling thread.
         """
-        items = asking.for_run_tests(
+        items, options = self._client._asked(  # noqa: SLF001 - its twin
             run_test_ids,
             evaluations_config,
-            different=different,
+            deadline=deadline,
             existing=existing,
+            different=different,
             latest=latest,
             newer_than=newer_than,
             enable_tool_evaluation=enable_tool_evaluation,
-        )
-        options = EvaluationOptions.of(
-            self._client._fan_out_options(max_concurrency, deadline, journal),  # noqa: SLF001 - its twin
+            wait=wait,
             poll=poll,
-            waits=wait,
+            max_concurrency=max_concurrency,
             max_evaluating=max_evaluating,
+            journal=journal,
         )
         inbox = queue.SimpleQueue[Any]()
         places = options.fan_out.max_concurrency
@@ -357,15 +345,15 @@ class FutureAGI:
         run_test_ids: RunTests,
         *,
         deadline: float,
-        poll: float = 2.0,
+        poll: float = 1.0,
         max_concurrency: int | None = None,
         on_progress: Callable[[EvaluationProgress], object] | None = None,
     ) -> EvaluationReport:
         """Wait until nothing is being evaluated; see `AsyncFutureAGI.wait_for_evals`."""
         fan_out = self._client._fan_out_options(max_concurrency, deadline, None)  # noqa: SLF001 - its twin
         return self._evaluate(
-            asking.watching(run_test_ids),
-            EvaluationOptions.of(fan_out, poll=poll),
+            evaluation.asking.watching(run_test_ids),
+            evaluation.evaluating.EvaluationOptions.of(fan_out, poll=poll),
             checked_callback(on_progress, "on_progress"),
         )
 
@@ -382,13 +370,13 @@ class FutureAGI:
             items,
             options.fan_out.max_concurrency,
             on_progress,
-            interrupted=EvaluationInterruptedError.with_report,
+            interrupted=evaluation.report.EvaluationInterruptedError.with_report,
         )
         return report
 
     def get_run_test(self, run_test_id: UUID | str) -> RunTest:
         """Read a run test; see `AsyncFutureAGI.get_run_test`."""
-        return self.send(get_run_test.GetRunTest(run_test_id))
+        return self.send(endpoints.get_run_test.GetRunTest(run_test_id))
 
     def get_eval_summary(
         self, run_test_id: UUID | str, execution_id: UUID | str | None = None
@@ -397,7 +385,9 @@ class FutureAGI:
 
         See `AsyncFutureAGI.get_eval_summary`.
         """
-        return self.send(get_eval_summary.GetEvalSummary(run_test_id, execution_id))
+        return self.send(
+            endpoints.get_eval_summary.GetEvalSummary(run_test_id, execution_id)
+        )
 
     def update_eval_config(
         self,
@@ -414,7 +404,7 @@ class FutureAGI:
     ) -> UpdateEvalConfigResult:
         """Change an eval config; see `AsyncFutureAGI.update_eval_config`."""
         return self.send(
-            update_eval_config.UpdateEvalConfig(
+            endpoints.update_eval_config.UpdateEvalConfig(
                 run_test_id,
                 eval_config_id,
                 name=name,
@@ -432,7 +422,7 @@ class FutureAGI:
     ) -> DeleteEvalConfigResult:
         """Delete an eval config; see `AsyncFutureAGI.delete_eval_config`."""
         return self.send(
-            delete_eval_config.DeleteEvalConfig(run_test_id, eval_config_id)
+            endpoints.delete_eval_config.DeleteEvalConfig(run_test_id, eval_config_id)
         )
 
     def get_run_test_many(
@@ -445,7 +435,7 @@ class FutureAGI:
     ) -> Batch[RunTest]:
         """Read many run tests with their eval configs; see `send_many`."""
         return self.send_many(
-            get_run_test.for_run_tests(run_test_ids),
+            endpoints.get_run_test.for_run_tests(run_test_ids),
             max_concurrency=max_concurrency,
             deadline=deadline,
             on_outcome=on_outcome,
@@ -461,7 +451,7 @@ class FutureAGI:
     ) -> Batch[EvalSummary]:
         """Read the scores of many run tests; see `send_many`."""
         return self.send_many(
-            get_eval_summary.for_run_tests(run_test_ids),
+            endpoints.get_eval_summary.for_run_tests(run_test_ids),
             max_concurrency=max_concurrency,
             deadline=deadline,
             on_outcome=on_outcome,
@@ -469,27 +459,31 @@ class FutureAGI:
 
     def list_run_tests(self, search: str | None = None) -> Iterator[RunTestEntry]:
         """Read all run tests; see `AsyncFutureAGI.list_run_tests`."""
-        request = list_run_tests.ListRunTests(search)
+        request = endpoints.list_run_tests.ListRunTests(search)
         return each_result_blocking(self.send, request)
 
     def list_test_executions(
         self, run_test_id: UUID | str, *, status: Status | str | None = None
     ) -> Iterator[TestExecution]:
         """Read all executions; see `AsyncFutureAGI.list_test_executions`."""
-        request = list_test_executions.ListTestExecutions(run_test_id, status=status)
+        request = endpoints.list_test_executions.ListTestExecutions(
+            run_test_id, status=status
+        )
         return each_result_blocking(self.send, request)
 
     def list_call_executions(self, run_test_id: UUID | str) -> Iterator[CallExecution]:
         """Read all calls; see `AsyncFutureAGI.list_call_executions`."""
-        request = list_call_executions.ListCallExecutions(run_test_id)
+        request = endpoints.list_call_executions.ListCallExecutions(run_test_id)
         return each_result_blocking(self.send, request)
 
     def list_eval_templates(self, search: str | None = None) -> Iterator[EvalTemplate]:
         """Read all templates; see `AsyncFutureAGI.list_eval_templates`."""
-        return self._eval_templates(list_eval_templates.checked_search(search))
+        return self._eval_templates(
+            endpoints.list_eval_templates.checked_search(search)
+        )
 
     def _eval_templates(self, search: str) -> Iterator[EvalTemplate]:
-        templates = self.send(list_eval_templates.ListEvalTemplates())
+        templates = self.send(endpoints.list_eval_templates.ListEvalTemplates())
         yield from templates.named_like(search)
 
     def find_run_test(self, name: str) -> RunTestEntry:

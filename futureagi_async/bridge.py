@@ -16,7 +16,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from futureagi_async.errors import ClientClosedError, InvalidRequestError
-from futureagi_async.evaluation.report import RunTestEvaluation
 from futureagi_async.outcomes import BatchInterruptedError, Outcome
 from futureagi_async.portal import Call, nothing
 from futureagi_async.request import ResultT
@@ -25,6 +24,9 @@ from futureagi_async.request import ResultT
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from futureagi_async.evaluation.report import (
+        RunTestEvaluation,  # noqa: F401 - a base class below names it in quotes
+    )
     from futureagi_async.portal import Portal
     from futureagi_async.sending import Source
 
@@ -305,7 +307,7 @@ class BlockingOutcomeStream(BlockingStream[Outcome[ResultT]], Generic[ResultT]):
     """
 
 
-class BlockingEvaluationStream(BlockingStream[RunTestEvaluation]):
+class BlockingEvaluationStream(BlockingStream["RunTestEvaluation"]):
     """The ends of run tests as they come.
 
     A context manager and iterator: leaving the block early cancels what is in flight;

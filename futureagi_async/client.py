@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from futureagi_async import endpoints, evaluation
 from futureagi_async.config import (
     UNSET,
     RateLimit,
@@ -13,26 +14,7 @@ from futureagi_async.config import (
     Unset,
     checked_retry,
 )
-from futureagi_async.endpoints import (
-    add_eval_configs,
-    delete_eval_config,
-    get_eval_summary,
-    get_run_test,
-    list_call_executions,
-    list_eval_templates,
-    list_run_tests,
-    list_test_executions,
-    lookups,
-    update_eval_config,
-)
 from futureagi_async.errors import ConfigurationError
-from futureagi_async.evaluation import asking, ensuring, naming
-from futureagi_async.evaluation.evaluating import (
-    EvaluationFlow,
-    EvaluationOptions,
-    EvaluationStream,
-    evaluate,
-)
 from futureagi_async.pages import each_result
 from futureagi_async.sending import (
     Carrier,
@@ -82,6 +64,11 @@ if TYPE_CHECKING:
     from futureagi_async.endpoints.update_eval_config import UpdateEvalConfigResult
     from futureagi_async.evaluation.asking import RunTests
     from futureagi_async.evaluation.ensuring import EnsuredEvalConfigs, WhenDifferent
+    from futureagi_async.evaluation.evaluating import (
+        EvaluationFlow,
+        EvaluationOptions,
+        EvaluationStream,
+    )
     from futureagi_async.evaluation.report import EvaluationProgress, EvaluationReport
     from futureagi_async.evaluation.starting import Started, WhenExisting
     from futureagi_async.outcomes import Batch, Outcome
@@ -203,7 +190,7 @@ class AsyncFutureAGI:
             APIError: it failed otherwise; see its `delivery`.
         """
         return await self.send(
-            add_eval_configs.AddEvalConfigs(run_test_id, evaluations_config)
+            endpoints.add_eval_configs.AddEvalConfigs(run_test_id, evaluations_config)
         )
 
     async def run_new_evals(
@@ -228,7 +215,7 @@ class AsyncFutureAGI:
             APIError: it failed otherwise; see its `delivery`.
         """
         return await self.send(
-            naming.run_by_ids_or_names(
+            evaluation.naming.run_by_ids_or_names(
                 run_test_id,
                 eval_config_ids=eval_config_ids,
                 eval_config_names=eval_config_names,
@@ -250,7 +237,7 @@ class AsyncFutureAGI:
     ) -> Batch[AddEvalConfigsResult]:
         """Add the same evaluations to many run tests; see `send_many`."""
         return await self.send_many(
-            add_eval_configs.for_run_tests(run_test_ids, evaluations_config),
+            endpoints.add_eval_configs.for_run_tests(run_test_ids, evaluations_config),
             max_concurrency=max_concurrency,
             deadline=deadline,
             journal=journal,
@@ -288,7 +275,7 @@ class AsyncFutureAGI:
             on_outcome: as for `send_many`.
         """
         return await self.send_many(
-            naming.runs_by_ids_or_names(
+            evaluation.naming.runs_by_ids_or_names(
                 eval_config_ids,
                 run_test_ids=run_test_ids,
                 eval_config_names=eval_config_names,
@@ -327,7 +314,7 @@ class AsyncFutureAGI:
             APIError: a call failed; its `hint` says what had been changed before.
         """
         return await self.send(
-            ensuring.EnsureEvalConfigs(
+            evaluation.ensuring.EnsureEvalConfigs(
                 run_test_id, evaluations_config, different=different
             )
         )
@@ -349,7 +336,7 @@ class AsyncFutureAGI:
         changed; what is read is not recorded.
         """
         return await self.send_many(
-            ensuring.for_run_tests(
+            evaluation.ensuring.for_run_tests(
                 run_test_ids, evaluations_config, different=different
             ),
             max_concurrency=max_concurrency,
@@ -370,7 +357,7 @@ class AsyncFutureAGI:
         newer_than: datetime | None = None,
         enable_tool_evaluation: bool | None = None,
         wait: bool = True,
-        poll: float = 2.0,
+        poll: float = 1.0,
         max_concurrency: int | None = None,
         max_evaluating: int = 1000,
         journal: str | PathLike[str] | None = None,
@@ -424,20 +411,20 @@ class AsyncFutureAGI:
             EvaluationInterruptedError: the iterable or `on_progress` raised; its
                 `report` tells what was done until then.
         """
-        items = asking.for_run_tests(
+        items, options = self._asked(
             run_test_ids,
             evaluations_config,
-            different=different,
+            deadline=deadline,
             existing=existing,
+            different=different,
             latest=latest,
             newer_than=newer_than,
             enable_tool_evaluation=enable_tool_evaluation,
-        )
-        options = EvaluationOptions.of(
-            self._fan_out_options(max_concurrency, deadline, journal),
+            wait=wait,
             poll=poll,
-            waits=wait,
+            max_concurrency=max_concurrency,
             max_evaluating=max_evaluating,
+            journal=journal,
         )
         return await self._evaluate(
             items, options, checked_callback(on_progress, "on_progress")
@@ -455,7 +442,7 @@ class AsyncFutureAGI:
         newer_than: datetime | None = None,
         enable_tool_evaluation: bool | None = None,
         wait: bool = True,
-        poll: float = 2.0,
+        poll: float = 1.0,
         max_concurrency: int | None = None,
         max_evaluating: int = 1000,
         journal: str | PathLike[str] | None = None,
@@ -469,29 +456,56 @@ class AsyncFutureAGI:
         The arguments are those of `evaluate`, and so are the errors. At most
         `max_evaluating` run tests are under way or wait to be read.
         """
-        items = asking.for_run_tests(
+        items, options = self._asked(
             run_test_ids,
             evaluations_config,
-            different=different,
+            deadline=deadline,
             existing=existing,
+            different=different,
             latest=latest,
             newer_than=newer_than,
             enable_tool_evaluation=enable_tool_evaluation,
+            wait=wait,
+            poll=poll,
+            max_concurrency=max_concurrency,
+            max_evaluating=max_evaluating,
+            journal=journal,
         )
-        options = EvaluationOptions.of(
+        return evaluation.evaluating.EvaluationStream(
+            self._evaluation_flow(items, options)
+        )
+
+    def _asked(
+        self,
+        run_test_ids: RunTests,
+        evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+        *,
+        deadline: float | None,
+        wait: bool,
+        poll: float,
+        max_concurrency: int | None,
+        max_evaluating: int,
+        journal: str | PathLike[str] | None,
+        **which: Any,
+    ) -> tuple[Requests[Started], EvaluationOptions]:
+        """Check what an evaluation is asked to do."""
+        items = evaluation.asking.for_run_tests(
+            run_test_ids, evaluations_config, **which
+        )
+        options = evaluation.evaluating.EvaluationOptions.of(
             self._fan_out_options(max_concurrency, deadline, journal),
             poll=poll,
             waits=wait,
             max_evaluating=max_evaluating,
         )
-        return EvaluationStream(self._evaluation_flow(items, options))
+        return items, options
 
     async def wait_for_evals(
         self,
         run_test_ids: RunTests,
         *,
         deadline: float,
-        poll: float = 2.0,
+        poll: float = 1.0,
         max_concurrency: int | None = None,
         on_progress: Callable[[EvaluationProgress], object] | None = None,
     ) -> EvaluationReport:
@@ -517,11 +531,11 @@ class AsyncFutureAGI:
             ConfigurationError: an option cannot work.
             EvaluationInterruptedError: the iterable or `on_progress` raised.
         """
-        options = EvaluationOptions.of(
+        options = evaluation.evaluating.EvaluationOptions.of(
             self._fan_out_options(max_concurrency, deadline, None), poll=poll
         )
         return await self._evaluate(
-            asking.watching(run_test_ids),
+            evaluation.asking.watching(run_test_ids),
             options,
             checked_callback(on_progress, "on_progress"),
         )
@@ -532,12 +546,14 @@ class AsyncFutureAGI:
         options: EvaluationOptions,
         on_progress: Callable[[EvaluationProgress], object] | None,
     ) -> EvaluationReport:
-        return await evaluate(self._carrier(), items, options, on_progress)
+        return await evaluation.evaluating.evaluate(
+            self._carrier(), items, options, on_progress
+        )
 
     def _evaluation_flow(
         self, items: Requests[Started], options: EvaluationOptions
     ) -> EvaluationFlow:
-        return EvaluationFlow(self._carrier(), items, options)
+        return evaluation.evaluating.EvaluationFlow(self._carrier(), items, options)
 
     async def get_run_test(self, run_test_id: UUID | str) -> RunTest:
         """Read a run test with its eval configs.
@@ -547,7 +563,7 @@ class AsyncFutureAGI:
             NotFoundError: the keys see no such run test.
             APIError: it failed otherwise.
         """
-        return await self.send(get_run_test.GetRunTest(run_test_id))
+        return await self.send(endpoints.get_run_test.GetRunTest(run_test_id))
 
     async def get_eval_summary(
         self, run_test_id: UUID | str, execution_id: UUID | str | None = None
@@ -566,7 +582,7 @@ class AsyncFutureAGI:
             APIError: it failed otherwise.
         """
         return await self.send(
-            get_eval_summary.GetEvalSummary(run_test_id, execution_id)
+            endpoints.get_eval_summary.GetEvalSummary(run_test_id, execution_id)
         )
 
     async def update_eval_config(
@@ -593,7 +609,7 @@ class AsyncFutureAGI:
             APIError: it failed otherwise; see its `delivery`.
         """
         return await self.send(
-            update_eval_config.UpdateEvalConfig(
+            endpoints.update_eval_config.UpdateEvalConfig(
                 run_test_id,
                 eval_config_id,
                 name=name,
@@ -618,7 +634,7 @@ class AsyncFutureAGI:
             APIError: it failed otherwise; see its `delivery`.
         """
         return await self.send(
-            delete_eval_config.DeleteEvalConfig(run_test_id, eval_config_id)
+            endpoints.delete_eval_config.DeleteEvalConfig(run_test_id, eval_config_id)
         )
 
     async def get_run_test_many(
@@ -631,7 +647,7 @@ class AsyncFutureAGI:
     ) -> Batch[RunTest]:
         """Read many run tests with their eval configs; see `send_many`."""
         return await self.send_many(
-            get_run_test.for_run_tests(run_test_ids),
+            endpoints.get_run_test.for_run_tests(run_test_ids),
             max_concurrency=max_concurrency,
             deadline=deadline,
             on_outcome=on_outcome,
@@ -647,7 +663,7 @@ class AsyncFutureAGI:
     ) -> Batch[EvalSummary]:
         """Read the scores of many run tests; see `send_many`."""
         return await self.send_many(
-            get_eval_summary.for_run_tests(run_test_ids),
+            endpoints.get_eval_summary.for_run_tests(run_test_ids),
             max_concurrency=max_concurrency,
             deadline=deadline,
             on_outcome=on_outcome,
@@ -669,7 +685,7 @@ class AsyncFutureAGI:
             InvalidRequestError: it is no text; nothing was sent.
             APIError: a page could not be read; raised by the iterator.
         """
-        request = list_run_tests.ListRunTests(search)
+        request = endpoints.list_run_tests.ListRunTests(search)
         return each_result(self.send, request)
 
     def list_test_executions(
@@ -685,7 +701,9 @@ class AsyncFutureAGI:
             InvalidRequestError: a value could never be accepted; nothing was sent.
             APIError: a page could not be read; raised by the iterator.
         """
-        request = list_test_executions.ListTestExecutions(run_test_id, status=status)
+        request = endpoints.list_test_executions.ListTestExecutions(
+            run_test_id, status=status
+        )
         return each_result(self.send, request)
 
     def list_call_executions(
@@ -697,7 +715,7 @@ class AsyncFutureAGI:
             InvalidRequestError: the id is none; nothing was sent.
             APIError: a page could not be read; raised by the iterator.
         """
-        request = list_call_executions.ListCallExecutions(run_test_id)
+        request = endpoints.list_call_executions.ListCallExecutions(run_test_id)
         return each_result(self.send, request)
 
     def list_eval_templates(
@@ -712,10 +730,12 @@ class AsyncFutureAGI:
             InvalidRequestError: it is no text; nothing was sent.
             APIError: the list could not be read; raised by the iterator.
         """
-        return self._eval_templates(list_eval_templates.checked_search(search))
+        return self._eval_templates(
+            endpoints.list_eval_templates.checked_search(search)
+        )
 
     async def _eval_templates(self, search: str) -> AsyncIterator[EvalTemplate]:
-        templates = await self.send(list_eval_templates.ListEvalTemplates())
+        templates = await self.send(endpoints.list_eval_templates.ListEvalTemplates())
         for each in templates.named_like(search):
             yield each
 
@@ -728,7 +748,7 @@ class AsyncFutureAGI:
                 names, or the ids.
             APIError: the list could not be read.
         """
-        return await lookups.find_run_test(self.send, name)
+        return await endpoints.lookups.find_run_test(self.send, name)
 
     async def find_eval_template(self, name: str) -> EvalTemplate:
         """Find the eval template that has exactly this name.
@@ -739,7 +759,7 @@ class AsyncFutureAGI:
                 names, or the ids.
             APIError: the list could not be read.
         """
-        return await lookups.find_eval_template(self.send, name)
+        return await endpoints.lookups.find_eval_template(self.send, name)
 
     async def send(self, request: Request[ResultT]) -> ResultT:
         """Send a request.

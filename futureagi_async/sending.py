@@ -49,7 +49,7 @@ from futureagi_async.transport.call import CallOptions, Patience
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
     from types import TracebackType
 
     from futureagi_async.config import Settings
@@ -245,6 +245,15 @@ class Sending(Generic[ResultT]):
         """When nothing more is begun, by the clock of the loop."""
         return self._patience.deadline
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the client was closed."""
+        return self._transport.closed
+
+    async def pause(self, seconds: float, interrupted: asyncio.Event) -> None:
+        """Wait so many seconds, unless it is interrupted or the client is closed."""
+        await self._transport.wait(interrupted, seconds)
+
     def reason_to_stop(self) -> str | None:
         """Say why nothing more is begun, if that is so."""
         if self._stopped_by is not None:
@@ -274,7 +283,8 @@ class Sending(Generic[ResultT]):
 
     async def read(self, request: Request[AnyResultT], /) -> AnyResultT:
         """Send a request that is safe to repeat; see `Hands`."""
-        result, _ = await self.carried(request)
+        with _only_reading():
+            result, _ = await self.carried(request)
         return result
 
     async def carried(self, request: Request[AnyResultT]) -> tuple[AnyResultT, int]:
@@ -368,7 +378,8 @@ class _OwnHands:
     carrier: Carrier
 
     async def read(self, request: Request[AnyResultT], /) -> AnyResultT:
-        return await send_alone(self.carrier, request)
+        with _only_reading():
+            return await send_alone(self.carrier, request)
 
     async def write(self, request: Request[AnyResultT], /) -> AnyResultT:
         return await send_alone(self.carrier, request)
@@ -385,18 +396,36 @@ class _Hands:
         self.attempts = 0
 
     async def read(self, request: Request[AnyResultT], /) -> AnyResultT:
-        result, attempts = await self._sending.carried(request)
+        with _only_reading():
+            return await self._counted(self._sending.carried(request))
+
+    async def write(self, request: Request[AnyResultT], /) -> AnyResultT:
+        return await self._counted(self._sending.recorded(request))
+
+    async def _counted(
+        self, sent: Coroutine[Any, Any, tuple[AnyResultT, int]]
+    ) -> AnyResultT:
+        try:
+            result, attempts = await sent
+        except APIError as error:
+            self.attempts += error.attempts
+            raise
         self.attempts += attempts
         return result
 
-    async def write(self, request: Request[AnyResultT], /) -> AnyResultT:
-        result, attempts = await self._sending.recorded(request)
-        self.attempts += attempts
-        written: AnyResultT = result
-        return written
-
     async def earlier(self, run_test_id: str, /) -> Sequence[JournalEntry]:
         return await self._sending.earlier(run_test_id)
+
+
+@contextlib.contextmanager
+def _only_reading() -> Iterator[None]:
+    """Have a part of a job that only reads leave no work in doubt when it fails."""
+    try:
+        yield
+    except APIError as error:
+        if error.delivery is Delivery.UNKNOWN:
+            error.delivery = Delivery.NOT_SENT
+        raise
 
 
 def unforeseen(error: Exception, request: Request[Any]) -> APIError:

@@ -8,7 +8,9 @@ import pytest
 
 from futureagi_async import (
     AsyncFutureAGI,
+    BlockingEvaluationStream,
     BlockingOutcomeStream,
+    EvaluationStream,
     FutureAGI,
     OutcomeStream,
 )
@@ -44,8 +46,14 @@ def test_closing_takes_nothing() -> None:
     assert parameters(FutureAGI.close) == parameters(AsyncFutureAGI.aclose)
 
 
+STREAMS = [
+    (OutcomeStream, BlockingOutcomeStream),
+    (EvaluationStream, BlockingEvaluationStream),
+]
+
+
 @pytest.mark.parametrize(
-    "cls", [AsyncFutureAGI, FutureAGI, OutcomeStream, BlockingOutcomeStream]
+    "cls", [AsyncFutureAGI, FutureAGI, *(each for twins in STREAMS for each in twins)]
 )
 def test_whatever_is_public_has_a_docstring(cls: type) -> None:
     undocumented = {
@@ -56,8 +64,26 @@ def test_whatever_is_public_has_a_docstring(cls: type) -> None:
     assert not undocumented
 
 
-def test_streams_of_the_twins_have_the_same_attributes() -> None:
-    assert public(OutcomeStream) == public(BlockingOutcomeStream)
+@pytest.mark.parametrize(("stream", "blocking"), STREAMS)
+def test_streams_of_the_twins_have_the_same_attributes(
+    stream: type, blocking: type
+) -> None:
+    assert public(stream) == public(blocking)
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        name
+        for name in public(FutureAGI)
+        if "deadline" in inspect.signature(getattr(FutureAGI, name)).parameters
+    ),
+)
+def test_whatever_is_done_for_many_can_be_bounded(name: str) -> None:
+    taken = inspect.signature(getattr(FutureAGI, name)).parameters
+
+    assert "max_concurrency" in taken
+    assert taken["deadline"].kind is inspect.Parameter.KEYWORD_ONLY
 
 
 def test_no_method_of_the_blocking_client_gives_something_to_await() -> None:

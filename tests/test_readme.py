@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+EVALUATING = (ROOT / "docs" / "evaluating.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCKS = BLOCK.findall(README)
 CI = ROOT / ".ci" / "run"
 
 
@@ -40,7 +42,8 @@ def command(name: str) -> str:
 def names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, Any]]:
     """What the examples take as given, on an emulator in the place of the service."""
     monkeypatch.chdir(tmp_path)  # for the journal
-    with Emulator(World.synthetic(run_tests=200)) as emulator:
+    world = World.synthetic(run_tests=200)
+    with Emulator(world, dispatch="run", run_seconds=0.05) as emulator:
         monkeypatch.setenv("FI_API_KEY", emulator.api_key)
         monkeypatch.setenv("FI_SECRET_KEY", emulator.secret_key)
         monkeypatch.setenv("FI_BASE_URL", emulator.url)
@@ -71,12 +74,37 @@ def test_every_example_runs(number: int, names: dict[str, Any]) -> None:
     exec(compile(BLOCKS[number], f"README.md, example {number}", "exec"), names)
 
 
-def test_the_first_example_prints_what_it_says(
+@pytest.mark.parametrize("example", BLOCK.findall(EVALUATING))
+def test_every_example_about_evaluating_runs(
+    example: str, names: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    exec(example.replace("list_run_tests()", 'list_run_tests("run test 19")'), names)
+
+    assert "Traceback" not in capsys.readouterr().out
+
+
+def test_the_whole_job_takes_eight_lines_and_prints_the_table_below_it(
     names: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    exec(BLOCKS[0], names)
+    assert len(BLOCKS[0].splitlines()) == 8
+    (table,) = re.findall(
+        r"^(?:\|.*\n)+", README.partition(BLOCKS[0])[2], re.MULTILINE
+    )[:1]
 
-    assert f"print(batch)  # {capsys.readouterr().out}" in BLOCKS[0]
+    exec(BLOCKS[0].replace("support", "run test 19"), names)
+
+    printed = capsys.readouterr().out
+    assert set(table.splitlines()) <= set(printed.splitlines())
+
+
+def test_the_fan_out_prints_what_it_says(
+    names: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (example,) = [each for each in BLOCKS if "print(batch)" in each]
+
+    exec(example, names)
+
+    assert f"print(batch)  # {capsys.readouterr().out}" in example
 
 
 def test_the_fan_out_example_starts_each_run_once(names: dict[str, Any]) -> None:

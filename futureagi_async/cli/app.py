@@ -51,7 +51,7 @@ def demo(
         float, typer.Option(min=0, help="Seconds that the emulator takes to answer.")
     ] = 0.05,
 ) -> None:
-    """Add evaluations to many run tests and start them, on a local emulator."""
+    """Evaluate many run tests on a local emulator, and show their scores."""
     sys.exit(run_demo(run_tests, max_concurrency, latency))
 
 

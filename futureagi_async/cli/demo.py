@@ -1,10 +1,10 @@
-"""The main job on the emulator: add eval configs to many run tests, and run them."""
+"""The whole job on the emulator: evaluate many run tests, and show their scores."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
@@ -19,66 +19,77 @@ from rich.table import Table
 from futureagi_async.client import AsyncFutureAGI
 from futureagi_async.emulator import Emulator, World
 from futureagi_async.endpoints.eval_config import EvalConfig
-from futureagi_async.endpoints.run_new_evals import RunNewEvals
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
-    from futureagi_async.endpoints.run_new_evals import RunNewEvalsResult
-    from futureagi_async.outcomes import Batch
+    from futureagi_async.evaluation.report import EvaluationProgress, EvaluationReport
+
+
+_EVALUATION = 1.0
+"""Seconds that the emulator takes for an evaluation."""
+
+_LONGEST = 600.0
+"""Seconds after which the demo gives up."""
+
+_SHOWN = 5
+"""Run tests whose scores are shown."""
+
+_NAMED = 10
+"""Failures that are named."""
 
 
 def run_demo(run_tests: int, max_concurrency: int, latency: float) -> int:
-    """Run the demo and print its summary; give the exit status."""
+    """Run the demo and print scores and a summary; give the exit status."""
     console = Console()
     world = World.synthetic(run_tests=run_tests)
     console.print(f"An emulator with {run_tests} run tests answers on this machine.")
-    with Emulator(world, latency=latency) as emulator, _progress(console) as progress:
+    emulator = Emulator(world, latency=latency, dispatch="run", run_seconds=_EVALUATION)
+    with emulator, _progress(console) as progress:
+        show = _counter(progress, run_tests)
         started_at = time.perf_counter()
-        added, started = asyncio.run(_add_and_run(emulator, progress, max_concurrency))
+        report = asyncio.run(_evaluate(emulator, max_concurrency, show))
         elapsed = time.perf_counter() - started_at
-    console.print(_summary(added, started, elapsed))
-    failures = [*added.failures, *started.failures]
-    for failure in failures[:10]:
-        console.print(f"failed: {failure.error}", markup=False)
-    return 1 if failures else 0
+    console.print(_scores(report))
+    console.print(_summary(report, elapsed))
+    for each in report.failures[:_NAMED]:
+        console.print(f"failed: {each.reason}", markup=False)
+    return 1 if report.failures else 0
 
 
-async def _add_and_run(
-    emulator: Emulator, progress: Progress, max_concurrency: int
-) -> tuple[Batch[AddEvalConfigsResult], Batch[RunNewEvalsResult]]:
-    run_test_ids = emulator.world.run_test_ids
-    tone, order = emulator.world.template_ids[:2]
-    configs = [
-        EvalConfig(tone, name="tone", mapping={"text": "transcript"}),
-        EvalConfig(order, name="order", config={"params": {"keyword": "order"}}),
-    ]
+async def _evaluate(
+    emulator: Emulator,
+    max_concurrency: int,
+    show: Callable[[EvaluationProgress], None],
+) -> EvaluationReport:
     async with AsyncFutureAGI(
         emulator.api_key,
         emulator.secret_key,
         base_url=emulator.url,
         max_connections=max(100, max_concurrency),
     ) as client:
-        added = await client.add_eval_configs_many(
-            run_test_ids,
+        configs = [
+            EvalConfig(
+                (await client.find_eval_template(template)).id,
+                name=template,
+                mapping={"text": "transcript"},
+            )
+            for template in ("tone", "contains")
+        ]
+        return await client.evaluate(
+            client.list_run_tests(),
             configs,
+            deadline=_LONGEST,
+            poll=_EVALUATION,
             max_concurrency=max_concurrency,
-            on_outcome=_counter(progress, "adding eval configs", len(run_test_ids)),
+            on_progress=show,
         )
-        runs = RunNewEvals.from_added(added)
-        started = await client.send_many(
-            runs,
-            max_concurrency=max_concurrency,
-            on_outcome=_counter(progress, "starting evaluations", len(runs)),
-        )
-    return added, started
 
 
 def _progress(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description:>22}"),
+        TextColumn("{task.description:>12}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -86,30 +97,43 @@ def _progress(console: Console) -> Progress:
     )
 
 
-def _counter(progress: Progress, title: str, total: int) -> Callable[[Any], None]:
-    task = progress.add_task(title, total=total)
-    return lambda _: progress.advance(task)
+def _counter(
+    progress: Progress, run_tests: int
+) -> Callable[[EvaluationProgress], None]:
+    started = progress.add_task("started", total=run_tests)
+    ended = progress.add_task("with scores", total=run_tests)
+
+    def show(now: EvaluationProgress) -> None:
+        progress.update(started, completed=now.waiting + now.ended)
+        progress.update(ended, completed=now.scored)
+
+    return show
 
 
-def _summary(
-    added: Batch[AddEvalConfigsResult],
-    started: Batch[RunNewEvalsResult],
-    elapsed: float,
-) -> Table:
-    created = {
-        each.run_test_id: len(each.result.created_eval_configs)
-        for each in added.successes
-    }
-    evaluations = sum(
-        each.result.call_execution_count * created[each.run_test_id]
-        for each in started.successes
-    )
+def _scores(report: EvaluationReport) -> Table:
+    table = Table("run test", "eval config", "score", "evaluated", "failed", "pending")
+    for evaluation in report[:_SHOWN]:
+        for config in evaluation.configs:
+            table.add_row(
+                evaluation.run_test_name or evaluation.run_test_id,
+                config.name,
+                config.score_text,
+                *map(str, (config.evaluated, config.failed, config.pending)),
+            )
+    if len(report) > _SHOWN:
+        table.add_row(f"… and {len(report) - _SHOWN} more")
+    return table
+
+
+def _summary(report: EvaluationReport, elapsed: float) -> Table:
+    configs = [each for evaluation in report for each in evaluation.configs]
     table = Table(show_header=False)
     table.add_column(justify="right")
     table.add_column(style="bold")
-    table.add_row("run tests", str(len(added)))
-    table.add_row("configs created", str(sum(created.values())))
-    table.add_row("evaluations started", str(evaluations))
-    table.add_row("failures", str(len(added.failures) + len(started.failures)))
+    table.add_row("run tests", str(len(report)))
+    table.add_row("scored", str(len(report.scored)))
+    table.add_row("configs created", str(sum(each.is_created for each in configs)))
+    table.add_row("calls evaluated", str(sum(each.evaluated for each in configs)))
+    table.add_row("failures", str(len(report.failures)))
     table.add_row("elapsed", f"{elapsed:.2f} s")
     return table

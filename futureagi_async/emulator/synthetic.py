@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar, overload
 
-from futureagi_async.emulator.world import (
+from futureagi_async.emulator.rows import (
     MOMENT,
     ApiKey,
     Call,

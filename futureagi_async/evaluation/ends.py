@@ -146,7 +146,7 @@ def _warnings(progress: Progress) -> Iterator[str]:
                 f"{kept.name!r} was changed; results that it had before are of its "
                 "earlier content, unless they were run again (existing='rerun')"
             )
-    if progress.doubt is not None:
+    if progress.doubt is not None and progress.is_overcome:
         yield f"{progress.doubt}; what was read afterwards shows how it came out"
     if progress.plan is not None:
         for id_, calls in progress.tally.completed_calls.items():

@@ -193,6 +193,8 @@ class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
         Raises:
             EvalConfigsDifferError: with `different="raise"`, one has other content;
                 nothing was changed.
+            InvalidRequestError: with `different="update"`, no update leads there, as
+                the parameters of an eval config cannot be removed; nothing was changed.
             APIError: a call failed; its hint says what had been changed before.
         """
         looks = 0
@@ -218,22 +220,18 @@ class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
             name: EnsuredEvalConfig(kept, Origin.EXISTING)
             for name, kept in found.existing.items()
         }
+        # Made before anything is written: an update that cannot be changes nothing.
+        updates = self._updates(found.different) if self.different == "update" else {}
         warnings: tuple[str, ...] = ()
         if found.missing:
             added = await hands.write(AddEvalConfigs(self.run_test_id, found.missing))
             warnings = added.warnings
             for kept in added.created_eval_configs:
                 by_name[kept.name] = EnsuredEvalConfig(kept, Origin.CREATED)
-        for config in self.evaluations_config:
-            kept_so = found.different.get(config.effective_name)
-            if kept_so is None:
-                continue
-            done = ", ".join(
-                f"{name!r} was {each.origin.value}"
-                for name, each in by_name.items()
-                if each.origin is not Origin.EXISTING
+        for name, kept in found.different.items():
+            by_name[name] = await self._settled(
+                hands, kept, updates.get(name), by_name.items()
             )
-            by_name[kept_so.name] = await self._settled(hands, kept_so, config, done)
         return EnsuredEvalConfigs(
             raw=run_test.raw,
             request_id=run_test.request_id,
@@ -247,18 +245,36 @@ class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
             ),
         )
 
+    def _updates(
+        self, different: Mapping[str, CreatedEvalConfig]
+    ) -> dict[str, UpdateEvalConfig]:
+        wanted = {each.effective_name: each for each in self.evaluations_config}
+        return {
+            name: UpdateEvalConfig.to_match(self.run_test_id, kept, wanted[name])
+            for name, kept in different.items()
+        }
+
     async def _settled(
-        self, hands: Hands, kept: CreatedEvalConfig, wanted: EvalConfig, done: str
+        self,
+        hands: Hands,
+        kept: CreatedEvalConfig,
+        update: UpdateEvalConfig | None,
+        before: Iterable[tuple[str, EnsuredEvalConfig]],
     ) -> EnsuredEvalConfig:
-        """Decide about one that differs; `done` says what had been changed before."""
-        if self.different == "keep":
+        """Bring one that differs to what is wanted, or keep it."""
+        if update is None:
             return EnsuredEvalConfig(kept, Origin.DIFFERENT)
         try:
-            update = UpdateEvalConfig.to_match(self.run_test_id, kept, wanted)
             await hands.write(update)
         except APIError as error:
+            done = [
+                f"{name!r} was {each.origin.value}"
+                for name, each in before
+                if each.origin is not Origin.EXISTING
+            ]
             if done:
-                error.hint = "; ".join(filter(None, (error.hint, f"before, {done}")))
+                told = f"before, {', '.join(done)}"
+                error.hint = "; ".join(filter(None, (error.hint, told)))
             raise
         changed = attrs.evolve(kept, **update.changes)
         return EnsuredEvalConfig(changed, Origin.UPDATED)

@@ -46,6 +46,11 @@ _REFUSES = (
     "service does not run it again"
 )
 
+_CROWDED = (
+    "others evaluate its executions time and again, so that not everything that was "
+    "asked for could be started; evaluate again"
+)
+
 _RESTARTS = 3
 """How often a run test is gone through anew after what others had started has ended."""
 
@@ -158,8 +163,12 @@ class Evaluation:
         self._on_progress = on_progress
         self._places = places
         self._now = asyncio.get_running_loop().time
+        self._interrupted = asyncio.Event()
         self._rounds = Rounds(
-            self._visit, pause=options.poll, workers=options.fan_out.max_concurrency
+            self._visit,
+            pause=options.poll,
+            workers=options.fan_out.max_concurrency,
+            sleep=lambda seconds: sending.pause(seconds, self._interrupted),
         )
         self._begun = self._ended = self._scored = 0
         self._rerun: set[str] = set()
@@ -170,14 +179,16 @@ class Evaluation:
         """Evaluate every run test.
 
         Raises:
-            CallerError: the input, or who takes the ends, has raised; whatever was
-                under way was brought to an end.
+            CallerError: the input or `on_progress` has raised; whatever was under way
+                was brought to an end.
         """
+        workers = self._options.fan_out.workers
+        # A worker that finds the input at its end still has the place it took for more.
         fan_out = FanOut(
             items,
             self._begin,
             self._enter,
-            workers=self._options.fan_out.workers,
+            workers=min(workers, self._options.max_evaluating or workers),
             admit=None if self._places is None else self._places.acquire,
         )
         async with asyncio.TaskGroup() as group:
@@ -185,7 +196,7 @@ class Evaluation:
             try:
                 await fan_out.work()
             except CallerError as error:
-                self._failure = self._failure or error.__cause__
+                self._interrupt(error.__cause__)
             self._rounds.close()
         if self._failure is not None:
             raise CallerError(self._begun) from self._failure
@@ -197,8 +208,20 @@ class Evaluation:
         for ticket in self._rounds.waiting:
             self._give_up(ticket)
 
+    def _interrupt(self, failure: BaseException | None) -> None:
+        """Come to the end, since the caller's own code has raised."""
+        self._failure = self._failure or failure
+        self._interrupted.set()
+
     def _is_stopped(self) -> bool:
-        return self._failure is not None or self._sending.reason_to_stop() is not None
+        return self._reason_to_stop() is not None
+
+    def _reason_to_stop(self) -> str | None:
+        if self._failure is not None:
+            return "the evaluation was interrupted"
+        if self._sending.is_closed:
+            return "the client was closed"
+        return self._sending.reason_to_stop()
 
     def _enter(self, _place: int, ticket: _Ticket) -> None:
         """Have a run test waited for, unless it has ended; called for each in turn."""
@@ -211,10 +234,8 @@ class Evaluation:
             raise self._failure  # so that no more of the input is read
 
     def _give_up(self, ticket: _Ticket) -> None:
-        reason = self._sending.reason_to_stop() or "the evaluation was interrupted"
-        self._end(
-            ticket, EvaluationState.PENDING, f"not waited for any longer: {reason}"
-        )
+        reason = f"not waited for any longer: {self._reason_to_stop()}"
+        self._end(ticket, EvaluationState.PENDING, reason)
 
     async def _begin(self, request: Request[Any]) -> _Ticket:
         ticket = _Ticket(
@@ -264,8 +285,8 @@ class Evaluation:
         else:
             ticket.suspected = finding.verdict
 
-    async def _visit(self, ticket: _Ticket) -> bool:
-        """Look at a run test that waits; tell if that was its end."""
+    async def _visit(self, ticket: _Ticket) -> None:
+        """Look at a run test that waits; it may come to its end."""
         try:
             found = await look(self._sending.read, ticket)
         except Exception as error:  # noqa: BLE001 - one run test may not hurt another
@@ -275,7 +296,6 @@ class Evaluation:
             self._fail(ticket, found)
         elif found is not None:
             await self._go_on(ticket, found)
-        return ticket.has_ended
 
     async def _go_on(self, ticket: _Ticket, verdict: Verdict) -> None:
         """Start what could not be started before, or come to the end."""
@@ -287,8 +307,10 @@ class Evaluation:
         plan = make_plan(ticket.progress.tally, ticket.progress.begun, rerun=is_rerun)
         if is_rerun and plan.is_awaited:
             self._end(ticket, EvaluationState.NEVER_FINISHES, _REFUSES)
-        elif not plan.starts or ticket.restarts == _RESTARTS:
+        elif not plan.starts:
             self._conclude(ticket, verdict, plan)
+        elif ticket.restarts == _RESTARTS:
+            self._end(ticket, EvaluationState.NEVER_STARTED, _CROWDED)
         else:
             ticket.restarts += 1
             ticket.suspected = None
@@ -314,12 +336,12 @@ class Evaluation:
 
     def _give(self, ticket: _Ticket, evaluation: RunTestEvaluation) -> None:
         ticket.has_ended = True
+        self._rounds.leave(ticket)
         self._ended += 1
         self._scored += evaluation.is_scored
-        try:
-            self._deliver(ticket.place, evaluation)
-        except Exception as error:  # noqa: BLE001 - raised again at the end
-            self._failure = self._failure or error
+        if self._is_stopped():
+            self._interrupted.set()  # there is nothing to pause for any more
+        self._deliver(ticket.place, evaluation)
         self._tell(evaluation)
 
     def _tell(self, latest: RunTestEvaluation | None) -> None:
@@ -336,7 +358,7 @@ class Evaluation:
                 )
             )
         except Exception as error:  # noqa: BLE001 - raised again at the end
-            self._failure = error
+            self._interrupt(error)
 
 
 async def evaluate(

@@ -49,7 +49,10 @@ def request_of(entry: JournalEntry) -> Request[Any] | None:
     make = _MAKERS.get(entry.endpoint)
     if make is None or entry.body is None:
         return None
-    request = make(entry, codec.decode(entry.body))
+    try:
+        request = make(entry, codec.decode(entry.body))
+    except (codec.UnreadableError, ValueError, TypeError, KeyError):
+        return None
     return request if content(request) == entry.content else None
 
 

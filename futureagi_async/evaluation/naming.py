@@ -69,7 +69,8 @@ class RunNamedEvals(Job[RunNewEvalsResult]):
 
     def __attrs_post_init__(self) -> None:
         # Whatever is wrong with the rest is said now, and not when the ids are known.
-        self._request([self.run_test_id])
+        request = self._request([self.run_test_id])
+        object.__setattr__(self, "test_execution_ids", request.test_execution_ids)
 
     def _request(self, eval_config_ids: Iterable[str]) -> RunNewEvals:
         return RunNewEvals(

@@ -96,7 +96,10 @@ def make_plan(tally: Tally, begun: Begun, *, rerun: bool) -> Plan:
             continue  # the service would have it evaluating for ever
         cells = {config: tally.of(id_, config) for config in tally.config_ids}
         if execution.is_evaluating:
-            is_awaited |= rerun or any(each.open for each in cells.values())
+            is_awaited |= any(
+                each.open or (rerun and not begun.has(id_, config))
+                for config, each in cells.items()
+            )
             continue
         is_partial = is_partial or any(
             each.open and each.ended for each in cells.values()

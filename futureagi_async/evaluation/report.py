@@ -14,12 +14,12 @@ from futureagi_async.endpoints.scores import (
     PassFailScores,
 )
 from futureagi_async.errors import FutureAGIError
+from futureagi_async.evaluation.ensuring import Origin
 from futureagi_async.outcomes import Batch, BatchInterruptedError, worst
 
 
 if TYPE_CHECKING:
     from futureagi_async.endpoints.scores import Scores
-    from futureagi_async.evaluation.ensuring import Origin
 
 
 class EvaluationState(enum.Enum):
@@ -99,6 +99,25 @@ class ConfigScores:
         """The share of each choice in percent, if they are choices."""
         scores = self.scores
         return dict(scores.shares) if isinstance(scores, ChoiceScores) else None
+
+    @property
+    def score_text(self) -> str:
+        """The score in a few characters, as `75 % pass`; empty if there is none."""
+        match self.scores:
+            case PassFailScores(pass_rate=rate):
+                return f"{rate:g} % pass"
+            case NumericScores(average=average):
+                return f"{average:g} % average"
+            case ChoiceScores(shares=shares):
+                most_first = sorted(shares.items(), key=lambda each: -each[1])
+                return ", ".join(f"{name} {share:g} %" for name, share in most_first)
+            case _:
+                return ""
+
+    @property
+    def is_created(self) -> bool:
+        """Whether the eval config was added by this evaluation."""
+        return self.origin is Origin.CREATED
 
 
 @attrs.frozen(kw_only=True)
@@ -276,7 +295,7 @@ class EvaluationReport(Sequence[RunTestEvaluation]):
             ),
             "|---|---|---|---:|---:|---:|---:|---|",
         ]
-        lines += [_markdown(row) for row in self.to_rows()]
+        lines += [line for each in self for line in _lines(each)]
         return "\n".join(lines)
 
     def counts(self) -> dict[str, int]:
@@ -319,29 +338,20 @@ class EvaluationReport(Sequence[RunTestEvaluation]):
         return f"<EvaluationReport of {len(self)}{': ' * bool(counts)}{counts}>"
 
 
-def _markdown(row: dict[str, Any]) -> str:
-    state = row["state"] + (f": {row['reason']}" if row["reason"] else "")
-    cells = [
-        row["run_test_name"] or row["run_test_id"] or "",
-        row["eval_config_name"] or "",
-        _score(row),
-        *(row[key] for key in ("evaluated", "failed", "skipped", "pending")),
-        state,
-    ]
-    return f"| {' | '.join(_cell(each) for each in cells)} |"
+def _lines(evaluation: RunTestEvaluation) -> Iterator[str]:
+    state = ": ".join(filter(None, (evaluation.state.value, evaluation.reason)))
+    name = evaluation.run_test_name or evaluation.run_test_id or ""
+    for config in evaluation.configs or (ConfigScores(name=""),):
+        counts = config.evaluated, config.failed, config.skipped, config.pending
+        cells = name, config.name, config.score_text, *counts, state
+        yield f"| {' | '.join(map(_cell, cells))} |"
 
 
-def _score(row: dict[str, Any]) -> str:
-    if row["pass_rate"] is not None:
-        return f"{row['pass_rate']:g} % pass"
-    if row["average"] is not None:
-        return f"{row['average']:g} % average"
-    shares = sorted((row["choices"] or {}).items(), key=lambda each: -each[1])
-    return ", ".join(f"{choice} {share:g} %" for choice, share in shares)
+_ESCAPES = str.maketrans({"|": "\\|", "\\": "\\\\"})
 
 
 def _cell(value: Any) -> str:
-    return " ".join(str(value).replace("|", "\\|").split())
+    return " ".join(str(value).translate(_ESCAPES).split())
 
 
 class EvaluationError(FutureAGIError, ExceptionGroup[FutureAGIError]):

@@ -10,6 +10,7 @@ from futureagi_async import fields
 from futureagi_async.endpoints.eval_config import EvalConfigs, eval_configs
 from futureagi_async.endpoints.run_new_evals import RunNewEvals
 from futureagi_async.errors import (
+    APIError,
     Delivery,
     ExecutionsNotCompletedError,
     FutureAGIError,
@@ -50,8 +51,8 @@ class Progress:
         begun: what was started on which executions, by this or an earlier process.
         selection: the executions that it is about.
         requests: how many requests to start evaluations were carried out.
-        doubt: an error that left open whether it was carried out, where what was read
-            afterwards made that unimportant.
+        doubt: an error that left open whether something was carried out.
+        is_overcome: whether what was read afterwards made that unimportant.
         error: what ended it early.
     """
 
@@ -62,6 +63,7 @@ class Progress:
     selection: Selection = EVERYTHING
     requests: int = 0
     doubt: FutureAGIError | None = None
+    is_overcome: bool = False
     error: FutureAGIError | None = None
 
     @property
@@ -112,8 +114,9 @@ class StartEvaluations(Job[Started]):
                 await self._take_up(hands, done)
                 done.ensured = await self._ensure(hands)
             await self._start(hands, done)
+            done.is_overcome = done.doubt is not None
         except FutureAGIError as error:
-            done.error = error
+            done.error = _with_doubt(error, done)
         return Started(raw={}, progress=done)
 
     async def _take_up(self, hands: Hands, done: Progress) -> None:
@@ -130,8 +133,9 @@ class StartEvaluations(Job[Started]):
         return await ensure.work(hands)
 
     async def _start(self, hands: Hands, done: Progress) -> None:
-        in_the_way: FutureAGIError | None = None
-        for _ in range(_TRIES):
+        tries = 0
+        while True:
+            tries += 1
             plan = await self._planned(hands, done)
             if plan.rests_on_pending:
                 # It may have been prepared a moment ago, and be started by now.
@@ -143,15 +147,13 @@ class StartEvaluations(Job[Started]):
             try:
                 for start in plan.starts:
                     await self._write(hands, done, self._request(start))
-            except ExecutionsNotCompletedError as error:
+            except ExecutionsNotCompletedError:
                 # Somebody else has started something since it was read.
-                in_the_way = error
+                if tries == _TRIES:
+                    raise
                 continue
             if done.doubt is None:
                 return
-        problem = done.doubt or in_the_way
-        if problem is not None:
-            raise problem
 
     async def _planned(self, hands: Hands, done: Progress) -> Plan:
         done.tally = await read_tally(
@@ -183,8 +185,18 @@ class StartEvaluations(Job[Started]):
             is_visible = isinstance(request, RunNewEvals) and self.existing == "skip"
             if error.delivery is not Delivery.UNKNOWN or not is_visible:
                 raise
-            done.doubt = error
+            done.doubt, done.is_overcome = error, False
             return
         if isinstance(request, RunNewEvals):
             done.begun.add(request)
             done.requests += 1
+
+
+def _with_doubt(error: FutureAGIError, done: Progress) -> FutureAGIError:
+    """Let no later error hide that something may have been carried out."""
+    doubt = done.doubt
+    if doubt is None or doubt is error or done.is_overcome:
+        return error
+    if isinstance(doubt, APIError):
+        doubt.hint = "; ".join(filter(None, (doubt.hint, f"afterwards: {error}")))
+    return doubt

@@ -82,7 +82,7 @@ class Cells:
 class ScoreKeeper:
     """Sums up the values of one eval config, as the service's summary does.
 
-    The type of the first value decides on the form.
+    The type of the first value decides on the form. A value without a type is left out.
     """
 
     def __init__(self) -> None:
@@ -93,6 +93,8 @@ class ScoreKeeper:
 
     def add(self, output: EvalOutput) -> None:
         """Take in one value."""
+        if output.type is None:
+            return
         if self._type is None:
             self._type = output.type
         self._count += 1
@@ -124,7 +126,7 @@ class ScoreKeeper:
 
     def _spread(self) -> NumericScores:
         numbers = sorted(self._numbers)
-        average = round(math.fsum(numbers) / len(numbers), 2)
+        average = round(sum(numbers) / len(numbers), 2)  # as the service adds
         return NumericScores(
             average,
             {each: round(_percentile(numbers, each), 2) for each in PERCENTILES},

@@ -85,6 +85,7 @@ async def look(read: Read, watched: Watched) -> Verdict | FutureAGIError | None:
     is_thorough = watched.suspected is not None or _is_power_of_two(watched.looks)
     try:
         if not is_thorough and await is_evaluating(read, watched.run_test_id):
+            watched.failures = 0
             return None
         watched.tally = await read_tally(
             read, watched.run_test_id, watched.selection, watched.config_ids
@@ -113,23 +114,27 @@ class Rounds(Generic[WatchedT]):
     """Looks at everything that waits, so many at a time, then pauses, and again.
 
     Args:
-        visit: looks at one; it tells whether that was its last look.
+        visit: looks at one, and lets it go when its end has come.
         pause: seconds of the first pause; it grows while nothing ends.
         workers: how many are looked at at a time.
+        random: gives numbers from 0 to 1.
+        sleep: waits so many seconds, or less where nothing more is to be begun.
     """
 
     def __init__(
         self,
-        visit: Callable[[WatchedT], Awaitable[bool]],
+        visit: Callable[[WatchedT], Awaitable[None]],
         *,
         pause: float,
         workers: int,
         random: Callable[[], float] = random.random,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._visit = visit
         self._first_pause = self._pause = pause
         self._workers = workers
         self._random = random
+        self._sleep = sleep
         self._waiting: dict[WatchedT, None] = {}
         self._news = asyncio.Event()
         self._closed = False
@@ -141,6 +146,10 @@ class Rounds(Generic[WatchedT]):
         """Take in another one; it is looked at in the next round."""
         self._waiting[watched] = None
         self._news.set()
+
+    def leave(self, watched: WatchedT) -> None:
+        """Let one go whose end has come, if it is here."""
+        self._waiting.pop(watched, None)
 
     def close(self) -> None:
         """Take in no more: the rounds end when nothing waits."""
@@ -166,13 +175,13 @@ class Rounds(Generic[WatchedT]):
                 self._news.clear()
                 await self._until(latest)
                 continue
-            await self._sleep(latest)
+            await self._rest(latest)
             if not stop():
                 await self._round()
 
     async def _round(self) -> None:
         before = list(self._waiting)
-        await FanOut(before, self._visited, _nothing, workers=self._workers).work()
+        await FanOut(before, self._visit, _nothing, workers=self._workers).work()
         has_ended = any(each not in self._waiting for each in before)
         if has_ended:
             self._pause = self._first_pause
@@ -180,16 +189,12 @@ class Rounds(Generic[WatchedT]):
             longest = self._first_pause * _LONGEST
             self._pause = min(self._pause * _BACK_OFF, longest)
 
-    async def _visited(self, watched: WatchedT) -> None:
-        if await self._visit(watched):
-            self._waiting.pop(watched, None)
-
-    async def _sleep(self, latest: float | None) -> None:
+    async def _rest(self, latest: float | None) -> None:
         pause = self._pause * (1 + _JITTER * (2 * self._random() - 1))
         if latest is not None:
             now = asyncio.get_running_loop().time()
             pause = min(pause, max(0.0, latest - now))
-        await asyncio.sleep(pause)
+        await self._sleep(pause)
 
     async def _until(self, latest: float | None) -> None:
         try:

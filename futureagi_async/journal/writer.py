@@ -90,10 +90,12 @@ class JournalWriter:
             daemon=True,
         ).start()
         try:
-            _raise(await opened)
-        except BaseException:
-            writer._jobs.put(None)
+            answer = await opened
+        except asyncio.CancelledError:
+            # The thread may have the file by now, which the next writer is to get.
+            await writer.aclose()
             raise
+        _raise(answer)
         return writer
 
     async def intend(
@@ -212,7 +214,7 @@ def _work(
         with SQLITE_GATE.inside():
             file, store = _opened(path)
     except Exception as error:  # noqa: BLE001 - whatever it was, somebody waits for it
-        _answer(loop, [(opened, _as_journal_error(error, path))])
+        _answer(loop, [(opened, _as_journal_error(error, path)), (ended, None)])
         return
     _answer(loop, [(opened, None)])
     try:

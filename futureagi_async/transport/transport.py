@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import time
@@ -128,6 +129,12 @@ class Transport:
             return await job.work(hands)
         finally:
             self._job_turns.give_back(job.run_test_id)
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait for an event, so many seconds at most, and no longer than this is open."""
+        limit = 0.0 if self.closed else seconds
+        with contextlib.suppress(TimeoutError), self._deadlines_here().after(limit):
+            await event.wait()
 
     def _deadlines_here(self) -> Deadlines:
         loop = asyncio.get_running_loop()

@@ -29,6 +29,9 @@ COMMAND = (
 )
 
 
+ADDING = {"endpoint": "add_eval_configs"}
+
+
 def run(*arguments: str) -> Any:
     return CliRunner().invoke(app, arguments)
 
@@ -96,15 +99,18 @@ def test_with_the_extra_it_runs_the_commands(
     assert capsys.readouterr().out == f"{futureagi_async.__version__}\n"
 
 
-def test_the_demo_adds_and_runs() -> None:
+def test_the_demo_evaluates_and_shows_scores() -> None:
     shown = run("demo", "--run-tests", "12", "--latency", "0", "--max-concurrency", "4")
 
     assert shown.exit_code == 0, shown.output
     assert "12 run tests" in shown.stdout
     assert row(shown.stdout, "run tests") == "12"
+    assert row(shown.stdout, "scored") == "12"
     assert row(shown.stdout, "configs created") == "24"
-    assert int(row(shown.stdout, "evaluations started")) > 0
+    assert int(row(shown.stdout, "calls evaluated")) > 0
     assert row(shown.stdout, "failures") == "0"
+    assert "and 7 more" in shown.stdout
+    assert len(re.findall(r"run test \d+ .*contains .*% pass", shown.stdout)) == 5
 
 
 def test_the_demo_takes_more_places_than_a_client_has_by_itself() -> None:
@@ -131,7 +137,7 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def test_the_demo_fails_when_something_failed(faults: list[dict[str, Any]]) -> None:
-    faults.append({"fault": "status", "status": 403, "times": 1})
+    faults.append({"fault": "status", "status": 403, "times": 1, **ADDING})
 
     shown = run("demo", "--run-tests", "5", "--latency", "0")
 
@@ -142,7 +148,7 @@ def test_the_demo_fails_when_something_failed(faults: list[dict[str, Any]]) -> N
 
 
 def test_the_demo_names_ten_failures_at_most(faults: list[dict[str, Any]]) -> None:
-    faults.append({"fault": "status", "status": 403})
+    faults.append({"fault": "status", "status": 403, **ADDING})
 
     shown = run("demo", "--run-tests", "12", "--latency", "0")
 

@@ -203,7 +203,7 @@ def test_a_hundred_thousand_run_tests_with_configs_and_results_fit():
     program = """
         import resource
         from futureagi_async.emulator import World
-        from futureagi_async.emulator.world import EvalConfig
+        from futureagi_async.emulator.rows import (EvalConfig)
         from futureagi_async.emulator.rules.evaluations import prepare
 
         world = World.synthetic(100_000, executions=2)

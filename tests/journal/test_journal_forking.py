@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import runpy
 import threading
 
 import pytest
 from journal_requests import Ask, intend, same, states, success
 
+from futureagi_async.journal import forking
 from futureagi_async.journal import writer as writing
 from futureagi_async.journal.forking import SQLITE_GATE, ForkGate
 
@@ -107,3 +109,11 @@ def test_the_gate_is_open_again_after_a_fork_in_parent_and_child():
 
     get_in()
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_journal_works_where_no_process_can_fork(monkeypatch):
+    monkeypatch.delattr("os.register_at_fork", raising=False)
+
+    names = runpy.run_path(forking.__file__)
+
+    assert names["ForkGate"].__doc__ == ForkGate.__doc__

@@ -23,6 +23,7 @@ from journal_requests import (
 )
 
 from futureagi_async.errors import Delivery, JournalError, NotAttemptedError
+from futureagi_async.journal import writer as journal_writer
 from futureagi_async.journal.entries import JournalState, identity
 from futureagi_async.journal.store import AT_A_TIME
 from futureagi_async.journal.writer import JournalWriter
@@ -448,6 +449,37 @@ async def test_opening_that_is_cancelled_leaves_nothing_locked(path):
 
     assert opening.cancelled()
     assert threads
+    await (await JournalWriter.open(path)).aclose()
+
+
+@pytest.mark.parametrize("is_journal", [True, False])
+async def test_opening_that_is_cancelled_ends_when_the_journal_is_free(
+    path, is_journal, monkeypatch
+):
+    if not is_journal:
+        path.write_text("something else")
+    has_begun, may_open = threading.Event(), threading.Event()
+
+    def open_late(path):
+        has_begun.set()
+        may_open.wait(20)
+        return open_now(path)
+
+    open_now = journal_writer._opened
+    monkeypatch.setattr(journal_writer, "_opened", open_late)
+    opening = asyncio.create_task(JournalWriter.open(path))
+    await asyncio.to_thread(has_begun.wait, 20)
+    opening.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    is_waiting = not opening.done()
+    may_open.set()
+    await asyncio.wait([opening])
+
+    assert is_waiting
+    assert opening.cancelled()
+    if not is_journal:
+        path.unlink()
     await (await JournalWriter.open(path)).aclose()
 
 

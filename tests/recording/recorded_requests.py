@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from futureagi_async import AddEvalConfigs, EvalConfig, Journal, RunNewEvals
-from futureagi_async.emulator.world import EvalConfig as KeptEvalConfig
+from futureagi_async.emulator.rows import EvalConfig as KeptEvalConfig
 
 
 ADD = "add_eval_configs"

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from jumping_clock import (
+from answering_service import (
     Service,
     accepted,
     accepted_after_ten_seconds,
     answered,
     client_of,
-    now,
-    on_a_jumping_clock,
     requests,
     run_test_id,
 )
+from jumping_clock import now, on_a_jumping_clock
 from recorded_requests import adds, arrived, entries, runs, states
 
 from futureagi_async import (

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import jumping_clock
+from jumping_clock import now
 from multidict import CIMultiDict
 
 from futureagi_async import (
@@ -32,41 +33,15 @@ if TYPE_CHECKING:
 
 
 TICK = 1e-6
-"""Seconds that a round of the loop takes: a clock that stands still helps nobody."""
+"""Seconds that a round of the loop takes."""
 
-
-class _JumpingSelector(selectors.DefaultSelector):
-    """Does not wait for a timer: it moves the clock there."""
-
-    now = 100.0
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        ready = super().select(0)
-        if not ready:
-            assert timeout is not None, "everybody waits, and no timer is set"
-            self.now += max(timeout, TICK)
-        return ready
-
-
-class JumpingLoop(asyncio.SelectorEventLoop):
-    """An event loop in which waiting takes no time."""
-
-    def __init__(self) -> None:
-        self._clock = _JumpingSelector()
-        super().__init__(self._clock)
-
-    def time(self) -> float:
-        return self._clock.now
+BEGIN = 100.0
+"""When the clock begins, so that something can have been sent before."""
 
 
 def on_a_jumping_clock(main: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine on a clock that jumps to the next timer when all is idle."""
-    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
-        return runner.run(main)
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
+    """Run a coroutine on a clock that jumps when all is idle."""
+    return jumping_clock.on_a_jumping_clock(main, BEGIN, TICK)
 
 
 @attrs.frozen

@@ -212,9 +212,10 @@ def test_a_list_that_becomes_empty_ends_there(ids_of):
 
 
 @BOTH
-def test_a_page_that_fails_although_it_should_be_there_fails_the_list(ids_of):
+@pytest.mark.parametrize("count", [3, 4, 6])
+def test_a_page_that_fails_although_it_should_be_there_fails_the_list(ids_of, count):
     problem = ServerError("broken", status_code=500, delivery=Delivery.UNKNOWN)
-    listing = Listing(6)
+    listing = Listing(count)
 
     def page(request):
         if request.page == 2:
@@ -297,6 +298,7 @@ def test_pages_that_promise_one_more_for_ever_end_with_the_first_empty_one(ids_o
 
     def page(request):
         asked.append(request.page)
+        assert len(asked) < 10, "it is read for ever"
         entries = [request.page] if request.page < 4 else []
         return page_of(entries, request.page + 1)
 

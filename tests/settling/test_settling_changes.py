@@ -20,6 +20,7 @@ from futureagi_async import (
     Delivery,
     EvalConfig,
     NotFoundError,
+    PermissionDeniedError,
     RetryPolicy,
     ServerError,
 )
@@ -293,6 +294,20 @@ def test_a_status_that_is_no_success_deletes_nothing(status):
     assert error.status_code == status
     assert error.delivery is Delivery.REJECTED
     assert error.hint == ""
+
+
+def test_a_deletion_that_is_forbidden_says_nothing_of_a_last_config():
+    async def refused(serve):
+        return answered(403)
+
+    sender = having("a")
+    sender.trouble.append(refused)
+
+    error = on_a_jumping_clock(failure(deleted(sender)))
+
+    assert type(error) is PermissionDeniedError
+    assert error.hint == ""
+    assert len(sender.sent) == 1
 
 
 def test_a_deletion_of_what_is_not_there_is_not_found():

@@ -40,7 +40,7 @@ from futureagi_async import (
     Success,
     Timeout,
 )
-from futureagi_async.emulator.world import EvalConfig as KeptConfig
+from futureagi_async.emulator.rows import EvalConfig as KeptConfig
 from futureagi_async.endpoints.get_run_test import GetRunTest
 from futureagi_async.errors import APIStatusError
 from futureagi_async.request import Result

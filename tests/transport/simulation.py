@@ -1,11 +1,10 @@
-"""A clock that jumps, and a sender that never leaves the process."""
+"""A sender that never leaves the process, and clients of it."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import random
-import selectors
 from typing import TYPE_CHECKING, Any
 
 from raw_server import CONFIG, RUN_TEST, success_body
@@ -16,43 +15,13 @@ from futureagi_async.transport.transport import Transport
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable
 
     from futureagi_async.transport.sender import Attempt
 
 
 EPOCH = 1_800_000_000.0
-"""Unix time when a virtual clock starts."""
-
-
-class _JumpingSelector(selectors.DefaultSelector):
-    """Does not wait for a timer: it moves the clock there."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        ready = super().select(0)
-        if not ready:
-            assert timeout is not None, "everybody waits, and no timer is set"
-            self.now += timeout
-        return ready
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop in which waiting takes no time."""
-
-    def __init__(self) -> None:
-        self._clock = _JumpingSelector()
-        super().__init__(self._clock)
-
-    def time(self) -> float:
-        return self._clock.now
-
-
-def run_virtually(main: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine on a clock that jumps to the next timer when all is idle."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(main)
+"""Unix time when a jumping clock starts."""
 
 
 class FakeSender:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from jumping_clock import on_a_jumping_clock
 from raw_server import (
     RUN_TEST,
     RawServer,
@@ -19,7 +20,6 @@ from simulation import (
     accepted,
     answer,
     request,
-    run_virtually,
     simulated,
 )
 
@@ -139,7 +139,7 @@ def test_a_wait_that_would_overrun_it_raises_the_last_error_at_once():
         assert error.retry_after == 30
         assert len(sender.attempts) == 1
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_an_attempt_after_others_is_cut_short_with_what_they_left():
@@ -159,7 +159,7 @@ def test_an_attempt_after_others_is_cut_short_with_what_they_left():
         assert error.attempts == 2
         assert [type(each) for each in error.earlier] == [ServerError]
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_an_attempt_that_was_not_sent_after_a_rejection_was_not_sent():
@@ -175,7 +175,7 @@ def test_an_attempt_that_was_not_sent_after_a_rejection_was_not_sent():
         assert error.delivery is NOT_SENT
         assert [type(each) for each in error.earlier] == [RateLimitError]
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_without_a_deadline_a_call_takes_its_time():
@@ -189,7 +189,7 @@ def test_without_a_deadline_a_call_takes_its_time():
         batch = await client.send_many([request()])
         assert len(batch.successes) == 1
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 async def test_a_read_timeout_is_not_the_deadline(connect):
@@ -213,7 +213,7 @@ def test_in_a_fan_out_waiting_for_the_turn_is_no_part_of_it():
         assert len(batch.successes) == 10
         assert asyncio.get_running_loop().time() == 150
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_in_a_fan_out_being_turned_away_is_no_part_of_it():
@@ -227,7 +227,7 @@ def test_in_a_fan_out_being_turned_away_is_no_part_of_it():
         batch = await client.send_many([request()])
         assert batch.successes[0].attempts > 10
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_in_a_fan_out_an_attempt_under_way_is_cut_short():
@@ -243,7 +243,7 @@ def test_in_a_fan_out_an_attempt_under_way_is_cut_short():
         assert failure.error.delivery is UNKNOWN
         assert 70 <= asyncio.get_running_loop().time() < 71
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_a_rejection_is_not_forgotten_while_waiting_for_the_next_attempt():
@@ -253,4 +253,4 @@ def test_a_rejection_is_not_forgotten_while_waiting_for_the_next_attempt():
         assert error.delivery is REJECTED
         assert error.attempts == 2
 
-    run_virtually(main())
+    on_a_jumping_clock(main())

@@ -14,8 +14,9 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from jumping_clock import on_a_jumping_clock
 from raw_server import RawServer, Reply, full_backlog, http, success
-from simulation import FakeSender, accepted, answer, request, run_virtually, simulated
+from simulation import FakeSender, accepted, answer, request, simulated
 
 from futureagi_async import (
     APIConnectionError,
@@ -443,9 +444,9 @@ def test_closing_in_the_moment_of_an_answer_takes_the_answer():
         finally:
             await client._closing
 
-    assert run_virtually(main(accepted)).call_execution_count == 3
+    assert on_a_jumping_clock(main(accepted)).call_execution_count == 3
     with pytest.raises(BadRequestError):
-        run_virtually(main(lambda _: answer(400)))
+        on_a_jumping_clock(main(lambda _: answer(400)))
 
 
 def test_closing_in_the_moment_of_a_failure_says_that_it_was_closed():
@@ -460,7 +461,7 @@ def test_closing_in_the_moment_of_a_failure_says_that_it_was_closed():
         assert caught.value.delivery is UNKNOWN
         assert isinstance(caught.value.__cause__, APIConnectionError)
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_closing_twice_at_once_does_no_harm():
@@ -478,7 +479,7 @@ def test_closing_twice_at_once_does_no_harm():
             await call
         assert sender.closed
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_closing_after_the_deadline_of_a_call_struck_changes_nothing():
@@ -494,7 +495,7 @@ def test_closing_after_the_deadline_of_a_call_struck_changes_nothing():
             await client.send(request())
         assert caught.value.delivery is UNKNOWN
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 async def test_closing_stops_a_batch(connect):
@@ -650,7 +651,7 @@ def test_forgetting_lets_go_of_the_connections():
         await client.send(request())
         await client.aclose()
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 async def test_a_client_made_in_one_thread_works_in_another(connect):

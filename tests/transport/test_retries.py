@@ -8,6 +8,7 @@ import email.utils
 
 import attrs
 import pytest
+from jumping_clock import on_a_jumping_clock
 from raw_server import RUN_TEST, RawServer, Reply, http, success, unused_port
 from simulation import (
     EPOCH,
@@ -15,7 +16,6 @@ from simulation import (
     accepted,
     answer,
     request,
-    run_virtually,
     simulated,
 )
 
@@ -76,7 +76,7 @@ def play(*script, sent=None, **options):
             outcome = error
         return outcome, len(sender.attempts), asyncio.get_running_loop().time()
 
-    return run_virtually(main())
+    return on_a_jumping_clock(main())
 
 
 RETRIED = {
@@ -171,7 +171,7 @@ def test_reads_of_one_run_test_do_not_wait_for_each_other():
         await asyncio.gather(*(client.send(read) for _ in range(5)))
         assert asyncio.get_running_loop().time() == 10
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 @pytest.mark.parametrize("name", NEVER_RETRIED)
@@ -239,7 +239,7 @@ def test_an_error_is_dated_by_its_last_attempt():
         assert caught.value.request_id == sender.attempts[-1].request_id
         assert len({each.request_id for each in sender.attempts}) == 3
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_the_quota_ends_the_retries_of_an_outage():
         # 500 tokens at 5 each: 100 retries for 200 calls, and then none.
         assert len(sender.attempts) == 200 + 100
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_timeouts_cost_twice():
@@ -321,7 +321,7 @@ def test_timeouts_cost_twice():
                 await client.send(request(number))
         assert len(sender.attempts) == 200 + 50
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_a_retry_that_succeeds_gets_its_price_back():
@@ -340,7 +340,7 @@ def test_a_retry_that_succeeds_gets_its_price_back():
             await client.send(request(number))
         assert len(sender.attempts) == 1000
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_the_quota_is_one_for_all_copies():
@@ -352,7 +352,7 @@ def test_the_quota_is_one_for_all_copies():
                 await client.with_options(timeout=60).send(request(number))
         assert len(sender.attempts) == 300
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_a_single_call_pays_for_being_turned_away():
@@ -364,7 +364,7 @@ def test_a_single_call_pays_for_being_turned_away():
                 await client.send(request(number))
         assert len(sender.attempts) == 300
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 async def test_a_refused_connection_is_tried_again_for_real(connect):

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter, deque
 
 import pytest
+from jumping_clock import on_a_jumping_clock
 from raw_server import CONFIG, RawServer, Reply, http, success, unused_port
 from simulation import (
     FakeSender,
@@ -14,7 +15,6 @@ from simulation import (
     request,
     run_test_id,
     run_test_of,
-    run_virtually,
     simulated,
 )
 
@@ -92,7 +92,7 @@ def test_no_more_than_max_concurrency_are_in_flight():
         await client.send_many(requests(100), max_concurrency=7)
         assert slow.most == 7
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_by_default_32_are_in_flight_or_as_many_as_there_are_connections():
@@ -105,7 +105,7 @@ def test_by_default_32_are_in_flight_or_as_many_as_there_are_connections():
         await client.send_many(requests(100))
         assert slow.most == 5
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_never_two_in_flight_for_one_run_test():
@@ -124,7 +124,7 @@ def test_never_two_in_flight_for_one_run_test():
         assert slow.most == 3
         assert all(isinstance(each, Success) for each in [*batches[0], *batches[1]])
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_a_call_that_is_cancelled_while_it_waits_passes_its_turn_on():
@@ -138,7 +138,7 @@ def test_a_call_that_is_cancelled_while_it_waits_passes_its_turn_on():
         assert [call.cancelled() for call in calls] == [False, True, False, False]
         assert client._transport._turns._waiting == {}
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_a_turn_that_comes_in_the_moment_of_the_cancellation_is_passed_on():
@@ -154,7 +154,7 @@ def test_a_turn_that_comes_in_the_moment_of_the_cancellation_is_passed_on():
         assert second.cancelled()
         assert third.result().call_execution_count == 3
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_an_input_without_end_that_was_stopped_can_be_cancelled():
             async with asyncio.timeout(0):
                 await client.send_many(forever())
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 async def test_one_bad_item_never_hurts_another(connect):
@@ -305,7 +305,7 @@ def test_a_generator_is_read_as_workers_become_free():
         batch = await simulated(sender).send_many(count(), max_concurrency=10)
         assert len(batch.successes) == 1000
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_an_asynchronous_generator_is_read_one_at_a_time():
@@ -321,7 +321,7 @@ def test_an_asynchronous_generator_is_read_one_at_a_time():
             run_test_id(number) for number in range(20)
         ]
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_on_outcome_sees_each_outcome_as_it_comes():
@@ -335,7 +335,7 @@ def test_on_outcome_sees_each_outcome_as_it_comes():
         batch = await client.send_many(requests(5), on_outcome=seen.append)
         assert seen == list(batch)[::-1]
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 async def test_on_outcome_must_be_a_plain_function(connect):
@@ -368,7 +368,7 @@ def test_an_exception_of_the_iterable_ends_what_is_in_flight_in_order(asynchrono
         assert len(caught.value.batch.successes) == 5
         assert len(sender.attempts) == 5
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_an_exception_of_on_outcome_stops_reading():
@@ -386,7 +386,7 @@ def test_an_exception_of_on_outcome_stops_reading():
         assert len(batch.successes) == len(batch) == len(sender.attempts)
         assert 5 <= len(batch) <= 8
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_an_interrupt_in_on_outcome_is_let_through():
@@ -404,7 +404,7 @@ def test_an_interrupt_in_on_outcome_is_let_through():
         assert caught.group_contains(Stop)
         assert slow.in_flight.total() == 0
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_cancellation_reaches_every_worker():
@@ -422,7 +422,7 @@ def test_cancellation_reaches_every_worker():
         assert client._transport._turns._waiting == {}
         assert not client._transport._deadlines._under_way
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 async def test_cancellation_closes_what_is_on_the_wire(connect):
@@ -452,7 +452,7 @@ def test_what_nobody_foresaw_is_an_unknown_outcome_of_its_own():
         assert "RuntimeError: surprise" in str(failure.error)
         assert isinstance(failure.error.__cause__, RuntimeError)
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 class AdmitsAMinute:
@@ -504,7 +504,7 @@ def test_a_limit_a_minute_fails_no_item_of_a_large_fan_out(limit, refusal, monke
         least = 60 * (2000 // limit - 1)
         assert least <= asyncio.get_running_loop().time() < least * 1.5 + 240
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_a_service_that_turns_everybody_away_is_left_after_ten_minutes():
@@ -515,7 +515,7 @@ def test_a_service_that_turns_everybody_away_is_left_after_ten_minutes():
         assert {each.error.delivery for each in batch} == {Delivery.REJECTED}
         assert 500 < asyncio.get_running_loop().time() <= 600
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_another_answer_than_a_refusal_renews_the_patience():
@@ -535,7 +535,7 @@ def test_another_answer_than_a_refusal_renews_the_patience():
         assert isinstance(batch[0], Success)
         assert {type(each.error) for each in batch[1:]} == {NotFoundError}
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_a_refusal_that_asks_for_more_than_a_minute_is_left_to_the_caller():
@@ -545,7 +545,7 @@ def test_a_refusal_that_asks_for_more_than_a_minute_is_left_to_the_caller():
         assert failure.error.retry_after == 3600
         assert failure.attempts == 1
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_other_failures_keep_to_max_attempts_and_remember_the_doubt():
@@ -563,7 +563,7 @@ def test_other_failures_keep_to_max_attempts_and_remember_the_doubt():
         assert failure.error.delivery is Delivery.UNKNOWN
         assert [type(e) for e in failure.error.earlier] == [ServerError, ServerError]
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_failures_of_a_batch_hold_no_frames():
@@ -576,7 +576,7 @@ def test_failures_of_a_batch_hold_no_frames():
             assert type(failure.error) is UnexpectedResponseError
             assert failure.error.__traceback__ is None
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 async def test_a_batch_on_a_closed_client_is_refused(connect):

@@ -7,6 +7,7 @@ import gc
 import sys
 
 import pytest
+from jumping_clock import on_a_jumping_clock
 from raw_server import RawServer, Reply, unused_port
 from simulation import (
     FakeSender,
@@ -15,7 +16,6 @@ from simulation import (
     request,
     run_test_id,
     run_test_of,
-    run_virtually,
     simulated,
 )
 
@@ -54,7 +54,7 @@ def test_the_first_to_end_comes_first():
             seen = [each.run_test_id async for each in outcomes]
         assert seen == [run_test_id(number) for number in (4, 3, 2, 1, 0)]
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_a_reader_that_does_not_read_holds_up_the_sending():
@@ -70,7 +70,7 @@ def test_a_reader_that_does_not_read_holds_up_the_sending():
             seen = [each async for each in outcomes]
         assert len(seen) == 99
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_leaving_early_cancels_what_is_in_flight():
@@ -98,7 +98,7 @@ def test_leaving_early_cancels_what_is_in_flight():
         assert asyncio.get_running_loop().time() == 1
         assert client._transport._turns._waiting == {}
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_an_exception_in_the_body_cancels_what_is_in_flight_and_comes_through():
@@ -114,7 +114,7 @@ def test_an_exception_in_the_body_cancels_what_is_in_flight_and_comes_through():
         assert len(sender.attempts) == 32
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 async def test_leaving_early_closes_what_is_on_the_wire(connect):
@@ -145,7 +145,7 @@ def test_cancelling_the_reader_ends_the_stream():
             await reader
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_cancelling_twice_still_leaves_nothing_running():
@@ -169,7 +169,7 @@ def test_cancelling_twice_still_leaves_nothing_running():
             await reader
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_failures_are_outcomes_and_wrong_keys_stop_it():
@@ -185,7 +185,7 @@ def test_failures_are_outcomes_and_wrong_keys_stop_it():
             seen = [type(each) async for each in outcomes]
         assert seen == [Success, Failure, Failure, *[NotAttempted] * 3]
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_an_exception_of_the_iterable_comes_after_the_outcomes():
@@ -202,7 +202,7 @@ def test_an_exception_of_the_iterable_comes_after_the_outcomes():
         assert len(seen) == 3
         assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 def test_an_exception_of_the_iterable_that_nobody_reads_to_is_not_logged(caplog):
@@ -215,7 +215,7 @@ def test_an_exception_of_the_iterable_that_nobody_reads_to_is_not_logged(caplog)
             await anext(outcomes)
             await asyncio.sleep(1)
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
     gc.collect()
     assert caplog.records == []
 
@@ -266,7 +266,7 @@ def test_memory_stays_flat_over_many_items():
         assert count == 50_000
         assert at[50_000] - at[5_000] < 1_000
 
-    run_virtually(main())
+    on_a_jumping_clock(main())
 
 
 async def test_a_stream_cannot_be_entered_twice(connect):

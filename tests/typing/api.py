@@ -23,6 +23,7 @@ def settings() -> None:
             workspace_id=UUID(int=1),
             timeout=fa.Timeout(connect=1, read=None, total=10.5),
             retry=fa.RetryPolicy(max_attempts=5, retry_unknown=True),
+            rate_limit=fa.RateLimit(100),
             max_connections=10,
             proxy="http://localhost:3128",
             ssl=ssl.create_default_context(),
@@ -189,6 +190,162 @@ def reading_and_blocking(text: str, uuid: UUID) -> None:
         assert_type(client.find_eval_template(text), fa.EvalTemplate)
 
 
+def jobs(text: str, uuid: UUID) -> None:
+    ensure = fa.EnsureEvalConfigs(uuid, [fa.EvalConfig(text)], different="keep")
+    assert_type(ensure.evaluations_config[0], fa.EvalConfig)
+    run = fa.RunNamedEvals(text, ["tone"], [uuid], enable_tool_evaluation=True)
+    assert_type(run.eval_config_names, tuple[str, ...])
+    fa.RunNamedEvals(uuid, ["tone"], select_all=True)
+
+
+def ensured(found: fa.EnsuredEvalConfigs) -> None:
+    assert_type(found.eval_configs, tuple[fa.EnsuredEvalConfig, ...])
+    assert_type(found.eval_configs[0].eval_config, fa.CreatedEvalConfig)
+    assert_type(found.run_test_name, str)
+    for config in (
+        *found.created,
+        *found.existing,
+        *found.updated,
+        *found.different,
+    ):
+        assert_type(config, fa.CreatedEvalConfig)
+    match found.eval_configs[0].origin:
+        case fa.Origin.CREATED | fa.Origin.EXISTING:
+            pass
+        case fa.Origin.UPDATED | fa.Origin.DIFFERENT:
+            pass
+        case never:
+            assert_never(never)
+
+
+def evaluated(report: fa.EvaluationReport) -> None:
+    assert_type(report[0], fa.RunTestEvaluation)
+    assert_type(report[1:], fa.EvaluationReport)
+    assert_type(report.scored, list[fa.RunTestEvaluation])
+    assert_type(report.unscored, list[fa.RunTestEvaluation])
+    assert_type(report.failures, list[fa.RunTestEvaluation])
+    assert_type(report.to_rows(), list[dict[str, Any]])
+    assert_type(report.to_dict(), dict[str, Any])
+    assert_type(report.to_markdown(), str)
+    assert_type(report.counts(), dict[str, int])
+    for each in report:
+        assert_type(each.run_test_id, str | None)
+        assert_type(each.state, fa.EvaluationState)
+        assert_type(each.error, fa.FutureAGIError | None)
+        assert_type(each.rows(), Iterator[dict[str, Any]])
+        assert_type(each.to_dict(), dict[str, Any])
+        assert_type((each.is_scored, each.is_good), tuple[bool, bool])
+        for config in each.configs:
+            one_config(config)
+    try:
+        assert_type(report.raise_for_failures(), fa.EvaluationReport)
+    except fa.EvaluationError as error:
+        assert_type(error.report, fa.EvaluationReport)
+    except fa.EvaluationInterruptedError as error:
+        assert_type(error.report, fa.EvaluationReport)
+    except fa.EvalConfigsDifferError as error:
+        assert_type(error.names, tuple[str, ...])
+
+
+def one_config(config: fa.ConfigScores) -> None:
+    assert_type(config.eval_config_id, str | None)
+    assert_type(config.origin, fa.Origin | None)
+    assert_type(config.pass_rate, float | None)
+    assert_type(config.average, float | None)
+    assert_type(config.choices, dict[str, float] | None)
+    assert_type((config.score_text, config.is_created), tuple[str, bool])
+    assert_type(config.evaluated + config.failed, int)
+    assert_type(config.skipped + config.pending, int)
+    assert_type(
+        config.scores,
+        fa.PassFailScores | fa.NumericScores | fa.ChoiceScores | None,
+    )
+
+
+def progress(told: fa.EvaluationProgress) -> None:
+    assert_type(told.read + told.waiting + told.ended + told.scored, int)
+    assert_type(told.latest, fa.RunTestEvaluation | None)
+
+
+async def whole_job(text: str, uuid: UUID, moment: datetime) -> None:
+    configs: list[fa.EvalConfig | dict[str, str]] = [
+        fa.EvalConfig(uuid),
+        {"template_id": text},
+    ]
+    async with fa.AsyncFutureAGI() as client:
+        one = await client.ensure_eval_configs(uuid, configs, different="update")
+        assert_type(one, fa.EnsuredEvalConfigs)
+        many = await client.ensure_eval_configs_many(ids(), configs, journal="a.db")
+        assert_type(many, fa.Batch[fa.EnsuredEvalConfigs])
+        run = await client.run_new_evals(
+            text, eval_config_names=["tone"], select_all=True
+        )
+        assert_type(run, fa.RunNewEvalsResult)
+        runs = await client.run_new_evals_many(
+            run_test_ids=[text, uuid],
+            eval_config_names=["tone"],
+            test_execution_ids={text: [uuid]},
+        )
+        assert_type(runs, fa.Batch[fa.RunNewEvalsResult])
+        report = await client.evaluate(
+            client.list_run_tests("support"),
+            configs,
+            deadline=600,
+            existing="rerun",
+            different="keep",
+            latest=3,
+            newer_than=moment,
+            enable_tool_evaluation=False,
+            poll=1,
+            max_concurrency=8,
+            max_evaluating=100,
+            journal="a.db",
+            on_progress=progress,
+        )
+        assert_type(report, fa.EvaluationReport)
+        await client.evaluate([text, uuid], configs, deadline=None, wait=False)
+        async with client.stream_evaluations(ids(), configs, deadline=60) as ends:
+            assert_type(ends, fa.EvaluationStream)
+            async for end in ends:
+                assert_type(end, fa.RunTestEvaluation)
+        waited = await client.wait_for_evals(
+            [await client.get_run_test(text)], deadline=60, poll=0.5
+        )
+        assert_type(waited, fa.EvaluationReport)
+
+
+def whole_job_blocking(text: str, uuid: UUID, moment: datetime) -> None:
+    configs: list[fa.EvalConfig | dict[str, str]] = [
+        fa.EvalConfig(uuid),
+        {"template_id": text},
+    ]
+    with fa.FutureAGI() as client:
+        one = client.ensure_eval_configs(uuid, configs, different="raise")
+        assert_type(one, fa.EnsuredEvalConfigs)
+        many = client.ensure_eval_configs_many([text, uuid], configs)
+        assert_type(many, fa.Batch[fa.EnsuredEvalConfigs])
+        client.run_new_evals(text, eval_config_names=["tone"], select_all=True)
+        runs = client.run_new_evals_many(
+            run_test_ids=[text], eval_config_names=["tone"], select_all=True
+        )
+        assert_type(runs, fa.Batch[fa.RunNewEvalsResult])
+        report = client.evaluate(
+            client.list_run_tests(),
+            configs,
+            deadline=600,
+            existing="skip",
+            newer_than=moment,
+            on_progress=progress,
+        )
+        assert_type(report, fa.EvaluationReport)
+        with client.stream_evaluations([text], configs, deadline=60) as ends:
+            assert_type(ends, fa.BlockingEvaluationStream)
+            for end in ends:
+                assert_type(end, fa.RunTestEvaluation)
+        waited = client.wait_for_evals([text, uuid], deadline=60)
+        assert_type(waited, fa.EvaluationReport)
+
+
 async def ids() -> AsyncIterator[str]:
     yield "id"
 
@@ -288,6 +445,7 @@ def journals(outcome: fa.Outcome[fa.RunNewEvalsResult]) -> None:
             assert_type(entry, fa.JournalEntry)
             assert_type(entry.answer, bytes | None)
             assert_type(entry.delivery, fa.Delivery | None)
+            assert_type(entry.state, fa.JournalState)
             journal.resolve(entry, done=True)
         journal.resolve(outcome, done=False)
     journal.close()

@@ -22,6 +22,7 @@ from futureagi_async.errors import (
     ConflictError,
     DeadlineExceededError,
     Delivery,
+    EvalConfigsDifferError,
     EvalDispatchError,
     ExecutionsNotCompletedError,
     FutureAGIError,
@@ -72,13 +73,14 @@ def every_error_class(root: type[FutureAGIError]) -> set[type[FutureAGIError]]:
 
 def with_a_message_only() -> list[type[FutureAGIError]]:
     every = every_error_class(FutureAGIError)
-    others = {ClientClosedError, NameLookupError}
+    others = {ClientClosedError, EvalConfigsDifferError, NameLookupError}
     return sorted(every - every_error_class(APIError) - others, key=str)
 
 
 EVERY_KIND = [
     *(kind("no") for kind in with_a_message_only()),
     ClientClosedError(delivery=Delivery.UNKNOWN),
+    EvalConfigsDifferError("no", run_test_id=RUN_TEST, names=("tone",)),
     NameLookupError("no", name="tone", matches=(RUN_TEST,)),
     APIError("no", **CONTEXT),
     APIConnectionError("no", **CONTEXT),

@@ -139,3 +139,13 @@ def test_a_client_is_made_without_loading_aiohttp():
 
 def test_the_whole_package_is_typed():
     assert (Path(futureagi_async.__file__).parent / "py.typed").exists()
+
+
+@pytest.mark.parametrize("name", ["endpoints", "evaluation"])
+def test_a_room_loads_each_of_its_modules_when_it_is_first_named(name):
+    room = importlib.import_module(f"futureagi_async.{name}")
+
+    for module in room.__all__:
+        assert getattr(room, module).__name__ == f"futureagi_async.{name}.{module}"
+    with pytest.raises(AttributeError, match="has no attribute 'kitchen'"):
+        _ = room.kitchen

@@ -10,8 +10,8 @@ from futureagi_async.emulator.rules.envelope import RefusedError, framework_erro
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from futureagi_async.emulator.rows import ApiKey
     from futureagi_async.emulator.rules.exchange import Request
-    from futureagi_async.emulator.world import ApiKey
 
 
 WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})

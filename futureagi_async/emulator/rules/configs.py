@@ -8,18 +8,18 @@ from uuid import uuid4
 
 import attrs
 
+from futureagi_async.emulator.rows import EvalConfig
 from futureagi_async.emulator.rules import presentation
 from futureagi_async.emulator.rules.envelope import RefusedError, error
 from futureagi_async.emulator.rules.evaluations import prepare
 from futureagi_async.emulator.rules.exchange import Answer, json_answer
 from futureagi_async.emulator.rules.forms import ADD_EVAL_CONFIGS, UPDATE_EVAL_CONFIG
 from futureagi_async.emulator.rules.parameters import ParameterError, with_parameters
-from futureagi_async.emulator.world import EvalConfig
 
 
 if TYPE_CHECKING:
+    from futureagi_async.emulator.rows import RunTest, Template
     from futureagi_async.emulator.rules.context import Context
-    from futureagi_async.emulator.world import RunTest, Template
 
 
 LONGEST = 255

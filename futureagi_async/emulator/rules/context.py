@@ -12,9 +12,10 @@ from futureagi_async.emulator.rules.fields import Form, FormError
 
 
 if TYPE_CHECKING:
+    from futureagi_async.emulator.rows import ApiKey, RunTest
     from futureagi_async.emulator.rules.evaluations import Evaluations
     from futureagi_async.emulator.rules.exchange import Request
-    from futureagi_async.emulator.world import ApiKey, RunTest, World
+    from futureagi_async.emulator.world import World
 
 
 @attrs.define

@@ -12,13 +12,8 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from futureagi_async.emulator.world import (
-        Call,
-        EvalConfig,
-        Execution,
-        RunTest,
-        World,
-    )
+    from futureagi_async.emulator.rows import Call, EvalConfig, Execution, RunTest
+    from futureagi_async.emulator.world import World
 
 
 Dispatch: TypeAlias = Literal["accept", "run", "fail"]

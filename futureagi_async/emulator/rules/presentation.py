@@ -10,13 +10,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_OID, uuid5
 
-from futureagi_async.emulator.world import MOMENT
+from futureagi_async.emulator.rows import MOMENT
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from futureagi_async.emulator.world import (
+    from futureagi_async.emulator.rows import (
         Call,
         EvalConfig,
         Execution,

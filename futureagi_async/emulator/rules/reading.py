@@ -21,8 +21,8 @@ from futureagi_async.emulator.rules.summaries import SummaryError, summary
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from futureagi_async.emulator.rows import Call, Execution, RunTest
     from futureagi_async.emulator.rules.context import Context
-    from futureagi_async.emulator.world import Call, Execution, RunTest
 
 
 WITH_FULL_STOP = "Run test not found."

@@ -13,8 +13,8 @@ from futureagi_async.emulator.rules.forms import RUN_NEW_EVALS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from futureagi_async.emulator.rows import Execution, RunTest
     from futureagi_async.emulator.rules.context import Context
-    from futureagi_async.emulator.world import Execution, RunTest
 
 
 STARTED = (

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from futureagi_async.emulator.world import EvalConfig, RunTest, Template, World
+    from futureagi_async.emulator.rows import EvalConfig, RunTest, Template
+    from futureagi_async.emulator.world import World
 
 
 PERCENTILES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 100)

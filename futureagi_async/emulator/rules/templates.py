@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from futureagi_async.emulator.rows import usable
 from futureagi_async.emulator.rules.exchange import Answer, json_answer
 from futureagi_async.emulator.rules.forms import TEMPLATE_LIST
-from futureagi_async.emulator.world import usable
 
 
 if TYPE_CHECKING:
+    from futureagi_async.emulator.rows import Template
     from futureagi_async.emulator.rules.context import Context
-    from futureagi_async.emulator.world import Template
 
 
 def newest_first(context: Context) -> list[Template]:

@@ -1,12 +1,13 @@
-"""A clock that jumps to the next timer, and a service that never leaves the process."""
+"""A service that never leaves the process."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import json
-import selectors
 from typing import TYPE_CHECKING, Any
+
+from jumping_clock import now
 
 from futureagi_async import AsyncFutureAGI, RetryPolicy, RunNewEvals
 from futureagi_async.transport.sender import Answer
@@ -14,44 +15,9 @@ from futureagi_async.transport.transport import Transport
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
     from futureagi_async.transport.sender import Attempt
-
-
-class _JumpingSelector(selectors.DefaultSelector):
-    """Does not wait for a timer: it moves the clock there."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        ready = super().select(0)
-        if not ready:
-            assert timeout is not None, "everybody waits, and no timer is set"
-            self.now += timeout
-        return ready
-
-
-class _JumpingLoop(asyncio.SelectorEventLoop):
-    """An event loop in which waiting takes no time."""
-
-    def __init__(self) -> None:
-        self._clock = _JumpingSelector()
-        super().__init__(self._clock)
-
-    def time(self) -> float:
-        return self._clock.now
-
-
-def on_a_jumping_clock(main: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine on a clock that jumps when all is idle."""
-    with asyncio.Runner(loop_factory=_JumpingLoop) as runner:
-        return runner.run(main)
-
-
-def now() -> float:
-    """The time on the clock."""
-    return asyncio.get_running_loop().time()
 
 
 class Service:

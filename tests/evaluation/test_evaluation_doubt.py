@@ -1,0 +1,274 @@
+"""Answers that are lost: nothing is run twice, and what cannot be known is named."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from futureagi_async import (
+    Delivery,
+    EvalDispatchError,
+    EvaluationState,
+    Journal,
+    JournalError,
+    JournalState,
+    RetryPolicy,
+    RunNewEvals,
+)
+from futureagi_async.journal.writer import JournalWriter
+
+
+LONG = {"deadline": 20, "poll": 0.01}
+
+SCORED = EvaluationState.SCORED
+FAILED = EvaluationState.FAILED
+
+NEVER_DONE = ["drop_before"]
+DONE_ALL_THE_SAME = ["drop_after", "truncate", "garbage"]
+LOST = NEVER_DONE + DONE_ALL_THE_SAME
+
+BLIND = RetryPolicy(settle=False, max_attempts=1)
+"""Neither looks what came of a request, nor sends it again."""
+
+
+@pytest.fixture
+def blind(client):
+    """A blocking client that is left in doubt by whatever answer is lost."""
+    return client.with_options(retry=BLIND)
+
+
+@pytest.fixture
+def one(emulator):
+    """A run test."""
+    return emulator.world.run_tests.get(emulator.world.run_test_ids[0])
+
+
+def one_row(run_test):
+    """Results by config, of all calls."""
+    return [len(call.eval_outputs) for _, call in run_test.calls()]
+
+
+@pytest.fixture(params=itertools.product(["add_eval_configs", "run_new_evals"], LOST))
+def answer_is_lost(request, emulator):
+    """Have the answer to one write be lost, or the write itself."""
+    endpoint, fault = request.param
+    emulator.faults.add(fault, endpoint=endpoint, times=1)
+
+
+@pytest.mark.usefixtures("answer_is_lost")
+@pytest.mark.parametrize("journalled", [False, True])
+def test_an_answer_that_is_lost_is_found_out_and_everything_is_scored_once(
+    call, emulator, configs, journal, journalled
+):
+    one = emulator.world.run_tests.get(emulator.world.run_test_ids[0])
+    used = journal if journalled else None
+
+    (end,) = call("evaluate", [one.id], configs, journal=used, **LONG)
+
+    assert end.state is SCORED
+    assert emulator.log.runs == {one.id: 1}
+    assert emulator.log.configs == {one.id: 3}
+
+
+@pytest.mark.parametrize("fault", DONE_ALL_THE_SAME)
+def test_a_start_in_doubt_that_shows_afterwards_is_waited_for(
+    blind, emulator, one, configs, fault
+):
+    emulator.faults.add(fault, endpoint="run_new_evals", times=1)
+
+    (end,) = blind.evaluate([one.id], configs, **LONG)
+
+    assert end.state is SCORED
+    assert end.requests == 0
+    assert "what was read afterwards shows how it came out" in end.warnings[0]
+    assert emulator.log.runs == {one.id: 1}
+
+
+def test_a_start_in_doubt_that_does_not_show_is_not_sent_again(
+    blind, emulator, one, configs
+):
+    emulator.faults.add("drop_before", endpoint="run_new_evals", times=1)
+
+    (end,) = blind.evaluate([one.id], configs, **LONG)
+
+    assert end.state is FAILED
+    assert end.error.delivery is Delivery.UNKNOWN
+    assert end.warnings == ()
+    assert not emulator.log.runs
+
+    (again,) = blind.evaluate([one.id], configs, **LONG)
+
+    assert again.state is SCORED
+
+
+@pytest.mark.parametrize("fault", LOST)
+def test_a_rerun_in_doubt_is_named_whatever_is_there(
+    blind, emulator, one, configs, fault
+):
+    blind.evaluate([one.id], configs, **LONG)
+    emulator.faults.add(fault, endpoint="run_new_evals", times=1)
+
+    (end,) = blind.evaluate([one.id], configs, existing="rerun", **LONG)
+
+    assert end.state is FAILED
+    assert end.error.delivery is Delivery.UNKNOWN
+    assert emulator.log.runs == {one.id: 1 + (fault in DONE_ALL_THE_SAME)}
+
+
+@pytest.mark.parametrize("fault", LOST)
+def test_configs_in_doubt_are_named_and_found_the_next_time(
+    blind, emulator, one, configs, fault
+):
+    emulator.faults.add(fault, endpoint="add_eval_configs", times=1)
+
+    (end,) = blind.evaluate([one.id], configs, **LONG)
+    (again,) = blind.evaluate([one.id], configs, **LONG)
+
+    assert end.state is FAILED
+    assert end.error.delivery is Delivery.UNKNOWN
+    assert again.state is SCORED
+    assert emulator.log.configs == {one.id: 3}
+
+
+@pytest.mark.usefixtures("answer_is_lost")
+@pytest.mark.parametrize("existing", ["skip", "rerun"])
+def test_with_a_journal_what_was_left_in_doubt_is_settled_and_nothing_done_twice(
+    client, emulator, configs, journal, existing
+):
+    one = emulator.world.run_test_ids[0]
+    options = {"journal": journal, "existing": existing, **LONG}
+
+    client.with_options(retry=BLIND).evaluate([one], configs, **options)
+    (end,) = client.evaluate([one], configs, **options)
+
+    assert end.state is SCORED
+    assert emulator.log.runs == {one: 1}
+    assert emulator.log.configs == {one: 3}
+
+
+@pytest.mark.parametrize("fault", LOST)
+def test_an_update_that_was_left_in_doubt_is_settled(
+    client, emulator, configs, journal, fault
+):
+    one = emulator.world.run_tests.get(emulator.world.run_test_ids[0])
+    client.evaluate([one.id], configs[:1], **LONG)
+    emulator.faults.add(fault, endpoint="update_eval_config", times=1)
+    wanted = [{**configs[0], "model": "new"}]
+    options = {"journal": journal, "different": "update", **LONG}
+
+    client.with_options(retry=BLIND).evaluate([one.id], wanted, **options)
+    (end,) = client.evaluate([one.id], wanted, **options)
+
+    assert end.state is SCORED
+    assert one.eval_configs[0].model == "new"
+    with Journal.open(journal) as entries:
+        assert [each.state for each in entries] == [JournalState.DONE]
+
+
+def test_a_doubt_that_cannot_be_settled_is_named_again(
+    blind, emulator, one, configs, journal
+):
+    blind.evaluate([one.id], configs, **LONG)
+    emulator.faults.add("drop_before", endpoint="run_new_evals", times=1)
+    options = {"journal": journal, "existing": "rerun", **LONG}
+
+    (first,) = blind.evaluate([one.id], configs, **options)
+    (again,) = blind.evaluate([one.id], configs, **options)
+
+    assert first.error.delivery is again.error.delivery is Delivery.UNKNOWN
+    assert emulator.log.runs == {one.id: 1}
+
+
+def test_a_doubt_that_somebody_resolved_is_none(blind, emulator, one, configs, journal):
+    blind.evaluate([one.id], configs, **LONG)
+    emulator.faults.add("drop_before", endpoint="run_new_evals", times=1)
+    options = {"journal": journal, "existing": "rerun", **LONG}
+    blind.evaluate([one.id], configs, **options)
+
+    with Journal.open(journal) as entries:
+        (entry,) = [each for each in entries if each.state is JournalState.UNKNOWN]
+        entries.resolve(entry, done=False)
+    (end,) = blind.evaluate([one.id], configs, **options)
+
+    assert end.state is SCORED
+    assert emulator.log.runs == {one.id: 2}
+
+
+def test_with_a_journal_a_start_that_failed_is_tried_the_next_time(
+    client, emulator, one, configs, journal
+):
+    emulator.faults.add("dispatch", endpoint="run_new_evals", times=3)
+    options = {"journal": journal, "existing": "rerun", **LONG}
+
+    (failed,) = client.evaluate([one.id], configs, **options)
+    (end,) = client.evaluate([one.id], configs, **options)
+
+    assert isinstance(failed.error, EvalDispatchError)
+    assert end.state is SCORED
+    assert emulator.log.runs == {one.id: 1}
+
+
+def test_with_a_journal_what_was_begun_and_lost_is_named_and_not_begun_again(
+    client, emulator, one, configs, journal
+):
+    options = {"journal": journal, **LONG}
+    client.evaluate([one.id], configs, **options)
+    for _, call in one.calls():
+        call.eval_outputs = {id_: {} for id_ in call.eval_outputs}
+
+    (lost,) = client.evaluate([one.id], configs, **options)
+    (anew,) = client.evaluate([one.id], configs, **LONG)
+
+    assert lost.state is EvaluationState.NEVER_STARTED
+    assert "evaluate again, with another journal" in lost.reason
+    assert anew.state is SCORED
+
+
+def test_a_doubt_that_only_a_restart_overcomes_keeps_its_place(
+    blind, emulator, one, configs
+):
+    """One of two starts is in doubt, the other is carried out."""
+    blind.evaluate([one.id], configs[:1], latest=1, **LONG)
+    emulator.faults.add("drop_after", endpoint="run_new_evals", times=1)
+
+    (end,) = blind.evaluate([one.id], configs, **LONG)
+
+    assert end.state is SCORED
+    assert end.requests == 1
+    assert emulator.log.runs == {one.id: 3}
+    assert one_row(one) == [3, 3, 3, 3]
+
+
+def test_a_journal_that_cannot_be_read_fails_every_run_test(
+    client, emulator, configs, journal, monkeypatch
+):
+    async def refuse(*_):
+        raise JournalError("the disk is gone")
+
+    monkeypatch.setattr(JournalWriter, "earlier", refuse)
+
+    report = client.evaluate(
+        emulator.world.run_test_ids, configs, journal=journal, **LONG
+    )
+
+    assert {each.reason for each in report} == {"the disk is gone"}
+    assert not emulator.log.counts
+
+
+def test_what_the_journal_knows_as_started_otherwise_is_not_started_again(
+    client, emulator, one, configs, journal
+):
+    ensured = client.ensure_eval_configs(one.id, configs)
+    ids = [each.id for each in ensured.created]
+    client.send_many(
+        [RunNewEvals(one.id, ids[:1], select_all=True)], journal=journal
+    ).raise_for_failures()
+
+    (end,) = client.evaluate(
+        [one.id], configs, existing="rerun", journal=journal, **LONG
+    )
+
+    assert end.state is SCORED
+    assert end.requests == 1
+    assert emulator.log.runs == {one.id: 2}

@@ -1,0 +1,593 @@
+"""Eval configs that are to be there: added, found, kept, changed, and never twice."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+
+import pytest
+
+from futureagi_async import (
+    Delivery,
+    EnsureEvalConfigs,
+    EvalConfig,
+    EvalConfigsDifferError,
+    Failure,
+    InvalidRequestError,
+    Journal,
+    JournalError,
+    JournalState,
+    NameConflictError,
+    NotFoundError,
+    Origin,
+    RetryPolicy,
+    Success,
+)
+from futureagi_async.emulator.world import EvalConfig as KeptConfig
+from futureagi_async.recording import Recording
+
+
+NOWHERE = "99999999-9999-4999-8999-999999999999"
+
+
+def origins(ensured):
+    return {each.eval_config.name: each.origin for each in ensured.eval_configs}
+
+
+def names(run_test):
+    return [each.name for each in run_test.eval_configs]
+
+
+def writes(emulator):
+    return [each for each in emulator.log.requests if each.method == "POST"]
+
+
+def test_what_is_missing_is_added_and_the_second_time_is_there(
+    call, emulator, run_tests, configs
+):
+    first = call("ensure_eval_configs", run_tests[0].id, configs[:2])
+    again = call("ensure_eval_configs", run_tests[0].id, configs)
+
+    assert origins(first) == {"mood": Origin.CREATED, "contains": Origin.CREATED}
+    assert origins(again) == {
+        "mood": Origin.EXISTING,
+        "contains": Origin.EXISTING,
+        "similar": Origin.CREATED,
+    }
+    assert names(run_tests[0]) == ["mood", "contains", "similar"]
+    assert emulator.log.configs == {run_tests[0].id: 3}
+    assert again.run_test_name == run_tests[0].name
+    assert [each.name for each in again.existing] == ["mood", "contains"]
+    assert [each.name for each in again.created] == ["similar"]
+    assert (again.updated, again.different) == ((), ())
+
+
+def test_what_is_there_already_costs_one_read(call, emulator, run_test_ids, configs):
+    call("ensure_eval_configs", run_test_ids[0], configs)
+    emulator.log.clear()
+
+    call("ensure_eval_configs", run_test_ids[0], configs)
+
+    assert [each.method for each in emulator.log.requests] == ["GET"]
+
+
+def test_the_result_has_the_order_that_was_asked_for(call, run_test_ids, configs):
+    call("ensure_eval_configs", run_test_ids[0], configs[1:2])
+
+    ensured = call("ensure_eval_configs", run_test_ids[0], configs)
+
+    assert [e.eval_config.name for e in ensured.eval_configs] == [
+        "mood",
+        "contains",
+        "similar",
+    ]
+
+
+@pytest.fixture
+def differing(client, run_test_ids, configs):
+    """A run test that has one of the eval configs with another mapping and model."""
+    other = {**configs[0], "mapping": {"output": "transcript"}, "model": "old"}
+    client.ensure_eval_configs(run_test_ids[0], [other, configs[1]])
+    return run_test_ids[0]
+
+
+@pytest.fixture
+def wanted(configs):
+    """What is wanted there; the first of them differs, the last is missing."""
+    return [{**configs[0], "model": "new"}, configs[1], configs[2]]
+
+
+def test_what_differs_is_named_and_nothing_is_changed(
+    call, emulator, run_tests, differing, wanted
+):
+    emulator.log.clear()
+
+    with pytest.raises(EvalConfigsDifferError, match="'mood' with other con") as caught:
+        call("ensure_eval_configs", differing, wanted)
+
+    assert caught.value.names == ("mood",)
+    assert caught.value.run_test_id == differing
+    assert caught.value.delivery is Delivery.NOT_SENT
+    assert writes(emulator) == []
+    assert names(run_tests[0]) == ["mood", "contains"]
+
+
+def test_what_differs_is_kept(call, run_tests, differing, wanted):
+    ensured = call("ensure_eval_configs", differing, wanted, different="keep")
+
+    assert origins(ensured) == {
+        "mood": Origin.DIFFERENT,
+        "contains": Origin.EXISTING,
+        "similar": Origin.CREATED,
+    }
+    assert ensured.different[0].model == "old"
+    assert run_tests[0].eval_configs[0].model == "old"
+
+
+def test_what_differs_is_changed_and_what_is_left_open_stays(
+    call, run_tests, differing, wanted
+):
+    ensured = call("ensure_eval_configs", differing, wanted, different="update")
+
+    assert origins(ensured)["mood"] is Origin.UPDATED
+    assert ensured.updated[0].model == "new"
+    kept = run_tests[0].eval_configs[0]
+    assert (kept.model, kept.mapping) == ("new", {"output": "transcript"})
+    assert len(run_tests[0].eval_configs) == 3
+    again = call("ensure_eval_configs", differing, wanted)
+    assert set(origins(again).values()) == {Origin.EXISTING}
+
+
+def test_another_template_under_the_name_is_a_difference(
+    call, emulator, run_tests, differing
+):
+    other = {"template_id": emulator.world.template_ids[3], "name": "contains"}
+
+    with pytest.raises(EvalConfigsDifferError, match="'contains'"):
+        call("ensure_eval_configs", differing, [other])
+    call("ensure_eval_configs", differing, [other], different="update")
+
+    assert run_tests[0].eval_configs[1].template_id == other["template_id"]
+
+
+def test_an_update_that_cannot_be_is_refused_before_anything_is_added(
+    call, emulator, run_tests, configs
+):
+    call(
+        "ensure_eval_configs",
+        run_tests[0].id,
+        [{**configs[0], "config": {"keyword": "order"}}],
+    )
+    emulator.log.clear()
+    emptied = {**configs[0], "config": {}}
+
+    with pytest.raises(InvalidRequestError, match="config: is empty"):
+        call(
+            "ensure_eval_configs",
+            run_tests[0].id,
+            [emptied, configs[1]],
+            different="update",
+        )
+
+    assert writes(emulator) == []
+    assert names(run_tests[0]) == ["mood"]
+
+
+def test_an_update_that_fails_says_what_was_added_before(
+    call, emulator, differing, wanted
+):
+    emulator.faults.add(
+        "status", status=400, endpoint="update_eval_config", retry_after=None
+    )
+
+    with pytest.raises(Exception, match="before, 'similar' was created") as caught:
+        call("ensure_eval_configs", differing, wanted, different="update")
+
+    assert caught.value.delivery is Delivery.REJECTED
+
+
+def test_an_update_that_fails_first_has_nothing_to_say_of_before(
+    call, emulator, differing, wanted
+):
+    emulator.faults.add("status", status=400, endpoint="update_eval_config")
+
+    with pytest.raises(Exception, match="400") as caught:
+        call("ensure_eval_configs", differing, wanted[:2], different="update")
+
+    assert caught.value.hint == ""
+
+
+def test_names_are_compared_as_the_service_keeps_them(call, run_tests, configs):
+    call("ensure_eval_configs", run_tests[0].id, [{**configs[0], "name": "  mood\n"}])
+    nameless = {"template_id": configs[1]["template_id"]}
+    call("ensure_eval_configs", run_tests[0].id, [nameless])
+
+    ensured = call(
+        "ensure_eval_configs",
+        run_tests[0].id,
+        [{**configs[0], "name": "mood "}, {**nameless, "name": " "}],
+    )
+
+    assert set(origins(ensured).values()) == {Origin.EXISTING}
+    assert names(run_tests[0]) == ["mood", f"Eval-{configs[1]['template_id']}"]
+
+
+def test_another_case_is_another_name(call, run_tests, configs):
+    call("ensure_eval_configs", run_tests[0].id, configs[:1])
+    call("ensure_eval_configs", run_tests[0].id, [{**configs[0], "name": "Mood"}])
+
+    assert names(run_tests[0]) == ["mood", "Mood"]
+
+
+def test_settings_that_are_left_open_are_not_compared(
+    call, emulator, run_test_ids, configs
+):
+    full = {
+        **configs[0],
+        "mapping": {"output": "transcript"},
+        "config": {"params": {}},
+        "filters": [],
+        "error_localizer": True,
+        "model": "turing_large",
+    }
+    call("ensure_eval_configs", run_test_ids[0], [full])
+
+    ensured = call("ensure_eval_configs", run_test_ids[0], configs[:1])
+
+    assert ensured.existing[0].model == "turing_large"
+
+
+def test_parameters_that_the_template_fills_in_are_no_difference(
+    call, emulator, run_tests
+):
+    template = next(iter(emulator.world.templates.values()))
+    template.function_params_schema = {
+        "least": {"type": "integer", "default": 3},
+        "share": {"type": "number"},
+    }
+    wanted = [
+        {
+            "template_id": template.id,
+            "name": "length",
+            "config": {"params": {"share": "0.5"}},
+        }
+    ]
+
+    first = call("ensure_eval_configs", run_tests[0].id, wanted)
+    again = call("ensure_eval_configs", run_tests[0].id, wanted)
+
+    assert run_tests[0].eval_configs[0].config == {"params": {"least": 3, "share": 0.5}}
+    assert origins(first) == {"length": Origin.CREATED}
+    assert origins(again) == {"length": Origin.EXISTING}
+
+
+def test_an_unknown_template_beside_good_ones_is_a_warning(call, run_tests, configs):
+    unknown = {"template_id": NOWHERE, "name": "unknown"}
+
+    ensured = call("ensure_eval_configs", run_tests[0].id, [unknown, *configs[:1]])
+
+    assert origins(ensured) == {"mood": Origin.CREATED}
+    assert ensured.warnings == (f"EvalTemplate with id {NOWHERE} not found",)
+
+
+def test_a_run_test_that_is_not_there_is_said_so(call, configs):
+    with pytest.raises(NotFoundError, match=NOWHERE):
+        call("ensure_eval_configs", NOWHERE, configs)
+
+
+def test_two_clients_one_after_the_other_add_everything_once(
+    client, connect, emulator, run_test_ids, configs
+):
+    async def other():
+        async with connect() as twin:
+            return await twin.ensure_eval_configs(run_test_ids[0], configs)
+
+    client.ensure_eval_configs(run_test_ids[0], configs)
+    assert len(asyncio.run(other()).existing) == 3
+
+    assert emulator.log.configs[run_test_ids[0]] == 3
+
+
+async def test_two_at_a_time_on_one_client_add_everything_once(
+    connect, emulator, run_test_ids, configs
+):
+    async with connect() as client:
+        hasty = client.with_options(timeout=10)
+        ensured = await asyncio.gather(
+            *(
+                each.ensure_eval_configs(run_test_ids[0], configs)
+                for each in (client, hasty, client)
+            ),
+            client.ensure_eval_configs_many([run_test_ids[0]] * 3, configs),
+        )
+
+    assert emulator.log.configs[run_test_ids[0]] == 3
+    assert [len(each.created) for each in ensured[:3]] == [3, 0, 0]
+    assert [len(each.result.created) for each in ensured[3]] == [0, 0, 0]
+
+
+def test_threads_of_one_client_add_everything_once(
+    client, emulator, run_test_ids, configs
+):
+    threads = [
+        threading.Thread(
+            target=client.ensure_eval_configs, args=(run_test_ids[0], configs)
+        )
+        for _ in range(4)
+    ]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+
+    assert emulator.log.configs[run_test_ids[0]] == 3
+
+
+@pytest.fixture
+def somebody_adds(run_tests, when_served):
+    """Have somebody else add an eval config just before we do."""
+
+    def install(config, times=1):
+        def add(_):
+            kept = KeptConfig(
+                f"0000000{len(run_tests[0].eval_configs)}-aaaa-4aaa-8aaa-aaaaaaaaaaaa",
+                config["name"],
+                config["template_id"],
+                model=config.get("model"),
+            )
+            run_tests[0].eval_configs.append(kept)
+
+        when_served(add, "eval-configs", times)
+
+    return install
+
+
+def test_what_somebody_adds_in_between_is_there(
+    call, run_tests, configs, somebody_adds
+):
+    somebody_adds(configs[1])
+
+    ensured = call("ensure_eval_configs", run_tests[0].id, configs)
+
+    # The service keeps what stood before the name that clashed.
+    assert sorted(names(run_tests[0])) == ["contains", "mood", "similar"]
+    assert origins(ensured)["contains"] is Origin.EXISTING
+    assert origins(ensured)["similar"] is Origin.CREATED
+
+
+def test_what_somebody_adds_otherwise_in_between_is_a_difference(
+    call, run_tests, configs, somebody_adds
+):
+    somebody_adds({**configs[1], "model": "theirs"})
+
+    with pytest.raises(EvalConfigsDifferError, match="'contains'"):
+        call(
+            "ensure_eval_configs",
+            run_tests[0].id,
+            [configs[0], {**configs[1], "model": "ours"}],
+        )
+
+
+def test_somebody_who_adds_and_takes_away_is_looked_after_three_times(
+    call, emulator, run_tests, configs, when_served
+):
+    theirs = KeptConfig(
+        "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa",
+        configs[0]["name"],
+        configs[0]["template_id"],
+        deleted=True,
+    )
+    run_tests[0].eval_configs.append(theirs)
+    looks = itertools.count()
+
+    def come(_):
+        theirs.deleted = False
+
+    def go_after_every_second_look(_):
+        # Looked at for what is missing, and then for what was in the way of that.
+        theirs.deleted = next(looks) % 2 == 0
+
+    when_served(come, "eval-configs", times=-1)
+    when_served(go_after_every_second_look, run_tests[0].id, times=-1)
+
+    with pytest.raises(NameConflictError):
+        call("ensure_eval_configs", run_tests[0].id, configs[:1])
+
+    assert emulator.log.counts["add_eval_configs", 400] == 3
+
+
+def test_without_a_look_after_it_a_name_that_is_taken_is_an_error(
+    client, configs, run_tests, somebody_adds
+):
+    blind = client.with_options(retry=RetryPolicy(settle=False))
+    somebody_adds(configs[0])
+
+    with pytest.raises(NameConflictError):
+        blind.ensure_eval_configs(run_tests[0].id, configs)
+
+
+def test_of_several_with_one_name_the_one_that_is_wanted_counts(
+    call, emulator, run_tests, configs
+):
+    for number, model in enumerate(["other", "wanted", "another"]):
+        run_tests[0].eval_configs.append(
+            KeptConfig(
+                f"{number:08x}-aaaa-4aaa-8aaa-aaaaaaaaaaaa",
+                "mood",
+                configs[0]["template_id"],
+                model=model,
+            )
+        )
+
+    ensured = call(
+        "ensure_eval_configs", run_tests[0].id, [{**configs[0], "model": "wanted"}]
+    )
+
+    assert ensured.existing[0].id.startswith("00000001")
+    assert not emulator.log.configs
+
+
+@pytest.mark.parametrize("fault", ["drop_before", "drop_after", "truncate", "garbage"])
+def test_an_answer_that_is_lost_leaves_everything_there_once(
+    call, emulator, run_tests, configs, fault
+):
+    emulator.faults.add(fault, endpoint="add_eval_configs", times=1)
+
+    ensured = call("ensure_eval_configs", run_tests[0].id, configs)
+
+    assert names(run_tests[0]) == ["mood", "contains", "similar"]
+    assert set(origins(ensured).values()) == {Origin.CREATED}
+
+
+def test_a_read_that_fails_leaves_no_work_in_doubt(client, emulator, run_test_ids):
+    emulator.faults.add("drop_after", endpoint="run_test")
+    hasty = client.with_options(retry=RetryPolicy(max_attempts=1))
+
+    with pytest.raises(Exception, match="connection") as caught:
+        hasty.ensure_eval_configs(run_test_ids[0], [EvalConfig(NOWHERE)])
+
+    assert caught.value.delivery is Delivery.NOT_SENT
+
+
+def test_many_run_tests_have_an_outcome_each(call, run_test_ids, configs):
+    batch = call(
+        "ensure_eval_configs_many", [*run_test_ids[:3], NOWHERE], configs, deadline=20
+    )
+
+    assert [type(each) for each in batch] == [Success] * 3 + [Failure]
+    assert all(len(each.result.created) == 3 for each in batch.successes)
+    assert isinstance(batch[3].error, NotFoundError)
+    assert isinstance(batch[0].request, EnsureEvalConfigs)
+    # Read and add.
+    assert batch[0].attempts == 2
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "attempts"), [("run_test", 3), ("add_eval_configs", 4)]
+)
+def test_an_outcome_counts_the_attempts_of_the_call_that_failed(
+    client, emulator, configs, endpoint, attempts
+):
+    emulator.faults.add("drop_before", endpoint=endpoint)
+
+    (outcome,) = client.ensure_eval_configs_many(
+        emulator.world.run_test_ids[:1], configs
+    )
+
+    assert isinstance(outcome, Failure)
+    assert outcome.attempts == attempts
+
+
+def test_items_that_are_no_ids_are_refused_or_stand_in_the_outcomes(
+    call, run_test_ids, configs
+):
+    with pytest.raises(InvalidRequestError, match=r"run_test_ids\[0\]"):
+        call("ensure_eval_configs_many", ["no id"], configs)
+    with pytest.raises(InvalidRequestError, match="different"):
+        call("ensure_eval_configs_many", run_test_ids, configs, different="drop")
+
+    batch = call(
+        "ensure_eval_configs_many", iter(["no id", run_test_ids[0]]), configs[:1]
+    )
+
+    assert isinstance(batch[0].error, InvalidRequestError)
+    assert isinstance(batch[1], Success)
+
+
+def test_a_journal_answers_what_was_added_before(
+    call, emulator, run_test_ids, configs, journal
+):
+    first = call("ensure_eval_configs_many", run_test_ids, configs, journal=journal)
+    again = call("ensure_eval_configs_many", run_test_ids, configs, journal=journal)
+
+    assert len(first.successes) == len(again.successes) == 8
+    assert sum(emulator.log.configs.values()) == 24
+    with Journal.open(journal) as entries:
+        assert {each.endpoint for each in entries} == {"AddEvalConfigs"}
+        assert len(entries) == 8
+
+
+@pytest.mark.parametrize("fault", ["drop_before", "drop_after"])
+def test_what_was_left_in_doubt_is_added_once_when_it_is_resumed(
+    client, emulator, configs, journal, fault
+):
+    emulator.faults.add(fault, endpoint="add_eval_configs", times=1)
+    blind = client.with_options(retry=RetryPolicy(settle=False, max_attempts=1))
+    ids = emulator.world.run_test_ids[:1]
+
+    (lost,) = blind.ensure_eval_configs_many(ids, configs, journal=journal)
+    (found,) = client.ensure_eval_configs_many(ids, configs, journal=journal)
+
+    assert lost.error.delivery is Delivery.UNKNOWN
+    assert isinstance(found, Success)
+    kept = emulator.world.run_tests.get(ids[0])
+    assert names(kept) == ["mood", "contains", "similar"]
+
+
+def test_a_deadline_that_has_passed_leaves_nothing_attempted(
+    client, emulator, run_test_ids, configs
+):
+    batch = client.ensure_eval_configs_many(run_test_ids, configs, deadline=1e-9)
+
+    assert len(batch.not_attempted) == 8
+    assert not emulator.log.counts
+
+
+def test_a_batch_stops_at_keys_that_do_not_work(
+    client, emulator, run_test_ids, configs
+):
+    emulator.faults.add("status", status=401, endpoint="add_eval_configs", times=1)
+
+    batch = client.ensure_eval_configs_many(run_test_ids, configs, max_concurrency=1)
+
+    assert len(batch.failures) == 1
+    assert len(batch.not_attempted) == 7
+
+
+def test_a_journal_that_cannot_be_written_stops_the_batch(
+    client, emulator, configs, journal, monkeypatch
+):
+    async def refuse(*_):
+        raise JournalError("the disk is full")
+
+    monkeypatch.setattr(Recording, "_first_outcome", refuse)
+
+    batch = client.ensure_eval_configs_many(
+        emulator.world.run_test_ids, configs, journal=journal, max_concurrency=1
+    )
+
+    assert isinstance(batch.failures[0].error, JournalError)
+    assert len(batch.failures) + len(batch.not_attempted) == 8
+    assert not emulator.log.configs
+
+
+def test_what_no_code_foresaw_hurts_one_run_test_only(
+    client, emulator, run_test_ids, configs, monkeypatch
+):
+    work = EnsureEvalConfigs.work
+
+    async def work_or_break(self, hands):
+        if self.run_test_id == run_test_ids[0]:
+            raise ZeroDivisionError("a defect")
+        return await work(self, hands)
+
+    monkeypatch.setattr(EnsureEvalConfigs, "work", work_or_break)
+
+    batch = client.ensure_eval_configs_many(run_test_ids, configs)
+
+    (failure,) = batch.failures
+    assert "ZeroDivisionError: a defect" in str(failure.error)
+    assert failure.error.delivery is Delivery.UNKNOWN
+
+
+def test_states_of_a_journal_are_told_apart(
+    client, emulator, run_test_ids, configs, journal
+):
+    emulator.faults.add("status", status=403, endpoint="add_eval_configs", times=1)
+
+    client.ensure_eval_configs_many(run_test_ids[:1], configs, journal=journal)
+
+    with Journal.open(journal) as entries:
+        (entry,) = entries
+        assert entry.state is JournalState.FAILED

@@ -1,0 +1,141 @@
+"""Requests made again from a journal: each is the one that was sent, or none."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import attrs
+import pytest
+from evaluation_values import RUN_TEST, config_id, execution_id
+
+from futureagi_async import (
+    AddEvalConfigs,
+    DeleteEvalConfig,
+    GetRunTest,
+    JournalState,
+    RunNewEvals,
+    UpdateEvalConfig,
+)
+from futureagi_async.evaluation import history
+from futureagi_async.journal.entries import content, identity
+
+
+TEMPLATE = "22222222-2222-4222-8222-222222222222"
+
+REQUESTS = [
+    AddEvalConfigs(
+        RUN_TEST,
+        [
+            {
+                "template_id": TEMPLATE,
+                "name": "  tone ",
+                "config": {"params": {"k": 1}},
+            },
+            {"template_id": TEMPLATE, "mapping": {"a": "ü"}, "filters": []},
+            {"template_id": TEMPLATE, "name": "x", "filters": {}, "model": "m"},
+        ],
+    ),
+    RunNewEvals(RUN_TEST, [config_id(1), config_id(0)], [execution_id(0)]),
+    RunNewEvals(RUN_TEST, [config_id(0)], select_all=True),
+    RunNewEvals(
+        RUN_TEST, [config_id(0)], select_all=True, enable_tool_evaluation=False
+    ),
+    UpdateEvalConfig(RUN_TEST, config_id(0), name=" tone ", error_localizer=True),
+    UpdateEvalConfig(RUN_TEST, config_id(0), filters=[], template_id=TEMPLATE),
+]
+
+
+@attrs.frozen
+class Entry:
+    """What `request_of` looks at of an entry."""
+
+    endpoint: str
+    path: str
+    run_test_id: str | None
+    body: bytes | None
+    content: bytes
+    state: JournalState = JournalState.SENT
+
+
+def entry_of(request, **changes):
+    entry = Entry(
+        type(request).__name__,
+        request.path,
+        request.run_test_id,
+        request.body,
+        content(request),
+    )
+    return attrs.evolve(entry, **changes)
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=repr)
+def test_a_request_comes_back_as_it_was(request_):
+    again = history.request_of(entry_of(request_))
+
+    assert again == request_
+    assert again.body == request_.body
+    assert identity("url", None, again) == identity("url", None, request_)
+
+
+FOREIGN = [
+    entry_of(GetRunTest(RUN_TEST)),
+    entry_of(DeleteEvalConfig(RUN_TEST, config_id(0))),
+    entry_of(REQUESTS[0], endpoint="_AddRest"),
+    entry_of(REQUESTS[0], endpoint="RunNewEvals"),
+    entry_of(REQUESTS[1], endpoint="AddEvalConfigs"),
+    entry_of(REQUESTS[1], endpoint="UpdateEvalConfig"),
+]
+
+
+@pytest.mark.parametrize("entry", FOREIGN)
+def test_what_is_no_write_of_an_evaluation_is_not_made_again(entry):
+    assert history.request_of(entry) is None
+
+
+DAMAGED = [
+    {"body": None},
+    {"body": b""},
+    {"body": b"{"},
+    {"body": b"null"},
+    {"body": b"[]"},
+    {"body": b"{}"},
+    {"body": b'{"eval_config_ids": 7, "select_all": true}'},
+    {"body": b'{"eval_config_ids": ["x"], "select_all": true}'},
+    {"body": b'{"eval_config_ids": [], "from_a_later_version": 1}'},
+    {"content": b"another digest"},
+    {"run_test_id": None},
+    {"run_test_id": "no id"},
+    {"run_test_id": TEMPLATE},
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGED, ids=repr)
+@pytest.mark.parametrize("request_", [REQUESTS[0], REQUESTS[1], REQUESTS[4]])
+def test_a_damaged_entry_is_not_made_again(request_, damage):
+    assert history.request_of(entry_of(request_, **damage)) is None
+
+
+@pytest.mark.parametrize("path", ["", "/", "/simulate/run-tests/x/"])
+def test_an_update_of_an_unknown_path_is_not_made_again(path):
+    assert history.request_of(entry_of(REQUESTS[4], path=path)) is None
+
+
+def test_in_doubt_is_what_was_sent_or_unknown_of_the_writes():
+    entries = [entry_of(REQUESTS[1], state=state) for state in JournalState]
+    entries += FOREIGN
+
+    assert history.in_doubt(entries) == [REQUESTS[1], REQUESTS[1]]
+
+
+def test_begun_is_what_was_started_and_known_to_be():
+    entries = [
+        entry_of(request, state=state) for request in REQUESTS for state in JournalState
+    ]
+
+    assert history.begun(entries) == REQUESTS[1:4]
+
+
+def test_an_entry_without_a_run_test_has_no_request():
+    entry = SimpleNamespace(endpoint="RunNewEvals", body=b"{}", run_test_id=None)
+
+    assert history.request_of(entry) is None

@@ -1,0 +1,116 @@
+"""Which executions are meant."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+
+import pytest
+from evaluation_values import RUN_TEST, execution, execution_id
+
+from futureagi_async import (
+    ListCallExecutions,
+    ListTestExecutions,
+    TestExecutionsPage,
+)
+from futureagi_async.evaluation.reading import (
+    EVERYTHING,
+    Selection,
+    is_evaluating,
+    read_executions,
+    read_tally,
+)
+
+
+NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+
+
+def hours_after(number):
+    return NOON + dt.timedelta(hours=number)
+
+
+LISTED = [
+    execution(6, "running", start_time=hours_after(6)),
+    execution(5, "completed", start_time=hours_after(5)),
+    execution(4, "evaluating", start_time=hours_after(4)),
+    execution(3, "failed", start_time=hours_after(3)),
+    execution(2, "completed", start_time=hours_after(2)),
+    execution(1, "completed", start_time=None),
+    execution(0, "completed", start_time=NOON),
+]
+
+
+class Service:
+    """Gives two executions a page, and notes what was asked for."""
+
+    def __init__(self, listed):
+        self.listed = listed
+        self.asked = []
+
+    async def __call__(self, request):
+        self.asked.append(request)
+        assert isinstance(request, ListTestExecutions)
+        of_status = [e for e in self.listed if request.status in (None, e.status)]
+        first = 2 * (request.page - 1)
+        return TestExecutionsPage(
+            raw={},
+            count=len(of_status),
+            total_pages=-(-len(of_status) // 2),
+            current_page=request.page,
+            results=tuple(of_status[first : first + 2]),
+        )
+
+
+def taken(selection, listed=LISTED):
+    service = Service(listed)
+    found = asyncio.run(read_executions(service, RUN_TEST, selection))
+    return [LISTED[::-1].index(each) for each in found], len(service.asked)
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected", "pages"),
+    [
+        (EVERYTHING, [5, 4, 2, 1, 0], 4),
+        (Selection(latest=1), [5], 1),
+        (Selection(latest=3), [5, 4, 2], 3),
+        (Selection(latest=99), [5, 4, 2, 1, 0], 4),
+        (Selection(newer_than=hours_after(2)), [5, 4], 4),
+        (Selection(newer_than=hours_after(9)), [], 4),
+        (Selection(latest=1, newer_than=hours_after(1)), [5], 1),
+        (Selection(ids=frozenset({execution_id(6), execution_id(3)})), [6, 3], 2),
+        (Selection(ids=frozenset({execution_id(99)})), [], 4),
+        (Selection(ids=frozenset()), [], 4),
+    ],
+)
+def test_the_executions_that_are_meant_are_read(selection, expected, pages):
+    assert taken(selection) == (expected, pages)
+
+
+def test_a_moment_of_another_time_zone_is_the_same_moment():
+    elsewhere = dt.timezone(dt.timedelta(hours=5, minutes=30))
+    selection = Selection(newer_than=hours_after(4).astimezone(elsewhere))
+
+    assert taken(selection)[0] == [5]
+
+
+def test_an_execution_that_began_at_the_moment_itself_is_not_newer():
+    assert not Selection(newer_than=NOON).takes(LISTED[-1])
+
+
+def test_where_no_execution_is_meant_no_calls_are_read():
+    service = Service(LISTED)
+    selection = Selection(newer_than=hours_after(9))
+
+    tally = asyncio.run(read_tally(service, RUN_TEST, selection, []))
+
+    assert tally.executions == {}
+    assert not any(isinstance(each, ListCallExecutions) for each in service.asked)
+
+
+@pytest.mark.parametrize(("listed", "expected"), [(LISTED, True), (LISTED[3:], False)])
+def test_whether_something_is_evaluating_is_one_small_question(listed, expected):
+    service = Service(listed)
+
+    assert asyncio.run(is_evaluating(service, RUN_TEST)) is expected
+    (asked,) = service.asked
+    assert (asked.limit, asked.status) == (1, "evaluating")

@@ -1,0 +1,451 @@
+"""Ends before the end: deadlines, interruptions, cancellation, and closed clients."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+
+import pytest
+
+from futureagi_async import (
+    ClientClosedError,
+    Delivery,
+    EvaluationInterruptedError,
+    EvaluationState,
+    NotAttemptedError,
+    Timeout,
+)
+from futureagi_async.evaluation import evaluating
+
+
+AT_ONCE = {"deadline": 20, "poll": 0.01}
+NEVER = {"deadline": 3600, "poll": 600}
+"""Whoever waits for the first round here waits too long."""
+
+ENDLESS = Timeout(read=None, total=None)
+
+SCORED = EvaluationState.SCORED
+PENDING = EvaluationState.PENDING
+
+
+def states(report):
+    return [each.state for each in report]
+
+
+@pytest.fixture
+def under_way(leave):
+    """Have evaluations that are started stay under way."""
+    leave("accept")
+
+
+@pytest.mark.parametrize("existing", ["skip", "rerun"])
+def test_after_the_deadline_nothing_is_begun(
+    call, emulator, run_test_ids, configs, existing
+):
+    report = call("evaluate", run_test_ids, configs, deadline=1e-9, existing=existing)
+
+    assert states(report) == [EvaluationState.NOT_ATTEMPTED] * 8
+    assert {type(each.error) for each in report} == {NotAttemptedError}
+    assert "the deadline of the batch has passed" in report[0].reason
+    assert not emulator.log.counts
+
+
+async def test_a_deadline_before_the_start_says_how_far_it_came(
+    connect, emulator, configs, leap_when_served
+):
+    leap_when_served("eval-configs")
+
+    async with connect(timeout=ENDLESS) as client:
+        (end,) = await client.evaluate(
+            emulator.world.run_test_ids[:1], configs, deadline=500
+        )
+
+    assert end.state is EvaluationState.FAILED
+    assert isinstance(end.error, NotAttemptedError)
+    assert [each.eval_config_id is not None for each in end.configs] == [True] * 3
+    assert end.requests == 0
+    assert not emulator.log.runs
+
+
+@pytest.mark.usefixtures("under_way")
+async def test_those_behind_the_deadline_are_named_beside_those_before(
+    connect, emulator, configs, leap_when_served
+):
+    leap_when_served("run-new-evals")
+
+    async with connect(timeout=ENDLESS) as client:
+        report = await client.evaluate(
+            iter(emulator.world.run_test_ids), configs, deadline=500, max_concurrency=1
+        )
+
+    assert states(report) == [PENDING] + [EvaluationState.NOT_ATTEMPTED] * 7
+    assert report[0].requests == 1
+    assert sum(emulator.log.runs.values()) == 1
+
+
+@pytest.mark.usefixtures("under_way")
+async def test_a_run_test_that_is_read_after_the_deadline_is_named(
+    connect, emulator, configs, leap, eventually
+):
+    ids, go_on = emulator.world.run_test_ids, asyncio.Event()
+
+    async def given():
+        yield ids[0]
+        await go_on.wait()
+        yield ids[1]
+
+    async with connect(timeout=ENDLESS) as client:
+        task = asyncio.create_task(client.evaluate(given(), configs, **NEVER))
+        await eventually(lambda: emulator.log.runs)
+        leap(NEVER["deadline"])
+        go_on.set()
+        report = await task
+
+    assert states(report) == [PENDING, EvaluationState.NOT_ATTEMPTED]
+
+
+@pytest.mark.usefixtures("under_way")
+async def test_what_is_still_being_started_at_the_deadline_is_given_up_when_it_is(
+    connect, emulator, leap, when_served, eventually
+):
+    configs = [{"template_id": emulator.world.template_ids[0]}]
+    leapt, may_be_served = threading.Event(), threading.Event()
+
+    def take_long(_):
+        leap(1000)
+        leapt.set()
+        may_be_served.wait(20)
+
+    when_served(take_long, "run-new-evals")
+
+    async with connect(timeout=ENDLESS) as client:
+        ids = emulator.world.run_test_ids[:1]
+        task = asyncio.create_task(client.evaluate(ids, configs, deadline=500))
+        await eventually(leapt.is_set)
+        # Whatever waits for the deadline has its turn now.
+        for _ in range(10):
+            await asyncio.sleep(0)
+        may_be_served.set()
+        (end,) = await task
+
+    assert end.state is PENDING
+    assert end.requests == 1
+
+
+@pytest.mark.usefixtures("under_way")
+def test_an_iterable_that_raises_ends_it_and_everything_started_is_told(
+    call, emulator, run_test_ids, configs
+):
+    def given():
+        yield from run_test_ids[:3]
+        raise ValueError("row 4 is broken")
+
+    with pytest.raises(EvaluationInterruptedError, match="row 4 is broken") as caught:
+        call("evaluate", given(), configs, **NEVER)
+
+    report = caught.value.report
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert [each.run_test_id for each in report] == run_test_ids[:3]
+    assert set(states(report)) == {PENDING}
+    assert "the evaluation was interrupted" in report[0].reason
+    assert [each.requests for each in report] == [1, 1, 1]
+    assert emulator.log.runs == dict.fromkeys(run_test_ids[:3], 1)
+
+
+@pytest.mark.usefixtures("under_way")
+def test_an_asynchronous_iterable_that_raises_ends_it_too(call, run_test_ids, configs):
+    async def given():
+        for each in run_test_ids[:2]:
+            yield each
+        raise ValueError("row 3 is broken")
+
+    with pytest.raises(EvaluationInterruptedError, match="row 3 is broken") as caught:
+        call("evaluate", given(), configs, **NEVER)
+
+    assert len(caught.value.report) == 2
+
+
+def test_a_stream_whose_iterable_raises_gives_what_was_begun_and_then_raises(
+    client, run_test_ids, configs
+):
+    def given():
+        yield from run_test_ids[:3]
+        raise ValueError("row 4 is broken")
+
+    ends = []
+    with (
+        pytest.raises(EvaluationInterruptedError, match="row 4 is broken"),
+        client.stream_evaluations(given(), configs, **AT_ONCE) as stream,
+    ):
+        ends.extend(stream)
+
+    assert len(ends) == 3
+
+
+@pytest.mark.parametrize("when", ["it begins to wait", "it ends"])
+def test_progress_that_cannot_be_told_ends_it(
+    call, emulator, run_test_ids, configs, when
+):
+    def tell(progress):
+        if (progress.latest is None) is (when == "it begins to wait"):
+            raise ValueError("the bar is broken")
+
+    with pytest.raises(EvaluationInterruptedError, match="the bar is broken") as caught:
+        call("evaluate", iter(run_test_ids), configs, on_progress=tell, **AT_ONCE)
+
+    assert isinstance(caught.value.__cause__, ValueError)
+    told = {each.run_test_id: each.requests for each in caught.value.report}
+    assert told == emulator.log.runs
+    assert told
+
+
+@pytest.mark.usefixtures("under_way")
+async def test_a_pause_ends_when_progress_cannot_be_told(
+    connect, run_test_ids, configs
+):
+    def tell(_):
+        raise ValueError("the bar is broken")
+
+    async with connect() as client, asyncio.timeout(20):
+        with pytest.raises(EvaluationInterruptedError) as caught:
+            await client.evaluate(run_test_ids[:2], configs, on_progress=tell, **NEVER)
+
+    assert set(states(caught.value.report)) == {PENDING}
+
+
+@pytest.mark.usefixtures("under_way")
+async def test_a_pause_ends_when_the_keys_stop_working(
+    connect, emulator, run_test_ids, configs
+):
+    async def given():
+        yield run_test_ids[0]
+        while not emulator.log.runs:
+            await asyncio.sleep(0.001)
+        emulator.faults.add("status", status=401)
+        yield run_test_ids[1]
+
+    async with connect() as client, asyncio.timeout(20):
+        report = await client.evaluate(given(), configs, **NEVER)
+
+    assert states(report) == [PENDING, EvaluationState.FAILED]
+    assert "the batch was stopped by: 401" in report[0].reason
+
+
+@pytest.mark.usefixtures("under_way")
+async def test_closing_the_client_ends_the_wait_and_tells_what_was_started(
+    connect, emulator, run_test_ids, configs, eventually
+):
+    client, told = connect(), []
+    task = asyncio.create_task(
+        client.evaluate(run_test_ids[:2], configs, on_progress=told.append, **NEVER)
+    )
+    await eventually(lambda: told and told[-1].waiting == 2)
+
+    await client.aclose()
+    async with asyncio.timeout(20):
+        report = await task
+
+    assert states(report) == [PENDING, PENDING]
+    assert report[0].reason == "not waited for any longer: the client was closed"
+    assert emulator.log.runs == dict.fromkeys(run_test_ids[:2], 1)
+
+
+@pytest.mark.usefixtures("under_way")
+def test_closing_the_blocking_client_ends_the_wait_of_another_thread(
+    client, emulator, run_test_ids, configs
+):
+    waits, reports = threading.Event(), []
+
+    def tell(progress):
+        if progress.waiting == 2:
+            waits.set()
+
+    def evaluate():
+        reports.append(
+            client.evaluate(run_test_ids[:2], configs, on_progress=tell, **NEVER)
+        )
+
+    thread = threading.Thread(target=evaluate, daemon=True)
+    thread.start()
+    assert waits.wait(20)
+
+    client.close()
+    thread.join(20)
+
+    assert states(reports[0]) == [PENDING, PENDING]
+
+
+@pytest.mark.usefixtures("under_way")
+def test_closing_the_blocking_client_ends_a_stream(client, run_test_ids, configs):
+    with client.stream_evaluations(iter(run_test_ids), configs, **NEVER) as stream:
+        threading.Timer(0.05, client.close).start()
+
+        ends = list(stream)
+
+    assert set(states(ends)) <= {
+        PENDING,
+        EvaluationState.FAILED,
+        EvaluationState.NOT_ATTEMPTED,
+    }
+    assert all(each.reason for each in ends)
+
+
+def test_a_client_that_is_closed_evaluates_nothing(
+    call, client, connect, run_test_ids, configs
+):
+    client.close()
+    with pytest.raises(ClientClosedError):
+        client.evaluate(run_test_ids, configs, **AT_ONCE)
+
+    async def closed():
+        async with connect() as twin:
+            pass
+        await twin.evaluate(run_test_ids, configs, **AT_ONCE)
+
+    with pytest.raises(ClientClosedError):
+        asyncio.run(closed())
+
+
+@pytest.mark.usefixtures("under_way")
+async def test_cancelling_leaves_nothing_running(
+    connect, emulator, run_test_ids, configs, eventually
+):
+    async with connect() as client:
+        task = asyncio.create_task(
+            client.evaluate(run_test_ids, configs, deadline=20, poll=0.005)
+        )
+        await eventually(lambda: len(emulator.log.runs) == 8)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await eventually(lambda: emulator.log.in_flight == 0)
+
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        # The client works on, and what was started is only waited for.
+        report = await client.evaluate(run_test_ids, configs, deadline=None, wait=False)
+
+    assert {each.state for each in report} == {EvaluationState.STARTED}
+    assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
+
+
+@pytest.mark.usefixtures("under_way")
+def test_ctrl_c_ends_a_blocking_evaluation(client, emulator, run_test_ids, configs):
+    def tell(progress):
+        if progress.waiting == 8:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        client.evaluate(run_test_ids, configs, on_progress=tell, **NEVER)
+
+    assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
+    assert len(list(client.list_run_tests())) == 8
+
+
+async def test_leaving_a_stream_early_cancels_what_is_in_flight(
+    connect, emulator, run_test_ids, configs, eventually
+):
+    async with connect() as client:
+        async with client.stream_evaluations(
+            run_test_ids, configs, max_evaluating=2, **AT_ONCE
+        ) as ends:
+            first = await anext(ends)
+        await eventually(lambda: emulator.log.in_flight == 0)
+        with pytest.raises(StopAsyncIteration):
+            while True:
+                await anext(ends)
+
+    assert first.state is SCORED
+    assert len(emulator.log.runs) < 8
+
+
+def test_leaving_a_blocking_stream_early_cancels_what_is_in_flight(
+    client, emulator, run_test_ids, configs
+):
+    with client.stream_evaluations(
+        run_test_ids, configs, max_evaluating=2, **AT_ONCE
+    ) as ends:
+        assert next(ends).state is SCORED
+
+    assert len(emulator.log.runs) < 8
+
+
+async def test_a_stream_that_is_not_read_begins_no_more_than_may_be_under_way(
+    connect, emulator, run_test_ids, configs, eventually
+):
+    read = []
+
+    def given():
+        for each in run_test_ids:
+            read.append(each)
+            yield each
+
+    async with (
+        connect() as client,
+        client.stream_evaluations(
+            given(), configs, max_evaluating=2, **AT_ONCE
+        ) as ends,
+    ):
+        await eventually(lambda: len(emulator.log.runs) == 2)
+        await eventually(lambda: len(ends._unread) == 2)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert len(read) == 2
+        assert len([each async for each in ends]) == 8
+
+
+def test_a_blocking_stream_is_read_to_its_end_with_one_place(
+    client, run_test_ids, configs
+):
+    with client.stream_evaluations(
+        iter(run_test_ids), configs, max_evaluating=1, **AT_ONCE
+    ) as ends:
+        assert [each.state for each in ends] == [SCORED] * 8
+
+
+@pytest.mark.parametrize("options", [{}, {"existing": "rerun"}, {"latest": 1}])
+def test_a_stream_gives_what_a_report_has(
+    call, emulator, run_test_ids, configs, options
+):
+    ends = call("stream_evaluations", run_test_ids, configs, **options, **AT_ONCE)
+
+    assert {each.run_test_id for each in ends} == set(run_test_ids)
+    assert {each.state for each in ends} == {SCORED}
+    assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
+
+
+def test_a_stream_without_a_wait_gives_what_was_started(call, run_test_ids, configs):
+    ends = call("stream_evaluations", run_test_ids, configs, deadline=None, wait=False)
+
+    assert {each.state for each in ends} == {EvaluationState.STARTED}
+
+
+def test_a_stream_with_a_journal_runs_nothing_twice(
+    call, emulator, run_test_ids, configs, journal
+):
+    options = {"journal": journal, "existing": "rerun", **AT_ONCE}
+
+    call("stream_evaluations", run_test_ids, configs, **options)
+    call("stream_evaluations", run_test_ids, configs, **options)
+
+    assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
+
+
+def test_what_no_code_foresaw_hurts_one_run_test_only(
+    call, run_test_ids, configs, monkeypatch, leave
+):
+    leave("run", 0.01)
+    look = evaluating.look
+
+    async def look_or_break(read, watched):
+        if watched.run_test_id == run_test_ids[1]:
+            raise ZeroDivisionError("a defect")
+        return await look(read, watched)
+
+    monkeypatch.setattr(evaluating, "look", look_or_break)
+
+    report = call("evaluate", run_test_ids[:3], configs, **AT_ONCE)
+
+    assert states(report) == [SCORED, EvaluationState.FAILED, SCORED]
+    assert "ZeroDivisionError: a defect" in report[1].reason
+    assert report[1].error.delivery is Delivery.UNKNOWN

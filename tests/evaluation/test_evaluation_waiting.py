@@ -1,0 +1,207 @@
+"""Waiting for evaluations, whoever started them."""
+
+from __future__ import annotations
+
+import pytest
+
+from futureagi_async import (
+    Delivery,
+    EvaluationState,
+    NotFoundError,
+    ServerError,
+)
+
+
+NOWHERE = "99999999-9999-4999-8999-999999999999"
+LONG = {"deadline": 20, "poll": 0.01}
+
+
+def states(report):
+    return [each.state for each in report]
+
+
+@pytest.fixture
+def started(client, run_test_ids, configs, leave):
+    """Evaluations of all run tests that take a moment."""
+    leave("run", 0.03)
+    client.evaluate(run_test_ids, configs, deadline=None, wait=False)
+    return run_test_ids
+
+
+def test_what_was_started_is_waited_for_and_scored_as_the_service_does(
+    call, client, started, configs
+):
+    report = call("wait_for_evals", started, **LONG)
+
+    assert states(report) == [EvaluationState.SCORED] * 8
+    for each in report:
+        summary = client.get_eval_summary(each.run_test_id)
+        assert {c.eval_config_id: c.scores for c in each.configs} == {
+            c.id: c.scores for c in summary.configs
+        }
+        assert sorted(c.name for c in each.configs) == ["contains", "mood", "similar"]
+        assert {c.origin for c in each.configs} == {None}
+        assert (each.executions, each.requests, each.run_test_name) == (2, 0, None)
+
+
+def test_nothing_is_written(call, emulator, started):
+    emulator.log.clear()
+
+    call("wait_for_evals", iter(started), **LONG)
+
+    assert {each.method for each in emulator.log.requests} == {"GET"}
+
+
+def test_progress_is_told(call, started):
+    told = []
+
+    call("wait_for_evals", started, on_progress=told.append, **LONG)
+
+    assert (told[-1].read, told[-1].ended, told[-1].scored) == (8, 8, 8)
+
+
+def test_what_has_ended_already_is_read_once(call, client, emulator, started):
+    client.wait_for_evals(started, **LONG)
+    emulator.log.clear()
+
+    call("wait_for_evals", started[:1], **LONG)
+
+    assert [each.path.rsplit("/", 2)[1] for each in emulator.log.requests] == [
+        "executions",
+        "call-executions",
+    ]
+
+
+def test_what_is_under_way_at_the_deadline_is_pending(
+    call, client, run_test_ids, configs, leave
+):
+    leave("accept")
+    client.evaluate(run_test_ids[:1], configs, deadline=None, wait=False)
+
+    (end,) = call("wait_for_evals", run_test_ids[:1], deadline=0.2, poll=0.05)
+
+    assert end.state is EvaluationState.PENDING
+    assert end.reason == (
+        "not waited for any longer: the deadline of the batch has passed"
+    )
+    assert {each.pending for each in end.configs} == {4}
+
+
+def test_what_was_prepared_and_never_started_is_not_waited_for(
+    call, client, emulator, run_test_ids, configs
+):
+    emulator.faults.add("dispatch", endpoint="run_new_evals")
+    client.evaluate(run_test_ids[:1], configs, **LONG)
+
+    (end,) = call("wait_for_evals", run_test_ids[:1], **LONG)
+
+    assert end.state is EvaluationState.NEVER_STARTED
+    assert "nothing works on them" in end.reason
+
+
+def test_what_can_never_finish_is_not_waited_for(call, run_tests):
+    for each in run_tests[0].executions:
+        each.status = "evaluating"
+        each.calls.clear()
+
+    (end,) = call("wait_for_evals", [run_tests[0].id], **LONG)
+
+    assert end.state is EvaluationState.NEVER_FINISHES
+
+
+def test_what_never_finishes_beside_results_is_told_with_its_scores(
+    call, client, started, run_tests
+):
+    client.wait_for_evals(started, **LONG)
+    run_tests[0].executions[0].status = "evaluating"
+    run_tests[0].executions[0].calls.clear()
+
+    (end,) = call("wait_for_evals", [run_tests[0].id], **LONG)
+
+    assert end.state is EvaluationState.NEVER_FINISHES
+    assert {each.evaluated for each in end.configs} == {2}
+
+
+def test_all_results_are_the_end_even_of_what_says_that_it_is_evaluating(
+    call, client, started, run_tests
+):
+    client.wait_for_evals(started, **LONG)
+    for each in run_tests[0].executions:
+        each.status = "evaluating"
+
+    (end,) = call("wait_for_evals", [run_tests[0].id], **LONG)
+
+    assert end.state is EvaluationState.SCORED
+
+
+def test_where_nothing_can_have_results_there_is_nothing_to_wait_for(call, run_tests):
+    run_tests[0].executions.clear()
+
+    (end,) = call("wait_for_evals", [run_tests[0].id], **LONG)
+
+    assert end.state is EvaluationState.NOTHING
+
+
+def test_a_run_test_that_is_not_there_fails_alone(call, started):
+    report = call("wait_for_evals", [NOWHERE, started[0]], **LONG)
+
+    assert states(report) == [EvaluationState.FAILED, EvaluationState.SCORED]
+    assert isinstance(report[0].error, NotFoundError)
+    assert report[0].run_test_id == NOWHERE
+
+
+def test_a_look_that_fails_is_made_again_in_the_next_round(
+    call, client, emulator, started
+):
+    emulator.faults.add("status", status=500, endpoint="executions", times=2)
+    emulator.faults.active[0].hits = 2
+    told = []
+
+    def trouble(progress):
+        told.append(progress)
+        if progress.waiting == 1:
+            emulator.faults.active[0].hits = 0
+
+    (end,) = call("wait_for_evals", started[:1], on_progress=trouble, **LONG)
+
+    assert emulator.faults.active[0].hits == 2
+    assert end.state is EvaluationState.SCORED
+
+
+def test_a_look_that_fails_three_times_is_the_end(call, client, emulator, started):
+    def trouble(progress):
+        if progress.waiting == 1:
+            emulator.faults.add("status", status=500, endpoint="executions")
+
+    (end,) = call("wait_for_evals", started[:1], on_progress=trouble, **LONG)
+
+    assert end.state is EvaluationState.FAILED
+    assert isinstance(end.error, ServerError)
+    assert end.error.delivery is Delivery.NOT_SENT
+
+
+def test_a_first_look_that_fails_is_the_end(call, emulator, started):
+    emulator.faults.add("status", status=500, endpoint="executions")
+
+    report = call("wait_for_evals", started[:2], **LONG)
+
+    assert states(report) == [EvaluationState.FAILED] * 2
+
+
+def test_results_are_those_of_every_execution_that_could_be_evaluated(
+    call, client, started, run_tests
+):
+    client.wait_for_evals(started, **LONG)
+    run_tests[0].executions[0].status = "failed"
+
+    (end,) = call("wait_for_evals", [run_tests[0].id], **LONG)
+
+    assert end.executions == 1
+    assert {each.evaluated for each in end.configs} == {2}
+
+
+def test_the_same_run_test_can_be_waited_for_twice(call, started):
+    report = call("wait_for_evals", [started[0], started[0].upper()], **LONG)
+
+    assert states(report) == [EvaluationState.SCORED] * 2
+    assert report[0].run_test_id == report[1].run_test_id

@@ -1,0 +1,676 @@
+"""From eval configs to scores: what is run, what is left alone, and what is said."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import itertools
+import time
+
+import pytest
+
+from futureagi_async import (
+    AuthenticationError,
+    Delivery,
+    EvalConfigsDifferError,
+    EvalDispatchError,
+    EvaluationState,
+    ExecutionsNotCompletedError,
+    InvalidRequestError,
+    NotAttemptedError,
+    NotFoundError,
+    Origin,
+    PaymentRequiredError,
+)
+from futureagi_async.emulator.rules.evaluations import Job, prepare
+from futureagi_async.evaluation.starting import StartEvaluations
+
+
+NOWHERE = "99999999-9999-4999-8999-999999999999"
+LONG = {"deadline": 20, "poll": 0.01}
+
+SCORED = EvaluationState.SCORED
+FAILED = EvaluationState.FAILED
+
+
+def states(report):
+    return [each.state for each in report]
+
+
+def assert_scores_are_the_services(client, report):
+    """Hold the scores of whole run tests against the summaries of the service."""
+    for each in report:
+        summaries = {
+            config.id: config.scores
+            for config in client.get_eval_summary(each.run_test_id).configs
+        }
+        assert {c.eval_config_id: c.scores for c in each.configs} == summaries
+
+
+def erase(run_test, *names):
+    """Have a run test look as if these eval configs had never been run."""
+    ids = {each.id for each in run_test.eval_configs if each.name in names}
+    for _, call in run_test.calls():
+        for id_ in ids & call.eval_outputs.keys():
+            del call.eval_outputs[id_]
+
+
+def outputs(run_test):
+    """All results of a run test, by execution."""
+    return [
+        [dict(call.eval_outputs) for call in execution.calls]
+        for execution in run_test.executions
+    ]
+
+
+def test_every_run_test_is_scored_and_run_once(
+    call, client, emulator, run_test_ids, configs
+):
+    report = call("evaluate", run_test_ids, configs, **LONG)
+
+    assert states(report) == [SCORED] * 8
+    assert [each.run_test_id for each in report] == run_test_ids
+    assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
+    assert emulator.log.configs == dict.fromkeys(run_test_ids, 3)
+    assert_scores_are_the_services(client, report)
+    first = report[0]
+    assert first.run_test_name == "run test 0"
+    assert (first.requests, first.executions) == (1, 2)
+    assert (first.reason, first.error, first.warnings) == ("", None, ())
+    assert [(c.name, c.origin, c.evaluated) for c in first.configs] == [
+        ("mood", Origin.CREATED, 4),
+        ("contains", Origin.CREATED, 4),
+        ("similar", Origin.CREATED, 4),
+    ]
+    assert first.configs[0].choices is not None
+    assert first.configs[1].pass_rate is not None
+    assert first.configs[2].average is not None
+    assert report.raise_for_failures() is report
+
+
+def test_the_second_time_nothing_is_written(
+    call, client, emulator, run_test_ids, configs
+):
+    first = call("evaluate", run_test_ids, configs, **LONG)
+    emulator.log.clear()
+
+    again = call("evaluate", run_test_ids, configs, **LONG)
+
+    assert {each.method for each in emulator.log.requests} == {"GET"}
+    assert states(again) == [SCORED] * 8
+    assert [each.requests for each in again] == [0] * 8
+    assert again[0].configs[0].origin is Origin.EXISTING
+    assert [[c.scores for c in each.configs] for each in again] == [
+        [c.scores for c in each.configs] for each in first
+    ]
+
+
+def test_only_what_is_missing_is_run(call, client, emulator, run_tests, configs):
+    one = run_tests[0]
+    call("evaluate", [one.id], configs[:1], **LONG)
+    before = outputs(one)
+
+    report = call("evaluate", [one.id], configs, **LONG)
+
+    assert states(report) == [SCORED]
+    assert emulator.log.runs[one.id] == 2
+    for execution, earlier in zip(outputs(one), before, strict=True):
+        for now, then in zip(execution, earlier, strict=True):
+            assert now.items() >= then.items()
+            assert len(now) == 3
+
+
+def test_a_rerun_runs_everything_once_more(call, emulator, run_test_ids, configs):
+    call("evaluate", run_test_ids, configs, **LONG)
+
+    report = call("evaluate", run_test_ids, configs, existing="rerun", **LONG)
+
+    assert states(report) == [SCORED] * 8
+    assert emulator.log.runs == dict.fromkeys(run_test_ids, 2)
+    assert [each.requests for each in report] == [1] * 8
+
+
+@pytest.mark.parametrize("existing", ["skip", "rerun"])
+def test_a_run_test_that_comes_again_is_run_once(
+    call, emulator, run_test_ids, configs, existing
+):
+    one = run_test_ids[0]
+    spelled = [one, one.upper(), one.replace("-", ""), one]
+
+    report = call("evaluate", spelled, configs, existing=existing, **LONG)
+
+    assert states(report) == [SCORED] * 4
+    assert {each.run_test_id for each in report} == {one}
+    assert emulator.log.runs == {one: 1}
+    assert emulator.log.configs == {one: 3}
+    assert sum(each.requests for each in report) == 1
+
+
+def test_with_its_journal_a_rerun_is_never_done_a_second_time(
+    call, emulator, run_test_ids, configs, journal
+):
+    options = {"existing": "rerun", "journal": journal, **LONG}
+    call("evaluate", run_test_ids, configs, **options)
+    emulator.log.clear()
+
+    again = call("evaluate", run_test_ids, configs, **options)
+
+    assert states(again) == [SCORED] * 8
+    assert {each.method for each in emulator.log.requests} == {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"latest": 1}, [False, True]),
+        ({"latest": 2}, [True, True]),
+        ({"newer_than": dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)}, [False, True]),
+        ({"newer_than": dt.datetime(2026, 3, 1, tzinfo=dt.UTC)}, [False, False]),
+    ],
+)
+def test_only_the_executions_that_are_meant_are_run(
+    call, run_tests, configs, options, expected
+):
+    (end,) = call("evaluate", [run_tests[0].id], configs, **options, **LONG)
+
+    assert [bool(each[0]) for each in outputs(run_tests[0])] == expected
+    assert end.executions == sum(expected)
+    assert end.state is (SCORED if any(expected) else EvaluationState.NOTHING)
+    assert {each.evaluated for each in end.configs} == {2 * sum(expected)}
+
+
+def test_executions_that_did_not_complete_are_left_out(call, run_tests, configs):
+    one = run_tests[0]
+    for state in ("failed", "running", "pending", "cancelled"):
+        one.executions[0].status = state
+
+        (end,) = call("evaluate", [one.id], configs, **LONG)
+
+        assert end.state is SCORED
+        assert end.executions == 1
+    assert [bool(each[0]) for each in outputs(one)] == [False, True]
+
+
+def test_an_execution_without_a_completed_call_is_left_out_and_told(
+    call, run_tests, configs
+):
+    one = run_tests[0]
+    for each in one.executions[0].calls:
+        each.status = "failed"
+
+    (end,) = call("evaluate", [one.id], configs, **LONG)
+
+    assert end.state is SCORED
+    assert end.warnings == (
+        f"execution {one.executions[0].id} has no completed call, and was left out",
+    )
+    assert one.executions[0].status == "completed"
+
+
+def test_where_no_call_is_completed_there_is_nothing_to_evaluate(
+    call, emulator, run_tests, configs
+):
+    empty, callless, failed = run_tests[:3]
+    empty.executions.clear()
+    for each in callless.executions:
+        each.calls.clear()
+    for _, each in failed.calls():
+        each.status = "failed"
+    ids = [each.id for each in run_tests[:3]]
+
+    report = call("evaluate", ids, configs, **LONG)
+
+    assert states(report) == [EvaluationState.NOTHING] * 3
+    assert not emulator.log.runs
+    assert report[0].reason == "no completed execution has a completed call"
+    assert report.raise_for_failures() is report
+    assert [len(each.warnings) for each in report] == [0, 2, 2]
+
+
+def test_calls_that_failed_beside_completed_ones_do_not_count(
+    call, client, run_tests, configs
+):
+    run_tests[0].executions[0].calls[0].status = "failed"
+
+    report = call("evaluate", [run_tests[0].id], configs, **LONG)
+
+    assert states(report) == [SCORED]
+    assert {each.evaluated for each in report[0].configs} == {3}
+    assert_scores_are_the_services(client, report)
+
+
+def test_results_of_a_part_of_an_execution_are_left_so(
+    call, client, emulator, run_tests, configs
+):
+    one = run_tests[0]
+    call("evaluate", [one.id], configs[:1], **LONG)
+    one.executions[0].calls[0].eval_outputs.clear()
+    erase_in = one.executions[1]
+    for each in erase_in.calls:
+        each.eval_outputs.clear()
+    emulator.log.clear()
+
+    (end,) = call("evaluate", [one.id], configs[:1], **LONG)
+
+    # What has no result at all is run; what has some is neither erased nor billed.
+    assert end.state is EvaluationState.PARTIAL
+    assert "existing='rerun'" in end.reason
+    assert (end.configs[0].evaluated, end.configs[0].pending) == (3, 1)
+    assert emulator.log.runs == {one.id: 1}
+
+    (rerun,) = call("evaluate", [one.id], configs[:1], existing="rerun", **LONG)
+
+    assert rerun.state is SCORED
+    assert rerun.configs[0].evaluated == 4
+
+
+def test_what_was_prepared_and_never_started_is_started(
+    call, emulator, run_tests, configs
+):
+    emulator.faults.add("dispatch", endpoint="run_new_evals", times=3)
+    ids = [run_tests[0].id]
+
+    (failed,) = call("evaluate", ids, configs, **LONG)
+    (end,) = call("evaluate", ids, configs, **LONG)
+
+    assert failed.state is FAILED
+    assert isinstance(failed.error, EvalDispatchError)
+    assert failed.error.delivery is Delivery.REJECTED
+    assert failed.requests == 0
+    assert {each.pending for each in failed.configs} == {4}
+    assert end.state is SCORED
+    assert emulator.log.runs == {ids[0]: 1}
+
+
+def test_a_dispatch_that_fails_once_is_tried_again(
+    call, emulator, run_test_ids, configs
+):
+    emulator.faults.add("dispatch", endpoint="run_new_evals", times=1)
+
+    report = call("evaluate", run_test_ids[:1], configs, **LONG)
+
+    assert states(report) == [SCORED]
+    assert emulator.log.runs == {run_test_ids[0]: 1}
+
+
+def test_what_is_still_under_way_at_the_deadline_is_pending(
+    call, emulator, run_test_ids, configs, leave
+):
+    leave("accept")
+
+    report = call("evaluate", run_test_ids, configs, deadline=0.3, poll=0.05)
+
+    assert states(report) == [EvaluationState.PENDING] * 8
+    assert {each.reason for each in report} == {
+        "not waited for any longer: the deadline of the batch has passed"
+    }
+    assert {each.requests for each in report} == {1}
+    assert {c.pending for each in report for c in each.configs} == {4}
+    assert len(report.failures) == 8
+
+
+def test_without_a_wait_it_is_started_and_can_be_waited_for(
+    call, emulator, run_test_ids, configs
+):
+    started = call("evaluate", run_test_ids, configs, deadline=20, wait=False)
+    waited = call("wait_for_evals", run_test_ids, **LONG)
+    again = call("evaluate", run_test_ids, configs, deadline=None, wait=False)
+
+    assert states(started) == [EvaluationState.STARTED] * 8
+    assert started.raise_for_failures() is started
+    assert states(waited) == states(again) == [SCORED] * 8
+    assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
+
+
+def test_without_a_wait_what_others_evaluate_counts_as_started(
+    call, emulator, run_test_ids, configs, leave
+):
+    leave("accept")
+    call("evaluate", run_test_ids[:1], configs, deadline=None, wait=False)
+
+    (end,) = call("evaluate", run_test_ids[:1], configs, deadline=None, wait=False)
+
+    assert end.state is EvaluationState.STARTED
+    assert (end.requests, emulator.log.runs[run_test_ids[0]]) == (0, 1)
+
+
+@pytest.fixture
+def equipped(client, run_tests, configs):
+    """A run test that has the eval configs, and no results."""
+    client.ensure_eval_configs(run_tests[0].id, configs)
+    return run_tests[0]
+
+
+def started_by_others(emulator, run_test, config_ids, seconds=0.0):
+    """Have somebody else start evaluations that take so many seconds from then on."""
+    prepare(run_test.executions, config_ids)
+    for each in run_test.executions:
+        each.status = "evaluating"
+    job = Job(time.monotonic() + seconds, run_test, run_test.executions, config_ids)
+    emulator.desk.service.evaluations.jobs.append(job)
+
+
+@pytest.mark.parametrize("existing", ["skip", "rerun"])
+def test_what_others_evaluate_is_waited_for_and_then_what_is_missing_is_run(
+    call, emulator, equipped, configs, existing
+):
+    theirs = [equipped.eval_configs[0].id]
+    started_by_others(emulator, equipped, theirs, seconds=0.05)
+
+    (end,) = call("evaluate", [equipped.id], configs, existing=existing, **LONG)
+
+    assert end.state is SCORED
+    assert end.requests == 1
+    assert emulator.log.runs == {equipped.id: 1}
+    assert {each.evaluated for each in end.configs} == {4}
+
+
+def test_what_others_start_in_between_is_waited_for(
+    call, emulator, equipped, configs, when_served
+):
+    theirs = [equipped.eval_configs[0].id]
+    when_served(
+        lambda _: started_by_others(emulator, equipped, theirs, 0.05), "run-new-evals"
+    )
+
+    (end,) = call("evaluate", [equipped.id], configs, **LONG)
+
+    assert end.state is SCORED
+    assert emulator.log.counts["run_new_evals", 400] == 1
+    assert emulator.log.counts["run_new_evals", 200] == 1
+
+
+def test_who_is_in_the_way_every_time_is_named(
+    call, emulator, run_tests, configs, when_served
+):
+    one = run_tests[0]
+
+    def set_status(status):
+        for each in one.executions:
+            each.status = status
+
+    when_served(lambda _: set_status("evaluating"), "run-new-evals", times=-1)
+    when_served(lambda _: set_status("completed"), "executions", times=-1)
+
+    (end,) = call("evaluate", [one.id], configs, **LONG)
+
+    assert end.state is FAILED
+    assert isinstance(end.error, ExecutionsNotCompletedError)
+    assert emulator.log.counts["run_new_evals", 400] == 3
+
+
+def test_a_rerun_that_others_keep_from_being_started_is_not_called_scored(
+    call, emulator, run_tests, configs, when_served
+):
+    one = run_tests[0]
+    call("evaluate", [one.id], configs, **LONG)
+    emulator.log.clear()
+    plans_and_looks = itertools.count()
+
+    def evaluate_whenever_it_is_planned(request):
+        is_count = "status=" in request.query
+        is_look = is_count or next(plans_and_looks) % 2
+        for each in one.executions:
+            each.status = "completed" if is_look else "evaluating"
+
+    when_served(evaluate_whenever_it_is_planned, "executions", times=-1)
+
+    (end,) = call("evaluate", [one.id], configs, existing="rerun", **LONG)
+
+    assert end.state is EvaluationState.NEVER_STARTED
+    assert "others evaluate its executions time and again" in end.reason
+    assert not emulator.log.runs
+
+
+@pytest.fixture
+def stuck(run_tests, when_served):
+    """Have executions say that they are evaluating whatever they are."""
+    one = run_tests[0]
+
+    def install(after=lambda: True):
+        def stick(_):
+            if after():
+                for each in one.executions:
+                    each.status = "evaluating"
+
+        when_served(stick, "executions", times=-1)
+        return one
+
+    return install
+
+
+def test_all_results_are_the_end_even_of_what_says_that_it_is_evaluating(
+    call, client, emulator, configs, stuck
+):
+    one = stuck(after=lambda: emulator.log.runs)
+
+    report = call("evaluate", [one.id], configs, **LONG)
+
+    assert states(report) == [SCORED]
+    assert_scores_are_the_services(client, report)
+
+
+def test_a_rerun_whose_results_are_all_there_is_scored_as_well(
+    call, emulator, run_tests, configs, stuck
+):
+    call("evaluate", [run_tests[0].id], configs, **LONG)
+    emulator.log.clear()
+    one = stuck(after=lambda: emulator.log.runs)
+
+    (end,) = call("evaluate", [one.id], configs, existing="rerun", **LONG)
+
+    assert end.state is SCORED
+    assert end.requests == 1
+
+
+def test_what_is_stuck_already_can_be_read_but_not_be_run_again(
+    call, emulator, run_tests, configs, stuck
+):
+    call("evaluate", [run_tests[0].id], configs, **LONG)
+    one = stuck()
+    emulator.log.clear()
+
+    (skipped,) = call("evaluate", [one.id], configs, **LONG)
+    (rerun,) = call("evaluate", [one.id], configs, existing="rerun", **LONG)
+
+    assert skipped.state is SCORED
+    assert rerun.state is EvaluationState.NEVER_FINISHES
+    assert "the service does not run it again" in rerun.reason
+    assert not emulator.log.runs
+
+
+def test_an_execution_that_evaluates_without_a_call_is_never_waited_for(
+    call, run_tests, configs, emulator
+):
+    one, other = run_tests[:2]
+    for each in (one.executions[0], *other.executions):
+        each.calls.clear()
+        each.status = "evaluating"
+
+    report = call("evaluate", [one.id, other.id], configs, **LONG)
+
+    assert states(report) == [SCORED, EvaluationState.NEVER_FINISHES]
+    assert len(report[0].warnings) == 1
+    assert "never ends that" in report[1].reason
+    assert emulator.log.runs == {one.id: 1}
+
+
+def test_a_run_test_that_is_not_there_fails_alone(call, run_test_ids, configs):
+    report = call("evaluate", [NOWHERE, run_test_ids[0]], configs, **LONG)
+
+    assert states(report) == [FAILED, SCORED]
+    assert isinstance(report[0].error, NotFoundError)
+    assert [each.name for each in report[0].configs] == ["mood", "contains", "similar"]
+
+
+def test_an_unknown_template_is_a_warning_and_has_no_scores(
+    call, run_test_ids, configs
+):
+    unknown = {"template_id": NOWHERE, "name": "unknown"}
+
+    (end,) = call("evaluate", run_test_ids[:1], [unknown, configs[0]], **LONG)
+
+    assert end.warnings == (f"EvalTemplate with id {NOWHERE} not found",)
+    lost, found = end.configs
+    assert (lost.name, lost.eval_config_id, lost.scores) == ("unknown", None, None)
+    assert found.evaluated == 4
+
+
+def test_eval_configs_that_differ_are_named_kept_or_changed(
+    call, run_tests, configs, emulator
+):
+    one = run_tests[0]
+    call("evaluate", [one.id], [{**configs[0], "model": "old"}], **LONG)
+    wanted = [{**configs[0], "model": "new"}]
+
+    (refused,) = call("evaluate", [one.id], wanted, **LONG)
+    (kept,) = call("evaluate", [one.id], wanted, different="keep", **LONG)
+    (changed,) = call("evaluate", [one.id], wanted, different="update", **LONG)
+
+    assert refused.state is FAILED
+    assert isinstance(refused.error, EvalConfigsDifferError)
+    assert kept.state is changed.state is SCORED
+    assert kept.configs[0].origin is Origin.DIFFERENT
+    assert changed.configs[0].origin is Origin.UPDATED
+    assert (
+        "results that it had before are of its earlier content" in changed.warnings[0]
+    )
+    assert one.eval_configs[0].model == "new"
+    assert emulator.log.runs == {one.id: 1}
+
+
+def test_the_tool_setting_is_sent_with_what_is_started(call, run_tests, configs):
+    call("evaluate", [run_tests[0].id], configs, enable_tool_evaluation=True, **LONG)
+
+    assert run_tests[0].enable_tool_evaluation is True
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, AuthenticationError), (402, PaymentRequiredError)]
+)
+def test_keys_and_plans_that_do_not_do_end_it_and_everything_is_named(
+    call, emulator, configs, status, kind
+):
+    ids = list(emulator.world.run_test_ids)
+    emulator.faults.add(
+        "status", status=status, endpoint="run_new_evals", run_test_id=ids[2]
+    )
+    emulator.desk.service.evaluations.dispatch = "accept"
+    options = {"deadline": 20, "poll": 5, "max_concurrency": 1}
+
+    report = call("evaluate", iter(ids), configs, **options)
+
+    assert states(report) == [
+        *[EvaluationState.PENDING] * 2,
+        FAILED,
+        *[EvaluationState.NOT_ATTEMPTED] * 5,
+    ]
+    assert isinstance(report[2].error, kind)
+    assert "the batch was stopped by: 40" in report[0].reason
+    assert isinstance(report[3].error, NotAttemptedError)
+    assert sum(emulator.log.runs.values()) == 2
+
+
+def test_keys_that_stop_working_while_it_waits_end_the_wait(
+    call, emulator, run_test_ids, configs, leave
+):
+    leave("accept")
+    emulator.faults.add("status", status=401, endpoint="executions", times=None)
+    fault = emulator.faults.active.pop()
+
+    def break_keys(progress):
+        if progress.waiting == 4 and fault not in emulator.faults.active:
+            emulator.faults.active.append(fault)
+
+    report = call(
+        "evaluate",
+        run_test_ids[:4],
+        configs,
+        deadline=20,
+        poll=0.01,
+        on_progress=break_keys,
+    )
+
+    assert set(states(report)) <= {FAILED, EvaluationState.PENDING}
+    assert FAILED in states(report)
+    assert {each.requests for each in report} == {1}
+
+
+def test_items_that_are_no_run_tests_stand_in_the_report(call, run_test_ids, configs):
+    report = call("evaluate", iter(["no id", 7, run_test_ids[0]]), configs, **LONG)
+
+    assert states(report) == [FAILED, FAILED, SCORED]
+    assert isinstance(report[0].error, InvalidRequestError)
+    assert [each.run_test_id for each in report[:2]] == ["no id", None]
+    assert [each.configs for each in report[:2]] == [(), ()]
+    assert len(report.to_rows()) == 5
+
+
+def test_an_asynchronous_iterable_is_read(call, run_test_ids, configs):
+    async def given():
+        for each in run_test_ids:
+            await asyncio.sleep(0)
+            yield each
+
+    report = call("evaluate", given(), configs, **LONG)
+
+    assert states(report) == [SCORED] * 8
+
+
+def test_the_run_tests_of_the_same_client_are_read_as_they_come(
+    client, emulator, configs
+):
+    report = client.evaluate(client.list_run_tests(), configs, **LONG)
+
+    assert states(report) == [SCORED] * 8
+
+
+async def test_the_run_tests_of_the_same_asynchronous_client_are_too(connect, configs):
+    async with connect() as client:
+        report = await client.evaluate(client.list_run_tests(), configs, **LONG)
+
+    assert states(report) == [SCORED] * 8
+
+
+@pytest.mark.parametrize("max_evaluating", [1, 2, 7])
+def test_no_more_are_under_way_than_may_be(
+    call, run_test_ids, configs, leave, max_evaluating
+):
+    leave("run", 0.01)
+    waiting = []
+
+    report = call(
+        "evaluate",
+        iter(run_test_ids),
+        configs,
+        max_evaluating=max_evaluating,
+        on_progress=lambda progress: waiting.append(progress.read - progress.ended),
+        **LONG,
+    )
+
+    assert states(report) == [SCORED] * 8
+    assert max(waiting) <= max_evaluating
+
+
+def test_progress_adds_up(call, emulator, run_test_ids, configs):
+    told = []
+
+    report = call("evaluate", run_test_ids, configs, on_progress=told.append, **LONG)
+
+    ends = [each for each in told if each.latest is not None]
+    assert [each.ended for each in ends] == list(range(1, 9))
+    assert (told[-1].read, told[-1].waiting, told[-1].scored) == (8, 0, 8)
+    assert {each.latest.run_test_id for each in ends} == set(run_test_ids)
+    assert all(each.waiting + each.ended <= each.read for each in told)
+    assert set(report) == {each.latest for each in ends}
+
+
+def test_a_job_can_be_sent_alone(client, emulator, run_test_ids, configs):
+    job = StartEvaluations(run_test_ids[0], configs)
+
+    started = client.send(job)
+
+    assert started.progress.requests == 1
+    assert emulator.log.runs == {run_test_ids[0]: 1}
+    # It is no request of its own: it goes nowhere, and has nothing to say there.
+    assert (job.path, job.body, job.method) == ("", None, "")

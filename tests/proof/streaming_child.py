@@ -1,0 +1,134 @@
+"""Streams evaluations in a process of its own, and tells what memory that takes.
+
+    python streaming_child.py WAY COUNT EARLY trace|''
+
+It samples twice: after `EARLY` run tests and after all, when nothing is under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import pathlib
+import sys
+import tracemalloc
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from futureagi_async import AsyncFutureAGI, EvalConfig, FutureAGI, codec
+from futureagi_async.emulator import World
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+MAX_EVALUATING = 64
+"""How many may be under way, which is all that memory may depend on."""
+
+DEADLINE = 3600.0
+POLL = 0.05
+
+
+@attrs.define
+class Course:
+    """How far it is, as both ends see it: who gives run tests, who takes their ends."""
+
+    world: World
+    early: int
+    given: int = 0
+    taken: int = 0
+    unscored: int = 0
+    most_held: int = 0
+    samples: list[dict[str, int]] = attrs.field(factory=list)
+
+    async def run_test_ids(self) -> AsyncIterator[str]:
+        """Make them one by one; before a sample, wait until all have ended."""
+        ids = self.world.run_test_ids
+        for number in range(len(ids)):
+            if number == self.early:
+                await self.sample()
+            self.given += 1
+            self.most_held = max(self.most_held, self.given - self.taken)
+            yield ids[number]
+        await self.sample()
+
+    async def sample(self) -> None:
+        """Look at the memory when nothing is under way."""
+        while self.taken < self.given:
+            await asyncio.sleep(0.01)
+        gc.collect()
+        self.samples.append(
+            {
+                "traced": tracemalloc.get_traced_memory()[0],
+                "peak": peak(),
+            }
+        )
+
+    def take(self, end: Any) -> None:
+        """Count an end, and keep nothing of it."""
+        self.taken += 1
+        self.unscored += not end.is_scored
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Those of `stream_evaluations`."""
+        return {
+            "run_test_ids": self.run_test_ids(),
+            "evaluations_config": [EvalConfig(self.world.template_ids[0], name="one")],
+            "deadline": DEADLINE,
+            "poll": POLL,
+            "max_evaluating": MAX_EVALUATING,
+        }
+
+
+def peak() -> int:
+    """The most bytes that this program has had in memory; 0 where Linux is not there.
+
+    `ru_maxrss` counts from before the program was loaded: what started it was larger.
+    """
+    status = pathlib.Path("/proc/self/status")
+    if not status.exists():
+        return 0
+    (line,) = (e for e in status.read_text().splitlines() if e.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
+async def stream(course: Course) -> None:
+    client = AsyncFutureAGI()
+    async with client, client.stream_evaluations(**course.arguments) as ends:
+        async for end in ends:
+            course.take(end)
+
+
+def stream_blocking(course: Course) -> None:
+    client = FutureAGI()
+    with client, client.stream_evaluations(**course.arguments) as ends:
+        for end in ends:
+            course.take(end)
+
+
+def fill_caches() -> None:
+    """Have the caches of others be full from the start: that of orjson keeps 2,048
+    keys, and every run test brings new ones."""
+    for number in range(20_000):
+        codec.decode(b'{"%036d": 0}' % number)
+
+
+def main(way: str, count: str, early: str, trace: str) -> None:
+    course = Course(World.synthetic(int(count)), int(early))
+    if trace == "trace":
+        tracemalloc.start()
+        fill_caches()
+    if way == "blocking":
+        stream_blocking(course)
+    else:
+        asyncio.run(stream(course))
+    told = attrs.asdict(course, filter=lambda field, _: field.name != "world")
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,102 @@
+"""A stream of evaluations takes as much memory for many run tests as for a few."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from streaming_child import MAX_EVALUATING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+STREAMED = int(os.environ.get("FUTUREAGI_TEST_STREAMED", "0"))
+"""How many run tests the long session streams; the daily tests leave it out."""
+
+LONG_EARLY = 2_000
+"""The few that the many are held against, in the long session."""
+
+COUNT, EARLY = 400, 150
+"""As many as show what a run test leaves behind, once all is loaded."""
+
+KEPT = 300.0
+"""Bytes that a run test may leave behind: of 3,000 it is 8, the rest is chance. An end
+that is kept takes ten times as much."""
+
+PEAK = 4 * 2**20
+"""Bytes that the many may add to the peak: what an allocator does by itself."""
+
+CHILD = pathlib.Path(__file__).with_name("streaming_child.py")
+
+
+@pytest.fixture
+def service() -> Iterator[Any]:
+    """Emulators in processes of their own; they give the environment of a client."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(run_tests: int) -> dict[str, str]:
+        emulator = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "futureagi_async.emulator", "--port", "0"),
+                *("--run-tests", str(run_tests), "--run-seconds", "0.02"),
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        running.append(emulator)
+        assert emulator.stdout is not None
+        lines = [emulator.stdout.readline() for _ in range(4)][1:]
+        return dict(line.strip().split("=", 1) for line in lines)
+
+    yield start
+    for each in running:
+        each.terminate()
+        each.communicate()
+
+
+def streamed(way: str, count: int, early: int, service: Any, *, trace: bool) -> Any:
+    """What a process tells that has streamed so many."""
+    child = subprocess.run(
+        [sys.executable, CHILD, way, str(count), str(early), "trace" * trace],
+        env=os.environ | service(count),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    told = json.loads(child.stdout)
+    assert told["taken"] == count
+    assert told["unscored"] == 0
+    return told
+
+
+@pytest.mark.parametrize("way", ["async", "blocking"])
+def test_a_stream_holds_max_evaluating_run_tests_and_keeps_none(way, service):
+    told = streamed(way, COUNT, EARLY, service, trace=True)
+
+    assert told["most_held"] == MAX_EVALUATING
+    few, many = (sample["traced"] for sample in told["samples"])
+    assert (many - few) / (COUNT - EARLY) < KEPT
+
+
+@pytest.mark.skipif(not STREAMED, reason="takes minutes: nox -s proof")
+@pytest.mark.parametrize("way", ["async", "blocking"])
+def test_the_peak_of_a_stream_does_not_grow_with_its_length(
+    way, service, capsys: pytest.CaptureFixture[str]
+):
+    told = streamed(way, STREAMED, LONG_EARLY, service, trace=False)
+
+    few, many = (sample["peak"] for sample in told["samples"])
+    with capsys.disabled():
+        print(
+            f"\n{way}: peak {few / 2**20:.1f} MiB after {LONG_EARLY} run tests, "
+            f"{many / 2**20:.1f} MiB after {STREAMED}"
+        )
+    assert few, "the peak can be read on Linux only"
+    assert many - few < PEAK

@@ -1,0 +1,292 @@
+"""A journalled evaluation survives `kill -9` and Ctrl-C, at whatever moment they come."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import functools
+import json
+import math
+import multiprocessing
+import os
+import random
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import attrs
+import evaluating_child
+import pytest
+from proven import POLL, SEED, TEMPLATES
+
+from futureagi_async import Delivery, FutureAGI, Journal, JournalState
+from futureagi_async.emulator import Emulator, World
+
+
+if TYPE_CHECKING:
+    import pathlib
+    from collections.abc import Callable, Iterator
+
+    from evaluating_child import End, Job
+
+    from futureagi_async.emulator.log import Log
+
+
+KILLS = int(os.environ.get("FUTUREAGI_TEST_KILLS", "4"))
+"""How often each test kills or interrupts in all; the long session sets it to 200."""
+
+RUN_TESTS = 50
+"""So many that the job takes about a second, which is what the kills spread over."""
+
+LATENCY = 0.01
+"""How much longer every answer takes: most kills come while something is on the wire."""
+
+RUN_SECONDS = 0.3
+"""How long evaluations take: some end while nobody looks."""
+
+SETTLE_AFTER = 0.25
+"""When to look what came of a request in doubt: long after the service has acted."""
+
+LATEST = 0.4
+"""The latest moment of a kill, in seconds from the beginning."""
+
+MOST_RUNS = 20
+"""How many evaluations may be started before a kill that waits for that."""
+
+ENOUGH = 60.0
+"""Seconds after which a child that has not ended is stuck."""
+
+
+@pytest.fixture(scope="module")
+def processes() -> multiprocessing.context.ForkServerContext:
+    """Processes that begin with everything imported, and with nothing else."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["evaluating_child"])
+    return context
+
+
+@contextlib.contextmanager
+def started(processes, target: Callable[..., None], job: Job):
+    """A child that does the job, and where it tells of it."""
+    receiver, sender = processes.Pipe(duplex=False)
+    child = processes.Process(target=target, args=(job, sender))
+    child.start()
+    sender.close()
+    try:
+        yield child, receiver
+    finally:
+        child.join(ENOUGH)
+        child.kill()
+        child.join()
+        receiver.close()
+
+
+def message(receiver):
+    """What a child says next."""
+    assert receiver.poll(ENOUGH), "the child is stuck"
+    with contextlib.suppress(EOFError):  # it has failed
+        return receiver.recv()
+    raise AssertionError("the child failed; see its traceback")
+
+
+@attrs.frozen
+class Moment:
+    """When a job is to be struck."""
+
+    log: Log
+    latest: float
+    runs: float
+
+    @classmethod
+    def of(cls, rng: random.Random, log: Log) -> Moment:
+        """At random, or as soon as some evaluations were started and not yet told."""
+        if rng.random() < 0.5:
+            return cls(log, time.monotonic() + rng.uniform(0.0, LATEST), math.inf)
+        more = rng.randint(1, MOST_RUNS)
+        return cls(log, math.inf, log.runs.total() + more)
+
+    def comes_before_the_end(self, receiver) -> bool:
+        """Wait for it, or until the job has something to tell."""
+        while not receiver.poll(0.001):
+            if time.monotonic() >= self.latest or self.log.runs.total() >= self.runs:
+                return True
+        return False
+
+
+def run_until_killed(
+    processes, job: Job, moment: Callable[[], Moment] | None
+) -> list[End] | None:
+    """Do the job in a child; give what it tells, or `None` if it was killed before."""
+    with started(processes, evaluating_child.carry_out, job) as (child, receiver):
+        assert message(receiver) == "begun"
+        if moment is None or not moment().comes_before_the_end(receiver):
+            return message(receiver)
+        child.kill()
+        return None
+
+
+@pytest.fixture
+def worlds() -> Iterator[World]:
+    """One world after another."""
+    return (World.synthetic(RUN_TESTS, seed=number) for number in range(1, 10_000))
+
+
+def job_on(emulator: Emulator, journal: pathlib.Path, existing) -> Job:
+    return evaluating_child.Job(
+        url=emulator.url,
+        api_key=emulator.api_key,
+        secret_key=emulator.secret_key,
+        run_test_ids=tuple(emulator.world.run_test_ids),
+        template_ids=tuple(emulator.world.template_ids[:TEMPLATES]),
+        journal=str(journal),
+        existing=existing,
+        settle_after=SETTLE_AFTER,
+        poll=POLL,
+        deadline=ENOUGH,
+    )
+
+
+def serve(world: World) -> Emulator:
+    return Emulator(
+        world, latency=LATENCY, dispatch="run", run_seconds=RUN_SECONDS, log_size=0
+    )
+
+
+def have_results(emulator: Emulator, job: Job) -> None:
+    """Have every run test be evaluated before, and forget what that took."""
+    arguments = job.evaluation | {"existing": "skip", "journal": None}
+    with FutureAGI(**job.client) as client:
+        report = client.evaluate(**arguments)
+    assert len(report.scored) == RUN_TESTS
+    emulator.log.clear()
+
+
+@pytest.mark.parametrize("existing", ["skip", "rerun"])
+def test_an_evaluation_is_lost_or_done_twice_by_no_kill(
+    existing,
+    processes,
+    worlds: Iterator[World],
+    tmp_path: pathlib.Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    rng = random.Random(SEED)
+    killed = rounds = unknown = 0
+    while killed < KILLS:
+        rounds += 1
+        with serve(next(worlds)) as emulator:
+            job = job_on(emulator, tmp_path / f"evals-{rounds}.db", existing)
+            if existing == "rerun":
+                have_results(emulator, job)
+            told = None
+            while told is None:
+                moment = functools.partial(Moment.of, rng, emulator.log)
+                is_on = killed < KILLS
+                told = run_until_killed(processes, job, moment if is_on else None)
+                killed += told is None
+            assert_true(emulator, job, told)
+            # With the same journal it stays so, however often it is done again.
+            runs = dict(emulator.log.runs)
+            assert_true(emulator, job, run_until_killed(processes, job, None))
+            assert emulator.log.runs == runs
+            unknown += sum(not each.is_scored for each in told)
+    with capsys.disabled():
+        print(
+            f"\n{existing}: {killed} kills in {rounds} jobs, "
+            f"{unknown} left unknown (seed {SEED})"
+        )
+
+
+def test_an_evaluation_is_lost_or_done_twice_by_no_ctrl_c(
+    processes,
+    worlds: Iterator[World],
+    tmp_path: pathlib.Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    rng = random.Random(SEED)
+    interrupted = rounds = 0
+    again = evaluating_child.carry_out_again_and_again
+    while interrupted < KILLS:
+        rounds += 1
+        with serve(next(worlds)) as emulator:
+            job = job_on(emulator, tmp_path / f"evals-{rounds}.db", "skip")
+            with started(processes, again, job) as (child, receiver):
+                told = message(receiver)
+                while told == "begun":
+                    is_on = interrupted < KILLS
+                    moment = Moment.of(rng, emulator.log)
+                    if is_on and moment.comes_before_the_end(receiver):
+                        os.kill(child.pid, signal.SIGINT)
+                        interrupted += 1
+                    told = message(receiver)
+            assert_true(emulator, job, told)
+            assert all(each.is_scored for each in told)
+    with capsys.disabled():
+        print(f"\n{interrupted} times Ctrl-C in {rounds} jobs (seed {SEED})")
+
+
+def test_a_rerun_that_is_begun_again_starts_only_what_was_not_there_before(
+    tmp_path: pathlib.Path,
+):
+    world = World.synthetic(3, executions=3)
+    ids = list(world.run_test_ids)
+    newest = [executions(world, each)[-1] for each in ids]
+    with serve(world) as emulator:
+        job = job_on(emulator, tmp_path / "evals.db", "rerun")
+        with FutureAGI(**job.client) as client:
+            for execution in newest:
+                execution.status = "running"
+            first = client.evaluate(**job.evaluation)
+            for execution in newest:
+                execution.status = "completed"
+            second = client.evaluate(**job.evaluation)
+
+    assert [each.executions for each in first.scored] == [2, 2, 2]
+    assert [each.executions for each in second.scored] == [3, 3, 3]
+    started = executions_started(job)
+    assert started.keys() == {e.id for each in ids for e in executions(world, each)}
+    assert set(started.values()) == {1}
+
+
+def executions(world: World, run_test_id: str):
+    return world.run_tests.get(run_test_id).executions
+
+
+def executions_started(job: Job) -> collections.Counter[str]:
+    """How often, as the journal has it, something was started on each execution."""
+    with Journal.open(job.journal) as journal:
+        bodies = [
+            json.loads(each.body)
+            for each in journal
+            if each.endpoint == "RunNewEvals" and each.state is JournalState.DONE
+        ]
+    return collections.Counter(id_ for b in bodies for id_ in b["test_execution_ids"])
+
+
+def assert_true(emulator: Emulator, job: Job, ends: list[End] | None) -> None:
+    """Hold what is told, and the journal, against what the service has really done."""
+    assert ends is not None
+    log = emulator.log
+    said = f"seed {SEED}: {[each for each in ends if is_doubted(each)][:3]}"
+    asked_to_add = TEMPLATES if job.existing == "skip" else 0
+    assert [each.run_test_id for each in ends] == list(job.run_test_ids)
+    assert max(log.runs.values()) == 1, f"run twice: {said}"
+    assert max(log.configs.values(), default=0) <= asked_to_add, f"added twice: {said}"
+    for each in ends:
+        if each.is_scored:
+            assert log.runs[each.run_test_id] == 1, f"scored without a run: {said}"
+            assert log.configs[each.run_test_id] == asked_to_add, said
+        else:
+            assert each.delivery == Delivery.UNKNOWN.value, f"not in doubt: {said}"
+            assert each.reason, f"without a reason: {said}"
+    with Journal.open(job.journal) as journal:
+        states = [(each.run_test_id, each.state) for each in journal]
+    done = {id_ for id_, state in states if state is JournalState.DONE}
+    in_doubt = {id_ for id_, state in states if state is not JournalState.DONE}
+    assert done >= {each.run_test_id for each in ends if each.is_scored}, said
+    # What is in doubt is told: as such, or beside scores that are there all the same.
+    assert in_doubt == {each.run_test_id for each in ends if is_doubted(each)}, said
+    assert max(executions_started(job).values(), default=1) == 1, said
+
+
+def is_doubted(end: End) -> bool:
+    return not end.is_scored or any("may have been done" in w for w in end.warnings)

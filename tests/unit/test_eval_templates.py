@@ -1,0 +1,83 @@
+"""Eval templates: id and name are needed, the rest is taken as it comes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from futureagi_async import EvalTemplate, EvalTemplates, ListEvalTemplates, codec
+
+
+WHOLE = {
+    "id": "t-1",
+    "name": "tone",
+    "description": "how it sounds",
+    "owner": "system",
+    "output_type": "choices",
+    "required_keys": ["output", "input"],
+}
+
+
+def read(*entries):
+    body = json.dumps({"status": True, "result": list(entries)}).encode()
+    return codec.decode_result(body, EvalTemplates, None)
+
+
+def test_a_template_is_read_field_by_field():
+    (template,) = read(WHOLE | {"new": 1}).result
+
+    assert template == EvalTemplate(**WHOLE | {"required_keys": ("output", "input")})
+
+
+def test_an_id_and_a_name_will_do():
+    (template,) = read({"id": "t-1", "name": "tone"}).result
+
+    assert template == EvalTemplate(id="t-1", name="tone")
+    assert template.required_keys is None
+
+
+@pytest.mark.parametrize("field", ["description", "owner", "output_type"])
+@pytest.mark.parametrize("strange", [None, 5, [], {}, True])
+def test_a_field_of_another_kind_counts_as_absent(field, strange):
+    (template,) = read(WHOLE | {field: strange}).result
+
+    assert getattr(template, field) is None
+    assert template.name == "tone"
+
+
+@pytest.mark.parametrize("strange", [None, "output", {}, ["output", 5], [None]])
+def test_required_keys_that_are_no_list_of_texts_count_as_absent(strange):
+    (template,) = read(WHOLE | {"required_keys": strange}).result
+
+    assert template.required_keys is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        ("tone", "an object belongs here, not text"),
+        (None, "an object belongs here, not null"),
+        ({"name": "tone"}, "id: text belongs here, not null"),
+        ({"id": "t-1"}, "name: text belongs here, not null"),
+        ({"id": 5, "name": "tone"}, "id: text belongs here, not an int"),
+        ({"id": "t-1", "name": []}, "name: text belongs here, not a list"),
+    ],
+)
+def test_a_template_without_id_or_name_is_refused_by_place(entry, problem):
+    with pytest.raises(codec.UnreadableError, match=rf"^{problem} @ result\[1\]$"):
+        read(WHOLE, entry)
+
+
+def test_templates_are_sought_by_a_part_of_their_name():
+    templates = read(
+        WHOLE, {"id": "t-2", "name": "Ton Ärger"}, {"id": "t-3", "name": "x"}
+    )
+
+    assert [each.id for each in templates.named_like("TON")] == ["t-1", "t-2"]
+    assert [each.id for each in templates.named_like("ärger")] == ["t-2"]
+    assert len(list(templates.named_like(""))) == 3
+
+
+def test_the_templates_are_those_of_no_run_test():
+    assert ListEvalTemplates().run_test_id is None
