@@ -14,7 +14,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 
 from futureagi_async.client import AsyncFutureAGI
 from futureagi_async.emulator import Emulator, World
@@ -111,17 +111,18 @@ def _counter(
 
 
 def _scores(report: EvaluationReport) -> Table:
-    table = Table("run test", "eval config", "score", "evaluated", "failed", "pending")
+    counts = ("evaluated", "failed", "skipped", "pending")
+    table = Table(Column("run test", no_wrap=True), "eval config", "score", *counts)
     for evaluation in report[:_SHOWN]:
         for config in evaluation.configs:
             table.add_row(
                 evaluation.run_test_name or evaluation.run_test_id,
                 config.name,
                 config.score_text,
-                *map(str, (config.evaluated, config.failed, config.pending)),
+                *(str(getattr(config, each)) for each in counts),
             )
     if len(report) > _SHOWN:
-        table.add_row(f"… and {len(report) - _SHOWN} more")
+        table.caption = f"… and {len(report) - _SHOWN} more run tests"
     return table
 
 

@@ -34,10 +34,17 @@ _REASONS = {
         "with another journal if there is one, to start them"
     ),
     EvaluationState.NEVER_FINISHES: (
-        "an execution without a completed call says that it is evaluating, and the "
-        "service never ends that"
+        "an execution says that it is being evaluated and nothing of it is, as the "
+        "service leaves one without a completed call; it takes no further evaluations"
     ),
+    EvaluationState.NOT_CREATED: "not every eval config could be created",
 }
+
+
+_NEVER_RUN = "no eval config was ever run on a completed call"
+
+_AS_IF_WHOLE = {EvaluationState.SCORED, EvaluationState.STARTED}
+"""What a run test is not, where an eval config that was asked for is not there."""
 
 
 def state_of(verdict: Verdict, tally: Tally, plan: Plan | None) -> EvaluationState:
@@ -48,9 +55,10 @@ def state_of(verdict: Verdict, tally: Tally, plan: Plan | None) -> EvaluationSta
         tally: what there is of them.
         plan: what was decided by that; `None` where nothing was to be started.
     """
-    is_nothing = not any(tally.completed_calls.values())
+    is_nothing = not any(tally.completed_calls.values()) or not tally.config_ids
+    is_open = any(tally.of_config(each).open for each in tally.config_ids)
     match verdict:
-        case Verdict.STUCK if is_nothing or plan is None:
+        case Verdict.STUCK if is_nothing or is_open or plan is None:
             return EvaluationState.NEVER_FINISHES
         case Verdict.FINISHED | Verdict.STUCK:
             return EvaluationState.NOTHING if is_nothing else EvaluationState.SCORED
@@ -96,11 +104,16 @@ def ended(
         reason: why it did not come further, where the state does not say it.
     """
     ensured, tally = progress.ensured, progress.tally
+    configs = tuple(_configs(asked, progress))
+    if state in _AS_IF_WHOLE and any(each.eval_config_id is None for each in configs):
+        state = EvaluationState.NOT_CREATED
+    if state is EvaluationState.NOTHING and any(tally.completed_calls.values()):
+        reason = _NEVER_RUN
     return RunTestEvaluation(
         run_test_id=run_test_id,
         run_test_name=ensured.run_test_name if ensured else None,
         state=state,
-        configs=tuple(_configs(asked, progress)),
+        configs=configs,
         reason=reason or _REASONS.get(state, ""),
         error=progress.error,
         requests=progress.requests,
@@ -116,7 +129,8 @@ def _configs(asked: Sequence[str], progress: Progress) -> Iterator[ConfigScores]
     for name in asked:
         found = there.get(name)
         if found is None:
-            yield ConfigScores(name=name)
+            why = "; ".join(ensured.warnings) if ensured else ""
+            yield ConfigScores(name=name, reason=why and f"not created: {why}")
         else:
             scores = _scores(tally, found.eval_config.id, name)
             yield attrs.evolve(scores, origin=found.origin)
@@ -135,6 +149,7 @@ def _scores(tally: Tally, config_id: str, name: str) -> ConfigScores:
         failed=cells.failed,
         skipped=cells.skipped,
         pending=cells.open,
+        reason=tally.failures.get(config_id, ""),
     )
 
 

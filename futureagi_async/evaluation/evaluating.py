@@ -122,6 +122,7 @@ class _Ticket(Watched):
     began: float
     progress: Progress = attrs.field(factory=Progress)
     restarts: int = 0
+    comes_again: bool = False
     has_ended: bool = False
 
     @property
@@ -171,7 +172,7 @@ class Evaluation:
             sleep=lambda seconds: sending.pause(seconds, self._interrupted),
         )
         self._begun = self._ended = self._scored = 0
-        self._rerun: set[str] = set()
+        self._rerun: dict[str, FutureAGIError | None] = {}
         self._has_given_up = False
         self._failure: BaseException | None = None
 
@@ -240,22 +241,23 @@ class Evaluation:
     async def _begin(self, request: Request[Any]) -> _Ticket:
         ticket = _Ticket(
             run_test_id=request.run_test_id or "",
-            request=self._once(request),
+            request=request,
             place=self._begun,
             began=self._now(),
         )
         self._begun += 1
+        if isinstance(request, StartEvaluations) and request.existing == "rerun":
+            self._run_once(ticket, request)
         await self._start(ticket)
         return ticket
 
-    def _once(self, request: Request[Any]) -> Request[Any]:
+    def _run_once(self, ticket: _Ticket, request: StartEvaluations) -> None:
         """Have a run test that comes again share what is run the first time."""
-        if not isinstance(request, StartEvaluations) or request.existing != "rerun":
-            return request
         if request.run_test_id in self._rerun:
-            return attrs.evolve(request, existing="skip")
-        self._rerun.add(request.run_test_id)
-        return request
+            ticket.comes_again = True
+            ticket.request = attrs.evolve(request, existing="skip")
+        else:
+            self._rerun[request.run_test_id] = None
 
     async def _start(self, ticket: _Ticket) -> None:
         """Do what is to be done before the wait, if there is one."""
@@ -264,8 +266,12 @@ class Evaluation:
             self._fail(ticket, outcome.error)
             return
         ticket.progress = progress = outcome.result.progress
-        if progress.error is not None:
-            self._fail(ticket, progress.error)
+        error = progress.error
+        if error is None and ticket.comes_again:
+            # The first has had its turn by now; results that it left are the old ones.
+            error = self._rerun[ticket.run_test_id]
+        if error is not None:
+            self._fail(ticket, error)
             return
         plan = progress.plan
         if plan is not None:
@@ -321,6 +327,8 @@ class Evaluation:
         self._end(ticket, ends.state_of(verdict, ticket.progress.tally, plan))
 
     def _fail(self, ticket: _Ticket, error: FutureAGIError) -> None:
+        if self._rerun.get(ticket.run_test_id, error) is None:
+            self._rerun[ticket.run_test_id] = error
         elapsed = self._now() - ticket.began
         self._give(
             ticket,

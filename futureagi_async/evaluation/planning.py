@@ -12,8 +12,6 @@ from futureagi_async.endpoints.status import Status
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from futureagi_async.endpoints.list_test_executions import TestExecution
     from futureagi_async.endpoints.run_new_evals import RunNewEvals
     from futureagi_async.evaluation.tally import Tally
@@ -136,8 +134,8 @@ class Verdict(enum.Enum):
     """Something has no result and was not even prepared, and nothing is evaluated."""
 
     STUCK = enum.auto()
-    """All that can have results has them; an execution without a completed call says
-    that it is being evaluated, and will do so for ever."""
+    """An execution says that it is being evaluated, and nothing of it is: it has no
+    completed call, or all that was prepared has ended. So it can stay for ever."""
 
 
 @attrs.frozen
@@ -154,15 +152,15 @@ class Finding:
 
 def judge(tally: Tally) -> Finding:
     """Judge how far the evaluations are, whose executions and calls were just read."""
-    evaluating: Sequence[str]
-    evaluating = [id_ for id_, e in tally.executions.items() if e.is_evaluating]
-    open_ = {id_: tally.of_execution(id_) for id_ in tally.executions}
-    if any(open_[id_].open for id_ in evaluating):
+    evaluating = {id_ for id_, e in tally.executions.items() if e.is_evaluating}
+    cells = {id_: tally.of_execution(id_) for id_ in tally.executions}
+    at_rest = [each for id_, each in cells.items() if id_ not in evaluating]
+    if any(cells[id_].pending or tally.is_busy(id_) for id_ in evaluating):
         return Finding(Verdict.UNDER_WAY, is_certain=True)
-    if any(each.pending for each in open_.values()):
+    if any(each.pending for each in at_rest):
         return Finding(Verdict.NOT_STARTED, is_certain=False)
-    if any(each.absent for each in open_.values()):
+    if any(each.absent for each in at_rest):
         return Finding(Verdict.MISSING, is_certain=True)
-    if any(not tally.completed_calls[id_] for id_ in evaluating):
+    if any(cells[id_].absent or not tally.completed_calls[id_] for id_ in evaluating):
         return Finding(Verdict.STUCK, is_certain=False)
     return Finding(Verdict.FINISHED, is_certain=not evaluating)

@@ -42,10 +42,16 @@ class EvaluationState(enum.Enum):
     """The service prepared evaluations, and nothing works on them."""
 
     NEVER_FINISHES = "never finishes"
-    """An execution without a completed call says that it is evaluating; so it stays."""
+    """An execution says that it is being evaluated, and nothing of it is, as the service
+    leaves one without a completed call for ever."""
+
+    NOT_CREATED = "not created"
+    """An eval config could not be created, as one of an unknown template; the others
+    came as far as they were to come."""
 
     NOTHING = "nothing to evaluate"
-    """No completed execution that was meant has a completed call."""
+    """No completed execution that was meant has a completed call; or, where it was only
+    to be waited for, no eval config was ever run on one."""
 
     FAILED = "failed"
     """Something went wrong; `error` says what, and what it leaves behind."""
@@ -71,6 +77,7 @@ class ConfigScores:
         failed: calls whose evaluation failed.
         skipped: calls that the service left out.
         pending: calls that have no result yet.
+        reason: why it was not created, or why the evaluation of a call failed.
     """
 
     name: str
@@ -81,6 +88,7 @@ class ConfigScores:
     failed: int = 0
     skipped: int = 0
     pending: int = 0
+    reason: str = ""
 
     @property
     def pass_rate(self) -> float | None:
@@ -174,7 +182,7 @@ class RunTestEvaluation:
                 "failed": config.failed if config else 0,
                 "skipped": config.skipped if config else 0,
                 "pending": config.pending if config else 0,
-                "reason": self.reason or None,
+                "reason": (config and config.reason) or self.reason or None,
             }
 
     def to_dict(self) -> dict[str, Any]:
@@ -214,6 +222,7 @@ def _config(config: ConfigScores) -> dict[str, Any]:
         "failed": config.failed,
         "skipped": config.skipped,
         "pending": config.pending,
+        "reason": config.reason or None,
     }
 
 
@@ -339,9 +348,10 @@ class EvaluationReport(Sequence[RunTestEvaluation]):
 
 
 def _lines(evaluation: RunTestEvaluation) -> Iterator[str]:
-    state = ": ".join(filter(None, (evaluation.state.value, evaluation.reason)))
     name = evaluation.run_test_name or evaluation.run_test_id or ""
     for config in evaluation.configs or (ConfigScores(name=""),):
+        reason = config.reason or evaluation.reason
+        state = ": ".join(filter(None, (evaluation.state.value, reason)))
         counts = config.evaluated, config.failed, config.skipped, config.pending
         cells = name, config.name, config.score_text, *counts, state
         yield f"| {' | '.join(map(_cell, cells))} |"

@@ -12,6 +12,7 @@ from futureagi_async.endpoints.run_new_evals import RunNewEvals
 from futureagi_async.errors import (
     APIError,
     Delivery,
+    EvalDispatchError,
     ExecutionsNotCompletedError,
     FutureAGIError,
 )
@@ -182,6 +183,8 @@ class StartEvaluations(Job[Started]):
         try:
             await hands.write(request)
         except FutureAGIError as error:
+            if _may_have_erased(error):
+                _note_erased(done, request)
             is_visible = isinstance(request, RunNewEvals) and self.existing == "skip"
             if error.delivery is not Delivery.UNKNOWN or not is_visible:
                 raise
@@ -190,6 +193,18 @@ class StartEvaluations(Job[Started]):
         if isinstance(request, RunNewEvals):
             done.begun.add(request)
             done.requests += 1
+            _note_erased(done, request)
+
+
+def _may_have_erased(error: FutureAGIError) -> bool:
+    """Tell if results may be gone: the service erases them before it can fail."""
+    return isinstance(error, EvalDispatchError) or error.delivery is Delivery.UNKNOWN
+
+
+def _note_erased(done: Progress, request: Any) -> None:
+    if isinstance(request, RunNewEvals):
+        chosen = set(request.test_execution_ids or ()) & done.tally.executions.keys()
+        done.tally.erase(chosen, request.eval_config_ids)
 
 
 def _with_doubt(error: FutureAGIError, done: Progress) -> FutureAGIError:

@@ -19,7 +19,7 @@ from futureagi_async.endpoints.status import Status
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from futureagi_async.endpoints.list_call_executions import (
         CallExecution,
@@ -149,6 +149,12 @@ class Tally:
     Args:
         executions: the executions that are looked at.
         config_ids: the eval configs; `None` for whatever the calls have.
+
+    Attributes:
+        executions: the executions, by id.
+        completed_calls: how many completed calls each of them has.
+        names: the names of eval configs, as their results have them.
+        failures: why an evaluation failed, one reason an eval config.
     """
 
     def __init__(
@@ -161,7 +167,9 @@ class Tally:
             execution_id: {} for execution_id in self.executions
         }
         self._scores: dict[str, ScoreKeeper] = {}
+        self._busy: set[str] = set()
         self.names: dict[str, str] = {}
+        self.failures: dict[str, str] = {}
 
     def add(self, call: CallExecution) -> None:
         """Take in one call; only completed ones are evaluated, and count."""
@@ -176,10 +184,34 @@ class Tally:
             if cells is None:
                 cells = of_execution[config_id] = Cells()
             cells.add(output)
-            if output is not None and output.state is EvalState.DONE:
-                self._scores.setdefault(config_id, ScoreKeeper()).add(output)
-                if output.name is not None:
-                    self.names[config_id] = output.name
+            if output is not None:
+                self._take_in(config_id, output)
+        if any(each.state is EvalState.PENDING for each in outputs.values()):
+            self._busy.add(call.test_execution_id)
+
+    def _take_in(self, config_id: str, output: EvalOutput) -> None:
+        if output.name is not None:
+            self.names[config_id] = output.name
+        if output.state is EvalState.DONE:
+            self._scores.setdefault(config_id, ScoreKeeper()).add(output)
+        elif output.state is EvalState.FAILED and output.reason:
+            self.failures.setdefault(config_id, output.reason)
+
+    def erase(
+        self, execution_ids: Collection[str], config_ids: Collection[str]
+    ) -> None:
+        """Count as pending what was started after it was read: that is erased."""
+        for execution_id in execution_ids:
+            calls = self.completed_calls.get(execution_id, 0)
+            for config_id in config_ids:
+                self._cells[execution_id][config_id] = Cells(pending=calls)
+        for config_id in config_ids:
+            self._scores.pop(config_id, None)
+            self.failures.pop(config_id, None)
+
+    def is_busy(self, execution_id: str) -> bool:
+        """Tell if a call waits for a result, of whichever eval config."""
+        return execution_id in self._busy
 
     def of(self, execution_id: str, config_id: str) -> Cells:
         """Give the counts of one eval config in one execution."""

@@ -133,7 +133,10 @@ class Transport:
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
         """Wait for an event, so many seconds at most, and no longer than this is open."""
         limit = 0.0 if self.closed else seconds
-        with contextlib.suppress(TimeoutError), self._deadlines_here().after(limit):
+        with (
+            contextlib.suppress(TimeoutError),
+            self._deadlines_here().after(limit),
+        ):
             await event.wait()
 
     def _deadlines_here(self) -> Deadlines:

@@ -19,10 +19,12 @@ from futureagi_async import (
     JournalError,
     JournalState,
     NameConflictError,
+    NotAttemptedError,
     NotFoundError,
     Origin,
     RetryPolicy,
     Success,
+    Timeout,
 )
 from futureagi_async.emulator.world import EvalConfig as KeptConfig
 from futureagi_async.recording import Recording
@@ -532,6 +534,21 @@ def test_a_deadline_that_has_passed_leaves_nothing_attempted(
 
     assert len(batch.not_attempted) == 8
     assert not emulator.log.counts
+
+
+async def test_a_deadline_after_the_first_call_leaves_a_failure_and_nothing_added(
+    connect, emulator, configs, leap_when_served
+):
+    one = emulator.world.run_test_ids[0]
+    leap_when_served(one)
+
+    async with connect(timeout=Timeout(read=None, total=None)) as client:
+        (outcome,) = await client.ensure_eval_configs_many([one], configs, deadline=500)
+
+    assert isinstance(outcome, Failure)
+    assert isinstance(outcome.error, NotAttemptedError)
+    assert outcome.attempts == 1
+    assert not emulator.log.configs
 
 
 def test_a_batch_stops_at_keys_that_do_not_work(

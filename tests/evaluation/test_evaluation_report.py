@@ -167,6 +167,7 @@ def test_the_dict_is_plain_json_with_everything():
         "failed": 1,
         "skipped": 0,
         "pending": 0,
+        "reason": None,
     }
     assert scored["configs"][1]["origin"] is None
     assert (scored["error"], scored["reason"]) == (None, None)

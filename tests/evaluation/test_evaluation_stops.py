@@ -200,6 +200,29 @@ def test_progress_that_cannot_be_told_ends_it(
     assert told
 
 
+async def test_no_more_is_read_when_progress_cannot_be_told(
+    connect, run_test_ids, configs
+):
+    read = []
+
+    def given():
+        for each in run_test_ids:
+            read.append(each)
+            yield each
+
+    def tell(_):
+        raise ValueError("the bar is broken")
+
+    async with connect() as client:
+        with pytest.raises(EvaluationInterruptedError) as caught:
+            await client.evaluate(
+                given(), configs, on_progress=tell, max_concurrency=1, **AT_ONCE
+            )
+
+    assert read == run_test_ids[:1]
+    assert len(caught.value.report) == 1
+
+
 @pytest.mark.usefixtures("under_way")
 async def test_a_pause_ends_when_progress_cannot_be_told(
     connect, run_test_ids, configs

@@ -10,10 +10,14 @@ from futureagi_async import (
     NotFoundError,
     ServerError,
 )
+from futureagi_async.emulator.rules.evaluations import Job
 
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"
 LONG = {"deadline": 20, "poll": 0.01}
+
+ATTEMPTS = 3
+"""How often each reading is tried before it is a failure."""
 
 
 def states(report):
@@ -72,13 +76,8 @@ def test_what_has_ended_already_is_read_once(call, client, emulator, started):
     ]
 
 
-def test_what_is_under_way_at_the_deadline_is_pending(
-    call, client, run_test_ids, configs, leave
-):
-    leave("accept")
-    client.evaluate(run_test_ids[:1], configs, deadline=None, wait=False)
-
-    (end,) = call("wait_for_evals", run_test_ids[:1], deadline=0.2, poll=0.05)
+def test_what_is_under_way_at_the_deadline_is_pending(call, under_way):
+    (end,) = call("wait_for_evals", [under_way], deadline=0.2, poll=0.05)
 
     assert end.state is EvaluationState.PENDING
     assert end.reason == (
@@ -107,6 +106,21 @@ def test_what_can_never_finish_is_not_waited_for(call, run_tests):
     (end,) = call("wait_for_evals", [run_tests[0].id], **LONG)
 
     assert end.state is EvaluationState.NEVER_FINISHES
+
+
+def test_what_contradicts_itself_is_looked_at_twice_and_not_more_often(
+    call, emulator, run_tests
+):
+    run_tests[0].executions[:] = run_tests[0].executions[:1]
+    run_tests[0].executions[0].status = "evaluating"
+    run_tests[0].executions[0].calls.clear()
+
+    call("wait_for_evals", [run_tests[0].id], **LONG)
+
+    assert [each.path.rsplit("/", 2)[1] for each in emulator.log.requests] == [
+        "executions",
+        "call-executions",
+    ] * 2
 
 
 def test_what_never_finishes_beside_results_is_told_with_its_scores(
@@ -150,31 +164,59 @@ def test_a_run_test_that_is_not_there_fails_alone(call, started):
     assert report[0].run_test_id == NOWHERE
 
 
+@pytest.fixture
+def under_way(client, run_test_ids, configs, leave):
+    """A run test whose evaluations stay under way."""
+    leave("accept")
+    client.evaluate(run_test_ids[:1], configs, deadline=None, wait=False)
+    return run_test_ids[0]
+
+
+@pytest.fixture
+def trouble_while_waiting(emulator):
+    """Have looks fail, so many times, as soon as something waits."""
+
+    def install(times):
+        fault = emulator.faults.add("status", status=500, endpoint="executions")
+        fault.times = 0
+
+        def tell(progress):
+            if progress.waiting:
+                fault.times = times
+
+        return fault, tell
+
+    return install
+
+
 def test_a_look_that_fails_is_made_again_in_the_next_round(
-    call, client, emulator, started
+    call, emulator, under_way, when_served, trouble_while_waiting
 ):
-    emulator.faults.add("status", status=500, endpoint="executions", times=2)
-    emulator.faults.active[0].hits = 2
-    told = []
+    run_test = emulator.world.run_tests.get(under_way)
+    fault, tell = trouble_while_waiting(times=2 * ATTEMPTS)
 
-    def trouble(progress):
-        told.append(progress)
-        if progress.waiting == 1:
-            emulator.faults.active[0].hits = 0
+    def finish_after_the_trouble(_):
+        if fault.hits == 2 * ATTEMPTS:
+            ids = [each.id for each in run_test.eval_configs]
+            job = Job(0.0, run_test, run_test.executions, ids)
+            emulator.desk.service.evaluations.finish(job)
 
-    (end,) = call("wait_for_evals", started[:1], on_progress=trouble, **LONG)
+    when_served(finish_after_the_trouble, "executions", times=-1)
 
-    assert emulator.faults.active[0].hits == 2
+    (end,) = call("wait_for_evals", [under_way], on_progress=tell, **LONG)
+
+    assert fault.hits == 2 * ATTEMPTS
     assert end.state is EvaluationState.SCORED
 
 
-def test_a_look_that_fails_three_times_is_the_end(call, client, emulator, started):
-    def trouble(progress):
-        if progress.waiting == 1:
-            emulator.faults.add("status", status=500, endpoint="executions")
+def test_a_look_that_fails_three_times_is_the_end(
+    call, under_way, trouble_while_waiting
+):
+    fault, tell = trouble_while_waiting(times=None)
 
-    (end,) = call("wait_for_evals", started[:1], on_progress=trouble, **LONG)
+    (end,) = call("wait_for_evals", [under_way], on_progress=tell, **LONG)
 
+    assert fault.hits == 3 * ATTEMPTS
     assert end.state is EvaluationState.FAILED
     assert isinstance(end.error, ServerError)
     assert end.error.delivery is Delivery.NOT_SENT
@@ -205,3 +247,10 @@ def test_the_same_run_test_can_be_waited_for_twice(call, started):
 
     assert states(report) == [EvaluationState.SCORED] * 2
     assert report[0].run_test_id == report[1].run_test_id
+
+
+def test_where_nothing_was_ever_run_nothing_is_called_scored(call, run_test_ids):
+    (end,) = call("wait_for_evals", run_test_ids[:1], **LONG)
+
+    assert end.state is EvaluationState.NOTHING
+    assert end.reason == "no eval config was ever run on a completed call"

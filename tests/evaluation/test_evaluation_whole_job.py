@@ -491,8 +491,86 @@ def test_an_execution_that_evaluates_without_a_call_is_never_waited_for(
 
     assert states(report) == [SCORED, EvaluationState.NEVER_FINISHES]
     assert len(report[0].warnings) == 1
-    assert "never ends that" in report[1].reason
+    assert "nothing of it is" in report[1].reason
     assert emulator.log.runs == {one.id: 1}
+
+
+def test_what_is_stuck_takes_no_further_eval_config_and_is_not_waited_for(
+    call, emulator, run_tests, configs, stuck
+):
+    call("evaluate", [run_tests[0].id], configs[:1], **LONG)
+    one = stuck()
+    emulator.log.clear()
+
+    (end,) = call("evaluate", [one.id], configs[:2], **LONG)
+
+    assert end.state is EvaluationState.NEVER_FINISHES
+    assert "takes no further evaluations" in end.reason
+    assert not emulator.log.runs
+
+
+@pytest.mark.parametrize("dispatch", ["accept", "fail"])
+def test_scores_that_a_rerun_has_erased_are_not_shown(
+    call, run_test_ids, configs, leave, dispatch
+):
+    call("evaluate", run_test_ids[:1], configs, **LONG)
+    leave(dispatch)
+
+    (end,) = call(
+        "evaluate",
+        run_test_ids[:1],
+        configs,
+        existing="rerun",
+        wait=False,
+        deadline=None,
+    )
+
+    assert end.state is (EvaluationState.STARTED if dispatch == "accept" else FAILED)
+    for each in end.configs:
+        assert (each.scores, each.evaluated, each.pending) == (None, 0, 4)
+
+
+def test_an_eval_config_that_cannot_be_created_is_named_and_no_success(
+    call, run_test_ids, configs
+):
+    unknown = {"template_id": NOWHERE, "name": "unknown"}
+
+    report = call("evaluate", run_test_ids[:1], [configs[0], unknown], **LONG)
+
+    (end,) = report.failures
+    assert end.state is EvaluationState.NOT_CREATED
+    first, second = report.to_rows()
+    assert (first["evaluated"], first["state"]) == (4, "not created")
+    assert second["eval_config_id"] is None
+    assert second["reason"].startswith("not created: ")
+    assert NOWHERE in second["reason"]
+    assert second["reason"] in report.to_markdown()
+
+
+def test_why_the_evaluation_of_a_call_failed_is_told(call, run_tests, configs):
+    one = run_tests[0]
+    call("evaluate", [one.id], configs[:1], **LONG)
+    broken = {"error": True, "status": "Failed", "value": None, "reason": "too long"}
+    for execution in one.executions:
+        for each in execution.calls:
+            each.eval_outputs = dict.fromkeys(each.eval_outputs, broken)
+
+    report = call("evaluate", [one.id], configs[:1], **LONG)
+
+    (row,) = report.to_rows()
+    assert (row["state"], row["failed"], row["reason"]) == ("scored", 4, "too long")
+
+
+def test_a_run_test_that_comes_again_shares_the_failure_of_the_first_rerun(
+    call, emulator, run_test_ids, configs
+):
+    call("evaluate", run_test_ids[:1], configs, **LONG)
+    emulator.faults.add("status", status=400, times=1, endpoint="run_new_evals")
+
+    report = call("evaluate", run_test_ids[:1] * 2, configs, existing="rerun", **LONG)
+
+    assert states(report) == [FAILED, FAILED]
+    assert report[0].error is report[1].error
 
 
 def test_a_run_test_that_is_not_there_fails_alone(call, run_test_ids, configs):

@@ -39,11 +39,11 @@ LATENCY = 0.002
 READ = 0.5
 """When the client gives up waiting: far above what a busy machine takes to answer."""
 
-SLOW = 0.7
+SLOW = 0.6
 """How long the slow answers take: longer than the client waits, so that the work is
 done after it has given up."""
 
-SETTLE_AFTER = 1.0
+SETTLE_AFTER = 0.8
 """When the client looks what came of a request in doubt: after the slow answers."""
 
 POLL = 0.05

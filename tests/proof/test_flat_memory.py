@@ -23,12 +23,12 @@ STREAMED = int(os.environ.get("FUTUREAGI_TEST_STREAMED", "0"))
 LONG_EARLY = 2_000
 """The few that the many are held against, in the long session."""
 
-COUNT, EARLY = 400, 150
+COUNT, EARLY = 250, 100
 """As many as show what a run test leaves behind, once all is loaded."""
 
 KEPT = 300.0
 """Bytes that a run test may leave behind: of 3,000 it is 8, the rest is chance. An end
-that is kept takes ten times as much."""
+that is kept takes three times as much."""
 
 PEAK = 4 * 2**20
 """Bytes that the many may add to the peak: what an allocator does by itself."""

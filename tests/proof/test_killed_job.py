@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from futureagi_async.emulator.log import Log
 
 
-KILLS = int(os.environ.get("FUTUREAGI_TEST_KILLS", "4"))
+KILLS = int(os.environ.get("FUTUREAGI_TEST_KILLS", "3"))
 """How often each test kills or interrupts in all; the long session sets it to 200."""
 
 RUN_TESTS = 50
