@@ -14,7 +14,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Column, Table
+from rich.table import Table
 
 from futureagi_async.client import AsyncFutureAGI
 from futureagi_async.emulator import Emulator, World
@@ -24,7 +24,11 @@ from futureagi_async.endpoints.eval_config import EvalConfig
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from futureagi_async.evaluation.report import EvaluationProgress, EvaluationReport
+    from futureagi_async.evaluation.report import (
+        ConfigScores,
+        EvaluationProgress,
+        EvaluationReport,
+    )
 
 
 _EVALUATION = 1.0
@@ -111,19 +115,28 @@ def _counter(
 
 
 def _scores(report: EvaluationReport) -> Table:
-    counts = ("evaluated", "failed", "skipped", "pending")
-    table = Table(Column("run test", no_wrap=True), "eval config", "score", *counts)
+    table = Table("run test", "eval config", "score", "calls")
     for evaluation in report[:_SHOWN]:
         for config in evaluation.configs:
             table.add_row(
                 evaluation.run_test_name or evaluation.run_test_id,
                 config.name,
                 config.score_text,
-                *(str(getattr(config, each)) for each in counts),
+                _calls(config),
             )
     if len(report) > _SHOWN:
         table.caption = f"… and {len(report) - _SHOWN} more run tests"
     return table
+
+
+def _calls(config: ConfigScores) -> str:
+    others = {
+        "failed": config.failed,
+        "skipped": config.skipped,
+        "pending": config.pending,
+    }
+    told = [f"{count} {name}" for name, count in others.items() if count]
+    return ", ".join([f"{config.evaluated} evaluated", *told])
 
 
 def _summary(report: EvaluationReport, elapsed: float) -> Table:

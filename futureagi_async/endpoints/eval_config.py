@@ -181,8 +181,20 @@ def may_be_kept_with_parameters(
 
 
 def _may_become(sent: Any, kept: Any) -> bool:
-    is_converted = isinstance(sent, str) and not isinstance(kept, str)
-    return sent == kept or is_converted
+    if sent == kept or not isinstance(sent, str) or isinstance(kept, str):
+        return bool(sent == kept)
+    # A blank text counts as none at all, and becomes the default.
+    return not sent.strip() or _converts_to(sent, kept)
+
+
+def _converts_to(sent: str, kept: Any) -> bool:
+    """Tell if the service makes this of a text: numbers, and nothing else."""
+    if isinstance(kept, bool) or not isinstance(kept, int | float):
+        return False
+    try:
+        return type(kept)(sent) == kept
+    except ValueError:
+        return False
 
 
 _SETTINGS = ("config", "mapping", "filters", "error_localizer", "model")

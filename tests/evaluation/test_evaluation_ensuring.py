@@ -264,6 +264,24 @@ def test_parameters_that_the_template_fills_in_are_no_difference(
     assert origins(again) == {"length": Origin.EXISTING}
 
 
+def test_a_text_of_another_number_than_the_one_that_is_kept_is_a_difference(
+    call, emulator, run_tests
+):
+    template = next(iter(emulator.world.templates.values()))
+    template.function_params_schema = {"least": {"type": "integer"}}
+
+    def wanted(least):
+        config = {"params": {"least": least}}
+        return [{"template_id": template.id, "name": "length", "config": config}]
+
+    call("ensure_eval_configs", run_tests[0].id, wanted("20"))
+
+    again = call("ensure_eval_configs", run_tests[0].id, wanted("20"))
+    assert origins(again) == {"length": Origin.EXISTING}
+    with pytest.raises(EvalConfigsDifferError, match="'length'"):
+        call("ensure_eval_configs", run_tests[0].id, wanted("10"))
+
+
 def test_an_unknown_template_beside_good_ones_is_a_warning(call, run_tests, configs):
     unknown = {"template_id": NOWHERE, "name": "unknown"}
 
