@@ -9,16 +9,19 @@ import os
 import threading
 import weakref
 from concurrent.futures import CancelledError, Future
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+import anyio
 import attrs
-from anyio.from_thread import BlockingPortal
 
 from futureagi_async.errors import ClientClosedError, ConfigurationError, Delivery
 
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from anyio.abc import TaskGroup
 
 
 T = TypeVar("T")
@@ -31,7 +34,8 @@ _GRACE = 2.0
 class _Running:
     """What a started thread has to offer."""
 
-    portal: BlockingPortal
+    calls: TaskGroup
+    """The calls under way."""
     loop: asyncio.AbstractEventLoop
     stop: asyncio.Event
     at_close: set[Callable[[], object]] = attrs.field(factory=set)
@@ -82,9 +86,9 @@ def _run(
     running: Future[_Running],
 ) -> None:
     async def serve() -> _Running:
-        portal = BlockingPortal()
-        here = _Running(portal, asyncio.get_running_loop(), asyncio.Event())
-        async with portal:
+        calls = anyio.create_task_group()
+        here = _Running(calls, asyncio.get_running_loop(), asyncio.Event())
+        async with calls:
             running.set_result(here)
             await here.stop.wait()
             # Calls on the wire end by this; those that wait for their caller by that.
@@ -253,24 +257,39 @@ class Call(Generic[T]):
 
         """
         running = self._running = self._portal.start()
+        self._future.add_done_callback(lambda _: at_end())
         running.entering.add(self)
-        try:
-            self._future = running.portal.start_task_soon(self._run, running)
-        except RuntimeError:  # it closed in this moment
-            self._ended.set()
+        # One hop into the loop: a portal of anyio would wait for the task to be there.
+        if not running.tell(partial(self._enter, running)):
+            running.entering.discard(self)
+            self._turn_away()
             _leave_if_program_ends()
             raise ClientClosedError from None
-        finally:
-            running.entering.discard(self)
-        self._future.add_done_callback(lambda _: at_end())
 
-    async def _run(self, running: _Running) -> T:
+    def _enter(self, running: _Running) -> None:
+        running.entering.discard(self)
+        try:
+            running.calls.start_soon(self._run, running)
+        except RuntimeError:  # it closed in this moment
+            self._turn_away()
+
+    def _turn_away(self) -> None:
+        self._future.set_exception(ClientClosedError())
+        self._ended.set()
+
+    async def _run(self, running: _Running) -> None:
+        """Carry the call, and what comes of it to whoever waits; it never raises."""
         self._task = asyncio.current_task()
+        running.at_close.add(self._at_close)
         try:
             if self._given_up:
-                raise asyncio.CancelledError
-            running.at_close.add(self._at_close)
-            return await self._function()
+                self._future.cancel()
+            else:
+                self._future.set_result(await self._function())
+        except asyncio.CancelledError:
+            self._future.cancel()
+        except BaseException as error:  # noqa: BLE001 - raised in the calling thread
+            self._future.set_exception(error)
         finally:
             running.at_close.discard(self._at_close)
             self._ended.set()

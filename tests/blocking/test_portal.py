@@ -7,9 +7,9 @@ import gc
 import os
 import threading
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import anyio.from_thread
 import pytest
 
 from futureagi_async import portal as module
@@ -37,6 +37,15 @@ class Work:
             await asyncio.Event().wait()
         finally:
             self.cancelled.set()
+
+
+def enters(function: Callable[[], object]) -> bool:
+    """Tell the function by which a call enters the loop."""
+    return isinstance(function, partial) and function.func.__name__ == "_enter"
+
+
+def tasks_of(loop: asyncio.AbstractEventLoop) -> set[str]:
+    return {each.get_coro().__name__ for each in asyncio.all_tasks(loop)}
 
 
 async def closed() -> None:
@@ -159,16 +168,18 @@ def test_an_interruption_while_a_call_begins_cancels_it(
     portal: Portal, monkeypatch: pytest.MonkeyPatch, wait_for_begin: bool
 ) -> None:
     work = Work()
-    start = anyio.from_thread.BlockingPortal.start_task_soon
+    tell = module._Running.tell
 
-    def interrupted(self: Any, *args: Any) -> None:
-        start(self, *args)
+    def interrupted(self: Any, function: Callable[[], object]) -> bool:
+        told = tell(self, function)
+        if not enters(function):
+            return told
         if wait_for_begin:
             assert work.begun.wait(20)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(anyio.from_thread.BlockingPortal, "start_task_soon", interrupted)
+        patch.setattr(module._Running, "tell", interrupted)
         with pytest.raises(KeyboardInterrupt):
             portal.call(work)
 
@@ -264,20 +275,21 @@ def test_a_call_that_comes_while_it_closes_is_turned_away(
     in_thread: InThread,
     eventually: Eventually,
 ) -> None:
-    start = anyio.from_thread.BlockingPortal.start_task_soon
+    tell = module._Running.tell
     is_entering, may_enter = threading.Event(), threading.Event()
 
-    def late(self: Any, *args: Any) -> Any:
-        is_entering.set()
-        assert may_enter.wait(20)
-        return start(self, *args)
+    def late(self: Any, function: Callable[[], object]) -> bool:
+        if enters(function):
+            is_entering.set()
+            assert may_enter.wait(20)
+        return tell(self, function)
 
-    monkeypatch.setattr(anyio.from_thread.BlockingPortal, "start_task_soon", late)
+    monkeypatch.setattr(module._Running, "tell", late)
     call = in_thread(portal.call, answer)
     assert is_entering.wait(20)
     running = portal.start()
     close = in_thread(portal.close)
-    eventually(lambda: running.portal._event_loop_thread_id is None)
+    eventually(lambda: "serve" not in tasks_of(running.loop))
 
     for _ in range(100):  # or else what it puts into the loop might never be looked at
         turned = threading.Event()
