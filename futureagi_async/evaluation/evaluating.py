@@ -167,13 +167,13 @@ class Evaluation:
         self._interrupted = asyncio.Event()
         self._rounds = Rounds(
             self._visit,
+            self._give_up,
             pause=options.poll,
             workers=options.fan_out.max_concurrency,
             sleep=lambda seconds: sending.pause(seconds, self._interrupted),
         )
         self._begun = self._ended = self._scored = 0
         self._rerun: dict[str, FutureAGIError | None] = {}
-        self._has_given_up = False
         self._failure: BaseException | None = None
 
     async def run(self, items: Requests[Any]) -> None:
@@ -193,7 +193,9 @@ class Evaluation:
             admit=None if self._places is None else self._places.acquire,
         )
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch())
+            group.create_task(
+                self._rounds.run(self._is_stopped, self._sending.deadline)
+            )
             try:
                 await fan_out.work()
             except CallerError as error:
@@ -201,13 +203,6 @@ class Evaluation:
             self._rounds.close()
         if self._failure is not None:
             raise CallerError(self._begun) from self._failure
-
-    async def _watch(self) -> None:
-        """Look at what is under way until it has ended, or there is no more time."""
-        await self._rounds.run(self._is_stopped, self._sending.deadline)
-        self._has_given_up = True
-        for ticket in self._rounds.waiting:
-            self._give_up(ticket)
 
     def _interrupt(self, failure: BaseException | None) -> None:
         """Come to the end, since the caller's own code has raised."""
@@ -226,7 +221,7 @@ class Evaluation:
 
     def _enter(self, _place: int, ticket: _Ticket) -> None:
         """Have a run test waited for, unless it has ended; called for each in turn."""
-        if not ticket.has_ended and self._has_given_up:
+        if not ticket.has_ended and self._rounds.are_over:
             self._give_up(ticket)
         elif not ticket.has_ended:
             self._rounds.enter(ticket)
@@ -292,11 +287,17 @@ class Evaluation:
             ticket.suspected = finding.verdict
 
     async def _visit(self, ticket: _Ticket) -> None:
-        """Look at a run test that waits; it may come to its end."""
+        """Look at a run test that waits; it may come to its end.
+
+        A look ends at the deadline, wherever it is. A start goes on to its own end: what
+        it writes may not be lost.
+        """
+        limit = asyncio.timeout_at(self._sending.deadline)
         try:
-            found = await look(self._sending.read, ticket)
+            async with limit:
+                found = await look(self._sending.read, ticket)
         except Exception as error:  # noqa: BLE001 - one run test may not hurt another
-            found = unforeseen(error, ticket.request)
+            found = None if limit.expired() else unforeseen(error, ticket.request)
         ticket.progress.tally = ticket.tally or ticket.progress.tally
         if isinstance(found, FutureAGIError):
             self._fail(ticket, found)
@@ -320,6 +321,7 @@ class Evaluation:
         else:
             ticket.restarts += 1
             ticket.suspected = None
+            ticket.looks = 0
             ticket.request = attrs.evolve(request, progress=ticket.progress)
             await self._start(ticket)
 

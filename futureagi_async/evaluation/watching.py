@@ -22,7 +22,6 @@ from futureagi_async.evaluation.reading import (
     is_evaluating,
     read_tally,
 )
-from futureagi_async.fanout import FanOut
 
 
 if TYPE_CHECKING:
@@ -113,8 +112,12 @@ def _is_power_of_two(number: int) -> bool:
 class Rounds(Generic[WatchedT]):
     """Looks at everything that waits, so many at a time, then pauses, and again.
 
+    A round waits for its visits no longer than a pause lasts. Visits that take longer
+    go on by themselves, and rounds skip what is still being visited.
+
     Args:
         visit: looks at one, and lets it go when its end has come.
+        give_up: lets one go whose end has not come when no more rounds are made.
         pause: seconds of the first pause; it grows while nothing ends.
         workers: how many are looked at at a time.
         random: gives numbers from 0 to 1.
@@ -124,6 +127,7 @@ class Rounds(Generic[WatchedT]):
     def __init__(
         self,
         visit: Callable[[WatchedT], Awaitable[None]],
+        give_up: Callable[[WatchedT], None],
         *,
         pause: float,
         workers: int,
@@ -131,13 +135,18 @@ class Rounds(Generic[WatchedT]):
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._visit = visit
+        self._give_up = give_up
         self._first_pause = self._pause = pause
-        self._workers = workers
+        self._places = asyncio.Semaphore(workers)
         self._random = random
         self._sleep = sleep
         self._waiting: dict[WatchedT, None] = {}
+        self._visited: set[WatchedT] = set()
         self._news = asyncio.Event()
+        self._has_ended_any = False
         self._closed = False
+        self.are_over = False
+        """Whether no more rounds are made, and what waited was given up."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -149,54 +158,87 @@ class Rounds(Generic[WatchedT]):
 
     def leave(self, watched: WatchedT) -> None:
         """Let one go whose end has come, if it is here."""
-        self._waiting.pop(watched, None)
+        if watched in self._waiting:
+            del self._waiting[watched]
+            self._has_ended_any = True
 
     def close(self) -> None:
         """Take in no more: the rounds end when nothing waits."""
         self._closed = True
         self._news.set()
 
-    @property
-    def waiting(self) -> list[WatchedT]:
-        """What has not ended."""
-        return list(self._waiting)
-
     async def run(self, stop: Callable[[], bool], latest: float | None) -> None:
         """Make rounds until everything has ended, or nothing more is to be begun.
+
+        What waits then is given up at once, and what is being visited when its visit
+        has ended without its end.
 
         Args:
             stop: tells that nothing more is to be begun.
             latest: when that is certain, by the clock of the loop.
         """
-        while not stop():
-            if not self._waiting:
-                if self._closed:
-                    break
-                self._news.clear()
-                await self._until(latest)
-                continue
-            await self._rest(latest)
-            if not stop():
-                await self._round()
+        async with asyncio.TaskGroup() as visits:
+            while not stop() and (self._waiting or not self._closed):
+                if not self._resting():
+                    await self._until_news(latest)
+                    continue
+                await self._rest(latest)
+                if not stop():
+                    await self._round(visits, stop, latest)
+            self.are_over = True
+            for each in self._resting():
+                self._give_up(each)
 
-    async def _round(self) -> None:
-        before = list(self._waiting)
-        await FanOut(before, self._visit, _nothing, workers=self._workers).work()
-        has_ended = any(each not in self._waiting for each in before)
-        if has_ended:
+    def _resting(self) -> list[WatchedT]:
+        """Give what waits and is not being visited."""
+        return [each for each in self._waiting if each not in self._visited]
+
+    async def _round(
+        self, visits: asyncio.TaskGroup, stop: Callable[[], bool], latest: float | None
+    ) -> None:
+        under_way: set[asyncio.Task[None]] = set()
+        for each in self._resting():
+            if not await self._take_place(latest) or stop():
+                return
+            self._visited.add(each)
+            visiting = visits.create_task(self._look_at(each))
+            under_way.add(visiting)
+            visiting.add_done_callback(under_way.discard)
+        if under_way:
+            await asyncio.wait(under_way, timeout=_until(latest, self._pause))
+        if self._has_ended_any:
             self._pause = self._first_pause
         else:
             longest = self._first_pause * _LONGEST
             self._pause = min(self._pause * _BACK_OFF, longest)
+        self._has_ended_any = False
+
+    async def _take_place(self, latest: float | None) -> bool:
+        """Wait until another visit may begin; tell if that came to pass in time."""
+        try:
+            async with asyncio.timeout_at(latest):
+                await self._places.acquire()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _look_at(self, watched: WatchedT) -> None:
+        try:
+            await self._visit(watched)
+        finally:
+            self._visited.discard(watched)
+            self._places.release()
+            self._news.set()
+        if self.are_over and watched in self._waiting:
+            self._give_up(watched)
 
     async def _rest(self, latest: float | None) -> None:
         pause = self._pause * (1 + _JITTER * (2 * self._random() - 1))
-        if latest is not None:
-            now = asyncio.get_running_loop().time()
-            pause = min(pause, max(0.0, latest - now))
-        await self._sleep(pause)
+        await self._sleep(_until(latest, pause))
 
-    async def _until(self, latest: float | None) -> None:
+    async def _until_news(self, latest: float | None) -> None:
+        """Wait until another one is to be looked at, or none is to come."""
+        self._news.clear()
         try:
             async with asyncio.timeout_at(latest):
                 await self._news.wait()
@@ -204,5 +246,8 @@ class Rounds(Generic[WatchedT]):
             pass
 
 
-def _nothing(_place: int, _done: None) -> None:
-    """Nothing is to be done with what a visit gives."""
+def _until(latest: float | None, seconds: float) -> float:
+    """Seconds to wait: so many, or fewer where they would go past the latest moment."""
+    if latest is None:
+        return seconds
+    return min(seconds, max(0.0, latest - asyncio.get_running_loop().time()))

@@ -184,17 +184,34 @@ def test_a_look_that_may_not_be_made_any_more_is_no_failure():
 class Round:
     """Rounds over named things that end in a certain round, and when each was seen."""
 
-    def __init__(self, ends, *, random=lambda: 0.5, pause=1.0, workers=4, takes=0.0):
+    def __init__(
+        self,
+        ends,
+        *,
+        random=lambda: 0.5,
+        pause=1.0,
+        workers=4,
+        takes=0.0,
+        slow=None,
+    ):
         self.ends = ends
         self.takes = takes
+        self.slow = slow or {}
         self.seen = []
         self.in_work = self.most_in_work = 0
-        self.rounds = Rounds(self.visit, pause=pause, workers=workers, random=random)
+        self.given_up = []
+        self.rounds = Rounds(
+            self.visit, self.give_up, pause=pause, workers=workers, random=random
+        )
+
+    def give_up(self, name):
+        self.rounds.leave(name)
+        self.given_up.append((now(), name))
 
     async def visit(self, name):
         self.in_work += 1
         self.most_in_work = max(self.most_in_work, self.in_work)
-        await asyncio.sleep(self.takes)
+        await asyncio.sleep(self.slow.get(name, self.takes))
         self.in_work -= 1
         self.seen.append((now(), name))
         if len([each for _, each in self.seen if each == name]) == self.ends.get(name):
@@ -285,7 +302,7 @@ def test_while_nothing_waits_no_round_is_made():
 
 def test_rounds_of_nothing_end_when_they_are_closed():
     async def main():
-        rounds = Rounds(pytest.fail, pause=1.0, workers=1)
+        rounds = Rounds(pytest.fail, pytest.fail, pause=1.0, workers=1)
         rounds.close()
         await rounds.run(lambda: False, None)
         return now()
@@ -306,21 +323,79 @@ def test_the_deadline_ends_a_pause_and_leaves_what_waits(waits):
     assert ended == 10
     # After 1, 2.5, 4.75 and 8.125 seconds; the pause after that is cut short.
     assert len(round_.moments) == (4 if waits else 0)
-    assert round_.rounds.waiting == (["a"] if waits else [])
+    assert round_.given_up == ([(10, "a")] if waits else [])
+    assert round_.rounds.are_over
 
 
-def test_a_stop_during_a_round_lets_the_round_end_and_makes_no_other():
+def test_a_stop_during_a_round_lets_visits_end_and_begins_no_other():
     async def main():
-        round_ = Round({"a": None, "b": None}, workers=1)
+        names = dict.fromkeys("abc", None)
+        round_ = Round(names, workers=2, takes=0.2, slow={"a": 0.1})
         await round_.run(stop=lambda: bool(round_.seen))
         return round_
 
-    assert [name for _, name in on_a_jumping_clock(main()).seen] == ["a", "b"]
+    done = on_a_jumping_clock(main())
+    assert [name for _, name in done.seen] == ["a", "b"]
+    assert sorted(name for _, name in done.given_up) == ["a", "b", "c"]
+
+
+def test_a_slow_visit_holds_up_nobody_and_is_not_made_twice_at_a_time():
+    async def main():
+        return await Round({"slow": 2, "a": 3, "b": 4}, slow={"slow": 50}).run()
+
+    done = on_a_jumping_clock(main())
+    assert [name for _, name in done.seen] == [*"ababab", "b", "slow", "slow"]
+    assert done.most_in_work == 3
+
+
+def test_rounds_end_with_the_last_visit_without_another_pause():
+    async def main():
+        await Round({"slow": 1, "a": 9}, slow={"slow": 500}).run()
+        return now()
+
+    assert on_a_jumping_clock(main()) == 501
+
+
+def test_slow_visits_take_no_more_places_than_there_are():
+    async def main():
+        names = dict.fromkeys("abcde", 2)
+        return await Round(names, workers=2, takes=40).run()
+
+    done = on_a_jumping_clock(main())
+    assert done.most_in_work == 2
+    assert sorted(name for _, name in done.seen) == sorted("abcde" * 2)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_at_the_deadline_all_is_given_up_at_once_except_what_is_being_visited(workers):
+    async def main():
+        names = {"slow": None, "a": None, "b": 1}
+        round_ = Round(names, slow={"slow": 50}, workers=workers)
+        await round_.run(stop=lambda: now() >= 10, latest=10)
+        return round_
+
+    done = on_a_jumping_clock(main())
+    ends = [(10, "a"), (10, "b"), (51, "slow")]
+    assert done.given_up == (ends if workers == 1 else [ends[0], ends[2]])
+
+
+def test_whoever_leaves_during_a_pause_is_not_looked_at():
+    async def main():
+        round_ = Round({"a": 1})
+        round_.rounds.enter("a")
+        running = asyncio.create_task(round_.rounds.run(lambda: False, None))
+        await asyncio.sleep(0.5)
+        round_.rounds.leave("a")
+        round_.rounds.close()
+        await running
+        return round_.seen
+
+    assert on_a_jumping_clock(main()) == []
 
 
 def test_whoever_leaves_twice_does_no_harm():
     async def main():
-        rounds = Rounds(pytest.fail, pause=1.0, workers=1)
+        rounds = Rounds(pytest.fail, pytest.fail, pause=1.0, workers=1)
         rounds.enter("a")
         rounds.leave("a")
         rounds.leave("a")

@@ -1,0 +1,41 @@
+"""A run test that is slow to look at, beside others that are not."""
+
+from __future__ import annotations
+
+from futureagi_async import EvaluationState
+
+
+async def test_a_slow_run_test_holds_up_no_other_and_is_given_up_at_the_deadline(
+    connect, emulator, configs, leap, when_served
+):
+    emulator.desk.service.evaluations.seconds = 0.05
+    ids = emulator.world.run_test_ids[:5]
+    slow = ids[0]
+
+    def slow_down(request):
+        if slow in request.path:
+            emulator.faults.add(
+                "latency", seconds=8, endpoint="executions", run_test_id=slow
+            )
+
+    def pass_the_deadline(progress):
+        if progress.scored == 4:
+            leap(1000)
+
+    when_served(slow_down, "run-new-evals", times=-1)
+
+    async with connect() as client:
+        report = await client.evaluate(
+            ids,
+            configs,
+            deadline=500,
+            poll=0.01,
+            on_progress=pass_the_deadline,
+        )
+
+    scored = EvaluationState.SCORED
+    assert [each.state for each in report] == [EvaluationState.PENDING, *[scored] * 4]
+    assert report[0].reason == (
+        "not waited for any longer: the deadline of the batch has passed"
+    )
+    assert report[0].requests == 1
