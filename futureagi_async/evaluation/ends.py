@@ -76,7 +76,7 @@ def failed(
     elapsed: float,
 ) -> RunTestEvaluation:
     """Give the end of a run test after an error."""
-    was_begun = progress.ensured is not None or progress.requests > 0
+    was_begun = progress.ensured is not None or progress.has_written
     is_untouched = isinstance(error, NotAttemptedError) and not was_begun
     state = EvaluationState.NOT_ATTEMPTED if is_untouched else EvaluationState.FAILED
     progress.error = error

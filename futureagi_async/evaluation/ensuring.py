@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import enum
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
 
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 WhenDifferent: TypeAlias = Literal["raise", "keep", "update"]
 """What to do with an eval config that has the name, but other content."""
+
+Changed: TypeAlias = "dict[str, Origin]"
+"""Eval configs that were added or changed, by name."""
 
 _LOOKS = 3
 """How often to look at a run test that somebody else changes at the same time."""
@@ -195,8 +199,25 @@ class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
                 nothing was changed.
             InvalidRequestError: with `different="update"`, no update leads there, as
                 the parameters of an eval config cannot be removed; nothing was changed.
-            APIError: a call failed; its hint says what had been changed before.
+            FutureAGIError: a call failed; it says what had been changed before.
         """
+        return await self.ensure(hands, {})
+
+    async def ensure(self, hands: Hands, changed: Changed) -> EnsuredEvalConfigs:
+        """Read, and add or change what has to be; note in `changed` what was.
+
+        Raises:
+            FutureAGIError: as `work` does.
+        """
+        try:
+            return await self._ensured(hands, changed)
+        except FutureAGIError as error:
+            if not changed:
+                raise
+            raise _with_changes(error, changed) from error.__cause__
+
+    async def _ensured(self, hands: Hands, changed: Changed) -> EnsuredEvalConfigs:
+        tried: dict[str, EvalConfig] = {}
         looks = 0
         while True:
             looks += 1
@@ -204,20 +225,23 @@ class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
             found = compare(
                 self.evaluations_config, run_test.simulate_eval_configs_detail
             )
+            for name in tried.keys() & found.existing.keys():
+                changed[name] = Origin.CREATED
             if found.different and self.different == "raise":
                 raise _differ(self.run_test_id, found.different)
             try:
-                return await self._change(hands, run_test, found)
+                return await self._change(hands, run_test, found, changed)
             except NameConflictError as error:
-                # Somebody else has added it since; then it is there by now.
-                if looks == _LOOKS or not error.existing:
+                # Somebody else has added it since; then it is there by now, or gone.
+                if looks == _LOOKS:
                     raise
+                tried = _added_before(error, found.missing)
 
     async def _change(
-        self, hands: Hands, run_test: RunTest, found: Comparison
+        self, hands: Hands, run_test: RunTest, found: Comparison, changed: Changed
     ) -> EnsuredEvalConfigs:
         by_name = {
-            name: EnsuredEvalConfig(kept, Origin.EXISTING)
+            name: EnsuredEvalConfig(kept, changed.get(name, Origin.EXISTING))
             for name, kept in found.existing.items()
         }
         # Made before anything is written: an update that cannot be changes nothing.
@@ -228,10 +252,11 @@ class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
             warnings = added.warnings
             for kept in added.created_eval_configs:
                 by_name[kept.name] = EnsuredEvalConfig(kept, Origin.CREATED)
+                changed[kept.name] = Origin.CREATED
         for name, kept in found.different.items():
-            by_name[name] = await self._settled(
-                hands, kept, updates.get(name), by_name.items()
-            )
+            by_name[name] = await _settled(hands, kept, updates.get(name))
+            if name in updates:
+                changed[name] = Origin.UPDATED
         return EnsuredEvalConfigs(
             raw=run_test.raw,
             request_id=run_test.request_id,
@@ -254,30 +279,44 @@ class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
             for name, kept in different.items()
         }
 
-    async def _settled(
-        self,
-        hands: Hands,
-        kept: CreatedEvalConfig,
-        update: UpdateEvalConfig | None,
-        before: Iterable[tuple[str, EnsuredEvalConfig]],
-    ) -> EnsuredEvalConfig:
-        """Bring one that differs to what is wanted, or keep it."""
-        if update is None:
-            return EnsuredEvalConfig(kept, Origin.DIFFERENT)
-        try:
-            await hands.write(update)
-        except APIError as error:
-            done = [
-                f"{name!r} was {each.origin.value}"
-                for name, each in before
-                if each.origin is not Origin.EXISTING
-            ]
-            if done:
-                told = f"before, {', '.join(done)}"
-                error.hint = "; ".join(filter(None, (error.hint, told)))
-            raise
-        changed = attrs.evolve(kept, **update.changes)
-        return EnsuredEvalConfig(changed, Origin.UPDATED)
+
+async def _settled(
+    hands: Hands, kept: CreatedEvalConfig, update: UpdateEvalConfig | None
+) -> EnsuredEvalConfig:
+    """Bring one that differs to what is wanted, or keep it."""
+    if update is None:
+        return EnsuredEvalConfig(kept, Origin.DIFFERENT)
+    await hands.write(update)
+    return EnsuredEvalConfig(attrs.evolve(kept, **update.changes), Origin.UPDATED)
+
+
+def _added_before(
+    error: NameConflictError, asked: Sequence[EvalConfig]
+) -> dict[str, EvalConfig]:
+    """Give those that a request can have added before it came to a name that is taken.
+
+    The service adds one after the other and keeps them; its message names the last.
+    """
+    before: dict[str, EvalConfig] = {}
+    for config in asked:
+        name = config.effective_name
+        if f"'{name}' already exists" in error.message:
+            break
+        before[name] = config
+    return before
+
+
+def _with_changes(error: FutureAGIError, changed: Changed) -> FutureAGIError:
+    """Have an error say what had been changed before it."""
+    listed = ", ".join(f"{name!r} was {how.value}" for name, how in changed.items())
+    told = f"before, {listed}"
+    if isinstance(error, APIError):
+        error.hint = "; ".join(filter(None, (error.hint, told)))
+        return error
+    # Others have a message only. It can be shared with others that wait for the same.
+    copied = copy.copy(error)
+    copied.args = (f"{error}; {told}", *error.args[1:])
+    return copied
 
 
 def _differ(

@@ -30,7 +30,7 @@ from futureagi_async.request import Result
 
 
 if TYPE_CHECKING:
-    from futureagi_async.evaluation.ensuring import EnsuredEvalConfigs
+    from futureagi_async.evaluation.ensuring import Changed, EnsuredEvalConfigs
     from futureagi_async.evaluation.planning import Plan, Start
 
 
@@ -55,6 +55,7 @@ class Progress:
         doubt: an error that left open whether something was carried out.
         is_overcome: whether what was read afterwards made that unimportant.
         error: what ended it early.
+        changed: which eval configs were added or changed.
     """
 
     ensured: EnsuredEvalConfigs | None = None
@@ -66,6 +67,12 @@ class Progress:
     doubt: FutureAGIError | None = None
     is_overcome: bool = False
     error: FutureAGIError | None = None
+    changed: Changed = attrs.field(factory=dict)
+
+    @property
+    def has_written(self) -> bool:
+        """Whether anything was changed or started."""
+        return bool(self.changed) or self.requests > 0
 
     @property
     def config_ids(self) -> list[str]:
@@ -113,7 +120,7 @@ class StartEvaluations(Job[Started]):
         try:
             if done.ensured is None:
                 await self._take_up(hands, done)
-                done.ensured = await self._ensure(hands)
+                done.ensured = await self._ensure(hands, done)
             await self._start(hands, done)
             done.is_overcome = done.doubt is not None
         except FutureAGIError as error:
@@ -128,10 +135,10 @@ class StartEvaluations(Job[Started]):
         for doubtful in history.in_doubt(entries):
             await self._write(hands, done, doubtful)
 
-    async def _ensure(self, hands: Hands) -> EnsuredEvalConfigs:
+    async def _ensure(self, hands: Hands, done: Progress) -> EnsuredEvalConfigs:
         configs = self.evaluations_config
         ensure = EnsureEvalConfigs(self.run_test_id, configs, different=self.different)
-        return await ensure.work(hands)
+        return await ensure.ensure(hands, done.changed)
 
     async def _start(self, hands: Hands, done: Progress) -> None:
         tries = 0

@@ -13,6 +13,7 @@ from futureagi_async import (
     EnsureEvalConfigs,
     EvalConfig,
     EvalConfigsDifferError,
+    EvaluationState,
     Failure,
     InvalidRequestError,
     Journal,
@@ -372,6 +373,7 @@ def test_what_somebody_adds_in_between_is_there(
 
     # The service keeps what stood before the name that clashed.
     assert sorted(names(run_tests[0])) == ["contains", "mood", "similar"]
+    assert origins(ensured)["mood"] is Origin.CREATED
     assert origins(ensured)["contains"] is Origin.EXISTING
     assert origins(ensured)["similar"] is Origin.CREATED
 
@@ -417,14 +419,63 @@ def test_somebody_who_adds_and_takes_away_is_looked_after_three_times(
     assert emulator.log.counts["add_eval_configs", 400] == 3
 
 
-def test_without_a_look_after_it_a_name_that_is_taken_is_an_error(
-    client, configs, run_tests, somebody_adds
+def test_without_settling_a_name_that_is_taken_is_looked_at_all_the_same(
+    client, emulator, configs, run_tests, somebody_adds
 ):
     blind = client.with_options(retry=RetryPolicy(settle=False))
-    somebody_adds(configs[0])
+    somebody_adds(configs[1])
 
-    with pytest.raises(NameConflictError):
-        blind.ensure_eval_configs(run_tests[0].id, configs)
+    ensured = blind.ensure_eval_configs(run_tests[0].id, configs)
+
+    assert set(origins(ensured)) == {"mood", "contains", "similar"}
+    assert emulator.log.counts["add_eval_configs", 400] == 1
+
+
+def test_what_somebody_added_and_took_away_in_between_is_added(
+    call, run_tests, configs, when_served
+):
+    theirs = KeptConfig(
+        NOWHERE, configs[0]["name"], configs[0]["template_id"], deleted=True
+    )
+    run_tests[0].eval_configs.append(theirs)
+    when_served(lambda _: setattr(theirs, "deleted", False), "eval-configs")
+
+    def go(_):
+        theirs.deleted = True
+
+    when_served(go, run_tests[0].id, times=-1)
+
+    ensured = call("ensure_eval_configs", run_tests[0].id, configs[:1])
+
+    assert origins(ensured) == {"mood": Origin.CREATED}
+
+
+async def test_when_time_is_up_after_something_was_added_the_error_says_so(
+    connect, leap_when_served, differing, wanted
+):
+    leap_when_served("eval-configs")
+
+    async with connect(timeout=Timeout(read=None, total=None)) as client:
+        (outcome,) = await client.ensure_eval_configs_many(
+            [differing], wanted, different="update", deadline=500
+        )
+
+    assert isinstance(outcome.error, NotAttemptedError)
+    assert "before, 'similar' was created" in str(outcome.error)
+
+
+async def test_an_evaluation_that_has_added_something_is_not_called_untouched(
+    connect, leap_when_served, differing, wanted
+):
+    leap_when_served("eval-configs")
+
+    async with connect(timeout=Timeout(read=None, total=None)) as client:
+        (end,) = await client.evaluate(
+            [differing], wanted, different="update", deadline=500
+        )
+
+    assert end.state is EvaluationState.FAILED
+    assert "before, 'similar' was created" in end.reason
 
 
 def test_of_several_with_one_name_the_one_that_is_wanted_counts(
