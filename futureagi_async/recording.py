@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic
 import attrs
 
 from futureagi_async import codec
-from futureagi_async.errors import JournalError
+from futureagi_async.errors import Delivery, JournalError
 from futureagi_async.journal.entries import JournalEntry, JournalState, identity
 from futureagi_async.journal.writer import JournalWriter
 from futureagi_async.outcomes import NotAttempted, Success
@@ -65,17 +65,22 @@ class Recording(Generic[ResultT]):
         self,
         request: Request[ResultT],
         send: Callable[[Request[ResultT], Past], Awaitable[Outcome[ResultT]]],
+        *,
+        repeats_failures: bool = False,
     ) -> Outcome[ResultT]:
         """Answer a request from the journal, or send it and write what comes of it.
 
-        An equal request of the same fan-out shares the outcome of the first.
+        An equal request of the same fan-out shares the outcome of the first. With
+        `repeats_failures` it does so only while that is under way, and where it may
+        have been done: a job that makes a request anew has looked in between, and what
+        was refused before can be accepted by now.
 
         Raises:
             JournalError: the journal refuses; the request was not sent.
         """
         key = identity(self._settings.base_url, self._settings.workspace_id, request)
         first = self._first.get(key)
-        if first is not None:
+        if first is not None and not (repeats_failures and _was_not_done(first)):
             shared = await asyncio.shield(first)
             return attrs.evolve(shared, request=request, from_journal=True)
         self._first[key] = asyncio.get_running_loop().create_future()
@@ -189,6 +194,16 @@ class Recording(Generic[ResultT]):
             return False
         is_new = ids <= await self._journal.created_ids(run_test_id)
         return is_new and await self._journal.is_alone(key, request.path)
+
+
+def _was_not_done(first: asyncio.Future[Outcome[Any]]) -> bool:
+    """Tell if a request has ended, and certainly nothing of it was done."""
+    if not first.done():
+        return False
+    outcome = first.result()
+    return not (
+        isinstance(outcome, Success) or outcome.error.delivery is Delivery.UNKNOWN
+    )
 
 
 def _absent_if_new(request: Request[Any]) -> frozenset[str]:

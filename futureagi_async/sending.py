@@ -45,7 +45,9 @@ from futureagi_async.request import (
     ResultT,
     make_requests,
 )
+from futureagi_async.settling import Unclear
 from futureagi_async.transport.call import CallOptions, Patience
+from futureagi_async.transport.doubt import find_out
 
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from futureagi_async.config import Settings
     from futureagi_async.journal.entries import JournalEntry
     from futureagi_async.recording import Recording
+    from futureagi_async.settling import Finding, Settleable
     from futureagi_async.transport.call import Past
     from futureagi_async.transport.transport import Transport
 
@@ -204,7 +207,7 @@ class Sending(Generic[ResultT]):
         self._options = carrier.options
         self._recording = recording
         self._now = asyncio.get_running_loop().time
-        now = self._now()
+        self._began_at = now = self._now()
         self._patience = Patience(now, None if deadline is None else now + deadline)
         self._stopped_by: FutureAGIError | None = None
         # Whether there is more to a request than sending it.
@@ -312,7 +315,9 @@ class Sending(Generic[ResultT]):
         if self._recording is None:
             return await self.carried(request)
         try:
-            outcome = await self._recording.outcome(request, self._send_in_turn)
+            outcome = await self._recording.outcome(
+                request, self._send_in_turn, repeats_failures=True
+            )
         except JournalError as error:
             self._stop(error)
             raise
@@ -325,6 +330,20 @@ class Sending(Generic[ResultT]):
         if self._recording is None:
             return ()
         return await self._recording.earlier(run_test_id)
+
+    async def look(self, request: Settleable[Any]) -> Finding:
+        """Find out what came of a request of an earlier fan-out; see `Hands`."""
+        policy = self._options.retry
+        if not policy.settle:
+            return Unclear("it was not looked at, since settling is off")
+        return await find_out(
+            request,
+            self.read,
+            # Whoever sent it had lost the journal before this began.
+            sent_at=self._began_at,
+            settle_after=policy.settle_after,
+            was_absent=False,
+        )
 
     async def _send_in_turn(
         self, request: Request[ResultT], past: Past
@@ -384,6 +403,9 @@ class _OwnHands:
     async def write(self, request: Request[AnyResultT], /) -> AnyResultT:
         return await send_alone(self.carrier, request)
 
+    async def look(self, request: Settleable[Any], /) -> Finding:
+        return await request.look(self.read, was_absent=False)
+
     async def earlier(self, run_test_id: str, /) -> Sequence[JournalEntry]:  # noqa: ARG002 - as `Hands` has it
         return ()
 
@@ -415,6 +437,9 @@ class _Hands:
 
     async def earlier(self, run_test_id: str, /) -> Sequence[JournalEntry]:
         return await self._sending.earlier(run_test_id)
+
+    async def look(self, request: Settleable[Any], /) -> Finding:
+        return await self._sending.look(request)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,64 @@
+"""Starts that are refused with a journal: what is planned anew is sent anew."""
+
+from __future__ import annotations
+
+import pytest
+
+from futureagi_async import (
+    EvaluationState,
+    ExecutionsNotCompletedError,
+    Journal,
+    JournalState,
+)
+
+
+LONG = {"deadline": 20, "poll": 0.01}
+
+TRIES = 3
+"""How often a start is planned before whoever is in the way is named."""
+
+
+@pytest.fixture
+def in_the_way(run_tests, when_served):
+    """Have executions be evaluated whenever something is started, so many times.
+
+    It gives the run test.
+    """
+    one = run_tests[0]
+
+    def install(times):
+        def set_status(status):
+            for each in one.executions:
+                each.status = status
+
+        when_served(lambda _: set_status("evaluating"), "run-new-evals", times)
+        when_served(lambda _: set_status("completed"), "executions", times=-1)
+        return one
+
+    return install
+
+
+def test_a_start_that_was_refused_is_sent_again_when_nobody_is_in_the_way(
+    call, emulator, configs, journal, in_the_way
+):
+    one = in_the_way(times=TRIES - 1)
+
+    (end,) = call("evaluate", [one.id], configs, journal=journal, **LONG)
+
+    assert end.state is EvaluationState.SCORED
+    assert emulator.log.counts["run_new_evals", 400] == TRIES - 1
+    assert emulator.log.runs == {one.id: 1}
+    with Journal.open(journal) as entries:
+        assert {each.state for each in entries} == {JournalState.DONE}
+
+
+def test_who_is_in_the_way_every_time_is_named_after_as_many_tries(
+    call, emulator, configs, journal, in_the_way
+):
+    one = in_the_way(times=-1)
+
+    (end,) = call("evaluate", [one.id], configs, journal=journal, **LONG)
+
+    assert end.state is EvaluationState.FAILED
+    assert isinstance(end.error, ExecutionsNotCompletedError)
+    assert emulator.log.counts["run_new_evals", 400] == TRIES
