@@ -7,7 +7,7 @@ requests that it hands to its `Hands`.
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import attrs
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from futureagi_async.journal.entries import JournalEntry
+    from futureagi_async.settling import Finding, Settleable
 
 
 class Hands(Protocol):
@@ -35,6 +36,13 @@ class Hands(Protocol):
         """Send a request that changes something; a journal, if there is one, knows it.
 
         What the journal knows as done is answered from it.
+        """
+        ...
+
+    async def look(self, request: Settleable[Any], /) -> Finding:
+        """Find out by reading if a request was done that an earlier fan-out had sent.
+
+        Not before the service had time to act on it. Nothing else is sent.
         """
         ...
 

@@ -161,6 +161,7 @@ def _warnings(progress: Progress) -> Iterator[str]:
                 f"{kept.name!r} was changed; results that it had before are of its "
                 "earlier content, unless they were run again (existing='rerun')"
             )
+    yield from progress.warnings
     if progress.doubt is not None and progress.is_overcome:
         yield f"{progress.doubt}; what was read afterwards shows how it came out"
     if progress.plan is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import enum
+import itertools
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
 
 import attrs
@@ -25,8 +26,15 @@ from futureagi_async.errors import (
     InvalidRequestError,
     NameConflictError,
 )
+from futureagi_async.evaluation.taking_up import Past
 from futureagi_async.jobs import Hands, Job
-from futureagi_async.request import Requests, Result, make_requests
+from futureagi_async.request import (
+    Request,
+    Requests,
+    Result,
+    ResultT,
+    make_requests,
+)
 
 
 if TYPE_CHECKING:
@@ -165,6 +173,21 @@ def checked_when_different(value: Any) -> WhenDifferent:
 
 
 @attrs.frozen
+class _Cautious:
+    """Hands that write nothing that the journal would only answer."""
+
+    hands: Hands
+    past: Past
+
+    async def read(self, request: Request[ResultT]) -> ResultT:
+        return await self.hands.read(request)
+
+    async def write(self, request: Request[ResultT]) -> ResultT:
+        self.past.refuse_contradiction(request)
+        return await self.hands.write(request)
+
+
+@attrs.frozen
 class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
     """Have eval configs be on a run test: read which are, and add only what is missing.
 
@@ -201,22 +224,31 @@ class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
                 the parameters of an eval config cannot be removed; nothing was changed.
             FutureAGIError: a call failed; it says what had been changed before.
         """
-        return await self.ensure(hands, {})
+        past = await Past.read(hands, self.run_test_id)
+        return await self.ensure(hands, past, {})
 
-    async def ensure(self, hands: Hands, changed: Changed) -> EnsuredEvalConfigs:
+    async def ensure(
+        self, hands: Hands, past: Past, changed: Changed
+    ) -> EnsuredEvalConfigs:
         """Read, and add or change what has to be; note in `changed` what was.
+
+        What `past` has in doubt of eval configs is settled first.
 
         Raises:
             FutureAGIError: as `work` does.
         """
         try:
-            return await self._ensured(hands, changed)
+            await past.take_up_changes(hands, self.evaluations_config)
+            ensured = await self._ensured(_Cautious(hands, past), changed)
+            ids = [each.eval_config.id for each in ensured.eval_configs]
+            await past.note_changes(hands, ids)
         except FutureAGIError as error:
             if not changed:
                 raise
             raise _with_changes(error, changed) from error.__cause__
+        return ensured
 
-    async def _ensured(self, hands: Hands, changed: Changed) -> EnsuredEvalConfigs:
+    async def _ensured(self, hands: _Cautious, changed: Changed) -> EnsuredEvalConfigs:
         tried: dict[str, EvalConfig] = {}
         looks = 0
         while True:
@@ -238,7 +270,7 @@ class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
                 tried = _added_before(error, found.missing)
 
     async def _change(
-        self, hands: Hands, run_test: RunTest, found: Comparison, changed: Changed
+        self, hands: _Cautious, run_test: RunTest, found: Comparison, changed: Changed
     ) -> EnsuredEvalConfigs:
         by_name = {
             name: EnsuredEvalConfig(kept, changed.get(name, Origin.EXISTING))
@@ -281,7 +313,7 @@ class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
 
 
 async def _settled(
-    hands: Hands, kept: CreatedEvalConfig, update: UpdateEvalConfig | None
+    hands: _Cautious, kept: CreatedEvalConfig, update: UpdateEvalConfig | None
 ) -> EnsuredEvalConfig:
     """Bring one that differs to what is wanted, or keep it."""
     if update is None:
@@ -297,13 +329,11 @@ def _added_before(
 
     The service adds one after the other and keeps them; its message names the last.
     """
-    before: dict[str, EvalConfig] = {}
-    for config in asked:
-        name = config.effective_name
-        if f"'{name}' already exists" in error.message:
-            break
-        before[name] = config
-    return before
+    before = itertools.takewhile(
+        lambda each: f"'{each.effective_name}' already exists" not in error.message,
+        asked,
+    )
+    return {each.effective_name: each for each in before}
 
 
 def _with_changes(error: FutureAGIError, changed: Changed) -> FutureAGIError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 import attrs
 
@@ -16,14 +16,19 @@ from futureagi_async.errors import (
     ExecutionsNotCompletedError,
     FutureAGIError,
 )
-from futureagi_async.evaluation import history
 from futureagi_async.evaluation.ensuring import (
     EnsureEvalConfigs,
     WhenDifferent,
     checked_when_different,
 )
 from futureagi_async.evaluation.planning import Begun, make_plan
-from futureagi_async.evaluation.reading import EVERYTHING, Selection, read_tally
+from futureagi_async.evaluation.reading import (
+    EVERYTHING,
+    Selection,
+    read_executions,
+    read_tally,
+)
+from futureagi_async.evaluation.taking_up import Past
 from futureagi_async.evaluation.tally import Tally
 from futureagi_async.jobs import Hands, Job
 from futureagi_async.request import Result
@@ -56,6 +61,7 @@ class Progress:
         is_overcome: whether what was read afterwards made that unimportant.
         error: what ended it early.
         changed: which eval configs were added or changed.
+        warnings: what the journal has in doubt, and what this had no part in.
     """
 
     ensured: EnsuredEvalConfigs | None = None
@@ -68,6 +74,7 @@ class Progress:
     is_overcome: bool = False
     error: FutureAGIError | None = None
     changed: Changed = attrs.field(factory=dict)
+    warnings: list[str] = attrs.field(factory=list)
 
     @property
     def has_written(self) -> bool:
@@ -119,26 +126,51 @@ class StartEvaluations(Job[Started]):
         done.error = None
         try:
             if done.ensured is None:
-                await self._take_up(hands, done)
-                done.ensured = await self._ensure(hands, done)
+                past = await Past.read(hands, self.run_test_id)
+                done.ensured = await self._ensure(hands, done, past)
+                await self._take_up(hands, done, past)
+                done.warnings += past.warnings
             await self._start(hands, done)
             done.is_overcome = done.doubt is not None
         except FutureAGIError as error:
             done.error = _with_doubt(error, done)
         return Started(raw={}, progress=done)
 
-    async def _take_up(self, hands: Hands, done: Progress) -> None:
-        """Settle what an earlier process left in doubt, and learn what it had started."""
-        entries = await hands.earlier(self.run_test_id)
-        for started in history.begun(entries):
-            done.begun.add(started)
-        for doubtful in history.in_doubt(entries):
-            await self._write(hands, done, doubtful)
-
-    async def _ensure(self, hands: Hands, done: Progress) -> EnsuredEvalConfigs:
+    async def _ensure(
+        self, hands: Hands, done: Progress, past: Past
+    ) -> EnsuredEvalConfigs:
         configs = self.evaluations_config
         ensure = EnsureEvalConfigs(self.run_test_id, configs, different=self.different)
-        return await ensure.ensure(hands, done.changed)
+        return await ensure.ensure(hands, past, done.changed)
+
+    async def _take_up(self, hands: Hands, done: Progress, past: Past) -> None:
+        """Settle starts in doubt of what is asked for; only look at the others."""
+        for started in past.begun:
+            done.begun.add(started)
+        if not past.starts:
+            return
+        chosen = await read_executions(hands.read, self.run_test_id, done.selection)
+        ids = {each.id for each in chosen}
+        for start in past.starts:
+            is_chosen = (
+                done.selection == EVERYTHING
+                if start.select_all
+                else ids.issuperset(start.test_execution_ids or ())
+            )
+            if is_chosen and set(done.config_ids).issuperset(start.eval_config_ids):
+                await self._write_anew(hands, done, start)
+            elif await past.is_done(hands, start):
+                done.begun.add(start)
+
+    async def _write_anew(
+        self, hands: Hands, done: Progress, start: RunNewEvals
+    ) -> None:
+        """Settle a start. If it is refused, a reading decides what is to be started."""
+        try:
+            await self._write(hands, done, start)
+        except FutureAGIError as error:
+            if error.delivery is not Delivery.REJECTED or error.stops_batch:
+                raise
 
     async def _start(self, hands: Hands, done: Progress) -> None:
         tries = 0
@@ -181,8 +213,8 @@ class StartEvaluations(Job[Started]):
             enable_tool_evaluation=self.enable_tool_evaluation,
         )
 
-    async def _write(self, hands: Hands, done: Progress, request: Any) -> None:
-        """Write something. What stays in doubt is told by what is there afterwards.
+    async def _write(self, hands: Hands, done: Progress, request: RunNewEvals) -> None:
+        """Start something. What stays in doubt is told by what is there afterwards.
 
         That holds for results that are to be there, by whomever. Whether they were made
         anew, which a re-run asks for, nobody can see.
@@ -192,15 +224,13 @@ class StartEvaluations(Job[Started]):
         except FutureAGIError as error:
             if _may_have_erased(error):
                 _note_erased(done, request)
-            is_visible = isinstance(request, RunNewEvals) and self.existing == "skip"
-            if error.delivery is not Delivery.UNKNOWN or not is_visible:
+            if error.delivery is not Delivery.UNKNOWN or self.existing != "skip":
                 raise
             done.doubt, done.is_overcome = error, False
             return
-        if isinstance(request, RunNewEvals):
-            done.begun.add(request)
-            done.requests += 1
-            _note_erased(done, request)
+        done.begun.add(request)
+        done.requests += 1
+        _note_erased(done, request)
 
 
 def _may_have_erased(error: FutureAGIError) -> bool:
@@ -208,10 +238,9 @@ def _may_have_erased(error: FutureAGIError) -> bool:
     return isinstance(error, EvalDispatchError) or error.delivery is Delivery.UNKNOWN
 
 
-def _note_erased(done: Progress, request: Any) -> None:
-    if isinstance(request, RunNewEvals):
-        chosen = set(request.test_execution_ids or ()) & done.tally.executions.keys()
-        done.tally.erase(chosen, request.eval_config_ids)
+def _note_erased(done: Progress, request: RunNewEvals) -> None:
+    chosen = set(request.test_execution_ids or ()) & done.tally.executions.keys()
+    done.tally.erase(chosen, request.eval_config_ids)
 
 
 def _with_doubt(error: FutureAGIError, done: Progress) -> FutureAGIError:
