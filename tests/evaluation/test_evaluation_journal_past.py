@@ -1,0 +1,258 @@
+"""What a journal has of earlier times: taken up where it is asked for, else left."""
+
+from __future__ import annotations
+
+import pytest
+
+from futureagi_async import (
+    AddEvalConfigs,
+    EvaluationState,
+    Failure,
+    FutureAGIError,
+    Journal,
+    JournalState,
+    RetryPolicy,
+    RunNewEvals,
+    Success,
+    UpdateEvalConfig,
+)
+from futureagi_async.jobs import Job
+from futureagi_async.request import Result
+from futureagi_async.settling import Done, NotDone
+
+
+LONG = {"deadline": 20, "poll": 0.01}
+
+BLIND = RetryPolicy(settle=False, max_attempts=1)
+
+SCORED = EvaluationState.SCORED
+
+
+@pytest.fixture
+def one(emulator):
+    """A run test."""
+    return emulator.world.run_tests.get(emulator.world.run_test_ids[0])
+
+
+@pytest.fixture
+def leave_in_doubt(client, emulator, journal):
+    """Send a request whose answer is lost, and write that into the journal."""
+
+    def leave(request, endpoint, fault="drop_before"):
+        emulator.faults.add(fault, endpoint=endpoint, times=1)
+        (outcome,) = client.with_options(retry=BLIND).send_many(
+            [request], journal=journal
+        )
+        assert isinstance(outcome, Failure)
+
+    return leave
+
+
+def states(journal):
+    with Journal.open(journal) as entries:
+        return [each.state for each in entries]
+
+
+def names(run_test):
+    return [each.name for each in run_test.eval_configs if not each.deleted]
+
+
+def test_an_add_in_doubt_of_what_is_not_wanted_any_more_is_left_alone(
+    client, one, configs, journal, leave_in_doubt
+):
+    mistaken = {**configs[0], "name": "mistaken"}
+    leave_in_doubt(AddEvalConfigs(one.id, [mistaken]), "add_eval_configs")
+
+    (end,) = client.evaluate([one.id], configs, journal=journal, **LONG)
+
+    assert end.state is SCORED
+    assert names(one) == ["mood", "contains", "similar"]
+    assert states(journal)[0] is JournalState.UNKNOWN
+    (warning,) = end.warnings
+    assert f"run test {one.id} has an earlier request in doubt" in warning
+    assert "AddEvalConfigs" in warning
+
+
+def test_an_add_in_doubt_that_is_not_wanted_and_was_done_is_no_matter(
+    client, one, configs, journal, leave_in_doubt
+):
+    request = AddEvalConfigs(one.id, configs[2:])
+    leave_in_doubt(request, "add_eval_configs", "drop_after")
+
+    (end,) = client.evaluate([one.id], configs[:1], journal=journal, **LONG)
+
+    assert (end.state, end.warnings) == (SCORED, ())
+
+
+def test_an_update_in_doubt_that_was_corrected_since_is_not_sent_again(
+    client, emulator, one, configs, *, journal, leave_in_doubt
+):
+    client.ensure_eval_configs(one.id, configs[:1])
+    id_ = one.eval_configs[0].id
+    leave_in_doubt(UpdateEvalConfig(one.id, id_, model="bad"), "update_eval_config")
+    emulator.log.clear()
+
+    (end,) = client.evaluate(
+        [one.id],
+        [{**configs[0], "model": "good"}],
+        different="update",
+        journal=journal,
+        **LONG,
+    )
+
+    assert one.eval_configs[0].model == "good"
+    assert emulator.log.counts["update_eval_config", 200] == 1
+    assert any("UpdateEvalConfig" in each for each in end.warnings)
+
+
+def test_a_start_in_doubt_of_other_executions_is_left_alone(
+    client, emulator, one, configs, *, journal, leave_in_doubt
+):
+    ensured = client.ensure_eval_configs(one.id, configs[:1])
+    executions = [each.id for each in client.list_test_executions(one.id)]
+    start = RunNewEvals(one.id, [ensured.created[0].id], [executions[-1]])
+    leave_in_doubt(start, "run_new_evals")
+
+    (end,) = client.evaluate([one.id], configs[:1], latest=1, journal=journal, **LONG)
+
+    assert end.state is SCORED
+    assert emulator.log.runs == {one.id: 1}
+    assert any("RunNewEvals" in each for each in end.warnings)
+    assert JournalState.UNKNOWN in states(journal)
+
+
+def test_a_start_in_doubt_of_other_configs_that_was_not_looked_at_is_left_alone(
+    client, emulator, one, configs, *, journal, leave_in_doubt
+):
+    ensured = client.ensure_eval_configs(one.id, configs[:2])
+    start = RunNewEvals(one.id, [ensured.created[1].id], select_all=True)
+    leave_in_doubt(start, "run_new_evals")
+
+    (end,) = client.with_options(retry=BLIND).evaluate(
+        [one.id], configs[:1], journal=journal, **LONG
+    )
+
+    assert end.state is SCORED
+    assert emulator.log.runs == {one.id: 1}
+    assert any("RunNewEvals" in each for each in end.warnings)
+
+
+def test_a_start_of_other_configs_that_is_seen_to_be_done_is_no_matter(
+    client, one, configs, *, journal, leave_in_doubt, leave
+):
+    ensured = client.ensure_eval_configs(one.id, configs[:2])
+    leave("run", 0.3)
+    start = RunNewEvals(one.id, [ensured.created[1].id], select_all=True)
+    leave_in_doubt(start, "run_new_evals", "drop_after")
+
+    (end,) = client.evaluate([one.id], configs[:1], journal=journal, **LONG)
+
+    assert (end.state, end.warnings) == (SCORED, ())
+
+
+def test_a_start_in_doubt_that_is_refused_now_leaves_the_choice_to_a_reading(
+    client, emulator, one, configs, *, journal, leave_in_doubt
+):
+    ensured = client.ensure_eval_configs(one.id, configs[:1])
+    ids = [each.id for each in client.list_test_executions(one.id)]
+    start = RunNewEvals(one.id, [ensured.created[0].id], ids[:1])
+    leave_in_doubt(start, "run_new_evals")
+    emulator.faults.add("status", status=400, endpoint="run_new_evals", times=1)
+
+    (end,) = client.evaluate([one.id], configs[:1], journal=journal, **LONG)
+
+    assert end.state is SCORED
+
+
+def test_keys_that_are_refused_end_what_is_taken_up(
+    client, emulator, one, configs, *, journal, leave_in_doubt
+):
+    ensured = client.ensure_eval_configs(one.id, configs[:1])
+    start = RunNewEvals(one.id, [ensured.created[0].id], select_all=True)
+    leave_in_doubt(start, "run_new_evals")
+    emulator.faults.add("status", status=401, endpoint="run_new_evals", times=1)
+
+    (end,) = client.evaluate([one.id], configs[:1], journal=journal, **LONG)
+
+    assert end.state is EvaluationState.FAILED
+    assert "401" in end.reason
+
+
+@pytest.mark.parametrize(("status", "is_success"), [(400, True), (401, False)])
+def test_an_add_in_doubt_that_is_refused_now_is_decided_anew(
+    client, emulator, one, configs, *, journal, leave_in_doubt, status, is_success
+):
+    leave_in_doubt(AddEvalConfigs(one.id, configs[:1]), "add_eval_configs")
+    emulator.faults.add("status", status=status, endpoint="add_eval_configs", times=1)
+
+    (outcome,) = client.ensure_eval_configs_many([one.id], configs, journal=journal)
+
+    assert isinstance(outcome, Success) is is_success
+
+
+def test_many_settle_a_part_that_is_in_doubt_before_they_read(
+    client, emulator, one, configs, *, journal, leave_in_doubt
+):
+    leave_in_doubt(AddEvalConfigs(one.id, configs[:1]), "add_eval_configs")
+
+    (outcome,) = client.ensure_eval_configs_many([one.id], configs, journal=journal)
+
+    assert isinstance(outcome, Success)
+    assert names(one) == ["mood", "contains", "similar"]
+    assert set(states(journal)) == {JournalState.DONE}
+
+
+def test_a_journal_that_has_as_done_what_is_gone_is_an_error_for_its_run_test_alone(
+    client, emulator, run_tests, configs, journal
+):
+    ids = [each.id for each in run_tests[:2]]
+    client.ensure_eval_configs_many(ids, configs, journal=journal)
+    for each in run_tests[0].eval_configs:
+        each.deleted = True
+
+    first, second = client.ensure_eval_configs_many(ids, configs, journal=journal)
+
+    assert type(first.error) is FutureAGIError
+    assert "the journal has this AddEvalConfigs as done" in str(first.error)
+    assert "use another journal" in str(first.error)
+    assert isinstance(second, Success)
+    (anew,) = client.ensure_eval_configs_many(ids[:1], configs)
+    assert len(anew.result.created) == 3
+
+
+def test_a_journal_that_has_as_done_an_update_that_was_undone_is_an_error(
+    client, one, configs, journal
+):
+    client.ensure_eval_configs(one.id, configs[:1])
+    wanted = [{**configs[0], "model": "new"}]
+    options = {"different": "update", "journal": journal}
+    client.ensure_eval_configs_many([one.id], wanted, **options)
+    one.eval_configs[0].model = "old"
+
+    (outcome,) = client.ensure_eval_configs_many([one.id], wanted, **options)
+
+    assert "the journal has this UpdateEvalConfig as done" in str(outcome.error)
+
+
+class Look(Job[Result]):
+    """A job that only looks what came of another request."""
+
+    run_test_id = ""
+
+    def __init__(self, request, found):
+        self.__dict__.update(request=request, found=found)
+
+    async def work(self, hands):
+        self.found.append(await hands.look(self.request))
+        return Result(raw={})
+
+
+def test_a_job_that_is_sent_alone_can_look_too(client, one, configs):
+    found = []
+    request = AddEvalConfigs(one.id, configs)
+
+    client.send(Look(request, found))
+    client.add_eval_configs(one.id, configs)
+    client.send(Look(request, found))
+
+    assert [type(each) for each in found] == [NotDone, Done]
