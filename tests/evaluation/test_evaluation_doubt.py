@@ -116,6 +116,22 @@ def test_a_rerun_in_doubt_is_named_whatever_is_there(
     assert emulator.log.runs == {one.id: 1 + (fault in DONE_ALL_THE_SAME)}
 
 
+@pytest.mark.parametrize("fault", DONE_ALL_THE_SAME)
+def test_a_rerun_in_doubt_is_named_though_something_is_under_way(
+    blind, emulator, one, configs, fault
+):
+    blind.evaluate([one.id], configs, **LONG)
+    emulator.desk.service.evaluations.dispatch = "accept"
+    emulator.faults.add(fault, endpoint="run_new_evals", times=1)
+
+    (end,) = blind.evaluate(
+        [one.id], configs, existing="rerun", deadline=None, wait=False
+    )
+
+    assert end.state is FAILED
+    assert end.error.delivery is Delivery.UNKNOWN
+
+
 @pytest.mark.parametrize("fault", LOST)
 def test_configs_in_doubt_are_named_and_found_the_next_time(
     blind, emulator, one, configs, fault
@@ -223,6 +239,24 @@ def test_with_a_journal_what_was_begun_and_lost_is_named_and_not_begun_again(
     assert lost.state is EvaluationState.NEVER_STARTED
     assert "evaluate again, with another journal" in lost.reason
     assert anew.state is SCORED
+
+
+def test_an_error_after_a_doubt_does_not_hide_it(
+    blind, emulator, one, configs, when_served
+):
+    """Of two starts one is in doubt, and the other is refused."""
+    blind.evaluate([one.id], configs[:1], latest=1, **LONG)
+    emulator.faults.add("drop_after", endpoint="run_new_evals", times=1)
+    when_served(
+        lambda _: emulator.faults.add("status", status=403, endpoint="run_new_evals"),
+        "run-new-evals",
+    )
+
+    (end,) = blind.evaluate([one.id], configs, **LONG)
+
+    assert end.state is FAILED
+    assert end.error.delivery is Delivery.UNKNOWN
+    assert "afterwards: 403" in end.reason
 
 
 def test_a_doubt_that_only_a_restart_overcomes_keeps_its_place(
