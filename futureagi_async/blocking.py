@@ -460,7 +460,7 @@ class FutureAGI:
     def list_run_tests(self, search: str | None = None) -> Iterator[RunTestEntry]:
         """Read all run tests; see `AsyncFutureAGI.list_run_tests`."""
         request = endpoints.list_run_tests.ListRunTests(search)
-        return each_result_blocking(self.send, request)
+        return each_result_blocking(self._read_page, request)
 
     def list_test_executions(
         self, run_test_id: UUID | str, *, status: Status | str | None = None
@@ -469,12 +469,12 @@ class FutureAGI:
         request = endpoints.list_test_executions.ListTestExecutions(
             run_test_id, status=status
         )
-        return each_result_blocking(self.send, request)
+        return each_result_blocking(self._read_page, request)
 
     def list_call_executions(self, run_test_id: UUID | str) -> Iterator[CallExecution]:
         """Read all calls; see `AsyncFutureAGI.list_call_executions`."""
         request = endpoints.list_call_executions.ListCallExecutions(run_test_id)
-        return each_result_blocking(self.send, request)
+        return each_result_blocking(self._read_page, request)
 
     def list_eval_templates(self, search: str | None = None) -> Iterator[EvalTemplate]:
         """Read all templates; see `AsyncFutureAGI.list_eval_templates`."""
@@ -485,6 +485,10 @@ class FutureAGI:
     def _eval_templates(self, search: str) -> Iterator[EvalTemplate]:
         templates = self.send(endpoints.list_eval_templates.ListEvalTemplates())
         yield from templates.named_like(search)
+
+    def _read_page(self, request: Request[ResultT]) -> ResultT:
+        twin = self._client
+        return self._portal.call(lambda: twin._read_page(request))  # noqa: SLF001 - its twin
 
     def find_run_test(self, name: str) -> RunTestEntry:
         """Find a run test by name; see `AsyncFutureAGI.find_run_test`."""

@@ -24,6 +24,7 @@ from futureagi_async.sending import (
     checked_callback,
     checked_request,
     checked_requests,
+    read_page,
     send_alone,
     send_batch,
 )
@@ -675,7 +676,8 @@ class AsyncFutureAGI:
         Use it as `async for entry in client.list_run_tests():`. A page is read when its
         first entry is asked for. New entries push others onto the next page, which are
         not given again unless a whole page of new ones came; where entries are removed
-        meanwhile, others can be missed.
+        meanwhile, others can be missed. A page that is turned away (429, or 503 with
+        `Retry-After`) is asked for again for up to ten minutes, as in a fan-out.
 
         Args:
             search: only those whose name, or whose agent's name, contains this text in
@@ -686,7 +688,7 @@ class AsyncFutureAGI:
             APIError: a page could not be read; raised by the iterator.
         """
         request = endpoints.list_run_tests.ListRunTests(search)
-        return each_result(self.send, request)
+        return each_result(self._read_page, request)
 
     def list_test_executions(
         self, run_test_id: UUID | str, *, status: Status | str | None = None
@@ -704,7 +706,7 @@ class AsyncFutureAGI:
         request = endpoints.list_test_executions.ListTestExecutions(
             run_test_id, status=status
         )
-        return each_result(self.send, request)
+        return each_result(self._read_page, request)
 
     def list_call_executions(
         self, run_test_id: UUID | str
@@ -716,7 +718,7 @@ class AsyncFutureAGI:
             APIError: a page could not be read; raised by the iterator.
         """
         request = endpoints.list_call_executions.ListCallExecutions(run_test_id)
-        return each_result(self.send, request)
+        return each_result(self._read_page, request)
 
     def list_eval_templates(
         self, search: str | None = None
@@ -738,6 +740,9 @@ class AsyncFutureAGI:
         templates = await self.send(endpoints.list_eval_templates.ListEvalTemplates())
         for each in templates.named_like(search):
             yield each
+
+    async def _read_page(self, request: Request[ResultT], /) -> ResultT:
+        return await read_page(self._carrier(), request)
 
     async def find_run_test(self, name: str) -> RunTestEntry:
         """Find the run test that has exactly this name.

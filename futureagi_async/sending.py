@@ -390,6 +390,20 @@ async def send_alone(carrier: Carrier, request: Request[ResultT]) -> ResultT:
     return result
 
 
+async def read_page(carrier: Carrier, request: Request[ResultT]) -> ResultT:
+    """Read a page of a list, with the patience of a fan-out when it is turned away.
+
+    A list is often what a fan-out is read from, and its workers use up the same rate
+    limit.
+
+    Raises:
+        APIError: it failed.
+    """
+    patience = Patience(asyncio.get_running_loop().time())
+    result, _ = await carrier.transport.call(request, carrier.options, patience)
+    return result
+
+
 @attrs.frozen(eq=False)
 class _OwnHands:
     """The hands of a job that is part of no fan-out."""

@@ -1,0 +1,47 @@
+"""Run tests that are read from a list while others are being evaluated."""
+
+from __future__ import annotations
+
+import pytest
+
+from futureagi_async import EvaluationState, RateLimitError, ServerError
+
+
+LONG = {"deadline": 20, "poll": 0.01}
+
+
+@pytest.fixture(params=[429, 503])
+def turned_away(request, emulator):
+    """Have the list be turned away oftener than a request by itself is repeated."""
+    return emulator.faults.add(
+        "status", status=request.param, retry_after=0, times=5, endpoint="run_tests"
+    )
+
+
+async def test_a_list_that_is_turned_away_does_not_end_what_is_read_from_it(
+    turned_away, connect, configs
+):
+    async with connect() as client:
+        report = await client.evaluate(client.list_run_tests(), configs, **LONG)
+
+    assert [each.state for each in report] == [EvaluationState.SCORED] * 8
+    assert turned_away.hits == 5
+
+
+def test_nor_does_it_in_the_blocking_client(turned_away, client, configs):
+    report = client.evaluate(client.list_run_tests(), configs, **LONG)
+
+    assert [each.state for each in report] == [EvaluationState.SCORED] * 8
+    assert turned_away.hits == 5
+
+
+@pytest.mark.parametrize("status", [429, 500])
+def test_a_list_that_is_refused_for_longer_is_an_error(emulator, client, status):
+    fault = emulator.faults.add(
+        "status", status=status, retry_after=99, endpoint="run_tests"
+    )
+
+    with pytest.raises((RateLimitError, ServerError)):
+        next(client.list_run_tests())
+
+    assert fault.hits <= 3
