@@ -13,6 +13,7 @@ from futureagi_async.config import (
     Timeout,
     Unset,
     checked_retry,
+    positive_int,
 )
 from futureagi_async.errors import ConfigurationError
 from futureagi_async.pages import each_result
@@ -497,7 +498,7 @@ class AsyncFutureAGI:
             self._fan_out_options(max_concurrency, deadline, journal),
             poll=poll,
             waits=wait,
-            max_evaluating=max_evaluating,
+            max_evaluating=positive_int(max_evaluating, "max_evaluating"),
         )
         return items, options
 

@@ -62,7 +62,9 @@ def _seconds(value: Any, name: str) -> float | None:
 
 
 def positive_seconds(
-    value: Any, name: str, wanted: str = "at all; give seconds above 0"
+    value: Any,
+    name: str,
+    wanted: str = "at all; give a finite number of seconds above 0",
 ) -> float:
     """Check a time that has to be given."""
     if isinstance(value, bool) or not isinstance(value, int | float):

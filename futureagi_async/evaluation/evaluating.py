@@ -86,6 +86,10 @@ class EvaluationOptions:
             ConfigurationError: one of them cannot work.
         """
         positive_seconds(poll, "poll")
+        if not isinstance(waits, bool):
+            raise ConfigurationError(
+                f"wait: True or False is wanted, not {fields.kind(waits)}"
+            )
         if waits and fan_out.deadline is None:
             raise ConfigurationError(
                 "deadline: seconds are wanted, since evaluations can stay unfinished "
