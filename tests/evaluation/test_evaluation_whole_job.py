@@ -23,6 +23,7 @@ from futureagi_async import (
     PaymentRequiredError,
 )
 from futureagi_async.emulator.rules.evaluations import Job, prepare
+from futureagi_async.emulator.world import Call, Execution
 from futureagi_async.evaluation.starting import StartEvaluations
 
 
@@ -378,6 +379,73 @@ def test_what_others_start_in_between_is_waited_for(
     assert end.state is SCORED
     assert emulator.log.counts["run_new_evals", 400] == 1
     assert emulator.log.counts["run_new_evals", 200] == 1
+
+
+def test_what_was_prepared_a_moment_ago_and_is_started_by_now_is_not_started_again(
+    call, emulator, equipped, configs, when_served
+):
+    ids = [each.id for each in equipped.eval_configs]
+    prepare(equipped.executions, ids)
+    readings = itertools.count()
+
+    def start_after_the_first_reading(_):
+        if next(readings) == 1:
+            started_by_others(emulator, equipped, ids, 0.02)
+
+    when_served(start_after_the_first_reading, "executions", times=2)
+
+    (end,) = call("evaluate", [equipped.id], configs, **LONG)
+
+    assert end.state is SCORED
+    assert not emulator.log.runs
+
+
+def new_execution(run_test):
+    """Have a run test be executed once more."""
+    number = len(run_test.executions)
+    calls = [Call(f"{number:08x}-cccc-4ccc-8ccc-{each:012x}") for each in range(2)]
+    id_ = f"{number:08x}-eeee-4eee-8eee-eeeeeeeeeeee"
+    run_test.executions.append(Execution(id_, calls=calls))
+
+
+def test_what_is_executed_meanwhile_is_left_for_the_next_time(
+    call, emulator, run_tests, configs, when_served
+):
+    one = run_tests[0]
+    when_served(lambda _: new_execution(one), "run-new-evals")
+
+    (end,) = call("evaluate", [one.id], configs, **LONG)
+    (following,) = call("evaluate", [one.id], configs, **LONG)
+
+    assert (end.state, end.executions, end.requests) == (SCORED, 2, 1)
+    assert {each.evaluated for each in end.configs} == {4}
+    assert (following.executions, following.requests) == (3, 1)
+    assert {each.evaluated for each in following.configs} == {6}
+
+
+def test_with_its_journal_a_rerun_runs_what_is_new_and_nothing_else(
+    call, emulator, run_tests, configs, journal
+):
+    one = run_tests[0]
+    options = {"existing": "rerun", "journal": journal, **LONG}
+    call("evaluate", [one.id], configs, **options)
+    for _, each in one.calls():
+        each.eval_outputs = {
+            id_: {**output, "reason": "the first time"}
+            for id_, output in each.eval_outputs.items()
+        }
+    new_execution(one)
+
+    (end,) = call("evaluate", [one.id], configs, **options)
+
+    assert end.state is SCORED
+    new, old = one.executions[2].calls, [c for e in one.executions[:2] for c in e.calls]
+    assert all(len(each.eval_outputs) == 3 for each in new)
+    assert all(
+        output["reason"] == "the first time"
+        for each in old
+        for output in each.eval_outputs.values()
+    )
 
 
 def test_who_is_in_the_way_every_time_is_named(
