@@ -114,7 +114,9 @@ def test_the_list_of_kinds_above_is_complete_but_for_the_abstract_one():
 
 
 @pytest.mark.parametrize("error", EVERY_KIND, ids=named)
-@pytest.mark.parametrize("travel", [copy.copy, copy.deepcopy, "pickle"], ids=str)
+@pytest.mark.parametrize(
+    "travel", [copy.copy, copy.deepcopy, "pickle"], ids=["copied", "deeply", "pickled"]
+)
 def test_an_error_travels_with_all_that_it_knows(error, travel):
     copied = pickle.loads(pickle.dumps(error)) if travel == "pickle" else travel(error)
 
