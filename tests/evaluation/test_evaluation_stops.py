@@ -275,6 +275,14 @@ async def test_closing_the_client_ends_the_wait_and_tells_what_was_started(
     assert emulator.log.runs == dict.fromkeys(run_test_ids[:2], 1)
 
 
+async def test_on_a_closed_client_nothing_is_paused_for(connect):
+    client = connect()
+    await client.aclose()
+
+    async with asyncio.timeout(20):
+        await client._transport.wait(asyncio.Event(), 3600)
+
+
 @pytest.mark.usefixtures("under_way")
 def test_closing_the_blocking_client_ends_the_wait_of_another_thread(
     client, emulator, run_test_ids, configs
