@@ -143,18 +143,6 @@ class Store:
         self._execute(_FINISH, rows)
         return answers
 
-    def resend(self, intents: Sequence[tuple[bytes, float]]) -> list[Any]:
-        """Write that requests in doubt were found not done, and leave once more."""
-        answers: list[Any] = []
-        for identity, sent_at in intents:
-            try:
-                self._reopen(self._open_sequence(identity), sent_at)
-            except JournalError as error:
-                answers.append(error)
-            else:
-                answers.append(None)
-        return answers
-
     def resolve(self, identity: bytes, state: JournalState) -> None:
         """Write what a person decided.
 

@@ -124,10 +124,6 @@ class JournalWriter:
         entry: JournalEntry | None = await self._written(Store.intend, intent)
         return entry
 
-    async def resend(self, identity: bytes) -> None:
-        """Write that a request in doubt was found not done, and leaves once more."""
-        await self._written(Store.resend, (identity, self._wall_clock()))
-
     async def finish(
         self, identity: bytes, outcome: Outcome[Any], *, settled: bool = False
     ) -> None:

@@ -174,25 +174,6 @@ async def test_a_failed_request_is_given_back_and_set_to_sent(path):
     assert states(path) == {"/run": "DONE"}
 
 
-@pytest.mark.parametrize("is_unknown", [True, False])
-async def test_what_was_found_not_done_is_sent_anew(path, is_unknown):
-    request = Ask("/run")
-    clock = Clock(1.0)
-    first = await JournalWriter.open(path, wall_clock=clock)
-    await intend(first, request)
-    if is_unknown:
-        await first.finish(same(request), failure(request, Delivery.UNKNOWN))
-    await first.aclose()
-
-    clock.now = 2.0
-    second = await JournalWriter.open(path, wall_clock=clock)
-    await second.resend(same(request))
-
-    (entry,) = entries(path)
-    assert (entry.state, entry.sent_at, entry.error) == (JournalState.SENT, 2.0, None)
-    await second.aclose()
-
-
 async def test_an_unknown_request_can_be_settled(writer, path):
     request = Ask("/run")
     await intend(writer, request)
@@ -218,8 +199,6 @@ async def test_what_has_ended_is_not_written_over(writer, path, outcome):
 
     with pytest.raises(JournalError, match=r"is (done|failed) already"):
         await writer.finish(same(request), failure(request, Delivery.UNKNOWN))
-    with pytest.raises(JournalError, match=r"is (done|failed) already"):
-        await writer.resend(same(request))
 
     assert entries(path) == before
 
@@ -539,7 +518,7 @@ class Model:
 
 
 steps = st.tuples(
-    st.sampled_from(["intend", "DONE", "FAILED", "UNKNOWN", "SENT", "reopen"]),
+    st.sampled_from(["intend", "DONE", "FAILED", "UNKNOWN", "reopen"]),
     st.integers(0, 1),
 )
 ENDS = {
@@ -555,8 +534,6 @@ async def take(writer, step, key):
         if step == "intend":
             earlier = await intend(writer, request)
             return earlier and earlier.state.name
-        if step == "SENT":
-            return await writer.resend(same(request))
         return await writer.finish(same(request), ENDS[step](request))
     except JournalError:
         return "refused"
