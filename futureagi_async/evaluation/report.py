@@ -13,7 +13,7 @@ from futureagi_async.endpoints.scores import (
     NumericScores,
     PassFailScores,
 )
-from futureagi_async.errors import FutureAGIError
+from futureagi_async.errors import Delivery, FutureAGIError
 from futureagi_async.evaluation.ensuring import Origin
 from futureagi_async.outcomes import Batch, BatchInterruptedError, worst
 
@@ -414,4 +414,7 @@ class EvaluationInterruptedError(BatchInterruptedError):
 
 
 def _unscored(evaluation: RunTestEvaluation) -> FutureAGIError:
-    return FutureAGIError(f"run test {evaluation.run_test_id}: {evaluation.reason}")
+    error = FutureAGIError(f"run test {evaluation.run_test_id}: {evaluation.reason}")
+    if evaluation.requests:
+        error.delivery = Delivery.UNKNOWN  # it was started, and is not known to end
+    return error

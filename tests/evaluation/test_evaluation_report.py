@@ -400,3 +400,15 @@ def test_progress_is_a_value():
 
     assert progress.latest is SCORED
     assert EvaluationProgress(read=0, waiting=0, ended=0, scored=0).latest is None
+
+
+@pytest.mark.parametrize(
+    ("requests", "delivery"), [(0, Delivery.NOT_SENT), (1, Delivery.UNKNOWN)]
+)
+def test_what_was_started_and_did_not_end_is_not_called_not_sent(requests, delivery):
+    pending = of_state(EvaluationState.PENDING, requests=requests)
+
+    with pytest.raises(EvaluationError) as raised:
+        EvaluationReport([pending]).raise_for_failures()
+
+    assert raised.value.delivery is delivery
