@@ -45,6 +45,13 @@ Jobs: TypeAlias = "queue.SimpleQueue[list[Job] | None]"
 """What is handed to the thread; `None` ends it."""
 
 
+_PATIENCE = 10.0
+"""Seconds to wait for a writer of this process that is about to let go of a journal."""
+
+_leaving: dict[threading.Thread, str] = {}
+"""The threads that were told to end, and their journals; a slow disk can keep them."""
+
+
 class JournalWriter:
     """Writes the journal of one fan-out, for the event loop that opened it.
 
@@ -64,6 +71,14 @@ class JournalWriter:
         self._jobs: Jobs = queue.SimpleQueue()
         self._closing = False
         self._ended: asyncio.Future[None] = self._loop.create_future()
+        opened = self._opened = self._loop.create_future()
+        self._thread = threading.Thread(
+            target=_work,
+            args=(path, self._jobs, self._loop, opened, self._ended),
+            kwargs={"before": _leavers(path)},
+            name="futureagi-journal",
+            daemon=True,
+        )
         # The thread must not know the writer, or nobody could ever forget it.
         weakref.finalize(self, self._jobs.put, None).atexit = False
 
@@ -76,21 +91,18 @@ class JournalWriter:
     ) -> JournalWriter:
         """Open a journal to write to it; make it if there is none.
 
+        A writer of this process that is being closed is waited for, so that whoever
+        was interrupted can go on at once.
+
         Raises:
             JournalError: somebody writes to it already, it is no journal of this
                 version, or the system refuses.
 
         """
         writer = cls(full_path(path), wall_clock)
-        opened = writer._loop.create_future()
-        threading.Thread(
-            target=_work,
-            args=(writer.path, writer._jobs, writer._loop, opened, writer._ended),
-            name="futureagi-journal",
-            daemon=True,
-        ).start()
+        writer._thread.start()
         try:
-            answer = await opened
+            answer = await writer._opened
         except asyncio.CancelledError:
             # The thread may have the file by now, which the next writer is to get.
             await writer.aclose()
@@ -171,6 +183,7 @@ class JournalWriter:
         if not self._closing:
             self._closing = True
             self._hand_over()
+            _leaving[self._thread] = self.path
             self._jobs.put(None)
         await asyncio.shield(self._ended)
 
@@ -192,6 +205,14 @@ class JournalWriter:
             self._collected = []
 
 
+def _leavers(path: str) -> list[threading.Thread]:
+    """Give those that may still hold a journal, and forget those that are gone."""
+    for thread in tuple(_leaving):
+        if not thread.is_alive():
+            _leaving.pop(thread, None)
+    return [each for each, held in tuple(_leaving.items()) if held == path]
+
+
 def _raise(answer: Any) -> Any:
     if isinstance(answer, JournalError):
         raise JournalError(*answer.args)
@@ -204,8 +225,12 @@ def _work(
     loop: asyncio.AbstractEventLoop,
     opened: asyncio.Future[Any],
     ended: asyncio.Future[Any],
+    *,
+    before: list[threading.Thread],
 ) -> None:
     """Do what a thread does for a writer, from opening the file to closing it."""
+    while before:
+        before.pop().join(_PATIENCE)
     try:
         with SQLITE_GATE.inside():
             file, store = _opened(path)

@@ -25,6 +25,7 @@ from journal_requests import (
 from futureagi_async.errors import Delivery, JournalError, NotAttemptedError
 from futureagi_async.journal import writer as journal_writer
 from futureagi_async.journal.entries import JournalState, identity
+from futureagi_async.journal.file import JournalFile
 from futureagi_async.journal.store import AT_A_TIME
 from futureagi_async.journal.writer import JournalWriter
 from futureagi_async.outcomes import NotAttempted
@@ -407,6 +408,30 @@ async def test_closing_goes_on_when_who_waits_for_it_is_cancelled(path):
     await writer.aclose()
 
     await (await JournalWriter.open(path)).aclose()
+
+
+async def test_the_next_writer_waits_for_one_that_a_slow_disk_keeps(path, monkeypatch):
+    is_closing, may_close = threading.Event(), threading.Event()
+
+    def close_late(file):
+        is_closing.set()
+        may_close.wait(20)
+        close_now(file)
+
+    close_now = JournalFile.close
+    monkeypatch.setattr(JournalFile, "close", close_late)
+    first = await JournalWriter.open(path)
+    closing = asyncio.create_task(first.aclose())
+    await asyncio.to_thread(is_closing.wait, 20)
+    opening = asyncio.create_task(JournalWriter.open(path))
+    done, _ = await asyncio.wait([opening], timeout=0.2)
+    may_close.set()
+
+    second = await opening
+
+    assert not done
+    await closing
+    await second.aclose()
 
 
 async def test_a_closed_journal_says_so(path):
