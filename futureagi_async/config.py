@@ -82,7 +82,8 @@ class Timeout:
 
     Attributes:
         connect: to open a connection, TLS included.
-        read: between two pieces of the answer, the wait for the first one included.
+        read: from a connection until the answer begins, and between two pieces of it. A
+            large body is taken piece by piece, too, and each begins the wait anew.
         total: the whole call, with its retries and the waits between them.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import math
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,6 +27,8 @@ class Deadlines:
         self._under_way: set[Deadline] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = math.inf
+        # The timer outlives the call that set it, whose context would stay with it.
+        self._context = contextvars.Context()
 
     def after(self, seconds: float | None) -> Deadline:
         """Make a deadline that comes so many seconds from now; `None` means never."""
@@ -56,7 +59,7 @@ class Deadlines:
         if self._timer is not None:
             self._timer.cancel()
         self._rings_at = when
-        self._timer = self.loop.call_at(when, self._ring)
+        self._timer = self.loop.call_at(when, self._ring, context=self._context)
 
     def _ring(self) -> None:
         """End what is late, and ring again for the earliest of the rest."""
@@ -84,6 +87,10 @@ class Deadline:
         self.when = when
         """When it comes, in loop time; infinity is never."""
 
+    def now(self) -> float:
+        """Give the time of the event loop."""
+        return self._deadlines.now()
+
     def move(self, when: float) -> None:
         """Let it come at another time."""
         self.when = when
@@ -108,9 +115,11 @@ class Deadline:
         traceback: TracebackType | None,
     ) -> None:
         self._deadlines.leave(self)
+        task = self._task
+        del self._task  # whatever still knows this deadline is not to keep the task
         if not self._has_come:
             return
         # Somebody else may have cancelled the task as well: then it stays so.
-        is_ours = self._task.uncancel() <= self._cancelling
+        is_ours = task.uncancel() <= self._cancelling
         if is_ours and exc_type is asyncio.CancelledError:
             raise TimeoutError from exc

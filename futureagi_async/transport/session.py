@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import io
 import platform
 import ssl
 import weakref
@@ -21,7 +20,9 @@ from futureagi_async.errors import (
     Delivery,
     UnexpectedResponseError,
 )
+from futureagi_async.transport.deadlines import Deadlines
 from futureagi_async.transport.sender import Answer
+from futureagi_async.transport.silence import Silence, Upload
 
 
 if TYPE_CHECKING:
@@ -32,14 +33,15 @@ if TYPE_CHECKING:
 ANSWER_LIMIT = 64 * 1024 * 1024
 """Bytes of an answer that are read at most, counted after decompression."""
 
-_LARGE_BODY = 2**20  # aiohttp warns of a larger one that it is given as bytes
+_LARGE_BODY = 2**16  # what is larger is written piece by piece
 _KEEP_ALIVE = 25.0  # the service closes a connection that was idle for 30 s
 _CONTENT_TYPE = istr("Content-Type")
 _REQUEST_ID = istr("X-Request-ID")
 _RETRY_AFTER = istr("Retry-After")
 _LOCATION = istr("Location")
 
-_attempt: contextvars.ContextVar[Attempt] = contextvars.ContextVar("attempt")
+
+_silence: contextvars.ContextVar[Silence] = contextvars.ContextVar("silence")
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -47,7 +49,7 @@ class _Connector(aiohttp.TCPConnector):
 
     async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
         connection = await super().connect(*args, **kwargs)
-        _attempt.get().handed_over = True
+        _silence.get().begin()
         return connection
 
     def __del__(self, _warnings: object = None) -> None:
@@ -79,29 +81,77 @@ class AiohttpSender:
         # attempt that nobody counts, under the same request id.
         self._session._retry_connection = False  # noqa: SLF001 - there is no other switch
         loop = asyncio.get_running_loop()
+        self._deadlines = Deadlines(loop)
         weakref.finalize(self, _close_forgotten, self._session, loop)
 
     async def send(self, attempt: Attempt) -> Answer:
         """Carry one attempt; see `Sender`."""
-        token = _attempt.set(attempt)
+        silence = Silence(self._deadlines, attempt)
+        token = _silence.set(silence)
         try:
-            response = await self._session.request(
-                attempt.method,
-                yarl.URL(self._settings.base_url + attempt.path, encoded=True),
-                data=_data(attempt.body),
-                headers=self._headers_of(attempt),
-                timeout=self._timeout_of(attempt),
-                allow_redirects=False,
-            )
+            with silence:
+                response = await self._session.request(
+                    attempt.method,
+                    yarl.URL(self._settings.base_url + attempt.path, encoded=True),
+                    data=_data(attempt.body, silence),
+                    headers=self._headers_of(attempt),
+                    timeout=self._timeout_of(attempt),
+                    allow_redirects=False,
+                )
             try:
-                return await _answer(response, attempt)
+                return await self._answer(response, attempt)
             finally:
                 if not response.closed:
                     response.release()
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
             raise _connection_error(error, attempt) from _without_frames(error)
         finally:
-            _attempt.reset(token)
+            _silence.reset(token)
+
+    async def _answer(
+        self, response: aiohttp.ClientResponse, attempt: Attempt
+    ) -> Answer:
+        headers = response.headers
+        attempt.request_id = headers.get(_REQUEST_ID, attempt.request_id)
+        body = _whole_body(response.content)
+        if body is None:
+            body = await self._read(response, attempt.timeout.read)
+        return Answer(
+            response.status,
+            response.reason or "",
+            attempt.request_id,
+            headers.get(_RETRY_AFTER),
+            headers.get(_LOCATION),
+            body,
+        )
+
+    async def _read(
+        self, response: aiohttp.ClientResponse, limit: float | None
+    ) -> bytes:
+        """Read the body, up to the limit; of an error, what there is of it."""
+        chunks: list[bytes] = []
+        size = 0
+        is_success = response.status < 300  # noqa: PLR2004 - the 2xx of RFC 9110
+        try:
+            while not response.content.at_eof():
+                with self._deadlines.after(limit):
+                    chunk = await response.content.readany()
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > ANSWER_LIMIT:
+                    response.close()
+                    break
+        except (aiohttp.ClientError, OSError):
+            # A status that says no has said it, with or without its explanation.
+            if is_success:
+                raise
+        if size > ANSWER_LIMIT and is_success:
+            raise UnexpectedResponseError(
+                f"the answer is larger than {ANSWER_LIMIT // 2**20} MiB",
+                status_code=response.status,
+                delivery=Delivery.UNKNOWN,
+            )
+        return b"".join(chunks)
 
     def _headers_of(self, attempt: Attempt) -> CIMultiDict[str]:
         headers = CIMultiDict(self._headers)
@@ -152,30 +202,14 @@ def _headers(settings: Settings) -> dict[str, str]:
 
 
 def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
-    # The call as a whole has its deadline elsewhere; each part here costs time.
+    # All other limits are watched here: each that is left to aiohttp costs time.
     return aiohttp.ClientTimeout(
-        total=None, sock_connect=timeout.connect, sock_read=timeout.read
+        total=None, sock_connect=timeout.connect, sock_read=None
     )
 
 
-def _data(body: bytes | None) -> bytes | io.BytesIO | None:
-    return io.BytesIO(body) if body and len(body) > _LARGE_BODY else body
-
-
-async def _answer(response: aiohttp.ClientResponse, attempt: Attempt) -> Answer:
-    headers = response.headers
-    attempt.request_id = headers.get(_REQUEST_ID, attempt.request_id)
-    body = _whole_body(response.content)
-    if body is None:
-        body = await _read(response)
-    return Answer(
-        response.status,
-        response.reason or "",
-        attempt.request_id,
-        headers.get(_RETRY_AFTER),
-        headers.get(_LOCATION),
-        body,
-    )
+def _data(body: bytes | None, silence: Silence) -> bytes | Upload | None:
+    return Upload(body, silence) if body and len(body) > _LARGE_BODY else body
 
 
 def _whole_body(content: aiohttp.StreamReader) -> bytes | None:
@@ -183,32 +217,6 @@ def _whole_body(content: aiohttp.StreamReader) -> bytes | None:
     if content.is_eof() and content.total_bytes <= ANSWER_LIMIT:
         return content.read_nowait()
     return None
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """Read the body, up to the limit; of an error, what there is of it."""
-    chunks: list[bytes] = []
-    size = 0
-    is_success = response.status < 300  # noqa: PLR2004 - the 2xx of RFC 9110
-    try:
-        while not response.content.at_eof():
-            chunk = await response.content.readany()
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > ANSWER_LIMIT:
-                response.close()
-                break
-    except (aiohttp.ClientError, OSError):
-        # A status that says no has said it, with or without its explanation.
-        if is_success:
-            raise
-    if size > ANSWER_LIMIT and is_success:
-        raise UnexpectedResponseError(
-            f"the answer is larger than {ANSWER_LIMIT // 2**20} MiB",
-            status_code=response.status,
-            delivery=Delivery.UNKNOWN,
-        )
-    return b"".join(chunks)
 
 
 def _connection_error(error: Exception, attempt: Attempt) -> APIConnectionError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import weakref
 
 import pytest
 from jumping_clock import on_a_jumping_clock
@@ -32,6 +34,9 @@ from futureagi_async import (
     ServerError,
     Timeout,
 )
+from futureagi_async.transport.deadlines import Deadlines
+from futureagi_async.transport.sender import Attempt
+from futureagi_async.transport.silence import Silence, Upload
 
 
 NOT_SENT, REJECTED, UNKNOWN = Delivery.NOT_SENT, Delivery.REJECTED, Delivery.UNKNOWN
@@ -200,6 +205,41 @@ async def test_a_read_timeout_is_not_the_deadline(connect):
 
         assert error.delivery is UNKNOWN
         assert "0.2 s" in str(error)
+
+
+def test_a_read_timeout_begins_anew_with_each_piece_of_a_large_body():
+    async def main():
+        loop = asyncio.get_running_loop()
+        attempt = Attempt("POST", "/", None, Timeout(read=10.0), "id")
+        with pytest.raises(TimeoutError), Silence(Deadlines(loop), attempt) as silence:
+            await asyncio.sleep(100)  # no connection so far
+            silence.begin()
+            upload = Upload(b"body", silence)
+            for _ in range(3):
+                await asyncio.sleep(9)
+                assert upload.read(1)
+            await asyncio.sleep(11)
+        assert loop.time() == 100 + 3 * 9 + 10
+
+    on_a_jumping_clock(main())
+
+
+async def test_the_timer_keeps_nothing_of_the_context_of_who_set_it():
+    class Value:
+        pass
+
+    variable = contextvars.ContextVar("variable")
+    deadlines = Deadlines(asyncio.get_running_loop())
+
+    async def call():
+        variable.set(value := Value())
+        with deadlines.after(600):
+            return weakref.ref(value)
+
+    remembered = await asyncio.create_task(call())
+    await asyncio.sleep(0)  # until then the loop itself keeps it
+
+    assert remembered() is None
 
 
 def test_in_a_fan_out_waiting_for_the_turn_is_no_part_of_it():

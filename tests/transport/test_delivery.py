@@ -461,6 +461,21 @@ async def test_a_large_body_that_nobody_reads_ends_at_the_deadline_as_unknown(
         assert caught.value.delivery is UNKNOWN
 
 
+async def test_a_large_body_that_nobody_reads_any_more_ends_at_the_read_timeout(
+    connect,
+):
+    with listening() as port:
+        timeout = Timeout(read=0.3, total=None)
+        client = connect(f"http://127.0.0.1:{port}", retry=ONCE, timeout=timeout)
+
+        with pytest.raises(APITimeoutError, match=r"no answer for 0\.3 s") as caught:
+            await client.add_eval_configs(
+                RUN_TEST, [{"template_id": RUN_TEST, "config": {"x": "y" * 20_000_000}}]
+            )
+
+        assert caught.value.delivery is UNKNOWN
+
+
 async def test_waiting_for_a_free_connection_until_the_deadline_was_not_sent(connect):
     async with RawServer(Reply(b"", "stall")) as server:
         client = connect(server, max_connections=1, timeout=Timeout(read=10))
