@@ -244,7 +244,6 @@ class Call(Generic[T]):
         self._future: Future[T] = Future()
         self._task: asyncio.Task[object] | None = None
         self._given_up = False
-        self._ended = threading.Event()
 
     def begin(self, at_end: Callable[[], object] = nothing) -> None:
         """Start it and come back at once.
@@ -275,7 +274,6 @@ class Call(Generic[T]):
 
     def _turn_away(self) -> None:
         self._future.set_exception(ClientClosedError())
-        self._ended.set()
 
     async def _run(self, running: _Running) -> None:
         """Carry the call, and what comes of it to whoever waits; it never raises."""
@@ -292,7 +290,6 @@ class Call(Generic[T]):
             self._future.set_exception(error)
         finally:
             running.at_close.discard(self._at_close)
-            self._ended.set()
 
     def result(self) -> T:
         """Wait for it and give what it returned."""
@@ -308,11 +305,12 @@ class Call(Generic[T]):
 
     def cancel(self) -> None:
         """Cancel it if it is under way, and wait until it has ended."""
-        if self._ended.is_set():
+        if self._future.done():
             return
         self._given_up = True
         if self.tell(self._cancel):
-            self._ended.wait(_GRACE)
+            with contextlib.suppress(CancelledError, TimeoutError):
+                self._future.exception(_GRACE)
 
     def tell(self, function: Callable[[], object]) -> bool:
         """Have a function called in the loop; give whether that will be."""
@@ -322,7 +320,7 @@ class Call(Generic[T]):
 
     def _cancel(self) -> None:
         if self._task is None:  # it will see that it is not wanted any more
-            self._ended.set()
+            self._future.cancel()
         else:
             self._task.cancel()
 

@@ -33,6 +33,7 @@ class SilentServer:
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._connections: list[socket.socket] = []
+        self._accepted: set[object] = set()
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
 
@@ -43,10 +44,11 @@ class SilentServer:
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                connection, _ = self._listener.accept()
+                connection, address = self._listener.accept()
                 self._connections.append(connection)
                 with self._lock:
                     self.open += 1
+                self._accepted.add(address)
                 threading.Thread(
                     target=self._read, args=(connection,), daemon=True
                 ).start()
@@ -58,6 +60,13 @@ class SilentServer:
                     self.requests += data.count(b"\r\n\r\n")
         with self._lock:
             self.open -= 1
+
+    def catch_up(self) -> None:
+        """Accept everybody who has connected before."""
+        with socket.create_connection(self._listener.getsockname()) as last:
+            here = last.getsockname()
+            while here not in self._accepted:
+                time.sleep(0.001)
 
     def close(self) -> None:
         # Shutting down wakes a thread that waits in accept or recv; closing does not.

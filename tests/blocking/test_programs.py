@@ -314,6 +314,7 @@ sys.stdin.readline()
     running.send_signal(signal.SIGINT)
 
     assert running.read_line() == "interrupted"
+    silent_server.catch_up()
     eventually(lambda: silent_server.open == 0)
     arrived = silent_server.requests
     assert running.end() == (0, "", "")
