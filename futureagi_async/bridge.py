@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from futureagi_async.errors import ClientClosedError, InvalidRequestError
+from futureagi_async.fanout import Buffered
 from futureagi_async.outcomes import BatchInterruptedError, Outcome
 from futureagi_async.portal import Call, nothing
 from futureagi_async.request import ResultT
@@ -33,13 +34,13 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-_PORTION = 32
+_PORTION = 128
 _PATIENCE = 0.005
 """Seconds that the calling thread reads on before it looks after outcomes again."""
 _CLOSED = "the client was closed before the input was read to its end"
 
 
-class Feed(AsyncIterator[Item], Generic[Item]):
+class Feed(Buffered[Item], Generic[Item]):
     """An iterable of the calling thread that the loop reads.
 
     The loop asks for items by putting this into the inbox of the calling thread, which
@@ -81,6 +82,13 @@ class Feed(AsyncIterator[Item], Generic[Item]):
             self._ask()
             if not self._ready and not self._ended:
                 await self._news.wait()
+        return self._taken()
+
+    def take(self, default: Any, /) -> Any:
+        """Give the next item if it is there, or the default."""
+        return self._taken() if self._ready else default
+
+    def _taken(self) -> Item:
         item = self._ready.popleft()
         if len(self._ready) < self._portion // 2:
             self._ask()

@@ -6,6 +6,7 @@ as many as there are workers.
 
 from __future__ import annotations
 
+import abc
 import asyncio
 from collections.abc import (
     AsyncIterable,
@@ -39,6 +40,22 @@ class _End:
 
 
 _END: Final = _End()
+
+
+@final
+class _Later:
+    """Stands where an item would, when it must be waited for."""
+
+
+_LATER: Final = _Later()
+
+
+class Buffered(AsyncIterator[Item], Generic[Item]):
+    """An asynchronous iterator that often has items at hand: then nobody waits."""
+
+    @abc.abstractmethod
+    def take(self, default: Any, /) -> Any:
+        """Give the next item if it is there, or the default."""
 
 
 class FanOut(Generic[Item, Done]):
@@ -80,16 +97,18 @@ class FanOut(Generic[Item, Done]):
         """
         if isinstance(self._items, AsyncIterable):
             reader = _AsyncReader(aiter(self._items), lambda: self._failure is not None)
-            read, is_awaited = reader.next_item, True
+            read, wait = _at_hand(self._items), reader.next_item
         else:
-            read, is_awaited = partial(next, iter(self._items), _END), False
+            read, wait = partial(next, iter(self._items), _END), None
         async with asyncio.TaskGroup() as workers:
             for _ in range(self._workers):
-                workers.create_task(self._work(read, is_awaited=is_awaited))
+                workers.create_task(self._work(read, wait))
         if self._failure is not None:
             raise CallerError(self._read) from self._failure
 
-    async def _work(self, read: Callable[[], Any], *, is_awaited: bool) -> None:
+    async def _work(
+        self, read: Callable[[], Any], wait: Callable[[], Awaitable[Any]] | None
+    ) -> None:
         admit, run, deliver = self._admit, self._run, self._deliver
         while True:
             if admit is not None:
@@ -97,7 +116,9 @@ class FanOut(Generic[Item, Done]):
             if self._failure is not None:
                 return
             try:
-                item = await read() if is_awaited else read()
+                item = read()
+                if item is _LATER and wait is not None:
+                    item = await wait()
             except Exception as error:  # noqa: BLE001 - told at the end
                 self._failure = error
                 return
@@ -110,6 +131,13 @@ class FanOut(Generic[Item, Done]):
                 deliver(place, done)
             except Exception as error:  # noqa: BLE001 - told at the end
                 self._failure = error
+
+
+def _at_hand(items: AsyncIterable[Any]) -> Callable[[], Any]:
+    """Give what is there of the items without waiting, which is never or not always."""
+    if isinstance(items, Buffered):
+        return partial(items.take, _LATER)
+    return lambda: _LATER
 
 
 class _AsyncReader(Generic[Item]):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futureagi_async.fanout import CallerError, FanOut
+from futureagi_async.fanout import Buffered, CallerError, FanOut
 
 
 class Job:
@@ -55,16 +55,35 @@ async def arriving(items):
         yield item
 
 
+class InPortions(Buffered):
+    """Items of which three are at hand at a time."""
+
+    def __init__(self, items) -> None:
+        self._items = iter(items)
+        self._at_hand: list[int] = []
+
+    def take(self, default, /):
+        return self._at_hand.pop(0) if self._at_hand else default
+
+    async def __anext__(self):
+        while not self._at_hand:
+            await asyncio.sleep(0)
+            self._at_hand = list(itertools.islice(self._items, 3))
+            if not self._at_hand:
+                raise StopAsyncIteration
+        return self._at_hand.pop(0)
+
+
 steps = st.lists(st.integers(0, 5), max_size=30)
 
 
-@given(steps, st.integers(1, 8), st.booleans())
+@given(steps, st.integers(1, 8), st.sampled_from([iter, arriving, InPortions]))
 def test_every_item_is_worked_on_once_and_delivered_with_its_place(
-    items, workers, is_async
+    items, workers, given_as
 ):
     job = Job()
 
-    asyncio.run(job.fan_out(arriving(items) if is_async else items, workers).work())
+    asyncio.run(job.fan_out(given_as(items), workers).work())
 
     expected = [(place, -item) for place, item in enumerate(items)]
     assert sorted(job.delivered) == expected
