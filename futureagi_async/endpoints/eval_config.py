@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
@@ -202,6 +201,8 @@ _FIELD_NAMES = ("template_id", "name", *_SETTINGS)
 
 
 def _with_suggestion(key: Any) -> str:
+    import difflib  # noqa: PLC0415 - for a mistake only
+
     wire_name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(key)).lower()
     close = difflib.get_close_matches(wire_name, _FIELD_NAMES, n=1)
     return (

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import enum
 import warnings
-from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self, TypeAlias, overload
+from collections.abc import AsyncIterable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, overload
 from uuid import UUID
 
 import attrs
 
-from futureagi_async import codec, fields
-from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
-from futureagi_async.endpoints.list_call_executions import (
-    CallExecution,
-    EvalState,
-    ListCallExecutions,
-)
-from futureagi_async.endpoints.list_test_executions import (
-    ListTestExecutions,
-    TestExecution,
-)
+# The other endpoints are loaded when they are first named: most requests need none.
+from futureagi_async import codec, endpoints, fields
 from futureagi_async.errors import (
     AnsweredError,
     APIStatusError,
@@ -30,9 +21,18 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.outcomes import Batch
-from futureagi_async.pages import Read, all_results
+from futureagi_async.pages import all_results
 from futureagi_async.request import Requests, Result, make_requests
 from futureagi_async.settling import Done, Finding, NotDone, Settleable, Unclear
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
+    from futureagi_async.endpoints.list_call_executions import CallExecution, EvalState
+    from futureagi_async.endpoints.list_test_executions import TestExecution
+    from futureagi_async.pages import Read
 
 
 # Keys of a mapping are invariant: each kind of key is a type of its own.
@@ -202,7 +202,7 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
             return NotDone(self)
         return Unclear(
             f"read back: of {len(cells)} results of these configs {cells.count(None)} "
-            f"are absent and {cells.count(EvalState.PENDING)} pending, and "
+            f"are absent and {_pending(cells)} pending, and "
             f"{'an' if is_evaluating else 'no'} execution is being evaluated"
         )
 
@@ -229,8 +229,10 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
         self, read: Read
     ) -> tuple[list[TestExecution], list[CallExecution]]:
         of = self.run_test_id
-        executions = await all_results(read, lambda n: ListTestExecutions(of, n))
-        calls = await all_results(read, lambda n: ListCallExecutions(of, n))
+        list_executions = endpoints.list_test_executions.ListTestExecutions
+        list_calls = endpoints.list_call_executions.ListCallExecutions
+        executions = await all_results(read, lambda n: list_executions(of, n))
+        calls = await all_results(read, lambda n: list_calls(of, n))
         if self.select_all:
             return executions, calls
         ids = set(self.test_execution_ids or ())
@@ -315,7 +317,7 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
 
 def _results(added: Any) -> list[AddEvalConfigsResult]:
     match added:
-        case AddEvalConfigsResult():
+        case endpoints.add_eval_configs.AddEvalConfigsResult():
             return [added]
         case Batch():
             return [success.result for success in added.successes]
@@ -344,6 +346,10 @@ def _cell(call: CallExecution, config_id: str) -> EvalState | None:
     return None if output is None else output.state
 
 
+def _pending(cells: list[EvalState | None]) -> int:
+    return cells.count(endpoints.list_call_executions.EvalState.PENDING)
+
+
 class Verdict(enum.Enum):
     """What the results of the wanted calls say about a request in doubt."""
 
@@ -366,7 +372,7 @@ def judge(
         is_evaluating: whether an execution that was wanted is being evaluated.
         was_absent: whether there was no such result before the request was sent.
     """
-    absent, pending = cells.count(None), cells.count(EvalState.PENDING)
+    absent, pending = cells.count(None), _pending(cells)
     finished = len(cells) - absent - pending
     if is_evaluating:
         is_ours = cells and not absent and (pending or was_absent)

@@ -8,7 +8,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from futureagi_async import codec
-from futureagi_async.error_bodies import parse_error_body
 from futureagi_async.errors import (
     AnsweredError,
     APIStatusError,
@@ -65,6 +64,9 @@ def _answered(
 
 
 def _status_error(request: Request[Any], answer: Answer, now: float) -> APIStatusError:
+    # Imported for an error only: `html` takes its time.
+    from futureagi_async.error_bodies import parse_error_body  # noqa: PLC0415
+
     parsed = parse_error_body(answer.body, reason=answer.reason)
     retry_after = retry_after_seconds(answer.retry_after, now)
     if retry_after is None:

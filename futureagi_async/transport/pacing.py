@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
-
-import aiolimiter
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import aiolimiter
+
     from futureagi_async.config import RateLimit
 
 
@@ -20,21 +23,27 @@ class Pace:
     """
 
     def __init__(self, limit: RateLimit | None) -> None:
-        self._limit = limit
+        self._new_bucket = None if limit is None else _bucket_maker(limit)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bucket: aiolimiter.AsyncLimiter | None = None
 
     @property
     def is_limited(self) -> bool:
         """Whether there is anything to wait for."""
-        return self._limit is not None
+        return self._new_bucket is not None
 
     async def turn(self) -> None:
         """Wait for a turn."""
-        if self._limit is None:
+        if self._new_bucket is None:
             return
         loop = asyncio.get_running_loop()
         if self._bucket is None or self._loop is not loop:
-            period = self._limit.per / self._limit.requests
-            self._loop, self._bucket = loop, aiolimiter.AsyncLimiter(1, period)
+            self._loop, self._bucket = loop, self._new_bucket()
         await self._bucket.acquire()
+
+
+def _bucket_maker(limit: RateLimit) -> Callable[[], aiolimiter.AsyncLimiter]:
+    # Imported for a limit only: it brings importlib.metadata, which takes its time.
+    import aiolimiter  # noqa: PLC0415
+
+    return partial(aiolimiter.AsyncLimiter, 1, limit.per / limit.requests)

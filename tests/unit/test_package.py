@@ -137,6 +137,23 @@ def test_a_client_is_made_without_loading_aiohttp():
     assert "aiohttp" not in loaded
 
 
+def test_a_request_loads_no_endpoint_but_its_own():
+    loaded = loaded_after("from futureagi_async import RunNewEvals")
+
+    assert {
+        each for each in loaded if each.startswith("futureagi_async.endpoints.")
+    } == {"futureagi_async.endpoints.run_new_evals"}
+
+
+def test_what_few_clients_need_is_loaded_by_those_that_do():
+    client = (
+        "import futureagi_async as fa\nfa.EvalConfig\nfa.AsyncFutureAGI('key', 'secret'"
+    )
+
+    assert loaded_after(f"{client})").isdisjoint({"aiolimiter", "difflib", "html"})
+    assert "aiolimiter" in loaded_after(f"{client}, rate_limit=fa.RateLimit(9))")
+
+
 def test_the_whole_package_is_typed():
     assert (Path(futureagi_async.__file__).parent / "py.typed").exists()
 
