@@ -16,7 +16,7 @@ from futureagi_async.bridge import (
 from futureagi_async.client import AsyncFutureAGI
 from futureagi_async.config import UNSET, RateLimit, RetryPolicy, Timeout, Unset
 from futureagi_async.errors import ConfigurationError
-from futureagi_async.pages import each_result_blocking
+from futureagi_async.paging import each_result_blocking
 from futureagi_async.portal import Portal
 from futureagi_async.sending import checked_callback, checked_requests
 

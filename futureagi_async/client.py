@@ -16,7 +16,7 @@ from futureagi_async.config import (
     positive_int,
 )
 from futureagi_async.errors import ConfigurationError
-from futureagi_async.pages import each_result
+from futureagi_async.paging import each_result
 from futureagi_async.sending import (
     Carrier,
     FanOutOptions,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import functools
 import types
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -92,7 +93,7 @@ def make_result(
 
 def _explain(fields: dict[str, Any], result_type: type[Any]) -> str:
     try:
-        _DETAILED.structure(fields, result_type)
+        _detailed().structure(fields, result_type)
     except Exception as error:  # noqa: BLE001 - turned into the message
         messages = cattrs.transform_error(error, "answer", _describe)
         return "; ".join(message.replace("answer.", "", 1) for message in messages)
@@ -260,4 +261,9 @@ def _converter(*, detailed: bool) -> OrjsonConverter:
 
 
 _FAST = _converter(detailed=False)
-_DETAILED = _converter(detailed=True)
+
+
+@functools.cache
+def _detailed() -> OrjsonConverter:
+    """Make the second converter when there is something wrong to be explained."""
+    return _converter(detailed=True)

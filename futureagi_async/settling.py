@@ -12,7 +12,7 @@ from futureagi_async.request import Request, ResultT_co
 
 if TYPE_CHECKING:
     from futureagi_async.errors import APIStatusError
-    from futureagi_async.pages import Read
+    from futureagi_async.paging import Read
     from futureagi_async.request import Result
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
     from uuid import UUID
 
-    from futureagi_async.pages import Read
+    from futureagi_async.paging import Read
 
 
 _NAME_TAKEN = re.compile(r"\bname '.*' already exists\b", re.DOTALL)

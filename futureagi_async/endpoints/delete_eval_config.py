@@ -15,7 +15,7 @@ from futureagi_async.settling import Done, Finding, Missing, NotDone, Settleable
 
 
 if TYPE_CHECKING:
-    from futureagi_async.pages import Read
+    from futureagi_async.paging import Read
 
 
 @attrs.frozen(kw_only=True)

@@ -12,13 +12,13 @@ from futureagi_async.endpoints.list_eval_templates import (
 )
 from futureagi_async.endpoints.list_run_tests import ListRunTests, RunTestEntry
 from futureagi_async.errors import NameLookupError
-from futureagi_async.pages import each_result
+from futureagi_async.paging import each_result
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from futureagi_async.pages import Read
+    from futureagi_async.paging import Read
 
 
 class Named(Protocol):

@@ -21,7 +21,7 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.outcomes import Batch
-from futureagi_async.pages import all_results
+from futureagi_async.paging import all_results
 from futureagi_async.request import Requests, Result, make_requests
 from futureagi_async.settling import Done, Finding, NotDone, Settleable, Unclear
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
     from futureagi_async.endpoints.list_call_executions import CallExecution, EvalState
     from futureagi_async.endpoints.list_test_executions import TestExecution
-    from futureagi_async.pages import Read
+    from futureagi_async.paging import Read
 
 
 # Keys of a mapping are invariant: each kind of key is a type of its own.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from futureagi_async.endpoints.eval_config import CreatedEvalConfig, EvalConfig
-    from futureagi_async.pages import Read
+    from futureagi_async.paging import Read
 
 
 @attrs.frozen(kw_only=True)

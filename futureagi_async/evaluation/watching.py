@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from futureagi_async.evaluation.tally import Tally
-    from futureagi_async.pages import Read
+    from futureagi_async.paging import Read
 
 
 _BACK_OFF = 1.5

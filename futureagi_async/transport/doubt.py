@@ -10,7 +10,7 @@ from futureagi_async.settling import Finding, Settleable, Unclear
 
 
 if TYPE_CHECKING:
-    from futureagi_async.pages import Read
+    from futureagi_async.paging import Read
 
 
 READINGS = 4
