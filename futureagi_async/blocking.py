@@ -13,12 +13,12 @@ from futureagi_async.bridge import (
     feed,
     run_batch,
 )
+from futureagi_async.checking import checked_callback, checked_requests
 from futureagi_async.client import AsyncFutureAGI
 from futureagi_async.config import UNSET, RateLimit, RetryPolicy, Timeout, Unset
 from futureagi_async.errors import ConfigurationError
 from futureagi_async.paging import each_result_blocking
 from futureagi_async.portal import Portal
-from futureagi_async.sending import checked_callback, checked_requests
 
 
 if TYPE_CHECKING:

@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from futureagi_async import endpoints, evaluation
+from futureagi_async.alone import Carrier, read_page, send_alone
+from futureagi_async.checking import (
+    checked_callback,
+    checked_request,
+    checked_requests,
+)
 from futureagi_async.config import (
     UNSET,
     RateLimit,
@@ -17,18 +23,6 @@ from futureagi_async.config import (
 )
 from futureagi_async.errors import ConfigurationError
 from futureagi_async.paging import each_result
-from futureagi_async.sending import (
-    Carrier,
-    FanOutOptions,
-    Flow,
-    OutcomeStream,
-    checked_callback,
-    checked_request,
-    checked_requests,
-    read_page,
-    send_alone,
-    send_batch,
-)
 from futureagi_async.transport.call import CallOptions
 from futureagi_async.transport.transport import Transport
 
@@ -75,6 +69,7 @@ if TYPE_CHECKING:
     from futureagi_async.evaluation.starting import Started, WhenExisting
     from futureagi_async.outcomes import Batch, Outcome
     from futureagi_async.request import Request, Requests, ResultT
+    from futureagi_async.sending import FanOutOptions, Flow, OutcomeStream
     from futureagi_async.transport.sender import Sender
 
 
@@ -827,7 +822,9 @@ class AsyncFutureAGI:
         options: FanOutOptions,
         on_outcome: Callable[[Outcome[ResultT]], object] | None,
     ) -> Batch[ResultT]:
-        return await send_batch(self._carrier(), requests, options, on_outcome)
+        from futureagi_async import sending  # noqa: PLC0415 - for fan-outs only
+
+        return await sending.send_batch(self._carrier(), requests, options, on_outcome)
 
     def stream(
         self,
@@ -844,13 +841,17 @@ class AsyncFutureAGI:
 
         The arguments are those of `send_many`, and so are the errors.
         """
+        from futureagi_async import sending  # noqa: PLC0415 - for fan-outs only
+
         options = self._fan_out_options(max_concurrency, deadline, journal)
-        return OutcomeStream(self._flow(checked_requests(requests), options))
+        return sending.OutcomeStream(self._flow(checked_requests(requests), options))
 
     def _flow(
         self, requests: Requests[ResultT], options: FanOutOptions
     ) -> Flow[ResultT]:
-        return Flow(self._carrier(), requests, options)
+        from futureagi_async import sending  # noqa: PLC0415 - for fan-outs only
+
+        return sending.Flow(self._carrier(), requests, options)
 
     def _carrier(self) -> Carrier:
         return Carrier(self._transport, self._options, self._settings)
@@ -861,7 +862,11 @@ class AsyncFutureAGI:
         deadline: float | None,
         journal: str | PathLike[str] | None,
     ) -> FanOutOptions:
-        return FanOutOptions.of(self._settings, max_concurrency, deadline, journal)
+        from futureagi_async import sending  # noqa: PLC0415 - for fan-outs only
+
+        return sending.FanOutOptions.of(
+            self._settings, max_concurrency, deadline, journal
+        )
 
     async def aclose(self) -> None:
         """Close the connections; what is in flight ends with `ClientClosedError`."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 import attrs
 
+from futureagi_async.alone import AnyResultT, Carrier, only_reading
 from futureagi_async.config import (
     DEFAULT_MAX_CONCURRENCY,
     positive_int,
@@ -41,17 +42,15 @@ from futureagi_async.request import (
     RefusedItem,
     Request,
     Requests,
-    Result,
     ResultT,
-    make_requests,
 )
 from futureagi_async.settling import Unclear
-from futureagi_async.transport.call import CallOptions, Patience
+from futureagi_async.transport.call import Patience
 from futureagi_async.transport.doubt import find_out
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
     from types import TracebackType
 
     from futureagi_async.config import Settings
@@ -59,11 +58,7 @@ if TYPE_CHECKING:
     from futureagi_async.recording import Recording
     from futureagi_async.settling import Finding, Settleable
     from futureagi_async.transport.call import Past
-    from futureagi_async.transport.transport import Transport
 
-
-AnyResultT = TypeVar("AnyResultT", bound=Result)
-"""What a part of a job gives; the job itself gives something else."""
 
 ItemT = TypeVar("ItemT")
 ItemT_co = TypeVar("ItemT_co", covariant=True)
@@ -84,60 +79,6 @@ def checked_concurrency(value: int | None, max_connections: int) -> int:
             f"client has {max_connections}; make it with max_connections={value}"
         )
     return value
-
-
-def checked_callback(
-    value: Any, where: str = "on_outcome"
-) -> Callable[[Any], object] | None:
-    """Check a function that is called with what comes.
-
-    Raises:
-        InvalidRequestError: it cannot be called, or would have to be awaited.
-    """
-    if value is None or (callable(value) and not asyncio.iscoroutinefunction(value)):
-        return value  # type: ignore[no-any-return]  # checked just now
-    raise InvalidRequestError(
-        f"{where}: a plain function of one argument is wanted; to await something for "
-        "each, use a stream"
-    )
-
-
-def checked_requests(requests: Any) -> Requests[Any]:
-    """Let only requests through.
-
-    Raises:
-        InvalidRequestError: not an iterable, or a collection with something else in it.
-    """
-    if type(requests) is list and all(map(_is_request, map(type, requests))):
-        return list(requests)  # the same, quicker
-    return make_requests(requests, checked_request, "requests")
-
-
-def checked_request(request: Any) -> Request[Any]:
-    """Let only a request through.
-
-    Raises:
-        InvalidRequestError: it is none.
-    """
-    made_of: Any = type(request)
-    if _is_request(made_of):
-        return request  # type: ignore[no-any-return]  # checked just now
-    raise InvalidRequestError(f"a request is wanted, not {kind(request)}")
-
-
-@functools.lru_cache
-def _is_request(kind: type[Any]) -> bool:
-    # Remembered by class: to ask an abstract class about each request is slow.
-    return issubclass(kind, Request)
-
-
-@attrs.frozen(eq=False)
-class Carrier:
-    """What a client gives to its fan-outs."""
-
-    transport: Transport
-    options: CallOptions
-    settings: Settings
 
 
 @attrs.frozen
@@ -286,7 +227,7 @@ class Sending(Generic[ResultT]):
 
     async def read(self, request: Request[AnyResultT], /) -> AnyResultT:
         """Send a request that is safe to repeat; see `Hands`."""
-        with _only_reading():
+        with only_reading():
             result, _ = await self.carried(request)
         return result
 
@@ -377,53 +318,6 @@ class Sending(Generic[ResultT]):
         return Failure(request, failure, attempts, self._now() - started)
 
 
-async def send_alone(carrier: Carrier, request: Request[ResultT]) -> ResultT:
-    """Send a request that is part of no fan-out, or do a job.
-
-    Raises:
-        FutureAGIError: it failed.
-    """
-    if isinstance(request, Job):
-        done: ResultT = await carrier.transport.work(request, _OwnHands(carrier))
-        return done
-    result, _ = await carrier.transport.call(request, carrier.options)
-    return result
-
-
-async def read_page(carrier: Carrier, request: Request[ResultT]) -> ResultT:
-    """Read a page of a list, with the patience of a fan-out when it is turned away.
-
-    A list is often what a fan-out is read from, and its workers use up the same rate
-    limit.
-
-    Raises:
-        APIError: it failed.
-    """
-    patience = Patience(asyncio.get_running_loop().time())
-    result, _ = await carrier.transport.call(request, carrier.options, patience)
-    return result
-
-
-@attrs.frozen(eq=False)
-class _OwnHands:
-    """The hands of a job that is part of no fan-out."""
-
-    carrier: Carrier
-
-    async def read(self, request: Request[AnyResultT], /) -> AnyResultT:
-        with _only_reading():
-            return await send_alone(self.carrier, request)
-
-    async def write(self, request: Request[AnyResultT], /) -> AnyResultT:
-        return await send_alone(self.carrier, request)
-
-    async def look(self, request: Settleable[Any], /) -> Finding:
-        return await request.look(self.read, was_absent=False)
-
-    async def earlier(self, run_test_id: str, /) -> Sequence[JournalEntry]:  # noqa: ARG002 - as `Hands` has it
-        return ()
-
-
 class _Hands:
     """The hands of one job of a fan-out, which count what it sends."""
 
@@ -432,7 +326,7 @@ class _Hands:
         self.attempts = 0
 
     async def read(self, request: Request[AnyResultT], /) -> AnyResultT:
-        with _only_reading():
+        with only_reading():
             return await self._counted(self._sending.carried(request))
 
     async def write(self, request: Request[AnyResultT], /) -> AnyResultT:
@@ -454,17 +348,6 @@ class _Hands:
 
     async def look(self, request: Settleable[Any], /) -> Finding:
         return await self._sending.look(request)
-
-
-@contextlib.contextmanager
-def _only_reading() -> Iterator[None]:
-    """Have a part of a job that only reads leave no work in doubt when it fails."""
-    try:
-        yield
-    except APIError as error:
-        if error.delivery is Delivery.UNKNOWN:
-            error.delivery = Delivery.NOT_SENT
-        raise
 
 
 def unforeseen(error: Exception, request: Request[Any]) -> APIError:

@@ -20,7 +20,6 @@ from futureagi_async.errors import (
     InvalidRequestError,
     UnexpectedResponseError,
 )
-from futureagi_async.outcomes import Batch
 from futureagi_async.paging import all_results
 from futureagi_async.request import Requests, Result, make_requests
 from futureagi_async.settling import Done, Finding, NotDone, Settleable, Unclear
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
     from futureagi_async.endpoints.list_call_executions import CallExecution, EvalState
     from futureagi_async.endpoints.list_test_executions import TestExecution
+    from futureagi_async.outcomes import Batch
     from futureagi_async.paging import Read
 
 
@@ -295,9 +295,10 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
                 f"partial: 'raise' or 'run' is wanted, not {fields.shown(partial)}"
             )
         results = _results(added)
+        is_batch = not isinstance(added, Result)
         if partial == "raise":
             _refuse_partial(results)
-        if test_execution_ids is not None and isinstance(added, Batch):
+        if test_execution_ids is not None and is_batch:
             raise InvalidRequestError(
                 "test_execution_ids: executions belong to one run test; for a batch, "
                 "use select_all or make the RunNewEvals one by one"
@@ -312,10 +313,12 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
             )
             for result in results
         ]
-        return requests if isinstance(added, Batch) else requests[0]
+        return requests if is_batch else requests[0]
 
 
 def _results(added: Any) -> list[AddEvalConfigsResult]:
+    from futureagi_async.outcomes import Batch  # noqa: PLC0415 - for this only
+
     match added:
         case endpoints.add_eval_configs.AddEvalConfigsResult():
             return [added]

@@ -26,7 +26,6 @@ from futureagi_async.fanout import CallerError, FanOut
 from futureagi_async.jobs import Hands, Job
 from futureagi_async.outcomes import Success
 from futureagi_async.sending import (
-    Carrier,
     FanOutOptions,
     Sending,
     Stream,
@@ -38,6 +37,7 @@ from futureagi_async.sending import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from futureagi_async.alone import Carrier
     from futureagi_async.request import Request, Requests, Result
 
 

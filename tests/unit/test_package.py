@@ -154,6 +154,16 @@ def test_what_few_clients_need_is_loaded_by_those_that_do():
     assert "aiolimiter" in loaded_after(f"{client}, rate_limit=fa.RateLimit(9))")
 
 
+def test_a_client_and_a_request_load_nothing_of_fan_outs_lists_and_error_bodies():
+    loaded = loaded_after(
+        "from futureagi_async import AsyncFutureAGI, RunNewEvals\n"
+        "AsyncFutureAGI('key', 'secret')"
+    )
+
+    for name in ("error_bodies", "fanout", "outcomes", "pages", "sending"):
+        assert f"futureagi_async.{name}" not in loaded
+
+
 def test_the_whole_package_is_typed():
     assert (Path(futureagi_async.__file__).parent / "py.typed").exists()
 
