@@ -27,7 +27,7 @@ AnyResultT = TypeVar("AnyResultT", bound=Result)
 """What a part of a job gives; the job itself gives something else."""
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Carrier:
     """What a client sends with."""
 
@@ -63,7 +63,7 @@ async def read_page(carrier: Carrier, request: Request[ResultT]) -> ResultT:
     return result
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class _OwnHands:
     """The hands of a job that is part of no fan-out."""
 

@@ -290,7 +290,7 @@ def _headers(value: Mapping[str, str] | None) -> Mapping[str, str]:
     return MappingProxyType(headers)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Settings:
     """All settings of a client, checked; `AsyncFutureAGI` explains each."""
 

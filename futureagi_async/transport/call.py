@@ -58,7 +58,9 @@ _BAD_REQUEST = 400
 _NOT_FOUND = 404
 
 
-@attrs.define(eq=False)
+# What stays within the package has no methods that nobody calls: attrs compiles each
+# when its class is made, which a process waits for before its first request.
+@attrs.define(eq=False, repr=False)
 class Patience:
     """How long the requests of one fan-out go on when they are turned away.
 
@@ -77,7 +79,7 @@ class Patience:
         return ends if self.deadline is None else min(ends, self.deadline)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Past:
     """What a journal knows of a request.
 
@@ -93,7 +95,7 @@ class Past:
     note_absent: Callable[[], Awaitable[None]]
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class CallOptions:
     """What `with_options` can change."""
 
@@ -101,7 +103,7 @@ class CallOptions:
     retry: RetryPolicy
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Means:
     """What the calls of a client share."""
 
@@ -112,7 +114,7 @@ class Means:
     wall_clock: Callable[[], float]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Call:
     """One request on its way, until it is done or has failed for good."""
 

@@ -74,7 +74,7 @@ def wait_before(
     return (retry_after or 0.0) + random() * min(_MAX_JITTER, 0.5 * 2.0**doublings)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class RetryQuota:
     """Keeps a client from adding a storm of retries to an outage.
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from futureagi_async.config import Timeout
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Attempt:
     """One attempt at a request.
 
