@@ -11,6 +11,8 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import orjson
+
 from futureagi_async.errors import InvalidRequestError
 
 
@@ -30,6 +32,12 @@ _LISTS = (list, tuple)
 _MAPPINGS = (dict, Mapping)
 _CONTAINERS = (dict, list, tuple, Mapping)
 _INT_MIN, _INT_MAX = -(2**63), 2**64 - 1  # what orjson can write
+# What orjson knows beyond JSON it refuses, or writes as something else.
+_JSON_ONLY = (
+    orjson.OPT_PASSTHROUGH_SUBCLASS
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+)
 
 
 def kind(value: Any) -> str:
@@ -51,9 +59,9 @@ def uuid_text(value: Any, where: str) -> str:
 
     The service answers 404 with an HTML page to upper case, braces or missing hyphens.
     """
+    if type(value) is str and _CANONICAL.fullmatch(value):  # as most are
+        return value
     if isinstance(value, str):
-        if _CANONICAL.fullmatch(value):
-            return value if type(value) is str else str.__str__(value)
         if _SPELLING.fullmatch(value):
             return str(uuid.UUID(value.lower()))
         problem = "is empty" if not value.strip() else f"{shown(value)} is no UUID"
@@ -65,6 +73,11 @@ def uuid_text(value: Any, where: str) -> str:
     raise InvalidRequestError(
         f"{where}: an id (a UUID, or its text) is wanted, not {kind(value)}"
     )
+
+
+def is_canonical(value: Any) -> bool:
+    """Tell if this is a UUID, and as the service takes it in a path."""
+    return type(value) is str and _CANONICAL.fullmatch(value) is not None
 
 
 def run_test_id(value: uuid.UUID | str) -> str:
@@ -106,6 +119,8 @@ def flag(value: Any, where: str) -> bool | None:
 
 def text(value: Any, where: str) -> str:
     """Check text that the service can take."""
+    if type(value) is str and value.isascii() and "\0" not in value:  # as most are
+        return value
     if not isinstance(value, str):
         raise InvalidRequestError(f"{where}: text is wanted, not {kind(value)}")
     if "\0" in value:
@@ -152,6 +167,9 @@ def json_value(value: Any, where: str) -> Any:
     that are no text, integers beyond 64 bits, lone surrogates, nesting without end, and
     anything but None, bool, int, float, str, list, tuple and mapping.
     """
+    written = plain_json(value)
+    if written is not None:
+        return written[1]
     try:
         return _copied(value, _DEEPEST)
     except _NotJSONError as error:
@@ -159,6 +177,28 @@ def json_value(value: Any, where: str) -> Any:
         if len(path) > _SHOWN:
             path = f"{path[:_SHOWN]}…"
         raise InvalidRequestError(f"{where}{path}: {error}") from None
+
+
+def plain_json(value: Any) -> tuple[bytes, Any] | None:
+    """Write a value as JSON and read it back: both, where it came back the same.
+
+    That is the quickest proof that it is JSON, and the quickest copy. `None` says only
+    that there is no such proof: of a tuple, as of what cannot be sent.
+    """
+    try:
+        written = orjson.dumps(value, option=_JSON_ONLY)
+        copied = orjson.loads(written)
+    except (TypeError, ValueError):
+        return None
+    return (written, copied) if _is_shallow(written) and copied == value else None
+
+
+def _is_shallow(written: bytes) -> bool:
+    """Tell JSON that has too few brackets to be nested too deep, wherever they stand."""
+    return (
+        len(written) <= 2 * _DEEPEST
+        or written.count(b"{") + written.count(b"[") <= _DEEPEST
+    )
 
 
 class _NotJSONError(Exception):

@@ -8,6 +8,7 @@ import string
 import uuid
 from types import MappingProxyType
 
+import attrs
 import orjson
 import pytest
 from hypothesis import given
@@ -41,6 +42,9 @@ not_json = (
     | st.integers(min_value=2**64)
     | st.integers(max_value=-(2**63) - 1)
     | st.uuids()
+    | st.sampled_from(enum.Enum("Level", {"HIGH": 1, "LOW": "low"}))
+    | st.sampled_from([orjson.Fragment(b"{}"), orjson.Fragment(b"{")])
+    | st.just(attrs.make_class("Params", ["a"])(1))
     | st.datetimes()
     | st.dictionaries(
         st.integers() | st.none() | st.booleans(), json_leaves, min_size=1
@@ -300,6 +304,11 @@ def test_nesting_ends_at_a_hundred_levels(levels, is_taken):
         assert not is_taken
     else:
         assert is_taken
+
+
+@pytest.mark.parametrize("value", [[{}] * 200, ["[" * 200], {"a": "{" * 200}])
+def test_many_brackets_are_not_many_levels(value):
+    assert fields.json_value(value, "config") == value
 
 
 @pytest.mark.parametrize(
