@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
@@ -10,6 +11,7 @@ import attrs
 
 from futureagi_async import codec, fields
 from futureagi_async.errors import InvalidRequestError
+from futureagi_async.freezing import unchecked
 
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 
+_WHERE = "evaluations_config"
 _LONGEST_NAME = 255
 _LONGEST_MODEL = 255
 
@@ -123,6 +126,9 @@ class EvalConfig:
             InvalidRequestError: a key is unknown (it is named), `template_id` is
                 missing, or a value could never be accepted.
         """
+        plain: Self | None = _plain(values) if cls is EvalConfig else None
+        if plain is not None:
+            return plain
         if not isinstance(values, Mapping):
             raise InvalidRequestError(
                 f"an eval config is a dict or an EvalConfig, not {fields.kind(values)}"
@@ -198,6 +204,61 @@ def _converts_to(sent: str, kept: Any) -> bool:
 
 _SETTINGS = ("config", "mapping", "filters", "error_localizer", "model")
 _FIELD_NAMES = ("template_id", "name", *_SETTINGS)
+_KNOWN = frozenset(_FIELD_NAMES)
+_IN_ORDER = frozenset(
+    names
+    for count in range(len(_FIELD_NAMES) + 1)
+    for names in itertools.combinations(_FIELD_NAMES, count)
+)
+_FILTERS = (list, dict)
+_Unchecked = unchecked(EvalConfig)
+
+
+def _plain(values: Any) -> Any:
+    """Make an eval config of a dict in which everything is as it is sent.
+
+    Most are, and are checked as a whole. `None` for any other: its fields are checked
+    one by one, which says what is wrong if something is.
+    """
+    if type(values) is not dict or not values.keys() <= _KNOWN:
+        return None
+    sent = values if tuple(values) in _IN_ORDER else _sent(values)
+    written = fields.plain_json(sent)
+    if written is None:
+        return None
+    encoded, copied = written
+    if None in copied.values():
+        return _plain(_sent(copied))
+    made = _Unchecked(*map(copied.get, _FIELD_NAMES), codec.sized(encoded))
+    if not _is_good(made):
+        return None
+    made.__class__ = EvalConfig
+    return made
+
+
+def _sent(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value for name in _FIELD_NAMES if (value := values.get(name)) is not None
+    }
+
+
+def _is_good(item: EvalConfig) -> bool:
+    """Tell if what was read from JSON is what each field takes."""
+    return (
+        fields.is_canonical(item.template_id)
+        and _is_plain_text(item.name, _LONGEST_NAME)
+        and (item.config is None or type(item.config) is dict)
+        and (item.mapping is None or type(item.mapping) is dict)
+        and (item.filters is None or type(item.filters) in _FILTERS)
+        and (item.error_localizer is None or type(item.error_localizer) is bool)
+        and _is_plain_text(item.model, _LONGEST_MODEL)
+    )
+
+
+def _is_plain_text(value: Any, longest: int) -> bool:
+    return value is None or (
+        type(value) is str and len(value) <= longest and "\0" not in value
+    )
 
 
 def _with_suggestion(key: Any) -> str:
@@ -230,39 +291,37 @@ def eval_configs(values: Iterable[EvalConfig | Mapping[str, Any]]) -> EvalConfig
     """
     if isinstance(values, EvalConfigs):
         return values
-    where = "evaluations_config"
-    given = fields.items(values, where, "eval configs")
+    given = fields.items(values, _WHERE, "eval configs")
     if not given:
-        raise InvalidRequestError(f"{where}: the list is empty; give at least one")
-    checked = EvalConfigs(
-        _item(value, f"{where}[{i}]") for i, value in enumerate(given)
-    )
-    _refuse_collisions(checked, where)
-    joined = b",".join(item.encoded for item in checked)
-    checked.body = b'{"%s":[%s]}' % (where.encode(), joined)
+        raise InvalidRequestError(f"{_WHERE}: the list is empty; give at least one")
+    checked = EvalConfigs([_item(value, i) for i, value in enumerate(given)])
+    if len({item.effective_name for item in checked}) < len(checked):
+        _refuse_collisions(checked)
+    joined = b",".join([item.encoded for item in checked])
+    checked.body = b'{"evaluations_config":[%b]}' % joined
     return checked
 
 
-def _refuse_collisions(configs: EvalConfigs, where: str) -> None:
+def _refuse_collisions(configs: EvalConfigs) -> None:
     first: dict[str, int] = {}
     for index, item in enumerate(configs):
         name = item.effective_name
         earlier = first.setdefault(name, index)
         if earlier != index:
             raise InvalidRequestError(
-                f"{where}[{index}]: the name {fields.shown(name)} is that of "
-                f"{where}[{earlier}] too; names are compared trimmed, and a config "
+                f"{_WHERE}[{index}]: the name {fields.shown(name)} is that of "
+                f"{_WHERE}[{earlier}] too; names are compared trimmed, and a config "
                 "without one is called Eval-<template_id>: name it differently"
             )
 
 
-def _item(value: Any, where: str) -> EvalConfig:
+def _item(value: Any, index: int) -> EvalConfig:
     if isinstance(value, EvalConfig):
         return value
     try:
         return EvalConfig.from_dict(value)
     except InvalidRequestError as error:
-        raise InvalidRequestError(f"{where}: {error}") from None
+        raise InvalidRequestError(f"{_WHERE}[{index}]: {error}") from None
 
 
 @attrs.frozen(kw_only=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import enum
 import json
+import math
 import pickle
 import uuid
 from types import MappingProxyType
 
 import attrs
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +62,18 @@ fields_of_a_config = st.fixed_dictionaries(
         "error_localizer": st.none() | st.booleans(),
         "model": optional_texts,
     },
+)
+
+not_plain = st.sampled_from(
+    [
+        *(5, math.nan, "a\0b", "\udfff", "ä" * 256, f" {'x' * 255} ", ()),
+        *(uuid.UUID(TEMPLATE), uuid.UUID(TEMPLATE).hex, f"{TEMPLATE}\n"),
+        *((FILTER,), [math.inf], {1: 2}, {"a": ("b",)}, {"a": uuid.UUID(TEMPLATE)}),
+        *({"a": math.nan}, {"text": b"transcript"}, MappingProxyType({"a": 1})),
+        *(orjson.Fragment(b"{}"), orjson.Fragment(b"{"), True, 2**64, [[]] * 101),
+        enum.Enum("Held", {"ID": TEMPLATE}).ID,
+        enum.StrEnum("Text", {"ID": TEMPLATE}).ID,
+    ]
 )
 
 
@@ -212,6 +227,45 @@ def test_a_name_of_255_characters_is_taken():
 
 def test_a_plain_dict_makes_a_config():
     assert EvalConfig.from_dict(ALL_FIELDS) == EvalConfig(**ALL_FIELDS)
+
+
+@given(
+    fields_of_a_config,
+    st.dictionaries(st.sampled_from(sorted(ALL_FIELDS)), not_plain, max_size=2),
+    st.randoms(use_true_random=False),
+)
+def test_a_dict_makes_what_its_fields_make_one_by_one(fields, odd, random):
+    values = list((fields | odd).items())
+    random.shuffle(values)
+
+    def made(make):
+        try:
+            config = make()
+        except InvalidRequestError as error:
+            return str(error)
+        return repr(config), config.encoded, hash(config)
+
+    assert made(lambda: EvalConfig.from_dict(dict(values))) == made(
+        lambda: EvalConfig(**dict(values))
+    )
+
+
+def test_a_dict_makes_a_config_that_cannot_be_changed_and_shares_nothing():
+    values = copy.deepcopy(ALL_FIELDS)
+    config = EvalConfig.from_dict(values)
+
+    values["config"]["params"]["keyword"] = "refund"
+
+    assert config == EvalConfig(**ALL_FIELDS)
+    assert type(config) is EvalConfig
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        config.name = "other"
+
+
+def test_a_dict_makes_the_class_that_it_was_asked_of():
+    kind = type("Ours", (EvalConfig,), {})
+
+    assert type(kind.from_dict(ALL_FIELDS)) is kind
 
 
 def test_any_mapping_makes_a_config():

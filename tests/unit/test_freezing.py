@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from futureagi_async.endpoints.eval_config import CreatedEvalConfig
-from futureagi_async.freezing import unfrozen
+from futureagi_async.freezing import unchecked, unfrozen
 
 
 @attrs.frozen
@@ -27,6 +27,7 @@ class Point:
 
 
 Unfrozen = unfrozen(Point)
+Unchecked = unchecked(Point)
 
 
 def made() -> Point:
@@ -66,3 +67,21 @@ def test_it_takes_no_more_attributes_and_can_be_copied_pickled_and_referred_to()
 def test_arguments_are_taken_by_name_only_where_the_frozen_class_says_so():
     with pytest.raises(TypeError, match="positional"):
         unfrozen(CreatedEvalConfig)("id", "name")
+
+
+def test_checked_values_are_taken_as_they_are_and_frozen():
+    point = Unchecked(7, {"a": "b"}, "none", 1)
+    point.__class__ = Point
+
+    assert point == made()
+    assert hash(point) == hash(made())
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        point.x = 8
+
+
+def test_of_checked_values_nothing_is_converted_or_worked_out():
+    point = Unchecked("7", {"a": "b"}, None, 5)
+
+    assert (point.x, point.name, point.length) == ("7", None, 5)
+    with pytest.raises(TypeError, match="missing"):
+        Unchecked(7, {})
