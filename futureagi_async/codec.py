@@ -22,6 +22,7 @@ from futureagi_async.request import Result
 ResultT = TypeVar("ResultT", bound=Result)
 
 _WANTED = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+_ADDED = ("raw", "request_id", "settled")  # to a result by the package
 
 
 class UnreadableError(Exception):
@@ -85,14 +86,19 @@ def make_result(
     Raises:
         UnreadableError: it is not of the documented shape.
     """
-    # What the package adds comes last: a field of the same name stays in `raw`.
-    fields = {**raw, "raw": raw, "request_id": request_id, "settled": settled}
-    if fields.get("warnings", ()) is None:
-        del fields["warnings"]
+    fields = raw
+    if raw.get("warnings", ()) is None:
+        fields = {name: each for name, each in raw.items() if name != "warnings"}
     try:
-        return _FAST.structure(fields, result_type)
+        made: Any = _FAST.structure(fields, result_type)
     except Exception:  # noqa: BLE001 - whatever it was, the second pass says where
-        raise UnreadableError(_explain(fields, result_type)) from None
+        added = {"raw": raw, "request_id": request_id, "settled": settled}
+        raise UnreadableError(_explain({**fields, **added}, result_type)) from None
+    # What the package adds comes last: a field of the same name stays in `raw`.
+    made.raw, made.request_id, made.settled = raw, request_id, settled
+    made.__class__ = result_type
+    result: ResultT = made
+    return result
 
 
 def _explain(fields: dict[str, Any], result_type: type[Any]) -> str:
@@ -246,10 +252,21 @@ def _frozen(type_: Any, converter: Any) -> Any:
     return structure
 
 
+def _is_result(type_: Any) -> bool:
+    return attrs.has(type_) and issubclass(type_, Result)
+
+
+def _open_result(type_: Any, converter: Any) -> Any:
+    """Read a result as far as it is the service's, still to be completed and frozen."""
+    open_class: Any = unfrozen(type_, later=_ADDED)
+    return make_dict_structure_fn(open_class, converter)
+
+
 def _converter(*, detailed: bool) -> OrjsonConverter:
     converter = make_converter(detailed_validation=detailed)
     if not detailed:
         converter.register_structure_hook_factory(attrs.has, _frozen)
+        converter.register_structure_hook_factory(_is_result, _open_result)
     for type_ in (str, int, bool):
         converter.register_structure_hook(type_, _strict(type_))
     converter.register_structure_hook(float, _number)

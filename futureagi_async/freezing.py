@@ -7,26 +7,33 @@ frozen when it is complete.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 
-ValueT = TypeVar("ValueT")
-
-
-def unfrozen(frozen: type[ValueT]) -> type[ValueT]:
+def unfrozen(frozen: type[Any], *, later: Collection[str] = ()) -> Callable[..., Any]:
     """Make the class of which instances are before they are frozen.
 
-    It takes the same arguments and keeps them in the same places. An instance of it is
-    frozen by setting its `__class__` to the frozen class.
+    It takes the same arguments, all by place, as that is quickest: those that it needs
+    come before those that have defaults. The fields `later` it does not take, they are
+    to be assigned. An instance is frozen by setting its `__class__` to the frozen class.
     """
-    made: Any = attrs.define(_opened(frozen), eq=False, repr=False)
-    return made  # type: ignore[no-any-return]  # attrs gives the class it was given
+
+    def by_place(
+        _: type[Any], fields: list[attrs.Attribute[Any]]
+    ) -> list[attrs.Attribute[Any]]:
+        taken = [
+            each.evolve(init=each.init and each.name not in later, kw_only=False)
+            for each in fields
+        ]
+        return sorted(taken, key=lambda each: each.default is not attrs.NOTHING)
+
+    return _defined(_opened(frozen), by_place)
 
 
 def unchecked(frozen: type[Any]) -> Callable[..., Any]:
@@ -35,11 +42,16 @@ def unchecked(frozen: type[Any]) -> Callable[..., Any]:
     It takes every field, those too that the frozen class works out itself, in their
     order, and keeps them as they are.
     """
-    open_class = _opened(frozen, __attrs_post_init__=None)
-    made: Any = attrs.define(
-        open_class, eq=False, repr=False, field_transformer=_as_they_are
-    )
-    return made  # type: ignore[no-any-return]  # attrs gives the class it was given
+
+    def as_they_are(
+        _: type[Any], fields: list[attrs.Attribute[Any]]
+    ) -> list[attrs.Attribute[Any]]:
+        return [
+            each.evolve(init=True, default=attrs.NOTHING, converter=None, kw_only=False)
+            for each in fields
+        ]
+
+    return _defined(_opened(frozen, __attrs_post_init__=None), as_they_are)
 
 
 def _opened(frozen: type[Any], **changes: Any) -> Any:
@@ -58,10 +70,8 @@ def _opened(frozen: type[Any], **changes: Any) -> Any:
     )
 
 
-def _as_they_are(
-    _: type[Any], fields: list[attrs.Attribute[Any]]
-) -> list[attrs.Attribute[Any]]:
-    return [
-        each.evolve(init=True, default=attrs.NOTHING, converter=None, kw_only=False)
-        for each in fields
-    ]
+def _defined(open_class: Any, transformed: Callable[..., Any]) -> Callable[..., Any]:
+    made: Any = attrs.define(
+        open_class, eq=False, repr=False, field_transformer=transformed
+    )
+    return made  # type: ignore[no-any-return]  # attrs gives the class it was given

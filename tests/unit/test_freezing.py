@@ -9,7 +9,6 @@ import weakref
 import attrs
 import pytest
 
-from futureagi_async.endpoints.eval_config import CreatedEvalConfig
 from futureagi_async.freezing import unchecked, unfrozen
 
 
@@ -24,6 +23,14 @@ class Point:
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "length", len(self.tags))
+
+
+@attrs.frozen(kw_only=True)
+class Label:
+    """A frozen value that takes by name what may be left out and what it needs."""
+
+    size: int = 1
+    text: str
 
 
 Unfrozen = unfrozen(Point)
@@ -64,9 +71,22 @@ def test_it_takes_no_more_attributes_and_can_be_copied_pickled_and_referred_to()
     assert weakref.ref(point)() is point
 
 
-def test_arguments_are_taken_by_name_only_where_the_frozen_class_says_so():
-    with pytest.raises(TypeError, match="positional"):
-        unfrozen(CreatedEvalConfig)("id", "name")
+def test_what_is_needed_is_taken_first_and_all_by_place():
+    label = unfrozen(Label)("a", 7)
+    label.__class__ = Label
+
+    assert label == Label(text="a", size=7)
+    assert unfrozen(Label)("a").size == 1
+    with pytest.raises(TypeError, match="missing"):
+        unfrozen(Label)()
+
+
+def test_what_is_to_come_later_is_assigned():
+    label = unfrozen(Label, later={"text"})(7)
+    label.text = "a"
+    label.__class__ = Label
+
+    assert label == Label(text="a", size=7)
 
 
 def test_checked_values_are_taken_as_they_are_and_frozen():
