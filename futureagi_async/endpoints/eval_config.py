@@ -220,10 +220,11 @@ def _plain(values: Any) -> Any:
     Most are, and are checked as a whole. `None` for any other: its fields are checked
     one by one, which says what is wrong if something is.
     """
-    if type(values) is not dict or not values.keys() <= _KNOWN:
+    if type(values) is not dict:
         return None
-    sent = values if tuple(values) in _IN_ORDER else _sent(values)
-    written = fields.plain_json(sent)
+    if tuple(values) not in _IN_ORDER:
+        return _plain(_sent(values)) if values.keys() <= _KNOWN else None
+    written = fields.plain_json(values)
     if written is None:
         return None
     encoded, copied = written
@@ -237,6 +238,7 @@ def _plain(values: Any) -> Any:
 
 
 def _sent(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is not sent, and bring the rest into the order in which it is."""
     return {
         name: value for name in _FIELD_NAMES if (value := values.get(name)) is not None
     }
