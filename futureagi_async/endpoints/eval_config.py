@@ -297,20 +297,19 @@ def eval_configs(values: Iterable[EvalConfig | Mapping[str, Any]]) -> EvalConfig
     if not given:
         raise InvalidRequestError(f"{_WHERE}: the list is empty; give at least one")
     checked = EvalConfigs([_item(value, i) for i, value in enumerate(given)])
-    _refuse_collisions(checked)
+    names = [item.effective_name for item in checked]
+    if len(set(names)) < len(names):
+        raise _collision(names)
     joined = b",".join([item.encoded for item in checked])
     checked.body = b'{"evaluations_config":[%b]}' % joined
     return checked
 
 
-def _refuse_collisions(configs: EvalConfigs) -> None:
-    names = [item.effective_name for item in configs]
-    if len(set(names)) == len(names):
-        return
+def _collision(names: list[str]) -> InvalidRequestError:
     first: dict[str, int] = {}
     again = [i for i, name in enumerate(names) if first.setdefault(name, i) != i]
     index, name = again[0], names[again[0]]
-    raise InvalidRequestError(
+    return InvalidRequestError(
         f"{_WHERE}[{index}]: the name {fields.shown(name)} is that of "
         f"{_WHERE}[{first[name]}] too; names are compared trimmed, and a config "
         "without one is called Eval-<template_id>: name it differently"
