@@ -404,9 +404,8 @@ async def send_batch(
     outcomes: list[Any] = []
 
     def deliver(place: int, outcome: Outcome[ResultT]) -> None:
-        missing = place + 1 - len(outcomes)
-        if missing > 0:
-            outcomes.extend([None] * missing)
+        while place >= len(outcomes):
+            outcomes.append(None)  # for those that are still under way
         outcomes[place] = outcome
         if on_outcome is not None:
             on_outcome(outcome)
