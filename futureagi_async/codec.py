@@ -22,7 +22,7 @@ from futureagi_async.request import Result
 ResultT = TypeVar("ResultT", bound=Result)
 
 _WANTED = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
-_ADDED = ("raw", "request_id", "settled")  # to a result by the package
+_ADDED = ("_raw", "request_id", "settled")  # to a result by the package
 
 
 class UnreadableError(Exception):
@@ -63,25 +63,30 @@ def decode_result(
     Raises:
         UnreadableError: it is no JSON, or not of the documented shape.
     """
-    raw = decode(body) if body or not _needs_nothing(result_type) else {}
+    if not body and _needs_nothing(result_type):
+        body = b"{}"
+    raw = decode(body)
     if not isinstance(raw, dict):
         raise UnreadableError(f"the answer is {json_kind(raw)} where an object belongs")
-    return make_result(raw, result_type, request_id=request_id)
+    return make_result(raw, result_type, body=body, request_id=request_id)
 
 
 def _needs_nothing(result_type: type[Result]) -> bool:
     fields = attrs.fields_dict(result_type).values()
-    return all(f.name == "raw" or f.default is not attrs.NOTHING for f in fields)
+    return all(f.name == "_raw" or f.default is not attrs.NOTHING for f in fields)
 
 
 def make_result(
     raw: dict[str, Any],
     result_type: type[ResultT],
     *,
+    body: bytes | None = None,
     request_id: str | None = None,
     settled: bool = False,
 ) -> ResultT:
     """Make a result of JSON that was read, or that was put together of what was read.
+
+    Of the first there is the `body`, too.
 
     Raises:
         UnreadableError: it is not of the documented shape.
@@ -92,10 +97,10 @@ def make_result(
     try:
         made: Any = _FAST.structure(fields, result_type)
     except Exception:  # noqa: BLE001 - whatever it was, the second pass says where
-        added = {"raw": raw, "request_id": request_id, "settled": settled}
-        raise UnreadableError(_explain({**fields, **added}, result_type)) from None
+        raise UnreadableError(_explain(fields, result_type)) from None
     # What the package adds comes last: a field of the same name stays in `raw`.
-    made.raw, made.request_id, made.settled = raw, request_id, settled
+    made._raw = raw if body is None else body  # noqa: SLF001 - it is still open
+    made.request_id, made.settled = request_id, settled
     made.__class__ = result_type
     result: ResultT = made
     return result
@@ -266,7 +271,7 @@ def _converter(*, detailed: bool) -> OrjsonConverter:
     converter = make_converter(detailed_validation=detailed)
     if not detailed:
         converter.register_structure_hook_factory(attrs.has, _frozen)
-        converter.register_structure_hook_factory(_is_result, _open_result)
+    converter.register_structure_hook_factory(_is_result, _open_result)
     for type_ in (str, int, bool):
         converter.register_structure_hook(type_, _strict(type_))
     converter.register_structure_hook(float, _number)

@@ -17,6 +17,7 @@ from collections.abc import (
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, final
 
 import attrs
+import orjson
 
 from futureagi_async.errors import AnsweredError, APIStatusError, InvalidRequestError
 from futureagi_async.fields import kind
@@ -27,8 +28,6 @@ class Result:
     """What came back.
 
     Attributes:
-        raw: the whole answer as parsed JSON, fields that this package does not know
-            included.
         request_id: the `X-Request-ID` of the exchange.
         warnings: what the service could not do, one message an item; empty if all of
             it was done.
@@ -36,10 +35,27 @@ class Result:
             answer had been lost.
     """
 
-    raw: dict[str, Any] = attrs.field(repr=False, eq=False)
+    _raw: dict[str, Any] | bytes = attrs.field(alias="raw", repr=False, eq=False)
     request_id: str | None = attrs.field(default=None, eq=False)
     warnings: tuple[str, ...] = ()
     settled: bool = False
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The whole answer as parsed JSON, unknown fields included."""
+        raw = self._raw
+        if isinstance(raw, bytes):
+            # Few look at it. Until then it is kept as it came: thousands of answers as
+            # dicts and lists are work for the garbage collector, again and again.
+            raw = orjson.loads(raw)
+            object.__setattr__(self, "_raw", raw)
+        return raw
+
+    @property
+    def body(self) -> bytes:
+        """The whole answer as JSON text."""
+        raw = self._raw
+        return raw if isinstance(raw, bytes) else orjson.dumps(raw)
 
 
 ResultT = TypeVar("ResultT", bound=Result)

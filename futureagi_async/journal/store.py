@@ -311,6 +311,7 @@ def entry_of(row: Any) -> JournalEntry:
     return JournalEntry(**entry)
 
 
+_CREATED = b'"created_eval_configs"'
 _FIELDS = tuple(each.name for each in attrs.fields(JournalEntry))
 
 
@@ -318,7 +319,8 @@ def ending(outcome: Outcome[Any], *, settled: bool) -> Ending:
     """Give what is written of an outcome."""
     if isinstance(outcome, Success):
         result = outcome.result
-        by_answer = not settled and _created(result.raw)
+        body = result.body
+        by_answer = not settled and _tells_of_created(body)
         return (
             JournalState.DONE.value,
             outcome.attempts,
@@ -329,7 +331,7 @@ def ending(outcome: Outcome[Any], *, settled: bool) -> Ending:
             None,
             None,
             outcome.run_test_id if by_answer else None,
-            codec.encode(result.raw),
+            body,
         )
     error = outcome.error
     unknown = error.delivery is Delivery.UNKNOWN
@@ -346,6 +348,10 @@ def ending(outcome: Outcome[Any], *, settled: bool) -> Ending:
         None,
         None,
     )
+
+
+def _tells_of_created(answer: bytes) -> bool:
+    return _CREATED in answer and bool(_created(codec.decode(answer)))
 
 
 def _created(answer: Any) -> list[str]:

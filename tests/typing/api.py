@@ -64,6 +64,7 @@ def results(added: fa.AddEvalConfigsResult, started: fa.RunNewEvalsResult) -> No
     assert_type(added.created_eval_configs[0].eval_group, str | None)
     assert_type(added.warnings, tuple[str, ...])
     assert_type(added.raw, dict[str, Any])
+    assert_type(added.body, bytes)
     assert_type(added.request_id, str | None)
     assert_type(started.call_execution_count, int)
     assert_type(fa.RunNewEvals.from_added(added, partial="run"), fa.RunNewEvals)

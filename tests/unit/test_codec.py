@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -114,6 +115,25 @@ def test_a_result_keeps_the_whole_answer_and_the_request_id():
 
     assert result.raw == answer
     assert result.request_id == "r-1"
+
+
+def test_an_answer_is_kept_as_it_came_and_parsed_when_somebody_looks():
+    body = b'{ "message": "done", "new": {"a": [1]} }'
+
+    result = codec.decode_result(body, Result, "r-1")
+
+    assert result.body == body
+    assert not any(isinstance(each, dict) for each in gc.get_referents(result))
+    assert result.raw == {"message": "done", "new": {"a": [1]}}
+    assert result.raw is result.raw
+    assert orjson.loads(result.body) == result.raw
+    assert attrs.evolve(result, settled=True).raw is result.raw
+
+
+def test_what_was_put_together_has_a_body_too():
+    result = Result(raw={"message": "done"})
+
+    assert result.body == b'{"message":"done"}'
 
 
 def test_an_answer_cannot_set_what_the_package_adds():
