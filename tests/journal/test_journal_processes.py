@@ -21,11 +21,13 @@ from futureagi_async.journal.writer import JournalWriter
 HERE = Path(__file__).parent
 
 PRELUDE = """
-import asyncio, gc, os, sys
+import asyncio, gc, logging, os, sys
 sys.path.insert(0, {here!r})
 from journal_requests import *
 from futureagi_async.errors import JournalError
 from futureagi_async.journal.writer import JournalWriter
+# On a busy machine any step may take the 0.1 s that the development mode reports.
+logging.getLogger("asyncio").setLevel(logging.ERROR)
 path = sys.argv[1]
 """
 
