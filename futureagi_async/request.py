@@ -42,7 +42,7 @@ class Result:
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The whole answer as parsed JSON, unknown fields included."""
+        """The whole answer as parsed JSON, unknown fields included; parsed once."""
         raw = self._raw
         if isinstance(raw, bytes):
             # Few look at it. Until then it is kept as it came: thousands of answers as
@@ -53,7 +53,7 @@ class Result:
 
     @property
     def body(self) -> bytes:
-        """The whole answer as JSON text."""
+        """The whole answer as JSON text: as it came, until `raw` is looked at."""
         raw = self._raw
         return raw if isinstance(raw, bytes) else orjson.dumps(raw)
 

@@ -1,4 +1,4 @@
-"""Deadlines of calls: a single timer of the event loop watches all of them."""
+"""Deadlines of calls, and of parts of them: many are watched by one timer of the loop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Deadlines:
-    """Watches the calls of one event loop.
+    """Watches what is under way in one event loop: calls, or their attempts.
 
     Nearly every call ends long before its deadline, and a timer for each would be the
     dearest thing that is done for a call here. So one timer is set for the earliest
