@@ -124,8 +124,9 @@ class Feed(Buffered[Item], Generic[Item]):
 
     def end(self) -> None:
         """Give nothing more, for the client is closed; called in the loop."""
-        self._failure = ClientClosedError(_CLOSED)
-        self._ended = True
+        if not self._ended:
+            self._failure = ClientClosedError(_CLOSED)
+            self._ended = True
         self._news.set()
 
 

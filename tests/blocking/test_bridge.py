@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from futureagi_async import ClientClosedError
 from futureagi_async.bridge import Feed
 
 
@@ -78,3 +79,27 @@ async def test_an_item_that_comes_while_the_loop_turns_to_waiting_is_taken() -> 
     items._news = Late()
 
     assert await asyncio.wait_for(anext(aiter(items)), 20) == 1
+
+
+async def test_a_client_that_closes_after_the_last_item_cuts_nothing_off() -> None:
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    items = Feed(iter([1]), inbox, 2)
+    reading = asyncio.ensure_future(anext(aiter(items)))
+    await asyncio.sleep(0)
+    inbox.get_nowait().serve()
+    assert await reading == 1
+
+    items.end()
+
+    assert [each async for each in items] == []
+
+
+async def test_a_client_that_closes_before_the_last_item_says_so() -> None:
+    items = Feed(iter([1]), queue.SimpleQueue(), 2)
+    reading = asyncio.ensure_future(anext(aiter(items)))
+    await asyncio.sleep(0)
+
+    items.end()
+
+    with pytest.raises(ClientClosedError, match="before the input was read to its end"):
+        await reading

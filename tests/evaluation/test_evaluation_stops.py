@@ -312,19 +312,15 @@ def test_closing_the_blocking_client_ends_the_wait_of_another_thread(
 def test_closing_the_blocking_client_ends_a_stream(
     client, emulator, run_test_ids, configs
 ):
-    all_read = threading.Event()
+    with client.stream_evaluations(iter(run_test_ids), configs, **NEVER) as stream:
 
-    def ids():
-        yield from run_test_ids
-        all_read.set()
+        def close_when_all_are_under_way():
+            while (
+                len(emulator.log.runs) < len(run_test_ids) or not stream._source._ended
+            ):
+                time.sleep(0.002)
+            client.close()
 
-    def close_when_all_are_under_way():
-        assert all_read.wait(20)
-        while len(emulator.log.runs) < len(run_test_ids):
-            time.sleep(0.002)
-        client.close()
-
-    with client.stream_evaluations(ids(), configs, **NEVER) as stream:
         threading.Thread(target=close_when_all_are_under_way, daemon=True).start()
 
         ends = list(stream)
