@@ -149,8 +149,13 @@ class _AsyncReader(Generic[Item]):
         self._items = items
         self._is_stopped = is_stopped
         self._turn = asyncio.Lock()
+        self._has_ended = False
 
     async def next_item(self) -> Item | _End:
         async with self._turn:
-            # It may have raised, or something else, while this worker queued for it.
-            return _END if self._is_stopped() else await anext(self._items, _END)
+            # Its end, or an error, may have come while this worker queued for it.
+            if self._has_ended or self._is_stopped():
+                return _END
+            item = await anext(self._items, _END)
+            self._has_ended = item is _END
+            return item

@@ -197,6 +197,27 @@ async def test_an_asynchronous_input_that_has_raised_is_not_asked_again():
     assert items.asked == 2
 
 
+async def test_an_asynchronous_input_that_has_ended_is_not_asked_again():
+    class Forgetful:
+        asked = 0
+
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            self.asked += 1
+            await asyncio.sleep(0)
+            if self.asked == 3:
+                raise StopAsyncIteration
+            return 1
+
+    items = Forgetful()
+
+    await Job().fan_out(items, 4).work()
+
+    assert items.asked == 3
+
+
 async def test_what_is_raised_on_delivery_ends_the_work_after_what_is_under_way():
     job = Job()
     items = job.reading([1, 5, 5, 5, 5, 5])
