@@ -145,6 +145,45 @@ def when_served(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.fixture
+def leap_when_seen(
+    monkeypatch: pytest.MonkeyPatch,
+    emulator: Emulator,
+    when_served: Callable[..., None],
+) -> Callable[[int], None]:
+    """Have two hours pass for the clients when so many were seen under way.
+
+    Whoever is looked at again has been seen: the look before has come to its end.
+    """
+    ahead = 0.0
+    assert emulator.thread is not None
+    its_own = emulator.thread.loop
+    monkeypatch.setattr(
+        asyncio.BaseEventLoop,
+        "time",
+        lambda loop: time.monotonic() + (0.0 if loop is its_own else ahead),
+    )
+
+    def install(count: int) -> None:
+        read: set[str] = set()
+        seen: set[str] = set()
+
+        def note(request: Any) -> None:
+            nonlocal ahead
+            _, _, _, run_test_id, endpoint, _ = request.path.split("/")
+            if run_test_id in read:
+                seen.add(run_test_id)
+            elif endpoint == "call-executions" and emulator.log.runs[run_test_id]:
+                read.add(run_test_id)
+            if len(seen) == count:
+                ahead = 7200.0
+
+        for endpoint in ("executions", "call-executions"):
+            when_served(note, endpoint, times=-1)
+
+    return install
+
+
+@pytest.fixture
 def eventually() -> Callable[[Callable[[], object]], Awaitable[None]]:
     """Wait in the loop until something is so."""
 
@@ -167,20 +206,6 @@ def leave(emulator: Emulator) -> Callable[..., None]:
         evaluations.dispatch, evaluations.seconds = dispatch, seconds
 
     return leave
-
-
-@pytest.fixture
-async def leap(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Set the clock of the loop forward; it can be called from any thread."""
-    loop = asyncio.get_running_loop()
-    ahead = 0.0
-    monkeypatch.setattr(loop, "time", lambda: time.monotonic() + ahead)
-
-    def forward(seconds: float) -> None:
-        nonlocal ahead
-        ahead += seconds
-
-    return forward
 
 
 @pytest.fixture

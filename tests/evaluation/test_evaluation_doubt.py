@@ -19,7 +19,7 @@ from futureagi_async import (
 from futureagi_async.journal.writer import JournalWriter
 
 
-LONG = {"deadline": 20, "poll": 0.01}
+LONG = {"deadline": 60, "poll": 0.01}
 
 SCORED = EvaluationState.SCORED
 FAILED = EvaluationState.FAILED

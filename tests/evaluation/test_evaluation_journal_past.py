@@ -21,7 +21,7 @@ from futureagi_async.request import Result
 from futureagi_async.settling import Done, NotDone
 
 
-LONG = {"deadline": 20, "poll": 0.01}
+LONG = {"deadline": 60, "poll": 0.01}
 
 BLIND = RetryPolicy(settle=False, max_attempts=1)
 

@@ -7,7 +7,7 @@ import pytest
 from futureagi_async import EvaluationState, RateLimitError, ServerError
 
 
-LONG = {"deadline": 20, "poll": 0.01}
+LONG = {"deadline": 60, "poll": 0.01}
 
 
 @pytest.fixture(params=[429, 503])

@@ -12,7 +12,7 @@ from futureagi_async import (
 )
 
 
-LONG = {"deadline": 20, "poll": 0.01}
+LONG = {"deadline": 60, "poll": 0.01}
 
 TRIES = 3
 """How often a start is planned before whoever is in the way is named."""

@@ -28,7 +28,7 @@ from futureagi_async.evaluation.starting import StartEvaluations
 
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"
-LONG = {"deadline": 20, "poll": 0.01}
+LONG = {"deadline": 60, "poll": 0.01}
 
 SCORED = EvaluationState.SCORED
 FAILED = EvaluationState.FAILED
@@ -295,11 +295,12 @@ def test_a_dispatch_that_fails_once_is_tried_again(
 
 
 def test_what_is_still_under_way_at_the_deadline_is_pending(
-    call, emulator, run_test_ids, configs, leave
+    call, leap_when_seen, run_test_ids, configs, leave
 ):
     leave("accept")
+    leap_when_seen(8)
 
-    report = call("evaluate", run_test_ids, configs, deadline=0.3, poll=0.05)
+    report = call("evaluate", run_test_ids, configs, deadline=3600, poll=0.01)
 
     assert states(report) == [EvaluationState.PENDING] * 8
     assert {each.reason for each in report} == {
@@ -313,7 +314,7 @@ def test_what_is_still_under_way_at_the_deadline_is_pending(
 def test_without_a_wait_it_is_started_and_can_be_waited_for(
     call, emulator, run_test_ids, configs
 ):
-    started = call("evaluate", run_test_ids, configs, deadline=20, wait=False)
+    started = call("evaluate", run_test_ids, configs, deadline=60, wait=False)
     waited = call("wait_for_evals", run_test_ids, **LONG)
     again = call("evaluate", run_test_ids, configs, deadline=None, wait=False)
 
@@ -732,7 +733,7 @@ def test_keys_that_stop_working_while_it_waits_end_the_wait(
         "evaluate",
         run_test_ids[:4],
         configs,
-        deadline=20,
+        deadline=60,
         poll=0.01,
         on_progress=break_keys,
     )

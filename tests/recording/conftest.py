@@ -89,20 +89,6 @@ def when_served(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
 
 
 @pytest.fixture
-async def leap(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Set the clock of the loop forward."""
-    loop = asyncio.get_running_loop()
-    ahead = 0.0
-    monkeypatch.setattr(loop, "time", lambda: time.monotonic() + ahead)
-
-    def forward(seconds: float) -> None:
-        nonlocal ahead
-        ahead += seconds
-
-    return forward
-
-
-@pytest.fixture
 def leap_when_served(
     leap: Callable[[float], None], when_served: Callable[[Any], None]
 ) -> Callable[[float], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import datetime
 
@@ -223,11 +224,15 @@ async def test_a_read_is_repeated_whatever_came_of_it(fault, read, emulator, con
     assert fault.hits == 2
 
 
-async def test_a_read_is_repeated_after_a_timeout(emulator, connect):
-    emulator.faults.add("latency", seconds=2, times=1)
-    client = connect(timeout=Timeout(read=0.1))
+async def test_a_read_is_repeated_after_a_timeout(emulator, connect, leap):
+    slow = emulator.faults.add("latency", seconds=3600, times=1)
+    client = connect(timeout=Timeout(read=600, total=None))
 
-    (outcome,) = await client.send_many([GetRunTest(RUN_TEST)])
+    reading = asyncio.create_task(client.send_many([GetRunTest(RUN_TEST)]))
+    while not slow.hits:
+        await asyncio.sleep(0)
+    leap(600)
+    (outcome,) = await reading
 
     assert outcome.result.id == RUN_TEST
     assert outcome.attempts == 2

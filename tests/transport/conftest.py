@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ssl
 from pathlib import Path
@@ -14,6 +15,7 @@ from aioresponses import aioresponses
 from raw_server import RawServer
 
 from futureagi_async import AsyncFutureAGI, RetryPolicy
+from futureagi_async.transport.silence import Silence
 
 
 if TYPE_CHECKING:
@@ -70,6 +72,19 @@ async def connect() -> AsyncIterator[Callable[..., AsyncFutureAGI]]:
             return client
 
         yield make
+
+
+@pytest.fixture
+def handed_over(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set as soon as a request may have reached the service."""
+    event, begin = asyncio.Event(), Silence.begin
+
+    def noted(silence: Silence) -> None:
+        begin(silence)
+        event.set()
+
+    monkeypatch.setattr(Silence, "begin", noted)
+    return event
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ class RawServer:
 
     async def until(self, requests: int) -> None:
         """Wait until so many requests have arrived."""
-        async with asyncio.timeout(10), self.arrived:
+        async with asyncio.timeout(60), self.arrived:
             await self.arrived.wait_for(lambda: len(self.requests) >= requests)
 
     def _connected(

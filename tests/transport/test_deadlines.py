@@ -41,6 +41,19 @@ from futureagi_async.transport.silence import Silence, Upload
 
 NOT_SENT, REJECTED, UNKNOWN = Delivery.NOT_SENT, Delivery.REJECTED, Delivery.UNKNOWN
 BRIEF = Timeout(connect=None, read=None, total=0.2)
+"""For calls that may end anywhere on their way to the service."""
+
+TOTAL = 600.0
+WHOLE = Timeout(connect=None, read=None, total=TOTAL)
+"""For calls that are to come somewhere first, however slow the machine is."""
+
+
+async def late(client, reached, leap, run_test=None):
+    """The error of a call whose deadline comes once it has reached something."""
+    call = asyncio.create_task(fail(client, run_test=run_test))
+    await reached
+    leap(TOTAL)
+    return await call
 
 
 async def fail(client, error=DeadlineExceededError, run_test=None):
@@ -67,9 +80,10 @@ async def test_while_shaking_hands(connect):
     assert error.delivery is NOT_SENT
 
 
-async def test_before_anything_is_read(connect):
+async def test_before_anything_is_read(connect, handed_over, leap):
     with listening() as port:
-        error = await fail(connect(f"http://127.0.0.1:{port}", timeout=BRIEF))
+        client = connect(f"http://127.0.0.1:{port}", timeout=WHOLE)
+        error = await late(client, handed_over.wait(), leap)
 
     assert error.delivery is UNKNOWN
 
@@ -79,9 +93,10 @@ async def test_before_anything_is_read(connect):
     [b"", b"HTTP/1.", b"HTTP/1.1 200 OK\r\nX: y", http(200, b"{}", Content_Length="9")],
     ids=["before the answer", "in the status line", "in the headers", "in the body"],
 )
-async def test_after_the_request_was_read(data, connect):
+async def test_after_the_request_was_read(data, connect, leap):
     async with RawServer(Reply(data, "stall")) as server:
-        error = await fail(connect(server, timeout=BRIEF))
+        client = connect(server, timeout=WHOLE)
+        error = await late(client, server.until(requests=1), leap)
 
         assert error.delivery is UNKNOWN
         assert error.request_id == server.requests[0].header("X-Request-ID")
@@ -124,10 +139,11 @@ async def test_a_call_that_gave_up_its_turn_leaves_it_to_the_next(connect):
         assert len(server.requests) == 2
 
 
-async def test_the_answer_of_a_cancelled_call_is_nobody_elses(connect):
+async def test_the_answer_of_a_cancelled_call_is_nobody_elses(connect, leap):
     async with RawServer(Reply(b"", "stall"), success) as server:
         client = connect(server)
-        await fail(client.with_options(timeout=BRIEF))
+        hasty = client.with_options(timeout=WHOLE)
+        await late(hasty, server.until(requests=1), leap)
 
         result = await client.send(request(2))
 

@@ -49,7 +49,11 @@ from futureagi_async.endpoints.get_run_test import GetRunTest
 
 NOT_SENT, REJECTED, UNKNOWN = Delivery.NOT_SENT, Delivery.REJECTED, Delivery.UNKNOWN
 ONCE = RetryPolicy(settle=False, max_attempts=1)
-SHORT = Timeout(connect=0.3, read=0.3, total=10)
+PATIENT = Timeout(connect=60, read=60, total=60)
+SHORT = Timeout(connect=60, read=0.3, total=60)
+"""For a server that falls silent."""
+SHORT_CONNECT = Timeout(connect=0.3, read=60, total=60)
+"""For a server to which there is no connection."""
 
 
 @attrs.frozen
@@ -61,6 +65,7 @@ class Case:
     error: type[FutureAGIError]
     delivery: Delivery
     says: str = ""
+    timeout: Timeout = PATIENT
 
     def __str__(self) -> str:
         return self.name
@@ -83,18 +88,31 @@ OTHER_RUN_TEST = success_body("99999999-2222-4333-8444-555555555555")
 BROKEN = [
     Case("closes without a word", Reply(b"", "close"), APIConnectionError, UNKNOWN),
     Case("resets after reading", Reply(b"", "reset"), APIConnectionError, UNKNOWN),
-    Case("stalls after reading", Reply(b"", "stall"), APITimeoutError, UNKNOWN),
+    Case(
+        "stalls after reading",
+        Reply(b"", "stall"),
+        APITimeoutError,
+        UNKNOWN,
+        timeout=SHORT,
+    ),
     Case("half a status line", Reply(b"HTTP/1.", "close"), APIConnectionError, UNKNOWN),
     Case(
         "half a status line, then silence",
         Reply(b"HTTP/1.", "stall"),
         APITimeoutError,
         UNKNOWN,
+        timeout=SHORT,
     ),
     Case("half the headers", Reply(FULL[:30], "close"), APIConnectionError, UNKNOWN),
     Case("half a body", Reply(HALF_BODY, "close"), APIConnectionError, UNKNOWN),
     Case("half a body, reset", Reply(HALF_BODY, "reset"), APIConnectionError, UNKNOWN),
-    Case("half a body, silence", Reply(HALF_BODY, "stall"), APITimeoutError, UNKNOWN),
+    Case(
+        "half a body, silence",
+        Reply(HALF_BODY, "stall"),
+        APITimeoutError,
+        UNKNOWN,
+        timeout=SHORT,
+    ),
     Case(
         "a chunk that ends early",
         Reply(CHUNKED + b"ff\r\nabc", "close"),
@@ -241,6 +259,7 @@ SAID_NO = [
         Reply(http(404, {"error": "x"})[:-3], "stall"),
         NotFoundError,
         REJECTED,
+        timeout=SHORT,
     ),
     Case("500", Reply(http(500)), ServerError, UNKNOWN),
     Case("501", Reply(http(501)), ServerError, UNKNOWN),
@@ -270,7 +289,7 @@ SAID_NO = [
 @pytest.mark.parametrize("case", [*BROKEN, *SAID_NO], ids=str)
 async def test_each_misconduct_of_a_server_has_its_error_and_delivery(case, connect):
     async with RawServer(case.script) as server:
-        client = connect(server, retry=ONCE, timeout=SHORT)
+        client = connect(server, retry=ONCE, timeout=case.timeout)
 
         with pytest.raises(case.error) as caught:
             await client.send(request())
@@ -314,7 +333,7 @@ WELL_MEANT = [
 @pytest.mark.parametrize("case", WELL_MEANT, ids=str)
 async def test_unusual_answers_that_are_right_are_successes(case, connect):
     async with RawServer(case.script) as server:
-        result = await connect(server, timeout=SHORT).send(request())
+        result = await connect(server, timeout=PATIENT).send(request())
 
         assert result.call_execution_count == 3
         assert len(server.requests) == 1
@@ -324,7 +343,7 @@ async def test_bytes_after_an_answer_never_become_the_next_answer(connect):
     body = success_body()
     longer = Reply(http(200, body + b"junk", Content_Length=str(len(body))))
     async with RawServer(longer, success) as server:
-        client = connect(server, timeout=SHORT)
+        client = connect(server, timeout=PATIENT)
         with pytest.raises(APIConnectionError, match="no HTTP answer") as caught:
             await client.send(request())
 
@@ -338,7 +357,7 @@ async def test_bytes_after_an_answer_never_become_the_next_answer(connect):
 async def test_a_second_answer_nobody_asked_for_is_not_taken_for_the_next(connect):
     twice = Reply(FULL + FULL)
     async with RawServer(twice, success) as server:
-        client = connect(server, timeout=SHORT)
+        client = connect(server, timeout=PATIENT)
         await client.send(request())
 
         second = await client.send(request(2))
@@ -407,7 +426,8 @@ async def test_a_trusted_certificate_is_spoken_to(connect, server_tls, client_tl
 
 async def test_a_server_that_speaks_no_tls_was_not_sent(connect):
     async with RawServer() as server:
-        client = connect(f"https://127.0.0.1:{server.port}", retry=ONCE, timeout=SHORT)
+        url = f"https://127.0.0.1:{server.port}"
+        client = connect(url, retry=ONCE, timeout=SHORT_CONNECT)
 
         with pytest.raises(APIConnectionError) as caught:
             await client.send(request())
@@ -418,7 +438,8 @@ async def test_a_server_that_speaks_no_tls_was_not_sent(connect):
 
 async def test_a_tls_handshake_that_stalls_was_not_sent(connect):
     with listening() as port:
-        client = connect(f"https://127.0.0.1:{port}", retry=ONCE, timeout=SHORT)
+        url = f"https://127.0.0.1:{port}"
+        client = connect(url, retry=ONCE, timeout=SHORT_CONNECT)
 
         with pytest.raises(APITimeoutError, match=r"within 0\.3 s") as caught:
             await client.send(request())
@@ -428,7 +449,8 @@ async def test_a_tls_handshake_that_stalls_was_not_sent(connect):
 
 async def test_a_connection_that_is_not_established_in_time_was_not_sent(connect):
     with full_backlog() as port:
-        client = connect(f"http://127.0.0.1:{port}", retry=ONCE, timeout=SHORT)
+        url = f"http://127.0.0.1:{port}"
+        client = connect(url, retry=ONCE, timeout=SHORT_CONNECT)
 
         with pytest.raises(APITimeoutError, match="no connection") as caught:
             await client.send(request())
@@ -448,15 +470,18 @@ async def test_a_server_that_never_reads_leaves_it_unknown(connect):
 
 
 async def test_a_large_body_that_nobody_reads_ends_at_the_deadline_as_unknown(
-    connect,
+    connect, handed_over, leap
 ):
     with listening() as port:
-        client = connect(f"http://127.0.0.1:{port}", timeout=Timeout(total=0.5))
+        timeout = Timeout(read=None, total=600)
+        client = connect(f"http://127.0.0.1:{port}", timeout=timeout)
+        configs = [{"template_id": RUN_TEST, "config": {"x": "y" * 20_000_000}}]
+        call = asyncio.create_task(client.add_eval_configs(RUN_TEST, configs))
+        await handed_over.wait()
+        leap(600)
 
         with pytest.raises(DeadlineExceededError) as caught:
-            await client.add_eval_configs(
-                RUN_TEST, [{"template_id": RUN_TEST, "config": {"x": "y" * 20_000_000}}]
-            )
+            await call
 
         assert caught.value.delivery is UNKNOWN
 
@@ -525,7 +550,7 @@ async def test_a_connection_that_was_closed_while_idle_is_replaced(connect):
         client = connect(serv)
         await client.send(request(1))
         kept = client._transport._connections._sender._session.connector._conns
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while any(proto.is_connected() for [(proto, _)] in kept.values()):
                 await asyncio.sleep(0)
 
@@ -542,7 +567,7 @@ async def test_a_server_that_closes_after_the_head_leaves_it_unknown(connect):
     server = await asyncio.start_server(close_early, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        client = connect(f"http://127.0.0.1:{port}", retry=ONCE, timeout=SHORT)
+        client = connect(f"http://127.0.0.1:{port}", retry=ONCE, timeout=PATIENT)
 
         with pytest.raises(APIConnectionError) as caught:
             await client.add_eval_configs(
@@ -565,7 +590,7 @@ async def test_an_early_no_to_a_large_body_is_understood(connect):
     server = await asyncio.start_server(refuse_early, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        client = connect(f"http://127.0.0.1:{port}", retry=ONCE, timeout=SHORT)
+        client = connect(f"http://127.0.0.1:{port}", retry=ONCE, timeout=PATIENT)
 
         with pytest.raises(APIStatusError, match="Too large") as caught:
             await client.add_eval_configs(
@@ -601,7 +626,7 @@ async def test_an_answer_without_end_is_read_up_to_the_limit(
 ):
     monkeypatch.setattr("futureagi_async.transport.session.ANSWER_LIMIT", 2**20)
     async with RawServer(reply) as server:
-        client = connect(server, retry=ONCE, timeout=SHORT)
+        client = connect(server, retry=ONCE, timeout=PATIENT)
 
         with pytest.raises(error) as caught:
             await client.send(request())

@@ -164,11 +164,14 @@ async def test_no_key_is_seen_when_the_certificate_is_wrong(
     assert not any(key in seen_in(caught.value) + written(everything) for key in keys)
 
 
-async def test_no_key_is_seen_when_a_call_ends_early(connect, keys, everything):
+async def test_no_key_is_seen_when_a_call_ends_early(connect, keys, everything, leap):
     async with RawServer(Reply(b"", "stall")) as server:
         client = connect(server)
+        late = asyncio.create_task(client.with_options(timeout=600).send(request()))
+        await server.until(requests=1)
+        leap(600)
         with pytest.raises(FutureAGIError) as deadline:
-            await client.with_options(timeout=0.1).send(request())
+            await late
         cancelled = asyncio.create_task(client.send(request()))
         await server.until(requests=2)
         cancelled.cancel()

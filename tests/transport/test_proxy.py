@@ -115,7 +115,7 @@ async def test_an_unencrypted_proxy_gets_the_whole_request(connect):
             "http://api.example.org",
             allow_http=True,
             proxy=proxy.url,
-            timeout=Timeout(total=5),
+            timeout=Timeout(total=60),
         )
         await client.send(request())
 

@@ -27,7 +27,7 @@ async def test_a_client_in_a_cycle_closes_its_connections_when_it_is_collected()
         del client
         gc.collect()
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while server.open_connections:
                 await asyncio.sleep(0)
 

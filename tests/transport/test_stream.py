@@ -121,7 +121,7 @@ async def test_leaving_early_closes_what_is_on_the_wire(connect):
     async with RawServer(Reply(b"", "stall")) as server:
         async with connect(server).stream(requests(10), max_concurrency=3):
             await server.until(requests=3)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while server.open_connections == 3:
                 await asyncio.sleep(0)
 
