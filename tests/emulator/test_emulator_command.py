@@ -100,6 +100,6 @@ def test_as_a_process_it_leaves_no_trace(stop):
         assert answer.status == 200
 
     process.send_signal(stop)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=60)
 
     assert (process.returncode, errors) == (0, "")

@@ -7,8 +7,8 @@ import http.client
 import io
 import json
 import threading
-import time
 import urllib.request
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
@@ -146,40 +146,53 @@ def test_the_log_does_not_grow_with_time():
     assert log.counts["none", 200] == 1000
 
 
-async def test_latency_is_waited_by_all_at_once():
-    emulator = Emulator(World.load(small_world()), latency=0.5)
+async def until(condition):
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def test_latency_is_waited_by_all_at_once(leap):
+    emulator = Emulator(World.load(small_world()), latency=60)
     async with emulator, Client(emulator) as client:
-        started = time.monotonic()
-        await asyncio.gather(*(client.add(f"{number}") for number in range(5)))
-        taken = time.monotonic() - started
+        adding = [asyncio.create_task(client.add(f"{number}")) for number in range(5)]
+        await until(lambda: emulator.log.in_flight == 5)
+        assert not emulator.log.counts
+        leap(60)
+        await asyncio.gather(*adding)
 
-    assert 0.5 <= taken < 2.5
-    assert emulator.log.most_in_flight == 5
+    assert emulator.log.configs == {EMPTY: 5}
 
 
-async def test_a_client_that_gives_up_does_not_stop_the_work():
-    emulator = Emulator(World.load(small_world()), latency=0.5)
+async def test_a_client_that_gives_up_does_not_stop_the_work(leap):
+    emulator = Emulator(World.load(small_world()), latency=60)
     async with emulator, Client(emulator) as client:
-        with pytest.raises(TimeoutError):
-            await client.add(timeout=aiohttp.ClientTimeout(total=0.25))
-        async with asyncio.timeout(10):
-            while not emulator.log.counts:
-                await asyncio.sleep(0.01)
+        adding = asyncio.create_task(client.add())
+        await until(lambda: emulator.log.in_flight == 1)
+        adding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await adding
+        [connection] = emulator.server.runner.server.connections
+        await until(lambda: connection.transport is None)
+        leap(60)
+        await until(lambda: emulator.log.counts)
 
     assert emulator.log.configs == {EMPTY: 1}
 
 
-async def test_evaluations_finish_after_their_time():
+async def test_evaluations_finish_after_their_time(monkeypatch):
+    now = 1000.0
+    clock = SimpleNamespace(monotonic=lambda: now)
+    monkeypatch.setattr("futureagi_async.emulator.server.time", clock)
     emulator = Emulator(World.load(small_world()), dispatch="run", run_seconds=0.3)
     async with emulator, Client(emulator) as client:
         await client("POST", RUN, RUN_ALL)
         path = of(SHOP, "executions/?status=evaluating&limit=1")
-        seen = []
-        async with asyncio.timeout(10):
-            while 0 not in seen:
-                seen.append(json.loads((await client("GET", path))[2])["count"])
+        early = json.loads((await client("GET", path))[2])["count"]
+        now += 0.3
+        late = json.loads((await client("GET", path))[2])["count"]
 
-    assert seen[0] == 2
+    assert (early, late) == (2, 0)
 
 
 async def test_it_can_be_started_once_and_again_after_it_stopped():
@@ -255,36 +268,42 @@ def test_leaving_twice_is_harmless():
     emulator.__exit__(None, None, None)
 
 
-def test_connections_that_stay_open_do_not_hold_it_up():
-    with Emulator() as emulator:
+def test_connections_that_stay_open_do_not_hold_it_up(monkeypatch):
+    monkeypatch.setattr("futureagi_async.emulator.server.IDLE_SECONDS", 3600.0)
+    emulator = Emulator()
+    with emulator:
         connection = http.client.HTTPConnection("127.0.0.1", emulator.bound_port)
         connection.request("GET", "/health/")
         connection.getresponse().read()
-        started = time.monotonic()
+        leaving = threading.Thread(target=emulator.thread.end, daemon=True)
+        leaving.start()
+        leaving.join(60)
+        emulator.thread = None
 
     connection.close()
-    assert time.monotonic() - started < 2
+    assert not leaving.is_alive()
 
 
 def test_it_is_there_at_once_even_when_it_is_large():
-    started = time.monotonic()
     with Emulator(World.synthetic(100_000)) as emulator:
         assert emulator.url
-    assert time.monotonic() - started < 1
+
+    assert not emulator.world.run_tests.made
 
 
 # ------------------------------------------------------------------ faults
 
 
-async def test_latency_as_a_fault_can_be_of_one_endpoint(client, emulator):
-    emulator.faults.add("latency", seconds=0.4, endpoint="add_eval_configs")
-    started = time.monotonic()
-    await client("GET", of(SHOP))
-    unhindered = time.monotonic() - started
-    started = time.monotonic()
-    await client.add()
+async def test_latency_as_a_fault_can_be_of_one_endpoint(client, emulator, leap):
+    emulator.faults.add("latency", seconds=60, endpoint="add_eval_configs")
+    adding = asyncio.create_task(client.add())
+    await until(lambda: emulator.log.in_flight == 1)
+    unhindered, _, _ = await client("GET", of(SHOP))
+    was_done = adding.done()
+    leap(60)
 
-    assert time.monotonic() - started >= 0.4 > unhindered
+    assert (unhindered, was_done) == (200, False)
+    assert (await adding)[0] == 201
 
 
 @pytest.mark.parametrize(
