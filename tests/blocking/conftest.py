@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from futureagi_async import FutureAGI
-from futureagi_async.emulator import Emulator, World
+from futureagi_async.emulator import Emulator, World, server
 
 
 if TYPE_CHECKING:
@@ -116,11 +117,42 @@ def client(connect: Callable[..., FutureAGI]) -> FutureAGI:
 
 
 @pytest.fixture
+def leap(monkeypatch: pytest.MonkeyPatch) -> Callable[[FutureAGI, float], None]:
+    """Set the clock of a client's loop forward."""
+
+    def forward(client: FutureAGI, seconds: float) -> None:
+        loop = client._portal.start().loop
+        monkeypatch.setattr(loop, "time", lambda: time.monotonic() + seconds)
+        loop.call_soon_threadsafe(lambda: None)  # so that it looks at its clock
+
+    return forward
+
+
+@pytest.fixture
+def hold(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Callable[[], None]]:
+    """Have the emulator serve no request for a run test until it is let go."""
+
+    def install(run_test_id: str) -> Callable[[], None]:
+        received, let_go = server.received, threading.Event()
+
+        async def held(request: Any) -> Any:
+            asked = await received(request)
+            while run_test_id in asked.path and not let_go.is_set():
+                await asyncio.sleep(0.002)
+            return asked
+
+        monkeypatch.setattr(server, "received", held)
+        return let_go.set
+
+    return install
+
+
+@pytest.fixture
 def eventually() -> Callable[[Callable[[], object]], None]:
     """Wait until something is so."""
 
     def wait(condition: Callable[[], object]) -> None:
-        latest = time.monotonic() + 20
+        latest = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < latest, "it did not come to pass"
             time.sleep(0.002)
@@ -147,7 +179,7 @@ def in_thread() -> Iterator[Callable[..., Callable[[], Any]]]:
         threads.append(thread)
 
         def wait() -> Any:
-            thread.join(20)
+            thread.join(60)
             assert not thread.is_alive(), "it did not end"
             result, error = ended[0]
             if error is not None:
@@ -158,7 +190,7 @@ def in_thread() -> Iterator[Callable[..., Callable[[], Any]]]:
 
     yield start
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive(), "a thread was left behind"
 
 

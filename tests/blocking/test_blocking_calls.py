@@ -94,12 +94,23 @@ def test_what_is_refused_is_not_sent(client: FutureAGI, emulator: Emulator) -> N
 
 
 def test_a_call_ends_at_its_deadline(
-    connect: Connect, silent_server: SilentServer, run_test_id: str, configs: Any
+    *,
+    connect: Connect,
+    silent_server: SilentServer,
+    run_test_id: str,
+    configs: Any,
+    in_thread: InThread,
+    eventually: Eventually,
+    leap: Callable[[FutureAGI, float], None],
 ) -> None:
-    client = connect(to=silent_server.url).with_options(timeout=Timeout(total=0.2))
+    client = connect(to=silent_server.url, timeout=Timeout(read=None, total=600))
+    call = in_thread(client.add_eval_configs, run_test_id, configs)
+    eventually(lambda: silent_server.requests == 1)
+
+    leap(client, 600)
 
     with pytest.raises(DeadlineExceededError) as caught:
-        client.add_eval_configs(run_test_id, configs)
+        call()
 
     assert caught.value.delivery is Delivery.UNKNOWN
 

@@ -61,16 +61,19 @@ def test_every_request_has_its_outcome(
 
 
 def test_outcomes_come_in_the_order_in_which_the_requests_end(
-    client: FutureAGI, emulator: Emulator, request_for: Any
+    client: FutureAGI,
+    request_for: Any,
+    hold: Callable[[str], Callable[[], None]],
 ) -> None:
-    emulator.faults.add(
-        "latency", seconds=0.3, run_test_id=emulator.world.run_test_ids[0]
-    )
+    let_go = hold(request_for(0).run_test_id)
 
     with client.stream([request_for(0), request_for(1)]) as outcomes:
-        order = [each.request for each in outcomes]
+        first = next(outcomes)
+        let_go()
+        rest = list(outcomes)
 
-    assert order == [request_for(1), request_for(0)]
+    assert first.request == request_for(1)
+    assert [each.request for each in rest] == [request_for(0)]
 
 
 def test_input_is_read_in_the_calling_thread(

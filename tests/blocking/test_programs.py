@@ -76,7 +76,7 @@ class Program:
 
     def end(self) -> tuple[int, str, str]:
         """Its exit status, and the rest of what it wrote."""
-        out, errors = self.process.communicate("\n", timeout=30)
+        out, errors = self.process.communicate("\n", timeout=60)
         return self.process.returncode, out, errors
 
 

@@ -212,7 +212,7 @@ def test_the_emulator_serves_until_it_is_told_to_stop(
             [{"template_id": "00000000-0000-4000-8003-000000000000"}],
         )
         process.send_signal(end)
-        rest, errors = process.communicate(timeout=20)
+        rest, errors = process.communicate(timeout=60)
 
     assert len(added.created_eval_configs) == 1
     assert process.returncode == 0

@@ -189,7 +189,7 @@ def eventually() -> Callable[[Callable[[], object]], Awaitable[None]]:
 
     async def wait(condition: Callable[[], object]) -> None:
         # Not by the clock of the loop, which a test may set forward.
-        latest = time.monotonic() + 20
+        latest = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < latest, "it did not come to pass"
             await asyncio.sleep(0.002)

@@ -61,7 +61,7 @@ def python(code, path):
 
 def ran(code, path):
     process = python(code, path)
-    out, errors = process.communicate(timeout=20)
+    out, errors = process.communicate(timeout=60)
     return process.returncode, out, errors
 
 

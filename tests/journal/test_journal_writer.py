@@ -369,7 +369,7 @@ async def test_whoever_is_cancelled_takes_nobody_else_along(writer, path):
     await asyncio.sleep(0)
     tasks[0].cancel()
 
-    await asyncio.wait(tasks, timeout=10)
+    await asyncio.wait(tasks, timeout=60)
 
     assert [each.cancelled() for each in tasks] == [True, False, False]
     assert all(each.done() for each in tasks)
@@ -495,7 +495,7 @@ async def test_a_forgotten_writer_lets_go_of_the_journal(path):
     remembered = weakref.ref(writer)
     del writer
     gc.collect()
-    await asyncio.to_thread(thread.join, 10)
+    await asyncio.to_thread(thread.join, 60)
 
     assert remembered() is None
     assert not thread.is_alive()
@@ -518,7 +518,7 @@ def test_a_writer_ends_with_the_loop_that_was_closed_under_it(path):
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()
     writer._jobs.put([])
-    thread.join(10)
+    thread.join(60)
 
     assert not thread.is_alive()
     assert states(path) == {"/run": "SENT"}

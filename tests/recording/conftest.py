@@ -106,7 +106,7 @@ def eventually() -> Callable[[Callable[[], object]], Awaitable[None]]:
     """Wait in the loop until something is so."""
 
     async def wait(condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not condition():
                 await asyncio.sleep(0.002)
 
@@ -118,7 +118,7 @@ def eventually_blocking() -> Callable[[Callable[[], object]], None]:
     """Wait until something is so."""
 
     def wait(condition: Callable[[], object]) -> None:
-        latest = time.monotonic() + 20
+        latest = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < latest, "it did not come to pass"
             time.sleep(0.002)
