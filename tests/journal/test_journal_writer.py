@@ -567,8 +567,7 @@ async def take(writer, step, key):
 
 @settings(
     max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(st.lists(steps, max_size=6), max_size=4))
 def test_a_journal_holds_what_was_written_in_whatever_order(tmp_path, turns):
