@@ -6,6 +6,7 @@ import asyncio
 import math
 
 import pytest
+from jumping_clock import now, on_a_jumping_clock
 
 from futureagi_async.transport.deadlines import Deadlines
 
@@ -51,17 +52,21 @@ async def test_the_timer_is_set_anew_for_an_earlier_deadline(deadlines):
         await waits(deadlines, SOON)
 
 
-async def test_each_of_several_ends_at_its_own_deadline(deadlines):
+def test_each_of_several_ends_at_its_own_deadline():
     ended = []
 
-    async def end(seconds):
+    async def end(deadlines, seconds):
         with pytest.raises(TimeoutError):
             await waits(deadlines, seconds)
-        ended.append(seconds)
+        ended.append((now(), seconds))
 
-    await asyncio.gather(*(end(each * SOON) for each in (3, 1, 2)))
+    async def main():
+        deadlines = Deadlines(asyncio.get_running_loop())
+        await asyncio.gather(*(end(deadlines, each) for each in (3, 1, 2)))
 
-    assert ended == [SOON, 2 * SOON, 3 * SOON]
+    on_a_jumping_clock(main())
+
+    assert ended == [(1, 1), (2, 2), (3, 3)]
 
 
 async def test_a_deadline_that_was_moved_away_does_not_come(deadlines):
