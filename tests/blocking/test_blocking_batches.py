@@ -380,7 +380,7 @@ def test_closing_does_not_wait_for_asynchronous_input_that_never_comes(
         await asyncio.Event().wait()
 
     wait = in_thread(lambda: client.send_many(requests()))
-    assert is_waiting.wait(20)
+    assert is_waiting.wait(60)
     eventually(lambda: silent_server.requests == read_before)
 
     client.close()

@@ -78,7 +78,7 @@ async def test_an_item_that_comes_while_the_loop_turns_to_waiting_is_taken() -> 
 
     items._news = Late()
 
-    assert await asyncio.wait_for(anext(aiter(items)), 20) == 1
+    assert await asyncio.wait_for(anext(aiter(items)), 60) == 1
 
 
 async def test_a_client_that_closes_after_the_last_item_cuts_nothing_off() -> None:

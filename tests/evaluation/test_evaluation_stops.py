@@ -116,7 +116,7 @@ async def test_what_is_still_being_started_at_the_deadline_is_given_up_when_it_i
     def take_long(_):
         leap(1000)
         leapt.set()
-        may_be_served.wait(20)
+        may_be_served.wait(60)
 
     when_served(take_long, "run-new-evals")
 
@@ -300,10 +300,10 @@ def test_closing_the_blocking_client_ends_the_wait_of_another_thread(
 
     thread = threading.Thread(target=evaluate, daemon=True)
     thread.start()
-    assert waits.wait(20)
+    assert waits.wait(60)
 
     client.close()
-    thread.join(20)
+    thread.join(60)
 
     assert states(reports[0]) == [PENDING, PENDING]
 

@@ -17,7 +17,7 @@ from futureagi_async.journal.forking import SQLITE_GATE, ForkGate
 
 TOO_SHORT = 0.05
 """Seconds in which something that has to wait does not come to pass."""
-ENOUGH = 20.0
+ENOUGH = 60.0
 """Seconds in which everything else does."""
 
 

@@ -415,14 +415,14 @@ async def test_the_next_writer_waits_for_one_that_a_slow_disk_keeps(path, monkey
 
     def close_late(file):
         is_closing.set()
-        may_close.wait(20)
+        may_close.wait(60)
         close_now(file)
 
     close_now = JournalFile.close
     monkeypatch.setattr(JournalFile, "close", close_late)
     first = await JournalWriter.open(path)
     closing = asyncio.create_task(first.aclose())
-    await asyncio.to_thread(is_closing.wait, 20)
+    await asyncio.to_thread(is_closing.wait, 60)
     opening = asyncio.create_task(JournalWriter.open(path))
     done, _ = await asyncio.wait([opening], timeout=0.2)
     may_close.set()
@@ -467,13 +467,13 @@ async def test_opening_that_is_cancelled_ends_when_the_journal_is_free(
 
     def open_late(path):
         has_begun.set()
-        may_open.wait(20)
+        may_open.wait(60)
         return open_now(path)
 
     open_now = journal_writer._opened
     monkeypatch.setattr(journal_writer, "_opened", open_late)
     opening = asyncio.create_task(JournalWriter.open(path))
-    await asyncio.to_thread(has_begun.wait, 20)
+    await asyncio.to_thread(has_begun.wait, 60)
     opening.cancel()
     for _ in range(10):
         await asyncio.sleep(0)

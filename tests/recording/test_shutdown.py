@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import urllib.request
 
 import pytest
 from recorded_requests import ADD, adds, states
@@ -138,6 +139,7 @@ async def test_a_batch_may_be_cancelled_in_any_round_of_the_loop(
         assert nothing_runs(client)
         # One that was cancelled before it held the journal lets go of it later.
         await asyncio.to_thread(wait_for_journal_threads)
+        await asyncio.to_thread(wait_for_what_was_sent, emulator)
 
     batch = await client.send_many(adds(emulator), journal=journal)
 
@@ -145,10 +147,18 @@ async def test_a_batch_may_be_cancelled_in_any_round_of_the_loop(
     assert emulator.log.configs == dict.fromkeys(emulator.world.run_test_ids, 1)
 
 
+def wait_for_what_was_sent(emulator):
+    """Wait until the service has taken what was cut off on its way to it.
+
+    It takes connections, and what comes through them, one after the other.
+    """
+    urllib.request.urlopen(f"{emulator.url}/health/").close()
+
+
 def wait_for_journal_threads():
     for each in threading.enumerate():
         if each.name == "futureagi-journal":
-            each.join(20)
+            each.join(60)
 
 
 async def test_leaving_a_stream_early_leaves_a_true_journal(

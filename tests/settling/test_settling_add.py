@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from settling_service import failure
+from settling_service import failure, while_time_flies
 
 from futureagi_async import (
     AddEvalConfigs,
@@ -108,14 +108,14 @@ async def test_only_the_rest_is_sent_and_the_result_is_the_whole_in_order(
 
 
 async def test_a_service_that_answers_too_late_is_given_its_time(
-    emulator, connect, run_test, configs
+    emulator, connect, run_test, configs, leap
 ):
-    emulator.faults.add("latency", seconds=0.1, endpoint=ADD)
+    emulator.faults.add("latency", seconds=60, endpoint=ADD)
     client = connect(
-        timeout=Timeout(read=0.03, total=20), retry=RetryPolicy(settle_after=0.4)
+        timeout=Timeout(read=30, total=None), retry=RetryPolicy(settle_after=100)
     )
 
-    result = await client.add_eval_configs(run_test, configs)
+    result = await while_time_flies(client.add_eval_configs(run_test, configs), leap)
 
     assert result.settled
     assert_whole(result, emulator, run_test, configs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from settling_service import RESULT, failure, fill, small_world
+from settling_service import RESULT, failure, fill, small_world, while_time_flies
 
 from futureagi_async import (
     APIConnectionError,
@@ -89,16 +89,15 @@ async def test_evaluations_that_were_not_started_are_sent_again(
 
 
 async def test_a_service_that_answers_too_late_is_given_its_time(
-    emulator, connect, run_test, config_ids
+    emulator, connect, run_test, config_ids, leap
 ):
-    emulator.faults.add("latency", seconds=0.1, endpoint=RUN)
+    emulator.faults.add("latency", seconds=60, endpoint=RUN)
     client = connect(
-        timeout=Timeout(read=0.03, total=20), retry=RetryPolicy(settle_after=0.4)
+        timeout=Timeout(read=30, total=None), retry=RetryPolicy(settle_after=100)
     )
 
-    result = await client.run_new_evals(
-        run_test, eval_config_ids=config_ids, select_all=True
-    )
+    call = client.run_new_evals(run_test, eval_config_ids=config_ids, select_all=True)
+    result = await while_time_flies(call, leap)
 
     assert result.settled
     assert emulator.log.runs == {run_test: 1}
