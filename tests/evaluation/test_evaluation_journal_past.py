@@ -16,6 +16,7 @@ from futureagi_async import (
     Success,
     UpdateEvalConfig,
 )
+from futureagi_async.evaluation.taking_up import Past
 from futureagi_async.jobs import Job
 from futureagi_async.request import Result
 from futureagi_async.settling import Done, NotDone
@@ -138,12 +139,35 @@ def test_a_start_in_doubt_of_other_configs_that_was_not_looked_at_is_left_alone(
 
 
 def test_a_start_of_other_configs_that_is_seen_to_be_done_is_no_matter(
-    client, one, configs, *, journal, leave_in_doubt, leave
+    *,
+    client,
+    emulator,
+    one,
+    configs,
+    journal,
+    leave_in_doubt,
+    leave,
+    when_served,
+    monkeypatch,
 ):
     ensured = client.ensure_eval_configs(one.id, configs[:2])
-    leave("run", 0.3)
+    leave("run", 3600.0)
     start = RunNewEvals(one.id, [ensured.created[1].id], select_all=True)
     leave_in_doubt(start, "run_new_evals", "drop_after")
+
+    looked_at, is_done = [], Past.is_done
+
+    async def note(past, hands, request):
+        looked_at.append(await is_done(past, hands, request))
+        return looked_at[-1]
+
+    def finish_once_it_was_seen(_):
+        evaluations = emulator.desk.service.evaluations
+        while looked_at and evaluations.jobs:
+            evaluations.finish(evaluations.jobs.popleft())
+
+    monkeypatch.setattr(Past, "is_done", note)
+    when_served(finish_once_it_was_seen, "executions", times=-1)
 
     (end,) = client.evaluate([one.id], configs[:1], journal=journal, **LONG)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from settling_service import failure, while_time_flies
 
@@ -116,8 +118,11 @@ async def test_a_service_that_answers_too_late_is_given_its_time(
     )
 
     result = await while_time_flies(client.add_eval_configs(run_test, configs), leap)
+    # What was sent again would be done by then.
+    await while_time_flies(asyncio.sleep(200), leap)
 
     assert result.settled
+    assert len(requests(emulator, "POST")) == 1
     assert_whole(result, emulator, run_test, configs)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from settling_service import RESULT, failure, fill, small_world, while_time_flies
 
@@ -98,7 +100,10 @@ async def test_a_service_that_answers_too_late_is_given_its_time(
 
     call = client.run_new_evals(run_test, eval_config_ids=config_ids, select_all=True)
     result = await while_time_flies(call, leap)
+    # What was sent again would be done by then.
+    await while_time_flies(asyncio.sleep(200), leap)
 
+    assert len(sent(emulator, "POST")) == 1
     assert result.settled
     assert emulator.log.runs == {run_test: 1}
 
