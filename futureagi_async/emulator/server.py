@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -34,6 +35,10 @@ IDLE_SECONDS = 30.0
 LONGEST_LINE = 64 * 1024
 """Bytes of a request line or a header; the service takes more than aiohttp does."""
 
+ACCEPTING_TURNS = 5
+"""Turns of the loop after which a connection that it has accepted can be closed: it takes
+three, and one that comes to a listener that was closed meanwhile is left open."""
+
 GRACE_SECONDS = 0.2
 """What requests in flight get when the emulator stops."""
 
@@ -48,6 +53,7 @@ class HttpServer:
     """
 
     runner: web.ServerRunner
+    listener: asyncio.Server | None = None
 
     def __init__(self, desk: Desk, *, latency: float, with_control: bool) -> None:
         self.desk = desk
@@ -73,15 +79,25 @@ class HttpServer:
         self.runner = web.ServerRunner(server, shutdown_timeout=GRACE_SECONDS)
         await self.runner.setup()
         try:
-            await web.TCPSite(self.runner, host, port, backlog=1024).start()
+            self.listener = await asyncio.get_running_loop().create_server(
+                server, host, port, backlog=1024
+            )
         except BaseException:
             await self.stop()
             raise
-        bound: int = self.runner.addresses[0][1]
+        bound: int = self.listener.sockets[0].getsockname()[1]
         return bound
 
     async def stop(self) -> None:
         """Closes the port and every connection."""
+        if self.listener is not None:
+            loop = asyncio.get_running_loop()
+            for each in self.listener.sockets:
+                with contextlib.suppress(NotImplementedError):  # as on Windows
+                    loop.remove_reader(each.fileno())
+            for _ in range(ACCEPTING_TURNS):
+                await asyncio.sleep(0)
+            self.listener.close()
         await self.runner.cleanup()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:

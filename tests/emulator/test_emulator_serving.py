@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import io
 import json
+import socket
 import threading
 import urllib.request
 from types import SimpleNamespace
@@ -282,6 +284,20 @@ def test_connections_that_stay_open_do_not_hold_it_up(monkeypatch):
 
     connection.close()
     assert not leaving.is_alive()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_connection_that_comes_while_it_stops_is_closed_too(turns):
+    async with Emulator() as emulator:
+        address = "127.0.0.1", emulator.bound_port
+        connections = [socket.create_connection(address) for _ in range(3)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+    for each in connections:
+        each.settimeout(60)
+        with each, contextlib.suppress(ConnectionResetError):
+            assert await asyncio.to_thread(each.recv, 1) == b""
 
 
 def test_it_is_there_at_once_even_when_it_is_large():
