@@ -125,6 +125,11 @@ class RawServer:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        # asyncio leaves open what comes to a listener that was closed meanwhile.
+        for listener in self._server.sockets:
+            asyncio.get_running_loop().remove_reader(listener.fileno())
+        for _ in range(5):
+            await asyncio.sleep(0)
         self._server.close()
         for task in self._tasks:
             task.cancel()
