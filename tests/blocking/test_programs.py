@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 PRELUDE = """
 import atexit, gc, itertools, logging, os, signal, sys, threading, time
-from futureagi_async import FutureAGI, AddEvalConfigs
+from futureagi_async import FutureAGI, AddEvalConfigs, portal
 
+# On a busy machine a thread may be held up for long.
+portal._GRACE = 30.0
 # On a busy machine any step may take the 0.1 s that the development mode reports.
 logging.getLogger("asyncio").setLevel(logging.ERROR)
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 PRELUDE = """
 import asyncio, logging, os, signal, sys, threading, warnings
 from futureagi_async import (
-    AddEvalConfigs, AsyncFutureAGI, FutureAGI, Journal, JournalError, RetryPolicy
+    AddEvalConfigs, AsyncFutureAGI, FutureAGI, Journal, JournalError, RetryPolicy,
+    portal,
 )
 
+# On a busy machine a thread may be held up for long.
+portal._GRACE = 30.0
 # On a busy machine any step may take the 0.1 s that the development mode reports.
 logging.getLogger("asyncio").setLevel(logging.ERROR)
 signal.signal(signal.SIGINT, signal.default_int_handler)
