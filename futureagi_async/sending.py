@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import os
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
@@ -123,13 +122,6 @@ class FanOutOptions:
         return cls(concurrency, deadline, journal)
 
 
-@functools.cache
-def _is_simply_sent(kind: type[Request[Any]]) -> bool:
-    """Tell a request that is to be sent from what stands where a request would."""
-    # Remembered by class: to ask an abstract class about each request is slow.
-    return not issubclass(kind, RefusedItem | Job)
-
-
 class Sending(Generic[ResultT]):
     """Turns each request of one fan-out into its outcome, until something stops it.
 
@@ -151,14 +143,16 @@ class Sending(Generic[ResultT]):
         self._began_at = now = self._now()
         self._patience = Patience(now, None if deadline is None else now + deadline)
         self._stopped_by: FutureAGIError | None = None
-        # Whether there is more to a request than sending it.
+        # Whether there is more to a request than sending it. If not, there is still to
+        # those that stand where a request would, but to ask that of each is slow.
         self._looks_at_each = recording is not None or deadline is not None
+        self._simply_sent: set[type[Request[ResultT]]] = set()
 
     def outcome(
         self, request: Request[ResultT]
     ) -> Coroutine[Any, Any, Outcome[ResultT]]:
         """Send one request; whatever happens is its outcome."""
-        if self._looks_at_each or not _is_simply_sent(type(request)):
+        if self._looks_at_each or type(request) not in self._simply_sent:
             return self._looked_at(request)
         return self._send(request)
 
@@ -171,6 +165,7 @@ class Sending(Generic[ResultT]):
             return _not_attempted(request, stop)
         if isinstance(request, Job):
             return await self._work(request)
+        self._simply_sent.add(type(request))
         if self._recording is None:
             return await self._send(request)
         try:
