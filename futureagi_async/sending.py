@@ -222,9 +222,29 @@ class Sending(Generic[ResultT]):
 
     async def read(self, request: Request[AnyResultT], /) -> AnyResultT:
         """Send a request that is safe to repeat; see `Hands`."""
-        with only_reading():
-            result, _ = await self.carried(request)
+        result, _ = await self.read_in_time(request)
         return result
+
+    async def read_in_time(
+        self, request: Request[AnyResultT]
+    ) -> tuple[AnyResultT, int]:
+        """Read, no longer than to the deadline: what is cut off leaves nothing behind.
+
+        Raises:
+            NotAttemptedError: nothing more is begun, or the deadline has passed.
+            FutureAGIError: it failed.
+        """
+        limit = asyncio.timeout_at(self._patience.deadline)
+        try:
+            async with limit:
+                with only_reading():
+                    return await self.carried(request)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise NotAttemptedError(
+                "not read: the deadline of the batch has passed before the answer came"
+            ) from None
 
     async def carried(self, request: Request[AnyResultT]) -> tuple[AnyResultT, int]:
         """Send a request that is part of something; give its result and the attempts.
@@ -321,8 +341,7 @@ class _Hands:
         self.attempts = 0
 
     async def read(self, request: Request[AnyResultT], /) -> AnyResultT:
-        with only_reading():
-            return await self._counted(self._sending.carried(request))
+        return await self._counted(self._sending.read_in_time(request))
 
     async def write(self, request: Request[AnyResultT], /) -> AnyResultT:
         return await self._counted(self._sending.recorded(request))

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 
 _REASONS = {
+    EvaluationState.STARTED: (
+        "it was started, or was under way already, and was not to be waited for"
+    ),
     EvaluationState.NOTHING: "no completed execution has a completed call",
     EvaluationState.PARTIAL: (
         "some calls of an execution have results and others have none; "
@@ -40,6 +43,11 @@ _REASONS = {
     EvaluationState.NOT_CREATED: "not every eval config could be created",
 }
 
+
+_BARREN = (
+    "each call's evaluation by {name!r} failed or was skipped{why}; existing='rerun' "
+    "runs it again"
+)
 
 _NEVER_RUN = "no eval config was ever run on a completed call"
 
@@ -107,6 +115,12 @@ def ended(
     configs = tuple(_configs(asked, progress))
     if state in _AS_IF_WHOLE and any(each.eval_config_id is None for each in configs):
         state = EvaluationState.NOT_CREATED
+    if state is EvaluationState.SCORED:
+        barren = next(filter(_is_barren, configs), None)
+        if barren is not None:
+            state = EvaluationState.WITHOUT_RESULT
+            why = f" ({barren.reason})" if barren.reason else ""
+            reason = _BARREN.format(name=barren.name, why=why)
     if state is EvaluationState.NOTHING and any(tally.completed_calls.values()):
         reason = _NEVER_RUN
     return RunTestEvaluation(
@@ -121,6 +135,11 @@ def ended(
         warnings=tuple(_warnings(progress)),
         elapsed=elapsed,
     )
+
+
+def _is_barren(config: ConfigScores) -> bool:
+    """Tell if nothing more is to come of an eval config, and nothing has come."""
+    return not config.evaluated and config.failed + config.skipped > 0
 
 
 def _configs(asked: Sequence[str], progress: Progress) -> Iterator[ConfigScores]:

@@ -51,6 +51,11 @@ _CROWDED = (
     "asked for could be started; evaluate again"
 )
 
+_BUSY = (
+    "others have evaluations under way on its executions, and the service takes no more "
+    "until those have ended, so that not everything was started; evaluate again then"
+)
+
 _RESTARTS = 3
 """How often a run test is gone through anew after what others had started has ended."""
 
@@ -117,6 +122,14 @@ class WatchEvals(Job[Started]):
         return Started(raw={}, progress=progress)
 
 
+@attrs.define(eq=False)
+class _Rerun:
+    """What a run test that comes again shares with the first, which is run anew."""
+
+    error: FutureAGIError | None = None
+    has_ended: bool = False
+
+
 @attrs.define(eq=False, kw_only=True)
 class _Ticket(Watched):
     """A run test on its way."""
@@ -126,6 +139,7 @@ class _Ticket(Watched):
     began: float
     progress: Progress = attrs.field(factory=Progress)
     restarts: int = 0
+    rerun: _Rerun | None = None
     comes_again: bool = False
     has_ended: bool = False
 
@@ -177,7 +191,7 @@ class Evaluation:
             sleep=lambda seconds: sending.pause(seconds, self._interrupted),
         )
         self._begun = self._ended = self._scored = 0
-        self._rerun: dict[str, FutureAGIError | None] = {}
+        self._reruns: dict[str, _Rerun] = {}
         self._failure: BaseException | None = None
 
     async def run(self, items: Requests[Any]) -> None:
@@ -252,11 +266,12 @@ class Evaluation:
 
     def _run_once(self, ticket: _Ticket, request: StartEvaluations) -> None:
         """Have a run test that comes again share what is run the first time."""
-        if request.run_test_id in self._rerun:
+        ticket.rerun = self._reruns.get(request.run_test_id)
+        if ticket.rerun is None:
+            ticket.rerun = self._reruns[request.run_test_id] = _Rerun()
+        else:
             ticket.comes_again = True
             ticket.request = attrs.evolve(request, existing="skip")
-        else:
-            self._rerun[request.run_test_id] = None
 
     async def _start(self, ticket: _Ticket) -> None:
         """Do what is to be done before the wait, if there is one."""
@@ -265,12 +280,8 @@ class Evaluation:
             self._fail(ticket, outcome.error)
             return
         ticket.progress = progress = outcome.result.progress
-        error = progress.error
-        if error is None and ticket.comes_again:
-            # The first has had its turn by now; results that it left are the old ones.
-            error = self._rerun[ticket.run_test_id]
-        if error is not None:
-            self._fail(ticket, error)
+        if progress.error is not None:
+            self._fail(ticket, progress.error)
             return
         plan = progress.plan
         if plan is not None:
@@ -280,15 +291,39 @@ class Evaluation:
             )
         if plan is not None and (plan.starts or plan.is_awaited):
             if not self._options.waits:
-                self._end(ticket, EvaluationState.STARTED)
+                self._end_of_start(ticket, plan)
+            return
+        if self._waits_for_the_first(ticket):
             return
         finding = judge(progress.tally)
         if finding.verdict is Verdict.UNDER_WAY:
+            if plan is not None and not self._options.waits:
+                # All that was asked for has its results; it is others that go on.
+                self._conclude(ticket, Verdict.FINISHED, plan)
             return
         if finding.is_certain or not self._options.waits:
             self._conclude(ticket, finding.verdict, plan)
         else:
             ticket.suspected = finding.verdict
+
+    def _waits_for_the_first(self, ticket: _Ticket) -> bool:
+        """Tell if results may be those that the first of equal run tests runs anew.
+
+        If the first has failed, so has the other: what is there is of earlier times.
+        """
+        rerun = ticket.rerun
+        if rerun is None or not ticket.comes_again:
+            return False
+        if rerun.error is not None:
+            self._fail(ticket, rerun.error)
+        return rerun.error is not None or not rerun.has_ended
+
+    def _end_of_start(self, ticket: _Ticket, plan: Plan) -> None:
+        """Come to the end of a run test that is not waited for."""
+        if plan.is_blocked:
+            self._end(ticket, EvaluationState.NEVER_STARTED, _BUSY)
+        else:
+            self._end(ticket, EvaluationState.STARTED)
 
     async def _visit(self, ticket: _Ticket) -> None:
         """Look at a run test that waits; it may come to its end.
@@ -305,7 +340,7 @@ class Evaluation:
         ticket.progress.tally = ticket.tally or ticket.progress.tally
         if isinstance(found, FutureAGIError):
             self._fail(ticket, found)
-        elif found is not None:
+        elif found is not None and not self._waits_for_the_first(ticket):
             await self._go_on(ticket, found)
 
     async def _go_on(self, ticket: _Ticket, verdict: Verdict) -> None:
@@ -333,8 +368,8 @@ class Evaluation:
         self._end(ticket, ends.state_of(verdict, ticket.progress.tally, plan))
 
     def _fail(self, ticket: _Ticket, error: FutureAGIError) -> None:
-        if self._rerun.get(ticket.run_test_id, error) is None:
-            self._rerun[ticket.run_test_id] = error
+        if ticket.rerun is not None and ticket.rerun.error is None:
+            ticket.rerun.error = error
         elapsed = self._now() - ticket.began
         self._give(
             ticket,
@@ -350,6 +385,8 @@ class Evaluation:
 
     def _give(self, ticket: _Ticket, evaluation: RunTestEvaluation) -> None:
         ticket.has_ended = True
+        if ticket.rerun is not None and not ticket.comes_again:
+            ticket.rerun.has_ended = True
         self._rounds.leave(ticket)
         self._ended += 1
         self._scored += evaluation.is_scored

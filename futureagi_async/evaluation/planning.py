@@ -35,7 +35,10 @@ class Plan:
 
     Attributes:
         starts: what is to be started.
-        is_awaited: whether something that was asked for is being evaluated already.
+        is_awaited: whether something that was asked for is being evaluated already, or
+            can be started only when what is being evaluated has ended.
+        is_blocked: whether that is so: it is not started, since others have evaluations
+            under way on the same execution.
         rests_on_pending: whether something is to be started because it was prepared and
             seems never to have been started.
         is_partial: whether an eval config has results for a part of an execution only,
@@ -44,6 +47,7 @@ class Plan:
 
     starts: tuple[Start, ...]
     is_awaited: bool
+    is_blocked: bool
     rests_on_pending: bool
     is_partial: bool
 
@@ -87,17 +91,18 @@ def make_plan(tally: Tally, begun: Begun, *, rerun: bool) -> Plan:
         rerun: start also what has results.
     """
     groups: dict[tuple[str, ...], list[str]] = collections.defaultdict(list)
-    is_awaited = rests_on_pending = is_partial = False
+    is_awaited = is_blocked = rests_on_pending = is_partial = False
     for id_, execution in tally.executions.items():
         calls = tally.completed_calls[id_]
         if not calls:
             continue  # the service would have it evaluating for ever
         cells = {config: tally.of(id_, config) for config in tally.config_ids}
         if execution.is_evaluating:
-            is_awaited |= any(
-                each.open or (rerun and not begun.has(id_, config))
+            is_blocked |= any(
+                (rerun or each.absent) and not begun.has(id_, config)
                 for config, each in cells.items()
             )
+            is_awaited |= is_blocked or any(each.open for each in cells.values())
             continue
         is_partial = is_partial or any(
             each.open and each.ended for each in cells.values()
@@ -113,6 +118,7 @@ def make_plan(tally: Tally, begun: Begun, *, rerun: bool) -> Plan:
     return Plan(
         tuple(Start(tuple(ids), configs) for configs, ids in groups.items()),
         is_awaited,
+        is_blocked,
         rests_on_pending,
         is_partial,
     )

@@ -28,6 +28,10 @@ class EvaluationState(enum.Enum):
     SCORED = "scored"
     """Every completed call of the executions that were meant has its results."""
 
+    WITHOUT_RESULT = "without result"
+    """All evaluations have ended, and those by an eval config have all failed or were
+    skipped. They are not run again on their own account; `reason` says how."""
+
     STARTED = "started"
     """It was started, or was under way already, and was not to be waited for."""
 
@@ -39,7 +43,9 @@ class EvaluationState(enum.Enum):
     the results that others of the same execution have."""
 
     NEVER_STARTED = "never started"
-    """The service prepared evaluations, and nothing works on them."""
+    """Not everything that was asked for was started: the service prepared evaluations,
+    and nothing works on them; or others had evaluations of their own under way on the
+    same executions, so that it takes no more. `reason` says which."""
 
     NEVER_FINISHES = "never finishes"
     """An execution says that it is being evaluated, and nothing of it is, as the service

@@ -279,7 +279,11 @@ class Call:
             with contextlib.suppress(APIError, NotAttemptedError):
                 await request.explain(error, self.read)
             self.settling = None
-        if error.delivery is not Delivery.UNKNOWN or not self._has_time_to_settle():
+        if error.delivery is not Delivery.UNKNOWN:
+            return None
+        if not self._has_time_to_settle():
+            if self._is_cut_by_batch():
+                error.hint = "the deadline of the batch came before it could be settled"
             return None
         self.settling = error
         if self.past is not None and not self.was_absent:
@@ -298,8 +302,17 @@ class Call:
     def _has_time_to_settle(self) -> bool:
         if self.means.connections.closed:
             return False
-        begins = self.sent_at + self.options.retry.settle_after
-        return self.patience is not None or begins < self.deadline.when
+        if self.patience is not None:
+            return not self._is_cut_by_batch()
+        return self._settles_from() < self.deadline.when
+
+    def _is_cut_by_batch(self) -> bool:
+        """Tell if the batch begins nothing more when it is time to look."""
+        latest = None if self.patience is None else self.patience.deadline
+        return latest is not None and self._settles_from() >= latest
+
+    def _settles_from(self) -> float:
+        return self.sent_at + self.options.retry.settle_after
 
     async def _settled(self, request: Settleable[Any]) -> Finding:
         """Look; in a fan-out, that is no time of the request."""

@@ -20,6 +20,7 @@ from futureagi_async import (
     JournalError,
     JournalState,
     NameConflictError,
+    NotAttempted,
     NotAttemptedError,
     NotFoundError,
     Origin,
@@ -605,7 +606,7 @@ def test_a_deadline_that_has_passed_leaves_nothing_attempted(
     assert not emulator.log.counts
 
 
-async def test_a_deadline_after_the_first_call_leaves_a_failure_and_nothing_added(
+async def test_a_deadline_during_the_first_reading_leaves_it_not_attempted(
     connect, emulator, configs, leap_when_served
 ):
     one = emulator.world.run_test_ids[0]
@@ -614,10 +615,27 @@ async def test_a_deadline_after_the_first_call_leaves_a_failure_and_nothing_adde
     async with connect(timeout=Timeout(read=None, total=None)) as client:
         (outcome,) = await client.ensure_eval_configs_many([one], configs, deadline=500)
 
+    assert isinstance(outcome, NotAttempted)
+    assert "before the answer came" in str(outcome.error)
+    assert not emulator.log.configs
+
+
+async def test_a_deadline_after_the_first_change_is_a_failure(
+    connect, emulator, configs, leap_when_served
+):
+    one = emulator.world.run_test_ids[0]
+    changed = [{**each, "model": "turing_small"} for each in configs[:2]]
+
+    async with connect(timeout=Timeout(read=None, total=None)) as client:
+        await client.ensure_eval_configs(one, configs[:2])
+        leap_when_served("update")
+        (outcome,) = await client.ensure_eval_configs_many(
+            [one], changed, different="update", deadline=500
+        )
+
     assert isinstance(outcome, Failure)
     assert isinstance(outcome.error, NotAttemptedError)
-    assert outcome.attempts == 1
-    assert not emulator.log.configs
+    assert outcome.attempts == 2
 
 
 def test_a_batch_stops_at_keys_that_do_not_work(

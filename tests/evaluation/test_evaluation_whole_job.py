@@ -336,6 +336,31 @@ def test_without_a_wait_what_others_evaluate_counts_as_started(
     assert (end.requests, emulator.log.runs[run_test_ids[0]]) == (0, 1)
 
 
+def test_without_a_wait_what_others_keep_from_being_started_is_not_called_started(
+    call, emulator, run_test_ids, configs, leave
+):
+    leave("accept")
+    call("evaluate", run_test_ids[:1], configs[:1], deadline=None, wait=False)
+
+    (end,) = call("evaluate", run_test_ids[:1], configs[1:], deadline=None, wait=False)
+
+    assert end.state is EvaluationState.NEVER_STARTED
+    assert "others have evaluations under way" in end.reason
+    assert emulator.log.runs[run_test_ids[0]] == 1
+
+
+def test_without_a_wait_nobody_waits_for_what_others_evaluate(
+    call, run_test_ids, configs, leave
+):
+    call("evaluate", run_test_ids[:1], configs[:1], **LONG)
+    leave("accept")
+    call("evaluate", run_test_ids[:1], configs[1:], deadline=None, wait=False)
+
+    (end,) = call("evaluate", run_test_ids[:1], configs[:1], deadline=None, wait=False)
+
+    assert end.state is SCORED
+
+
 @pytest.fixture
 def equipped(client, run_tests, configs):
     """A run test that has the eval configs, and no results."""
@@ -627,7 +652,25 @@ def test_why_the_evaluation_of_a_call_failed_is_told(call, run_tests, configs):
     report = call("evaluate", [one.id], configs[:1], **LONG)
 
     (row,) = report.to_rows()
-    assert (row["state"], row["failed"], row["reason"]) == ("scored", 4, "too long")
+    assert (row["failed"], row["reason"]) == (4, "too long")
+    (end,) = report.unscored
+    assert end.state is EvaluationState.WITHOUT_RESULT
+    assert "by 'mood' failed or was skipped (too long)" in end.reason
+    assert report.failures == [end]
+
+
+def test_what_was_skipped_for_every_call_has_no_result(call, run_tests, configs):
+    one = run_tests[0]
+    call("evaluate", [one.id], configs[:1], **LONG)
+    skipped = {"skipped": True, "status": "Skipped", "value": None}
+    for execution in one.executions:
+        for each in execution.calls:
+            each.eval_outputs = dict.fromkeys(each.eval_outputs, skipped)
+
+    (end,) = call("wait_for_evals", [one.id], **LONG)
+
+    assert end.state is EvaluationState.WITHOUT_RESULT
+    assert "failed or was skipped; existing='rerun'" in end.reason
 
 
 def test_a_run_test_that_comes_again_shares_the_failure_of_the_first_rerun(

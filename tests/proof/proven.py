@@ -43,8 +43,8 @@ SLOW = 0.6
 """How long the slow answers take: longer than the client waits, so that the work is
 done after it has given up."""
 
-SETTLE_AFTER = 0.8
-"""When the client looks what came of a request in doubt: after the slow answers."""
+SETTLE_AFTER = 2.0
+"""When the client looks what came of a request in doubt: long after the slow answers."""
 
 POLL = 0.05
 """The first pause between two rounds: a quarter of what evaluations take."""

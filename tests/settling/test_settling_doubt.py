@@ -276,7 +276,7 @@ def test_a_batch_whose_deadline_has_passed_leaves_unknown_what_is_in_doubt():
     assert type(outcome.error) is APIConnectionError
     assert outcome.error.delivery is Delivery.UNKNOWN
     assert outcome.attempts == 1
-    assert "the deadline of the batch has passed" in str(outcome.error)
+    assert "the deadline of the batch came before it" in str(outcome.error)
 
 
 def test_a_refusal_stands_though_the_deadline_of_the_batch_has_passed():
