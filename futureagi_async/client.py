@@ -510,7 +510,8 @@ class AsyncFutureAGI:
 
         It does not matter who started the evaluations. Those that can never finish, as
         an execution has no completed call, and those that were prepared and never
-        started, are reported as such, and not waited for.
+        started, are reported as such, and not waited for. Only what was prepared is
+        known: a call for which an eval config was never run is not missed.
 
         Args:
             run_test_ids: as for `evaluate`.

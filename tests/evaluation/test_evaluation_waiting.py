@@ -9,6 +9,7 @@ from futureagi_async import (
     EvaluationState,
     NotFoundError,
     ServerError,
+    Timeout,
 )
 from futureagi_async.emulator.rules.evaluations import Job
 
@@ -74,6 +75,18 @@ def test_what_has_ended_already_is_read_once(call, client, emulator, started):
         "executions",
         "call-executions",
     ]
+
+
+async def test_a_reading_goes_on_no_longer_than_to_the_deadline(
+    connect, run_test_ids, leap_when_served
+):
+    leap_when_served("executions")
+
+    async with connect(timeout=Timeout(read=None, total=None)) as client:
+        (end,) = await client.wait_for_evals(run_test_ids[:1], deadline=500)
+
+    assert end.state is EvaluationState.NOT_ATTEMPTED
+    assert "before the answer came" in end.reason
 
 
 def test_what_is_under_way_at_the_deadline_is_pending(call, leap_when_seen, under_way):

@@ -319,6 +319,7 @@ def test_without_a_wait_it_is_started_and_can_be_waited_for(
     again = call("evaluate", run_test_ids, configs, deadline=None, wait=False)
 
     assert states(started) == [EvaluationState.STARTED] * 8
+    assert all("was not to be waited for" in each.reason for each in started)
     assert started.raise_for_failures() is started
     assert states(waited) == states(again) == [SCORED] * 8
     assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
@@ -683,6 +684,23 @@ def test_a_run_test_that_comes_again_shares_the_failure_of_the_first_rerun(
 
     assert states(report) == [FAILED, FAILED]
     assert report[0].error is report[1].error
+
+
+def test_a_run_test_that_comes_again_has_the_scores_of_the_first_rerun(
+    *, call, client, emulator, run_test_ids, configs, leave, when_served
+):
+    call("evaluate", run_test_ids[:1], configs[1:2], **LONG)
+    leave("run", 0.3)
+    client.evaluate(run_test_ids[:1], configs[:1], deadline=None, wait=False)
+    template = emulator.world.templates[configs[1]["template_id"]]
+    new = {"type": "choices", "value": "new", "status": "Completed"}
+    when_served(lambda _: setattr(template, "on_run", new), "run-new-evals")
+
+    report = call(
+        "evaluate", run_test_ids[:1] * 2, configs[1:2], existing="rerun", **LONG
+    )
+
+    assert [each.configs[0].score_text for each in report] == ["new 100 %"] * 2
 
 
 def test_a_run_test_that_is_not_there_fails_alone(call, run_test_ids, configs):
