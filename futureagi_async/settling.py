@@ -97,5 +97,15 @@ class Settleable(Request[ResultT_co]):
         `seen` is what a look has found; `None` if a person says that it was done.
         """
 
+    def accept_refusal(
+        self,
+        error: APIStatusError,  # noqa: ARG002 - for endpoints to decide by
+    ) -> Result | None:
+        """Give the result of the whole, where a refusal of the rest of it is no failure.
+
+        `accept` does so for an answer.
+        """
+        return None
+
     async def explain(self, error: APIStatusError, read: Read) -> None:
         """Add to a refusal what reading can tell about it."""

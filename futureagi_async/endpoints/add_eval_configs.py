@@ -18,6 +18,7 @@ from futureagi_async.endpoints.get_run_test import GetRunTest
 from futureagi_async.errors import (
     AnsweredError,
     APIStatusError,
+    BadRequestError,
     NameConflictError,
     UnexpectedResponseError,
 )
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 
 _NAME_TAKEN = re.compile(r"\bname '.*' already exists\b", re.DOTALL)
+_NONE_CREATED = re.compile(r"\bfailed to create any evaluation config", re.IGNORECASE)
 
 
 @attrs.frozen(kw_only=True)
@@ -111,6 +113,21 @@ class AddEvalConfigs(Settleable[AddEvalConfigsResult]):
         if status == 400 and _NAME_TAKEN.search(message):  # noqa: PLR2004 - Bad Request
             return NameConflictError
         return None
+
+    def not_created(self, error: APIStatusError) -> tuple[str, ...]:
+        """Give a warning for each config, where the refusal is that none can be created.
+
+        Beside one that it creates the service only warns of such configs, and it says
+        why then. Here it gives no reason, and the wording is all there is to tell it by.
+        """
+        if type(error) is not BadRequestError or not _NONE_CREATED.search(
+            error.message
+        ):
+            return ()
+        return tuple(
+            f"{each.effective_name!r} with template {each.template_id}: {error.message}"
+            for each in self.evaluations_config
+        )
 
     async def look(self, read: Read, *, was_absent: bool) -> Finding:  # noqa: ARG002 - an equal config serves, whoever made it
         """Compare the run test's eval configs with what was to be added."""
@@ -208,8 +225,21 @@ class _AddRest(AddEvalConfigs):
             **result.raw,
             "created_eval_configs": [attrs.asdict(each) for each in created],
         }
+        return self._settled(raw, result.request_id)
+
+    def accept_refusal(self, error: APIStatusError) -> AddEvalConfigsResult | None:
+        """Take it for a warning that nothing of this rest can be created."""
+        warnings = self.not_created(error)
+        if not warnings:
+            return None
+        raw = {**self.whole.made_of(self.landed).raw, "warnings": list(warnings)}
+        return self._settled(raw, error.request_id)
+
+    def _settled(
+        self, raw: dict[str, Any], request_id: str | None
+    ) -> AddEvalConfigsResult:
         return codec.make_result(
-            raw, AddEvalConfigsResult, request_id=result.request_id, settled=True
+            raw, AddEvalConfigsResult, request_id=request_id, settled=True
         )
 
 

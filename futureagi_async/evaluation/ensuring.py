@@ -21,6 +21,7 @@ from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
 from futureagi_async.endpoints.update_eval_config import UpdateEvalConfig
 from futureagi_async.errors import (
     APIError,
+    BadRequestError,
     EvalConfigsDifferError,
     FutureAGIError,
     InvalidRequestError,
@@ -90,7 +91,8 @@ class EnsuredEvalConfigs(Result):
         run_test_name: its name.
         eval_configs: what was asked for, in that order; an eval config that could not
             be created, as one of an unknown template, is left out.
-        warnings: one message for each that could not be created.
+        warnings: one message for each that could not be created. The service says why
+            only beside one that it creates, and no more when the call is repeated.
     """
 
     run_test_id: str
@@ -278,13 +280,10 @@ class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
         }
         # Made before anything is written: an update that cannot be changes nothing.
         updates = self._updates(found.different) if self.different == "update" else {}
-        warnings: tuple[str, ...] = ()
-        if found.missing:
-            added = await hands.write(AddEvalConfigs(self.run_test_id, found.missing))
-            warnings = added.warnings
-            for kept in added.created_eval_configs:
-                by_name[kept.name] = EnsuredEvalConfig(kept, Origin.CREATED)
-                changed[kept.name] = Origin.CREATED
+        added, warnings = await self._add(hands, found)
+        for kept in added:
+            by_name[kept.name] = EnsuredEvalConfig(kept, Origin.CREATED)
+            changed[kept.name] = Origin.CREATED
         for name, kept in found.different.items():
             by_name[name] = await _settled(hands, kept, updates.get(name))
             if name in updates:
@@ -301,6 +300,23 @@ class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
                 if config.effective_name in by_name
             ),
         )
+
+    async def _add(
+        self, hands: _Cautious, found: Comparison
+    ) -> tuple[tuple[CreatedEvalConfig, ...], tuple[str, ...]]:
+        """Add what is missing; give what was created, and the warnings."""
+        if not found.missing:
+            return (), ()
+        request = AddEvalConfigs(self.run_test_id, found.missing)
+        try:
+            added = await hands.write(request)
+        except BadRequestError as error:
+            # Added at once, those that are there would have made it a mere warning.
+            warnings = request.not_created(error)
+            if not warnings or not (found.existing or found.different):
+                raise
+            return (), warnings
+        return added.created_eval_configs, added.warnings
 
     def _updates(
         self, different: Mapping[str, CreatedEvalConfig]

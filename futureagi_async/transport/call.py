@@ -275,6 +275,9 @@ class Call:
         if not policy.settle or not isinstance(request, Settleable):
             return None
         if isinstance(error, APIStatusError) and error.delivery is Delivery.REJECTED:
+            accepted = request.accept_refusal(error)
+            if accepted is not None:
+                return Done(accepted)
             self.settling = error
             with contextlib.suppress(APIError, NotAttemptedError):
                 await request.explain(error, self.read)

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from futureagi_async import (
+    BadRequestError,
     Delivery,
     EnsureEvalConfigs,
     EvalConfig,
@@ -291,6 +292,98 @@ def test_an_unknown_template_beside_good_ones_is_a_warning(call, run_tests, conf
 
     assert origins(ensured) == {"mood": Origin.CREATED}
     assert ensured.warnings == (f"EvalTemplate with id {NOWHERE} not found",)
+
+
+def not_created(name):
+    """The warning of an unknown template, where it was sent beside no good one."""
+    return f"{name!r} with template {NOWHERE}: Failed to create any evaluation configs"
+
+
+def test_an_unknown_template_beside_what_is_there_is_a_warning_each_time(
+    call, emulator, run_tests, configs
+):
+    unknown = {"template_id": NOWHERE, "name": "unknown"}
+    nameless = {"template_id": NOWHERE}
+    wanted = [unknown, configs[0], nameless]
+
+    first = call("ensure_eval_configs", run_tests[0].id, wanted)
+    again = call("ensure_eval_configs", run_tests[0].id, wanted)
+
+    assert len(first.warnings) == 2
+    assert origins(again) == {"mood": Origin.EXISTING}
+    assert again.warnings == (not_created("unknown"), not_created(f"Eval-{NOWHERE}"))
+    assert names(run_tests[0]) == ["mood"]
+
+
+def test_an_unknown_template_beside_what_differs_is_a_warning(
+    call, run_tests, differing, wanted
+):
+    unknown = {"template_id": NOWHERE, "name": "unknown"}
+
+    kept = call(
+        "ensure_eval_configs", differing, [wanted[0], unknown], different="keep"
+    )
+    changed = call(
+        "ensure_eval_configs", differing, [wanted[0], unknown], different="update"
+    )
+
+    assert origins(kept) == {"mood": Origin.DIFFERENT}
+    assert origins(changed) == {"mood": Origin.UPDATED}
+    assert kept.warnings == changed.warnings == (not_created("unknown"),)
+    assert run_tests[0].eval_configs[0].model == "new"
+
+
+def test_unknown_templates_alone_are_an_error_each_time(call, run_test_ids, configs):
+    unknown = {"template_id": NOWHERE, "name": "unknown"}
+    call("ensure_eval_configs", run_test_ids[0], configs[:1])
+
+    for _ in range(2):
+        with pytest.raises(BadRequestError, match="Failed to create any"):
+            call("ensure_eval_configs", run_test_ids[0], [unknown])
+
+
+def test_another_refusal_of_what_is_missing_is_an_error(
+    call, emulator, run_test_ids, configs
+):
+    call("ensure_eval_configs", run_test_ids[0], configs[:1])
+    emulator.faults.add("status", status=400, endpoint="add_eval_configs")
+
+    with pytest.raises(BadRequestError):
+        call("ensure_eval_configs", run_test_ids[0], configs)
+
+
+@pytest.mark.parametrize("fault", ["drop_before", "drop_after"])
+def test_an_answer_that_is_lost_leaves_an_unknown_template_a_warning(
+    call, emulator, run_tests, configs, fault
+):
+    unknown = {"template_id": NOWHERE, "name": "unknown"}
+    emulator.faults.add(fault, endpoint="add_eval_configs", times=1)
+
+    ensured = call("ensure_eval_configs", run_tests[0].id, [unknown, *configs[:1]])
+
+    assert origins(ensured) == {"mood": Origin.CREATED}
+    assert len(ensured.warnings) == 1
+    assert NOWHERE in ensured.warnings[0]
+    assert names(run_tests[0]) == ["mood"]
+
+
+def test_an_unknown_template_is_a_warning_each_time_that_a_journal_is_resumed(
+    client, emulator, run_tests, configs, journal
+):
+    wanted = [{"template_id": NOWHERE, "name": "unknown"}, configs[0]]
+    emulator.faults.add("drop_after", endpoint="add_eval_configs", times=1)
+    blind = client.with_options(retry=RetryPolicy(settle=False, max_attempts=1))
+    ids = [run_tests[0].id]
+
+    blind.ensure_eval_configs_many(ids, wanted, journal=journal)
+    batches = [
+        client.ensure_eval_configs_many(ids, wanted, journal=journal) for _ in range(2)
+    ]
+
+    for (outcome,) in batches:
+        assert set(origins(outcome.result)) == {"mood"}
+        assert outcome.result.warnings == (not_created("unknown"),)
+    assert names(run_tests[0]) == ["mood"]
 
 
 def test_a_run_test_that_is_not_there_is_said_so(call, configs):

@@ -642,6 +642,26 @@ def test_an_eval_config_that_cannot_be_created_is_named_and_no_success(
     assert second["reason"] in report.to_markdown()
 
 
+def test_an_eval_config_that_cannot_be_created_does_not_keep_new_executions_from_others(
+    call, run_tests, configs
+):
+    unknown = {"template_id": NOWHERE, "name": "unknown"}
+    wanted = [configs[0], unknown]
+    one = run_tests[0]
+    newest = one.executions.pop()
+    call("evaluate", [one.id], wanted, **LONG)
+
+    (again,) = call("evaluate", [one.id], wanted, **LONG)
+    one.executions.append(newest)
+    (more,) = call("evaluate", [one.id], wanted, **LONG)
+
+    assert again.state is more.state is EvaluationState.NOT_CREATED
+    assert again.run_test_name == one.name
+    assert (again.requests, again.configs[0].evaluated) == (0, 2)
+    assert (more.requests, more.configs[0].evaluated) == (1, 4)
+    assert NOWHERE in more.configs[1].reason
+
+
 def test_why_the_evaluation_of_a_call_failed_is_told(call, run_tests, configs):
     one = run_tests[0]
     call("evaluate", [one.id], configs[:1], **LONG)

@@ -96,9 +96,45 @@ def test_a_rest_of_which_the_service_warns_keeps_the_warning():
     assert len(result.warnings) == 1
 
 
-def test_a_rest_that_is_refused_says_what_was_created_before():
+def test_a_rest_of_which_nothing_can_be_created_leaves_a_success_with_warnings():
     sender = having()
     sender.trouble.append("after")
+    stranger = attrs.evolve(STRANGE, name="stranger")
+
+    result = added(sender, STRANGE, A, stranger, B)
+
+    assert result.settled
+    assert names(result.created_eval_configs) == ["a", "b"]
+    assert [each.id for each in result.created_eval_configs] == [
+        each.id for each in rows(sender)
+    ]
+    assert result.warnings == tuple(
+        f"{name!r} with template {STRANGE.template_id}: "
+        "Failed to create any evaluation configs"
+        for name in ("strange", "stranger")
+    )
+    assert result.raw["warnings"] == list(result.warnings)
+    assert result.request_id == "of-the-answer"
+    assert [names_sent(each) for each in sender.writes[1:]] == [["strange", "stranger"]]
+
+
+def test_a_whole_of_which_nothing_can_be_created_stays_refused_when_it_is_sent_again():
+    sender = having(A)
+    sender.trouble.append("after")
+
+    error = refused(sender, STRANGE)
+
+    assert type(error) is BadRequestError
+    assert error.delivery is Delivery.REJECTED
+    assert len(sender.writes) == 2
+
+
+def test_a_rest_that_is_refused_says_what_was_created_before():
+    async def refuse(serve):
+        return answered(400, b'{"error": "Not today."}')
+
+    sender = having()
+    sender.trouble.extend(["after", refuse])
 
     error = refused(sender, A, STRANGE)
 
