@@ -35,8 +35,12 @@ def checked_name(value: str | None) -> str | None:
 
 
 def checked_model(value: str | None) -> str | None:
-    """Check the model of an eval config."""
-    return fields.text_up_to(value, "model", longest=_LONGEST_MODEL)
+    """Check the model of an eval config; trim it, as the service does.
+
+    What is blank then the service refuses.
+    """
+    checked = fields.text_up_to(value, "model", longest=_LONGEST_MODEL)
+    return None if checked is None else fields.said(checked, "model")
 
 
 def checked_config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -86,7 +90,8 @@ class EvalConfig:
             {"filter_type", "filter_op", "filter_value"}}`. The service refuses the
             object that its documents speak of; either is sent as it is given.
         error_localizer: whether failures are to be located; the default is no.
-        model: the model that runs the evaluation, 255 characters at most.
+        model: the model that runs the evaluation, 255 characters at most; trimmed, and
+            not blank.
 
     Raises:
         InvalidRequestError: a value could never be accepted.
@@ -254,6 +259,7 @@ def _is_good(item: EvalConfig) -> bool:
         and (item.filters is None or type(item.filters) in _FILTERS)
         and (item.error_localizer is None or type(item.error_localizer) is bool)
         and _is_plain_text(item.model, _LONGEST_MODEL)
+        and (item.model is None or item.model.strip() == item.model != "")
     )
 
 

@@ -59,16 +59,9 @@ def _template_id(value: UUID | str | None) -> str | None:
 
 
 def _name(value: str | None) -> str | None:
-    return _not_blank(eval_config.checked_name(value), "name")
-
-
-def _model(value: str | None) -> str | None:
-    return _not_blank(eval_config.checked_model(value), "model")
-
-
-def _not_blank(value: str | None, where: str) -> str | None:
     """Trim, as the service does, which refuses what is blank then."""
-    return None if value is None else fields.said(value, where)
+    checked = eval_config.checked_name(value)
+    return None if checked is None else fields.said(checked, "name")
 
 
 def _config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -140,7 +133,9 @@ class UpdateEvalConfig(Settleable[UpdateEvalConfigResult]):
     error_localizer: bool | None = attrs.field(
         default=None, converter=eval_config.checked_error_localizer, kw_only=True
     )
-    model: str | None = attrs.field(default=None, converter=_model, kw_only=True)
+    model: str | None = attrs.field(
+        default=None, converter=eval_config.checked_model, kw_only=True
+    )
     encoded: bytes = attrs.field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:

@@ -218,6 +218,16 @@ def test_names_are_compared_as_the_service_keeps_them(call, run_tests, configs):
     assert names(run_tests[0]) == ["mood", f"Eval-{configs[1]['template_id']}"]
 
 
+def test_a_model_with_spaces_around_it_is_no_difference(call, run_tests, configs):
+    spaced = [{**configs[0], "model": " gpt-4o\n"}]
+
+    call("ensure_eval_configs", run_tests[0].id, spaced)
+    again = call("ensure_eval_configs", run_tests[0].id, spaced)
+
+    assert origins(again) == {"mood": Origin.EXISTING}
+    assert again.existing[0].model == run_tests[0].eval_configs[0].model == "gpt-4o"
+
+
 def test_another_case_is_another_name(call, run_tests, configs):
     call("ensure_eval_configs", run_tests[0].id, configs[:1])
     call("ensure_eval_configs", run_tests[0].id, [{**configs[0], "name": "Mood"}])

@@ -60,7 +60,7 @@ fields_of_a_config = st.fixed_dictionaries(
         "mapping": optional_objects,
         "filters": optional_objects | st.lists(st.just(FILTER)),
         "error_localizer": st.none() | st.booleans(),
-        "model": optional_texts,
+        "model": st.none() | st.from_regex(r"[abä]( ?[cä€])*", fullmatch=True),
     },
 )
 
@@ -71,6 +71,7 @@ not_plain = st.sampled_from(
         *((FILTER,), [math.inf], {1: 2}, {"a": ("b",)}, {"a": uuid.UUID(TEMPLATE)}),
         *({"a": math.nan}, {"text": b"transcript"}, MappingProxyType({"a": 1})),
         *(orjson.Fragment(b"{}"), orjson.Fragment(b"{"), True, 2**64, [[]] * 101),
+        *("", " ", "\t\n", " a", "a\n", "\u2003ä", "\x1f", f"{' ' * 255}ä"),
         enum.Enum("Held", {"ID": TEMPLATE}).ID,
         enum.StrEnum("Text", {"ID": TEMPLATE}).ID,
     ]
@@ -135,7 +136,6 @@ def test_several_configs_stand_in_the_order_given():
         ("filters", []),
         ("filters", {}),
         ("name", ""),
-        ("model", ""),
     ],
 )
 def test_a_value_that_is_set_is_sent_even_if_it_is_empty(field, value):
@@ -201,6 +201,8 @@ def test_ids_come_out_canonical():
         ({"name": "a\0b"}, "name: the service takes no null characters"),
         ({"model": "x" * 256}, "model: 256 characters"),
         ({"model": ["gpt"]}, "model: text is wanted, not a list"),
+        ({"model": ""}, "model: is blank"),
+        ({"model": " \n"}, "model: is blank"),
         ({"config": "{}"}, "config: a dict is wanted, not a str"),
         ({"config": []}, "config: a dict is wanted, not a list"),
         ({"config": {"n": float("nan")}}, r"config\.n: nan is no JSON number"),
@@ -223,6 +225,15 @@ def test_a_value_that_could_never_be_accepted_is_refused_by_name(fields, problem
 
 def test_a_name_of_255_characters_is_taken():
     assert EvalConfig(TEMPLATE, f" {'x' * 255} ").name == f" {'x' * 255} "
+
+
+@pytest.mark.parametrize("make", [EvalConfig.from_dict, lambda v: EvalConfig(**v)])
+def test_the_model_is_trimmed_as_the_service_does(make):
+    config = make({"template_id": TEMPLATE, "model": f"\n{'x' * 255} "})
+
+    assert config.model == "x" * 255
+    assert json.loads(config.encoded)["model"] == "x" * 255
+    assert config == EvalConfig(TEMPLATE, model="x" * 255)
 
 
 def test_a_plain_dict_makes_a_config():
