@@ -162,7 +162,9 @@ class EvalConfig:
             kept.name == self.effective_name
             and kept.template_id.lower() == self.template_id
             and all(
-                getattr(self, name) in (None, getattr(kept, name)) for name in _SETTINGS
+                (sent := getattr(self, name)) is None
+                or is_same_setting(sent, getattr(kept, name))
+                for name in _SETTINGS
             )
         )
 
@@ -174,6 +176,15 @@ class EvalConfig:
         return attrs.evolve(self, config=None).is_kept_as(
             kept
         ) and may_be_kept_with_parameters(self.config, kept.config)
+
+
+def is_same_setting(sent: Any, kept: Any) -> bool:
+    """Tell if a setting was kept as it was sent.
+
+    Old rows have null for an empty object, and an empty object for an empty list.
+    """
+    is_empty = isinstance(sent, dict | list) and not sent
+    return not kept if is_empty else bool(sent == kept)
 
 
 def may_be_kept_with_parameters(

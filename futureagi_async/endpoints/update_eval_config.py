@@ -169,7 +169,9 @@ class UpdateEvalConfig(Settleable[UpdateEvalConfigResult]):
             **{name: getattr(wanted, name) for name in _CHANGEABLE},
             "name": wanted.effective_name,
         }
-        if sought["config"] == {} and _may_be_left_empty(kept.config):
+        if sought["config"] == {} and eval_config.may_be_kept_with_parameters(
+            {}, kept.config
+        ):
             del sought["config"]
         changes = {
             name: value
@@ -240,13 +242,8 @@ class UpdateEvalConfig(Settleable[UpdateEvalConfigResult]):
         return codec.make_result(raw, UpdateEvalConfigResult, settled=True)
 
 
-def _may_be_left_empty(kept: dict[str, Any] | None) -> bool:
-    """Tell if an empty config can have become this: the service fills in parameters."""
-    return not kept or eval_config.may_be_kept_with_parameters({}, kept)
-
-
 def _is_kept(name: str, value: Any, kept: CreatedEvalConfig) -> bool:
     found = getattr(kept, name)
     if name == "template_id":
         return bool(found.lower() == value)
-    return bool(found == value)
+    return eval_config.is_same_setting(value, found)

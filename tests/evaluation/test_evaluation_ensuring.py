@@ -218,6 +218,49 @@ def test_names_are_compared_as_the_service_keeps_them(call, run_tests, configs):
     assert names(run_tests[0]) == ["mood", f"Eval-{configs[1]['template_id']}"]
 
 
+@pytest.fixture
+def old_row(run_tests, configs):
+    """A run test with an eval config from before the service's present rules."""
+    kept = KeptConfig(
+        "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa",
+        configs[0]["name"],
+        configs[0]["template_id"],
+        config=None,
+        mapping=None,
+        filters={},
+    )
+    run_tests[0].eval_configs.append(kept)
+    return run_tests[0].id
+
+
+EMPTY = {"config": {}, "mapping": {}, "filters": []}
+
+
+@pytest.mark.parametrize("different", ["raise", "update"])
+def test_what_is_empty_is_kept_by_an_old_row_as_null(
+    call, emulator, configs, old_row, different
+):
+    wanted = [{**configs[0], **EMPTY}]
+
+    ensured = call("ensure_eval_configs", old_row, wanted, different=different)
+
+    assert origins(ensured) == {"mood": Origin.EXISTING}
+    assert writes(emulator) == []
+
+
+def test_an_update_of_an_old_row_leaves_alone_what_is_empty(
+    call, run_tests, configs, old_row
+):
+    wanted = [{**configs[0], **EMPTY, "model": "new"}]
+
+    call("ensure_eval_configs", old_row, wanted, different="update")
+
+    (kept,) = run_tests[0].eval_configs
+    assert (kept.model, kept.mapping, kept.filters) == ("new", None, {})
+    again = call("ensure_eval_configs", old_row, wanted)
+    assert origins(again) == {"mood": Origin.EXISTING}
+
+
 def test_a_model_with_spaces_around_it_is_no_difference(call, run_tests, configs):
     spaced = [{**configs[0], "model": " gpt-4o\n"}]
 

@@ -480,6 +480,23 @@ def test_a_config_is_kept_as_it_was_sent():
     assert EvalConfig(TEMPLATE).is_kept_as(created(name=f"Eval-{TEMPLATE}"))
 
 
+@pytest.mark.parametrize("sent", [{}, []])
+@pytest.mark.parametrize("kept", [None, {}, []])
+def test_what_is_empty_is_kept_as_whatever_is_empty(sent, kept):
+    config = EvalConfig(TEMPLATE, "tone", config={}, mapping={}, filters=sent)
+
+    assert config.is_kept_as(created(config=kept, mapping=kept, filters=kept))
+
+
+@pytest.mark.parametrize("field", ["config", "mapping", "filters"])
+def test_what_is_empty_is_not_kept_as_what_is_not(field):
+    assert not EvalConfig(TEMPLATE, "tone", **{field: {}}).is_kept_as(created())
+
+
+def test_a_flag_that_is_off_is_not_kept_as_one_that_is_on():
+    assert not EvalConfig(TEMPLATE, "tone", error_localizer=False).is_kept_as(created())
+
+
 @pytest.mark.parametrize(
     "changes",
     [
