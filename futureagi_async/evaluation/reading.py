@@ -65,13 +65,13 @@ async def read_executions(
     Raises:
         APIError: they could not be read.
     """
-    taken: list[TestExecution] = []
+    taken: dict[str, TestExecution] = {}
     async for execution in each_result(read, ListTestExecutions(run_test_id)):
         if selection.takes(execution):
-            taken.append(execution)
+            taken[execution.id] = execution
             if selection.is_full(len(taken)):
                 break
-    return taken
+    return list(taken.values())
 
 
 async def read_tally(
@@ -82,12 +82,19 @@ async def read_tally(
 ) -> Tally:
     """Read what the calls of the executions that are meant have of eval configs.
 
+    An execution of many calls that begins between two pages pushes those that were read
+    onto later pages: what was counted is remembered, as long as this is read.
+
     Raises:
         APIError: something could not be read.
     """
     tally = Tally(await read_executions(read, run_test_id, selection), config_ids)
-    if tally.executions:
-        async for call in each_result(read, ListCallExecutions(run_test_id)):
+    if not tally.executions:
+        return tally
+    counted: set[str] = set()
+    async for call in each_result(read, ListCallExecutions(run_test_id)):
+        if tally.counts(call) and call.id not in counted:
+            counted.add(call.id)
             tally.add(call)
     return tally
 

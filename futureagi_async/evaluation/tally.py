@@ -171,11 +171,18 @@ class Tally:
         self.names: dict[str, str] = {}
         self.failures: dict[str, str] = {}
 
+    def counts(self, call: CallExecution) -> bool:
+        """Tell if a call is one of these: only completed ones are evaluated."""
+        return (
+            call.status is Status.COMPLETED
+            and call.test_execution_id in self.executions
+        )
+
     def add(self, call: CallExecution) -> None:
-        """Take in one call; only completed ones are evaluated, and count."""
-        of_execution = self._cells.get(call.test_execution_id)
-        if of_execution is None or call.status is not Status.COMPLETED:
+        """Take in one call, if it counts; each may come only once."""
+        if not self.counts(call):
             return
+        of_execution = self._cells[call.test_execution_id]
         self.completed_calls[call.test_execution_id] += 1
         outputs = call.eval_outputs
         for config_id in outputs if self._config_ids is None else self._config_ids:

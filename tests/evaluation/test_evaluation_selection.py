@@ -86,6 +86,13 @@ def test_the_executions_that_are_meant_are_read(selection, expected, pages):
     assert taken(selection) == (expected, pages)
 
 
+def test_an_execution_that_others_push_onto_later_pages_is_taken_once():
+    began_since = [execution(8, "running"), execution(7, "running")]
+    pushed = [*LISTED[1:3], *began_since, *LISTED[1:]]
+
+    assert taken(Selection(latest=3), pushed)[0] == [5, 4, 2]
+
+
 def test_a_moment_of_another_time_zone_is_the_same_moment():
     elsewhere = dt.timezone(dt.timedelta(hours=5, minutes=30))
     selection = Selection(newer_than=hours_after(4).astimezone(elsewhere))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from futureagi_async import (
@@ -12,6 +14,7 @@ from futureagi_async import (
     Timeout,
 )
 from futureagi_async.emulator.rules.evaluations import Job
+from futureagi_async.emulator.world import Call, Execution
 
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"
@@ -47,6 +50,32 @@ def test_what_was_started_is_waited_for_and_scored_as_the_service_does(
         assert sorted(c.name for c in each.configs) == ["contains", "mood", "similar"]
         assert {c.origin for c in each.configs} == {None}
         assert (each.executions, each.requests, each.run_test_name) == (2, 0, None)
+
+
+def test_calls_that_others_push_onto_later_pages_are_counted_once(
+    call, client, run_tests, configs, when_served
+):
+    run_test = run_tests[0]
+    old, new = run_test.executions[-1], []
+    old.calls += [Call(str(uuid.uuid4())) for _ in range(250 - len(old.calls))]
+    run_test.executions[:] = [old]
+    client.evaluate([run_test.id], configs, **LONG)
+
+    def begin_another(request):
+        if "page=2" in request.query and not new:
+            ongoing = [Call(str(uuid.uuid4()), status="ongoing") for _ in range(150)]
+            new.append(Execution(str(uuid.uuid4()), status="running", calls=ongoing))
+            run_test.executions.extend(new)
+
+    when_served(begin_another, "call-executions", times=9)
+    (end,) = call("wait_for_evals", [run_test.id], **LONG)
+
+    assert len(new) == 1
+    assert {each.evaluated for each in end.configs} == {250}
+    summary = client.get_eval_summary(run_test.id)
+    assert {each.eval_config_id: each.scores for each in end.configs} == {
+        each.id: each.scores for each in summary.configs
+    }
 
 
 def test_nothing_is_written(call, emulator, started):
