@@ -10,6 +10,7 @@ import typer
 from futureagi_async import __version__
 from futureagi_async.cli.demo import run_demo
 from futureagi_async.emulator import __main__ as emulator_command
+from futureagi_async.emulator.synthetic import MOST_RUN_TESTS
 
 
 app = typer.Typer(
@@ -41,14 +42,33 @@ def _options(
     pass
 
 
+_LONGEST_LATENCY = 10.0
+"""Seconds; the demo shall end."""
+
+
+def _latency(seconds: float) -> float:
+    # Not `min` and `max` of the option: those let "nan" pass.
+    if not 0 <= seconds <= _LONGEST_LATENCY:
+        raise typer.BadParameter(
+            f"seconds from 0 to {_LONGEST_LATENCY:g} are wanted, not {seconds:g}"
+        )
+    return seconds
+
+
 @app.command()
 def demo(
-    run_tests: Annotated[int, typer.Option(min=1, help="How many run tests.")] = 200,
+    run_tests: Annotated[
+        int, typer.Option(min=1, max=MOST_RUN_TESTS, help="How many run tests.")
+    ] = 200,
     max_concurrency: Annotated[
         int, typer.Option(min=1, max=1000, help="Requests in flight at a time.")
     ] = 32,
     latency: Annotated[
-        float, typer.Option(min=0, help="Seconds that the emulator takes to answer.")
+        float,
+        typer.Option(
+            callback=_latency,
+            help="Seconds that the emulator takes to answer, 10 at most.",
+        ),
     ] = 0.05,
 ) -> None:
     """Evaluate many run tests on a local emulator, and show their scores."""

@@ -5,17 +5,58 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import math
 import signal
 import sys
 from typing import TYPE_CHECKING, get_args
 
-from futureagi_async.emulator.emulator import Emulator
+from futureagi_async.emulator.emulator import LAST_PORT, Emulator
 from futureagi_async.emulator.rules.evaluations import Dispatch
+from futureagi_async.emulator.synthetic import (
+    MOST_CALLS,
+    MOST_EXECUTIONS,
+    MOST_RUN_TESTS,
+    MOST_SEEDS,
+)
 from futureagi_async.emulator.world import World
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+
+def whole(most: int) -> Callable[[str], int]:
+    """Reads whole numbers from 0 to `most`."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = -1
+        if not 0 <= number <= most:
+            raise argparse.ArgumentTypeError(
+                f"a whole number from 0 to {most} is wanted, not {text!r}"
+            )
+        return number
+
+    return read
+
+
+def seconds(text: str) -> float:
+    """Reads seconds that come to an end.
+
+    Raises:
+        argparse.ArgumentTypeError: They do not, or are none.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(
+            f"a finite number of seconds from 0 is wanted, not {text!r}"
+        )
+    return number
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,14 +66,20 @@ def parser() -> argparse.ArgumentParser:
         description="A local server that answers like the Future AGI service.",
     )
     options.add_argument("--host", default="127.0.0.1", help="where to listen")
-    options.add_argument("--port", type=int, default=8400, help="0 takes a free one")
+    options.add_argument(
+        "--port", type=whole(LAST_PORT), default=8400, help="0 takes a free one"
+    )
     options.add_argument(
         "--world", metavar="FILE", help="a world as JSON, instead of a synthetic one"
     )
-    options.add_argument("--run-tests", type=int, default=200, metavar="N")
-    options.add_argument("--executions", type=int, default=1, metavar="N")
-    options.add_argument("--calls", type=int, default=2, metavar="N")
-    options.add_argument("--seed", type=int, default=0, metavar="N")
+    options.add_argument(
+        "--run-tests", type=whole(MOST_RUN_TESTS), default=200, metavar="N"
+    )
+    options.add_argument(
+        "--executions", type=whole(MOST_EXECUTIONS), default=1, metavar="N"
+    )
+    options.add_argument("--calls", type=whole(MOST_CALLS), default=2, metavar="N")
+    options.add_argument("--seed", type=whole(MOST_SEEDS - 1), default=0, metavar="N")
     options.add_argument(
         "--dispatch",
         choices=get_args(Dispatch),
@@ -41,14 +88,14 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument(
         "--run-seconds",
-        type=float,
+        type=seconds,
         default=0.5,
         metavar="S",
         help="how long evaluations take",
     )
     options.add_argument(
         "--latency",
-        type=float,
+        type=seconds,
         default=0.0,
         metavar="S",
         help="how much longer every answer takes",
@@ -60,7 +107,7 @@ def emulator_of(arguments: argparse.Namespace) -> Emulator:
     """The emulator that the options describe.
 
     Raises:
-        ValueError: An option makes no sense.
+        ValueError: The world makes no sense.
         OSError: The world cannot be read.
     """
     world = (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
+import sys
 import threading
 import warnings
 from typing import TYPE_CHECKING, get_args
@@ -13,6 +15,7 @@ from futureagi_async.emulator.faults import Faults
 from futureagi_async.emulator.log import Log
 from futureagi_async.emulator.rules.evaluations import Dispatch
 from futureagi_async.emulator.rules.service import Service
+from futureagi_async.emulator.synthetic import check_size
 from futureagi_async.emulator.world import World
 
 
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from futureagi_async.emulator.server import HttpServer
+
+
+LAST_PORT = 65_535
 
 
 class Emulator:
@@ -32,7 +38,7 @@ class Emulator:
     Args:
         world: What it knows; by default a synthetic world.
         host: Where it listens; anything but loopback warns.
-        port: The port; 0 takes a free one.
+        port: The port, up to 65535; 0 takes a free one.
         dispatch: What becomes of evaluations: `accept` leaves them pending for ever,
             `run` finishes them after `run_seconds`, `fail` cannot hand them over.
         latency: Seconds that every answer takes longer.
@@ -63,8 +69,10 @@ class Emulator:
     ) -> None:
         if dispatch not in get_args(Dispatch):
             raise ValueError(f"dispatch must be accept, run or fail, not {dispatch!r}")
-        if latency < 0 or run_seconds < 0 or log_size < 0:
-            raise ValueError("latency, run_seconds and log_size cannot be negative")
+        check_size("port", port, LAST_PORT)
+        check_size("log_size", log_size, sys.maxsize)
+        check_seconds("latency", latency)
+        check_seconds("run_seconds", run_seconds)
         self.host = host
         self.port = port
         self.latency = latency
@@ -182,6 +190,12 @@ class Emulator:
         thread, self.thread = self.thread, None
         if thread is not None:
             thread.end()
+
+
+def check_seconds(name: str, value: float) -> None:
+    """Evaluations and answers must come to an end."""
+    if not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f"{name} must be seconds, from 0 and finite, not {value!r}")
 
 
 def is_loopback(host: str) -> bool:

@@ -238,6 +238,8 @@ def run_test_name(index: int | str) -> str:
 
 
 def check_size(name: str, value: int, most: int) -> None:
-    """Numbers must fit into ids."""
-    if not 0 <= value <= most:
-        raise ValueError(f"{name} must be between 0 and {most}, not {value}")
+    """Numbers must be whole, and fit into ids or wherever else they go."""
+    if not isinstance(value, int) or not 0 <= value <= most:
+        raise ValueError(
+            f"{name} must be a whole number between 0 and {most}, not {value!r}"
+        )

@@ -121,6 +121,32 @@ def test_the_demo_takes_more_places_than_a_client_has_by_itself() -> None:
     assert shown.exit_code == 0, shown.output
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "allowed"),
+    [
+        ("--run-tests", "5000000000", "4294967296"),
+        ("--latency", "-1", "from 0 to 10"),
+        ("--latency", "inf", "from 0 to 10"),
+        ("--latency", "nan", "from 0 to 10"),
+    ],
+)
+def test_a_number_that_the_demo_cannot_take_is_refused(
+    option: str, value: str, allowed: str
+) -> None:
+    shown = run("demo", option, value)
+
+    assert shown.exit_code == 2
+    assert f"Invalid value for '{option}'" in shown.output
+    assert allowed in shown.output
+
+
+def test_the_emulator_is_told_what_its_module_is_told() -> None:
+    ended = run("emulator", "--port", "99999")
+
+    assert ended.exit_code == 2
+    assert "argument --port: a whole number from 0 to 65535" in ended.output
+
+
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What goes wrong in the emulators that the demo starts."""

@@ -69,12 +69,39 @@ def test_a_world_may_come_from_a_file(tmp_path):
     assert emulator.latency == 0.05
 
 
+@pytest.mark.parametrize("world", ["no/such/file", __file__])
+def test_what_cannot_be_served_is_told_in_one_line(world, capsys):
+    assert main(["--world", world]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("emulator: ")
+    assert told.count("\n") == 1
+
+
 @pytest.mark.parametrize(
-    "arguments", [["--world", "no/such/file"], ["--run-tests", "-1"]]
+    ("option", "value", "wanted"),
+    [
+        ("--port", "99999", "a whole number from 0 to 65535"),
+        ("--port", "-1", "a whole number from 0 to 65535"),
+        ("--port", "http", "a whole number from 0 to 65535"),
+        ("--run-tests", "5000000000", "a whole number from 0 to 4294967296"),
+        ("--executions", "-1", "a whole number from 0 to 65536"),
+        ("--calls", "1.5", "a whole number from 0 to 4096"),
+        ("--seed", "-1", "a whole number from 0 to 281474976710655"),
+        ("--run-seconds", "nan", "a finite number of seconds from 0"),
+        ("--run-seconds", "-1", "a finite number of seconds from 0"),
+        ("--latency", "inf", "a finite number of seconds from 0"),
+        ("--latency", "soon", "a finite number of seconds from 0"),
+    ],
 )
-def test_what_cannot_be_served_is_told_in_one_line(arguments, capsys):
-    assert main(arguments) == 2
-    assert capsys.readouterr().err.startswith("emulator: ")
+def test_a_number_that_makes_no_sense_is_told_with_what_is_wanted(
+    option, value, wanted, capsys
+):
+    with pytest.raises(SystemExit) as stopped:
+        main([option, value])
+
+    assert stopped.value.code == 2
+    *_, told = capsys.readouterr().err.splitlines()
+    assert told.endswith(f"error: argument {option}: {wanted} is wanted, not {value!r}")
 
 
 def test_the_module_is_the_command(monkeypatch):

@@ -7,7 +7,9 @@ import contextlib
 import http.client
 import io
 import json
+import math
 import socket
+import sys
 import threading
 import urllib.request
 from types import SimpleNamespace
@@ -242,10 +244,26 @@ def test_the_address_of_version_six_is_put_in_brackets():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"dispatch": "maybe"}, {"latency": -1}, {"run_seconds": -1}, {"log_size": -1}],
+    [
+        {"dispatch": "maybe"},
+        {"port": -1},
+        {"port": 65_536},
+        {"port": 80.5},
+        {"latency": -1},
+        {"latency": math.inf},
+        {"latency": "1"},
+        {"run_seconds": -1},
+        {"run_seconds": math.nan},
+        {"run_seconds": math.inf},
+        {"log_size": -1},
+        {"log_size": sys.maxsize + 1},
+        {"log_size": 1.5},
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(settings):
-    with pytest.raises(ValueError, match=r"dispatch|negative"):
+    ((name, value),) = settings.items()
+
+    with pytest.raises(ValueError, match=f"^{name} must be .*, not {value!r}$"):
         Emulator(**settings)
 
 

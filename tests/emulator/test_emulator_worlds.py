@@ -181,10 +181,16 @@ def test_names_in_a_synthetic_world_hold_the_place(name, place):
 
 @pytest.mark.parametrize(
     "numbers",
-    [{"run_tests": -1}, {"executions": 70_000}, {"calls": 5_000}, {"seed": -1}],
+    [
+        {"run_tests": -1},
+        {"run_tests": 1.5},
+        {"executions": 70_000},
+        {"calls": 5_000},
+        {"seed": -1},
+    ],
 )
 def test_numbers_that_do_not_fit_are_refused(numbers):
-    with pytest.raises(ValueError, match="must be between 0 and"):
+    with pytest.raises(ValueError, match="must be a whole number between 0 and"):
         World.synthetic(**numbers)
 
 
