@@ -153,7 +153,8 @@ class Tally:
     Attributes:
         executions: the executions, by id.
         completed_calls: how many completed calls each of them has.
-        names: the names of eval configs, as their results have them.
+        names: the names of eval configs, as the first of their results have them: calls
+            are read newest first, and an eval config can have been renamed.
         failures: why an evaluation failed, one reason an eval config.
     """
 
@@ -198,7 +199,7 @@ class Tally:
 
     def _take_in(self, config_id: str, output: EvalOutput) -> None:
         if output.name is not None:
-            self.names[config_id] = output.name
+            self.names.setdefault(config_id, output.name)
         if output.state is EvalState.DONE:
             self._scores.setdefault(config_id, ScoreKeeper()).add(output)
         elif output.state is EvalState.FAILED and output.reason:

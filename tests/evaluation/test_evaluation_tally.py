@@ -205,6 +205,14 @@ def test_without_config_ids_whatever_the_calls_have_is_counted_under_its_name():
     assert tally.of_config(other) == Cells(pending=1)
 
 
+def test_a_config_that_was_renamed_has_the_name_of_its_newest_result():
+    tally = Tally([execution(0)], None)
+    for result in (PENDING, {**DONE, "name": "new"}, {**DONE, "name": "old"}):
+        tally.add(call(0, {CONFIG: result}))
+
+    assert tally.names == {CONFIG: "new"}
+
+
 def test_a_config_that_no_call_has_is_counted_as_nothing():
     assert Tally([execution(0)], [CONFIG]).of(execution(0).id, CONFIG) == Cells()
     assert Tally([], None).scores(CONFIG) is None
