@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeGuard, get_args
 
 import attrs
 
@@ -66,7 +66,9 @@ def for_run_tests(
     )
     return make_requests(
         run_tests,
-        lambda each: attrs.evolve(job, run_test_id=_id_of(each)),
+        lambda each: attrs.evolve(
+            job, run_test_id=_id_of(each), run_test_name=_name_of(each)
+        ),
         "run_test_ids",
     )
 
@@ -78,7 +80,9 @@ def watching(run_tests: RunTests) -> Requests[Started]:
         InvalidRequestError: an id in a collection is none; the message names it.
     """
     return make_requests(
-        run_tests, lambda each: WatchEvals(_id_of(each)), "run_test_ids"
+        run_tests,
+        lambda each: WatchEvals(_id_of(each), run_test_name=_name_of(each)),
+        "run_test_ids",
     )
 
 
@@ -86,8 +90,15 @@ _NO_RUN_TEST = "00000000-0000-0000-0000-000000000000"
 
 
 def _id_of(run_test: Any) -> Any:
-    is_whole = isinstance(run_test, RunTestEntry | RunTest)
-    return run_test.id if is_whole else run_test
+    return run_test.id if _is_whole(run_test) else run_test
+
+
+def _name_of(run_test: Any) -> str | None:
+    return run_test.name if _is_whole(run_test) else None
+
+
+def _is_whole(run_test: Any) -> TypeGuard[RunTestEntry | RunTest]:
+    return isinstance(run_test, RunTestEntry | RunTest)
 
 
 def _selection(latest: Any, newer_than: Any) -> Selection:

@@ -112,6 +112,8 @@ class WatchEvals(Job[Started]):
     result_type: ClassVar[type[Result]] = Started
 
     run_test_id: str = attrs.field(converter=fields.run_test_id)
+    run_test_name: str | None = attrs.field(default=None, kw_only=True, eq=False)
+    """Its name, where it is known beforehand."""
 
     async def work(self, hands: Hands) -> Started:
         """Look once, at everything that is there."""
@@ -147,6 +149,13 @@ class _Ticket(Watched):
     def name(self) -> str | None:
         """The run test, or what stood where its id belongs."""
         return self.request.run_test_id
+
+    @property
+    def run_test_name(self) -> str | None:
+        """What the run test is called, where the input has told."""
+        if isinstance(self.request, StartEvaluations | WatchEvals):
+            return self.request.run_test_name
+        return None
 
     @property
     def asked(self) -> list[str]:
@@ -384,6 +393,8 @@ class Evaluation:
         self._give(ticket, evaluation)
 
     def _give(self, ticket: _Ticket, evaluation: RunTestEvaluation) -> None:
+        if evaluation.run_test_name is None:
+            evaluation = attrs.evolve(evaluation, run_test_name=ticket.run_test_name)
         ticket.has_ended = True
         if ticket.rerun is not None and not ticket.comes_again:
             ticket.rerun.has_ended = True

@@ -140,7 +140,8 @@ class RunTestEvaluation:
 
     Attributes:
         run_test_id: the run test.
-        run_test_name: its name, once it is known.
+        run_test_name: its name; `None` where the input was its id alone, and it was not
+            read.
         state: how far it came.
         configs: one entry an eval config.
         reason: why it is not scored, in one line; empty if it is.

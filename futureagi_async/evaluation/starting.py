@@ -116,6 +116,8 @@ class StartEvaluations(Job[Started]):
         default="raise", converter=checked_when_different, kw_only=True
     )
     existing: WhenExisting = attrs.field(default="skip", kw_only=True)
+    run_test_name: str | None = attrs.field(default=None, kw_only=True, eq=False)
+    """Its name, where it is known beforehand."""
     enable_tool_evaluation: bool | None = attrs.field(default=None, kw_only=True)
     progress: Progress | None = attrs.field(default=None, kw_only=True, eq=False)
     """What was done before, where it is looked at once more."""

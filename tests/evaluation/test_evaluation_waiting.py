@@ -78,6 +78,18 @@ def test_calls_that_others_push_onto_later_pages_are_counted_once(
     }
 
 
+def test_a_run_test_is_named_where_the_input_names_it(call, client, started):
+    given = [*client.list_run_tests(), client.get_run_test(started[0]), started[0]]
+
+    report = call("wait_for_evals", given, **LONG)
+
+    assert [each.run_test_name for each in report] == [
+        *(f"run test {number}" for number in range(7, -1, -1)),
+        "run test 0",
+        None,
+    ]
+
+
 def test_nothing_is_written(call, emulator, started):
     emulator.log.clear()
 

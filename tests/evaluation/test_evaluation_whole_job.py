@@ -625,6 +625,20 @@ def test_scores_that_a_rerun_has_erased_are_not_shown(
         assert (each.scores, each.evaluated, each.pending) == (None, 0, 4)
 
 
+def test_a_run_test_that_fails_early_is_named_where_the_input_names_it(
+    call, client, emulator, run_test_ids, configs
+):
+    listed, whole = next(client.list_run_tests()), client.get_run_test(run_test_ids[0])
+    emulator.faults.add("status", status=400, endpoint="run_test")
+
+    given = iter([listed, whole, run_test_ids[1], "no id"])
+    report = call("evaluate", given, configs, **LONG)
+
+    assert states(report) == [FAILED] * 4
+    names = [listed.name, "run test 0", None, None]
+    assert [each.run_test_name for each in report] == names
+
+
 def test_an_eval_config_that_cannot_be_created_is_named_and_no_success(
     call, run_test_ids, configs
 ):
