@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import re
+import uuid
 
 import pytest
 
@@ -91,6 +92,28 @@ def test_what_was_added_is_told_by_name(futureagi_emulator, futureagi_blocking_c
     assert_added(futureagi_emulator, run_test_id, ["tone"])
     with pytest.raises(AssertionError, match=r"got \['tone'\], not \['order'\]"):
         assert_added(futureagi_emulator, run_test_id, ["order"])
+
+
+SPELLINGS = pytest.mark.parametrize("spell", [str.upper, uuid.UUID, "{{{}}}".format])
+
+
+@SPELLINGS
+@pytest.mark.futureagi(seed=0xABCDEF)
+def test_what_was_added_is_found_by_any_spelling_of_the_id(
+    futureagi_emulator, futureagi_blocking_client, spell
+):
+    run_test_id = add(futureagi_emulator, futureagi_blocking_client, "tone")
+
+    assert_added(futureagi_emulator, spell(run_test_id), ["tone"])
+
+
+@SPELLINGS
+@pytest.mark.futureagi(seed=0xABCDEF)
+def test_what_was_started_is_found_by_any_spelling_of_the_id(futureagi_emulator, spell):
+    first, second = futureagi_emulator.world.run_test_ids[:2]
+    futureagi_emulator.log.runs.update([first, second])
+
+    assert_started_once(futureagi_emulator, map(spell, [first, second]))
 
 
 def test_nothing_was_added_where_nothing_was_sent(futureagi_emulator):
