@@ -18,6 +18,7 @@ from futureagi_async.evaluation.report import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from futureagi_async.endpoints.eval_config import EvalConfig
     from futureagi_async.evaluation.planning import Plan
     from futureagi_async.evaluation.starting import Progress
     from futureagi_async.evaluation.tally import Tally
@@ -78,7 +79,7 @@ def state_of(verdict: Verdict, tally: Tally, plan: Plan | None) -> EvaluationSta
 
 def failed(
     run_test_id: str | None,
-    asked: Sequence[str],
+    asked: Sequence[EvalConfig],
     progress: Progress,
     error: FutureAGIError,
     elapsed: float,
@@ -93,7 +94,7 @@ def failed(
 
 def ended(
     run_test_id: str | None,
-    asked: Sequence[str],
+    asked: Sequence[EvalConfig],
     progress: Progress,
     state: EvaluationState,
     elapsed: float,
@@ -104,8 +105,8 @@ def ended(
 
     Args:
         run_test_id: the run test.
-        asked: the names of the eval configs that were asked for; none where it was to
-            be watched only.
+        asked: the eval configs that were asked for; none where it was to be watched
+            only.
         progress: what was found and started.
         state: how far it came.
         elapsed: seconds since its turn came.
@@ -142,13 +143,14 @@ def _is_barren(config: ConfigScores) -> bool:
     return not config.evaluated and config.failed + config.skipped > 0
 
 
-def _configs(asked: Sequence[str], progress: Progress) -> Iterator[ConfigScores]:
+def _configs(asked: Sequence[EvalConfig], progress: Progress) -> Iterator[ConfigScores]:
     tally, ensured = progress.tally, progress.ensured
     there = {e.eval_config.name: e for e in ensured.eval_configs} if ensured else {}
-    for name in asked:
+    for config in asked:
+        name = config.effective_name
         found = there.get(name)
         if found is None:
-            why = "; ".join(ensured.warnings) if ensured else ""
+            why = _why_missing(config, ensured.warnings) if ensured else ""
             yield ConfigScores(name=name, reason=why and f"not created: {why}")
         else:
             scores = _scores(tally, found.eval_config.id, name)
@@ -156,6 +158,13 @@ def _configs(asked: Sequence[str], progress: Progress) -> Iterator[ConfigScores]
     if not asked:
         for config_id in tally.config_ids:
             yield _scores(tally, config_id, tally.names.get(config_id, config_id))
+
+
+def _why_missing(config: EvalConfig, warnings: Sequence[str]) -> str:
+    """Give the messages that name an eval config, or else its template, or else all."""
+    by_name = [each for each in warnings if repr(config.effective_name) in each]
+    by_template = [each for each in warnings if config.template_id in each]
+    return "; ".join(dict.fromkeys(by_name or by_template or warnings))
 
 
 def _scores(tally: Tally, config_id: str, name: str) -> ConfigScores:

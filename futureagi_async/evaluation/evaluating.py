@@ -35,9 +35,10 @@ from futureagi_async.sending import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from futureagi_async.alone import Carrier
+    from futureagi_async.endpoints.eval_config import EvalConfig
     from futureagi_async.request import Request, Requests, Result
 
 
@@ -158,11 +159,11 @@ class _Ticket(Watched):
         return None
 
     @property
-    def asked(self) -> list[str]:
-        """The names of the eval configs that are asked for."""
+    def asked(self) -> Sequence[EvalConfig]:
+        """The eval configs that are asked for."""
         if not isinstance(self.request, StartEvaluations):
-            return []
-        return [each.effective_name for each in self.request.evaluations_config]
+            return ()
+        return self.request.evaluations_config
 
 
 class Evaluation:

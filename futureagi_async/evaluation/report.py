@@ -358,10 +358,15 @@ def _lines(evaluation: RunTestEvaluation) -> Iterator[str]:
     name = evaluation.run_test_name or evaluation.run_test_id or ""
     for config in evaluation.configs or (ConfigScores(name=""),):
         reason = config.reason or evaluation.reason
-        state = ": ".join(filter(None, (evaluation.state.value, reason)))
+        state = _told(evaluation.state, reason)
         counts = config.evaluated, config.failed, config.skipped, config.pending
         cells = name, config.name, config.score_text, *counts, state
         yield f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _told(state: EvaluationState, reason: str) -> str:
+    begin = f"{state.value}: "
+    return state.value if not reason else begin + reason.removeprefix(begin)
 
 
 _ESCAPES = str.maketrans({"|": "\\|", "\\": "\\\\"})

@@ -211,6 +211,18 @@ def test_the_table_has_a_line_a_row_and_numbers_to_the_right():
     ]
 
 
+def test_the_table_says_once_that_something_was_not_created():
+    config = ConfigScores(name="tone", reason="not created: no such template")
+    end = of_state(
+        EvaluationState.NOT_CREATED, configs=(config, BARE), reason="not all could be"
+    )
+
+    *_, first, second = EvaluationReport([end]).to_markdown().splitlines()
+
+    assert first.endswith("| 0 | not created: no such template |")
+    assert second.endswith("| 0 | not created: not all could be |")
+
+
 @pytest.mark.parametrize(
     ("name", "cell"),
     [

@@ -12,6 +12,8 @@ import pytest
 from futureagi_async import (
     AuthenticationError,
     Delivery,
+    EnsuredEvalConfigs,
+    EvalConfig,
     EvalConfigsDifferError,
     EvalDispatchError,
     EvaluationState,
@@ -24,7 +26,8 @@ from futureagi_async import (
 )
 from futureagi_async.emulator.rules.evaluations import Job, prepare
 from futureagi_async.emulator.world import Call, Execution
-from futureagi_async.evaluation.starting import StartEvaluations
+from futureagi_async.evaluation.ends import ended
+from futureagi_async.evaluation.starting import Progress, StartEvaluations
 
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"
@@ -674,6 +677,50 @@ def test_an_eval_config_that_cannot_be_created_does_not_keep_new_executions_from
     assert (again.requests, again.configs[0].evaluated) == (0, 2)
     assert (more.requests, more.configs[0].evaluated) == (1, 4)
     assert NOWHERE in more.configs[1].reason
+
+
+def test_what_the_service_says_of_a_template_is_told_of_its_eval_configs_alone(
+    call, run_test_ids, configs
+):
+    elsewhere = NOWHERE.replace("9", "8")
+    unknown = [
+        {"template_id": NOWHERE.upper(), "name": "one"},
+        {"template_id": elsewhere, "name": "other"},
+        {"template_id": elsewhere, "name": "again"},
+    ]
+
+    (end,) = call("evaluate", run_test_ids[:1], [configs[0], *unknown], **LONG)
+
+    assert [each.reason for each in end.configs] == [
+        "",
+        f"not created: EvalTemplate with id {NOWHERE} not found",
+        f"not created: EvalTemplate with id {elsewhere} not found",
+        f"not created: EvalTemplate with id {elsewhere} not found",
+    ]
+    assert len(end.warnings) == 3
+
+
+@pytest.mark.parametrize(
+    ("warnings", "told"),
+    [
+        (["name 'one' is odd", "name 'other' is odd"], "name 'one' is odd"),
+        ([f"'one' of {NOWHERE}", f"'other' of {NOWHERE}"], f"'one' of {NOWHERE}"),
+        (["one is odd", "n must be <= 5"], "one is odd; n must be <= 5"),
+    ],
+)
+def test_an_eval_config_is_told_what_names_it_or_all_where_nothing_does(warnings, told):
+    ensured = EnsuredEvalConfigs(
+        raw={},
+        run_test_id=NOWHERE,
+        run_test_name="support",
+        eval_configs=(),
+        warnings=tuple(warnings),
+    )
+    asked = [EvalConfig(NOWHERE, name="one")]
+
+    end = ended(NOWHERE, asked, Progress(ensured=ensured), SCORED, 0.0)
+
+    assert end.configs[0].reason == f"not created: {told}"
 
 
 def test_why_the_evaluation_of_a_call_failed_is_told(call, run_tests, configs):
