@@ -225,12 +225,24 @@ def _config(config: ConfigScores) -> dict[str, Any]:
         "pass_rate": config.pass_rate,
         "average": config.average,
         "choices": config.choices,
+        "scores": _scores(config.scores),
         "evaluated": config.evaluated,
         "failed": config.failed,
         "skipped": config.skipped,
         "pending": config.pending,
         "reason": config.reason or None,
     }
+
+
+def _scores(scores: Scores | None) -> dict[str, Any] | None:
+    match scores:
+        case None:
+            return None
+        case NumericScores(average=average, percentiles=percentiles):
+            named = {f"p{share}": value for share, value in percentiles.items()}
+            return {"average": average, "percentiles": named}
+        case _:
+            return attrs.asdict(scores)
 
 
 @attrs.frozen(kw_only=True)
@@ -296,7 +308,11 @@ class EvaluationReport(Sequence[RunTestEvaluation]):
         return [row for each in self for row in each.rows()]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as plain JSON values."""
+        """Give everything as plain JSON values.
+
+        What the `scores` of an eval config hold is under that key; a percentile is
+        named as the service does it, `p50`.
+        """
         return {
             "counts": self.counts(),
             "run_tests": [each.to_dict() for each in self],

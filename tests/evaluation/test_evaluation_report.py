@@ -163,6 +163,12 @@ def test_the_dict_is_plain_json_with_everything():
         "pass_rate": 75.0,
         "average": None,
         "choices": None,
+        "scores": {
+            "pass_rate": 75.0,
+            "fail_rate": 25.0,
+            "pass_count": 3,
+            "fail_count": 1,
+        },
         "evaluated": 4,
         "failed": 1,
         "skipped": 0,
@@ -182,6 +188,20 @@ def test_the_dict_is_plain_json_with_everything():
         "delivery": "unknown",
         "request_id": "r-1",
     }
+
+
+@pytest.mark.parametrize(
+    ("config", "scores"),
+    [
+        (NUMBERS, {"average": 81.25, "percentiles": {"p50": 80.0}}),
+        (CHOICES, {"shares": {"sad": 20.0, "glad": 50.0, "neither": 30.0}}),
+        (BARE, None),
+    ],
+)
+def test_the_dict_has_all_that_scores_hold(config, scores):
+    told = of_state(EvaluationState.SCORED, configs=(config,)).to_dict()
+
+    assert told["configs"][0]["scores"] == scores
 
 
 def test_an_error_without_a_request_id_is_told_without_one():
