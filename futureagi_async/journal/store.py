@@ -326,7 +326,7 @@ def ending(outcome: Outcome[Any], *, settled: bool) -> Ending:
             outcome.attempts,
             outcome.elapsed,
             settled,
-            result.request_id,
+            _writable(result.request_id),
             None,
             None,
             None,
@@ -340,14 +340,20 @@ def ending(outcome: Outcome[Any], *, settled: bool) -> Ending:
         outcome.attempts,
         outcome.elapsed,
         False,
-        getattr(error, "request_id", None),
+        _writable(getattr(error, "request_id", None)),
         error.delivery.value,
         type(error).__name__,
-        # What a server said may hold half a character, which no file takes.
-        str(error).encode("utf-8", "backslashreplace").decode(),
+        _writable(str(error)),
         None,
         None,
     )
+
+
+def _writable(text: str | None) -> str | None:
+    """Write out half characters, which a server may send and no file takes."""
+    if text is None or text.isascii():
+        return text
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _tells_of_created(answer: bytes) -> bool:

@@ -111,17 +111,20 @@ class AiohttpSender:
     async def _answer(
         self, response: aiohttp.ClientResponse, attempt: Attempt
     ) -> Answer:
-        headers = response.headers
-        attempt.request_id = headers.get(_REQUEST_ID, attempt.request_id)
+        headers, reason = response.headers, response.reason or ""
+        request_id = headers.get(_REQUEST_ID, attempt.request_id)
+        # Nearly always it is ASCII: a call for each request can be spared.
+        attempt.request_id = request_id if request_id.isascii() else _text(request_id)
+        location = headers.get(_LOCATION)
         body = _whole_body(response.content)
         if body is None:
             body = await self._read(response, attempt.timeout.read)
         return Answer(
             response.status,
-            response.reason or "",
+            reason if reason.isascii() else _text(reason),
             attempt.request_id,
             headers.get(_RETRY_AFTER),
-            headers.get(_LOCATION),
+            None if location is None else _text(location),
             body,
         )
 
@@ -219,6 +222,11 @@ def _whole_body(content: aiohttp.StreamReader) -> bytes | None:
     return None
 
 
+def _text(received: str) -> str:
+    """Put a sign for bytes that are no UTF-8: aiohttp makes half characters of them."""
+    return received.encode(errors="surrogateescape").decode(errors="replace")
+
+
 def _connection_error(error: Exception, attempt: Attempt) -> APIConnectionError:
     """Say what broke, and if the request can have arrived."""
     if attempt.handed_over:
@@ -253,8 +261,8 @@ def _without_frames(error: Exception) -> Exception:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"the proxy answered {error.status} {error.message}".rstrip()
+        return f"the proxy answered {error.status} {_text(error.message)}".rstrip()
     if isinstance(error, aiohttp.ClientResponseError):
-        problem = error.message.strip().partition("\n")[0].rstrip(":")
+        problem = _text(error.message).strip().partition("\n")[0].rstrip(":")
         return f"what came is no HTTP answer ({problem})"
     return str(error) or type(error).__name__

@@ -123,6 +123,20 @@ async def test_an_error_that_no_file_could_hold_is_kept_all_the_same(writer, pat
     assert entries(path)[0].error == "half a \\ud83d"
 
 
+async def test_a_request_id_that_no_file_could_hold_is_kept_all_the_same(writer, path):
+    done, undone = Ask("/done"), Ask("/undone")
+    await asyncio.gather(intend(writer, done), intend(writer, undone))
+    refused = failure(undone)
+    refused.error.request_id = "caf\udce9"
+
+    await asyncio.gather(
+        writer.finish(same(done), success(done, request_id="caf\udce9")),
+        writer.finish(same(undone), refused),
+    )
+
+    assert [each.request_id for each in entries(path)] == ["caf\\udce9"] * 2
+
+
 @pytest.mark.parametrize(
     ("outcome", "state"),
     [

@@ -704,3 +704,40 @@ async def test_a_certificate_error_has_the_cause_of_the_tls_library(
             await connect(server).send(request())
 
     assert isinstance(caught.value.__cause__, ssl.CertificateError)
+
+
+LATIN_1 = (
+    "HTTP/1.1 302 Trouv\xe9\r\nLocation: /caf\xe9/\r\nX-Request-ID: caf\xe9\r\n"
+    "Content-Length: 0\r\n\r\n"
+).encode("latin-1")
+
+
+async def test_an_error_shows_a_sign_for_bytes_of_the_head_that_are_no_text(connect):
+    async with RawServer(Reply(LATIN_1)) as server:
+        with pytest.raises(APIStatusError) as caught:
+            await connect(server).send(request())
+
+    assert caught.value.request_id == "caf\ufffd"
+    assert "to /caf\ufffd/" in str(caught.value)
+    assert "Trouv\ufffd" in str(caught.value)
+
+
+async def test_text_beyond_ascii_in_the_head_is_kept(connect):
+    async with RawServer(Reply(http("500 Erreur côté serveur"))) as server:
+        with pytest.raises(ServerError, match="Erreur côté serveur"):
+            await connect(server).send(request())
+
+
+async def test_a_success_whose_request_id_is_no_text_is_kept_in_a_journal(
+    connect, tmp_path
+):
+    head = b"HTTP/1.1 200 OK\r\nX-Request-ID: caf\xe9\r\nContent-Length: %d\r\n\r\n"
+    reply = Reply(head % len(success_body()) + success_body())
+    async with RawServer(reply) as server:
+        client = connect(server)
+        journal = tmp_path / "evals.db"
+        first = await client.send_many([request()], journal=journal)
+        again = await client.send_many([request()], journal=journal)
+
+    assert [each.result.request_id for each in (*first, *again)] == ["caf\ufffd"] * 2
+    assert len(server.requests) == 1

@@ -65,6 +65,7 @@ async def test_a_tunnel_sees_neither_keys_nor_requests(
     [
         (http("407 Proxy Authentication Required"), "407 Proxy Authentication"),
         (http("502"), "the proxy answered 502"),
+        (b"HTTP/1.1 403 Refus\xe9\r\n\r\n", "answered 403 Refus\ufffd"),
     ],
 )
 async def test_a_proxy_that_refuses_means_not_sent(answer, says, connect):
