@@ -189,9 +189,9 @@ class Call:
     async def _attempt(self) -> Any:
         """Send it once."""
         means, request, patience = self.means, self.request, self.patience
-        sender = means.connections.sender()
         if means.pace.is_limited or (patience and patience.deadline is not None):
             await self._take_pace()
+        sender = means.connections.sender()  # not sooner: it may have been closed
         attempt = self.attempt = Attempt(
             request.method,
             request.path,

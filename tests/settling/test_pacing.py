@@ -290,6 +290,32 @@ def test_a_client_that_is_closed_ends_what_waits_for_its_turn():
     assert moment < 111
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_a_client_that_is_closed_in_the_moment_of_a_turn_sends_nothing(
+    many, monkeypatch
+):
+    turn = Pace.turn
+
+    async def main():
+        async def turn_with_the_close(pace):
+            await turn(pace)
+            await client.aclose()
+
+        monkeypatch.setattr(Pace, "turn", turn_with_the_close)
+        client = client_of(sender, rate_limit=RateLimit(1, per=60))
+        if not many:
+            return await failure(client.send(requests(1)[0]))
+        (outcome,) = await client.send_many(requests(1))
+        return outcome.error
+
+    sender = sender_for(1)
+    error = on_a_jumping_clock(main())
+
+    assert isinstance(error, ClientClosedError)
+    assert error.delivery is Delivery.NOT_SENT
+    assert sender.sent == []
+
+
 @pytest.mark.parametrize("value", [100, (100, 60), "100/min", {"requests": 100}])
 def test_a_rate_limit_of_another_kind_is_refused(value):
     with pytest.raises(ConfigurationError, match=r"^rate_limit: a RateLimit is wanted"):
