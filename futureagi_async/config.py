@@ -209,21 +209,39 @@ def _is_loopback(host: str) -> bool:
 
 
 def _split(url: str, name: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"{name}: {error}") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+    parts = _parts(url)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError(
             f"{name}: {_without_userinfo(url)!r} is no http(s) address; "
             f"it should look like {DEFAULT_BASE_URL}"
         )
+    if not _has_port(parts):
+        raise ConfigurationError(
+            f"{name}: what follows {parts.hostname!r} is no port, "
+            "which is a number from 1 to 65535"
+        )
     return parts
 
 
+# What the standard library says of a mistake can show a password: it is dropped.
+def _parts(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
+
+
+def _has_port(parts: SplitResult) -> bool:
+    """Tell if the port is one, or left out."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
+
+
 def _without_userinfo(url: str) -> str:
-    return re.sub(r"[^/@]*@", f"{'*' * 3}@", url)
+    """Mask what stands before the last `@`: a password may hold any character."""
+    return re.sub(r"(?is)^([a-z][a-z0-9+.-]*://)?.*@", r"\g<1>***@", url)
 
 
 def _base_url(value: str | None, *, allow_http: bool) -> str:
@@ -268,6 +286,11 @@ def _proxy(value: str | None, base_url: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise ConfigurationError(f"proxy: text is wanted, not {fields.kind(value)}")
+    if re.search("(?s)[/?#].*@", value.partition("://")[2]):
+        raise ConfigurationError(
+            f"proxy: {_without_userinfo(value)!r} has a '/', '?' or '#' before its '@'; "
+            "in a user name or password, write %2F, %3F or %23"
+        )
     _split(value, "proxy")
     return value
 

@@ -104,9 +104,11 @@ class AiohttpSender:
                 if not response.closed:
                     response.release()
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
-            raise _connection_error(error, attempt) from _without_frames(error)
+            failed = _connection_error(error, attempt)
+            cause = self._cause(error)
         finally:
             _silence.reset(token)
+        raise failed from cause  # here, where nothing else is its context
 
     async def _answer(
         self, response: aiohttp.ClientResponse, attempt: Attempt
@@ -167,6 +169,16 @@ class AiohttpSender:
         if attempt.timeout is self._settings.timeout:
             return self._timeout
         return _client_timeout(attempt.timeout)
+
+    def _cause(self, error: Exception) -> BaseException | None:
+        """Give what may be shown of what broke, which its message says already.
+
+        Where there is a proxy, errors of aiohttp hold its password.
+        """
+        _drop_frames(error)
+        if self._settings.proxy and isinstance(error, aiohttp.ClientError):
+            return error.__cause__
+        return error
 
     async def aclose(self) -> None:
         """Close the connections; what is in flight fails."""
@@ -250,13 +262,12 @@ def _connection_error(error: Exception, attempt: Attempt) -> APIConnectionError:
     return failed
 
 
-def _without_frames(error: Exception) -> Exception:
+def _drop_frames(error: Exception) -> None:
     """Drop the frames of aiohttp: the bytes of the request stand there, keys and all."""
     link: BaseException | None = error
     while link is not None:
         link.__traceback__ = None
         link = link.__cause__ or link.__context__
-    return error
 
 
 def _reason(error: Exception) -> str:

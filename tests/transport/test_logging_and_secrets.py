@@ -219,6 +219,32 @@ async def test_no_password_of_a_proxy_is_seen(connect, everything):
     assert "proxy-password" not in shown + repr(client.__dict__)
 
 
+PROXY_CONDUCT = {
+    "no": Reply(http("407 Proxy Authentication Required"), "close"),
+    "no tunnel": Reply(http(502), "close"),
+    "close": Reply(b"", "close"),
+    "garbage": Reply(b"\x00garbage\r\n\r\n", "close"),
+    "another protocol behind it": Reply(http(200) + b"220 ESMTP\r\n", "close"),
+}
+
+
+@pytest.mark.parametrize("name", PROXY_CONDUCT)
+async def test_no_password_of_a_proxy_is_seen_when_it_misbehaves(
+    name, connect, everything
+):
+    async with RawServer(PROXY_CONDUCT[name]) as proxy:
+        url = f"http://me:proxy-password@127.0.0.1:{proxy.port}"
+        client = connect("https://api.example.org", proxy=url, retry=ONCE)
+        with pytest.raises(APIConnectionError) as caught:
+            await client.send(request())
+
+    sent = proxy.requests[0].header("Proxy-Authorization").removeprefix("Basic ")
+    shown = seen_in(caught.value) + written(everything)
+    assert "api.example.org" in shown
+    assert "proxy-password" not in shown
+    assert sent not in shown
+
+
 async def test_each_attempt_is_logged_with_its_facts(connect, everything):
     again = Reply(http(429, Retry_After="0"))
     async with RawServer(again, success) as server:

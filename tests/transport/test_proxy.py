@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 import pytest
 from raw_server import RUN_TEST, RawServer, Reply, http, unused_port
@@ -58,6 +59,22 @@ async def test_a_tunnel_sees_neither_keys_nor_requests(
     assert not any(key.encode() in head for key in keys)
     assert RUN_TEST.encode() not in head
     assert server.requests[0].header("Proxy-Authorization") is None
+
+
+async def test_a_certificate_behind_a_tunnel_is_refused_without_the_password(
+    connect, server_tls, tunnel
+):
+    proxy, _ = tunnel
+    async with RawServer(tls=server_tls) as server:
+        client = connect(server, proxy=proxy)
+        with pytest.raises(APIConnectionError, match="certificate") as caught:
+            await client.send(request())
+        await client.aclose()
+
+    assert isinstance(caught.value.__cause__, ssl.CertificateError)
+    assert "proxy-password" not in repr(caught.value.__cause__)
+    assert caught.value.__context__ is None
+    assert not caught.value.retryable
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,13 @@ def test_settings_show_neither_keys_nor_the_values_of_headers():
     assert "proxy.example" in shown
 
 
+def test_settings_do_not_show_a_password_with_an_at_sign():
+    shown = repr(resolve(proxy="http://me:p-141@421356@proxy.example"))
+
+    assert "http://***@proxy.example" in shown
+    assert "141" not in shown
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
@@ -193,10 +200,10 @@ def test_an_address_is_kept_with_its_path(given, kept):
         ("https://", "is no http"),
         ("https:///path", "is no http"),
         ("https://:443", "is no http"),
-        ("https://api.example:0", "is no http"),
-        ("https://api.example:65536", "Port out of range"),
-        ("https://api.example:abc", "Port could not be cast"),
-        ("https://[::1", "Invalid IPv6 URL"),
+        ("https://api.example:0", "what follows 'api.example' is no port"),
+        ("https://api.example:65536", "what follows 'api.example' is no port"),
+        ("https://api.example:abc", "what follows 'api.example' is no port"),
+        ("https://[::1", "is no http"),
         ("https://api.example?x=1", "may have a path, but no query and no fragment"),
         ("https://api.example/?", "may have a path, but no query and no fragment"),
         ("https://api.example/#top", "may have a path, but no query and no fragment"),
@@ -452,7 +459,7 @@ def test_a_host_that_is_excepted_needs_no_proxy(monkeypatch):
     [
         ("proxy.example:3128", "is no http"),
         ("socks5://proxy.example", "is no http"),
-        ("http://proxy.example:abc", "Port could not be cast"),
+        ("http://proxy.example:abc", "what follows 'proxy.example' is no port"),
         (5, "text is wanted, not an int"),
     ],
 )
@@ -463,11 +470,33 @@ def test_a_proxy_that_cannot_work_is_refused(proxy, problem):
     assert problem in str(caught.value)
 
 
-def test_the_password_of_a_proxy_is_not_shown_in_an_error():
-    with pytest.raises(ConfigurationError, match="is no http") as caught:
-        resolve(proxy="socks5://me:p-141421356@proxy.example")
+@pytest.mark.parametrize(
+    ("proxy", "problem"),
+    [
+        ("socks5://me:p-141421356@proxy.example", "is no http"),
+        ("me:p-141421356@proxy.example", "is no http"),
+        ("me:p-141421356//x@proxy.example", "is no http"),
+        ("http://me:p-141421356@x@proxy.example:abc", "is no port"),
+        ("http://me:p-141421356", "is no port"),
+        ("http://me:p-141421356#x@proxy.example", "write %2F, %3F or %23"),
+        ("http://me:p-141421356/x@proxy.example", "write %2F, %3F or %23"),
+        ("http://me:p-141421356?x@proxy.example", "write %2F, %3F or %23"),
+        ("http://me:123/p-141421356@proxy.example", "write %2F, %3F or %23"),
+        ("http://[me:p-141421356@proxy.example", "is no http"),
+    ],
+)
+def test_the_password_of_a_proxy_is_not_shown_in_an_error(proxy, problem):
+    with pytest.raises(ConfigurationError, match=problem) as caught:
+        resolve(proxy=proxy)
 
-    assert "p-141421356" not in str(caught.value)
+    assert "141421356" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_a_proxy_may_end_with_a_slash():
+    proxy = "http://me:p%2Fw@proxy.example:3128/"
+
+    assert resolve(proxy=proxy).proxy == proxy
 
 
 def test_a_tls_context_is_kept():
