@@ -81,7 +81,8 @@ class Timeout:
     """How long a call may take, in seconds; `None` means without limit.
 
     Attributes:
-        connect: to open a connection, TLS included.
+        connect: to open a connection, looking up the name, a proxy, and TLS included.
+            Waiting for one of the `max_connections` is not.
         read: from a connection until the answer begins, and between two pieces of it. A
             large body is taken piece by piece, too, and each begins the wait anew.
         total: the whole call, with its retries and the waits between them.

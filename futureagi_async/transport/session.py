@@ -26,6 +26,8 @@ from futureagi_async.transport.silence import Silence, Upload
 
 
 if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
+
     from futureagi_async.config import Settings, Timeout
     from futureagi_async.transport.sender import Attempt
 
@@ -45,12 +47,25 @@ _silence: contextvars.ContextVar[Silence] = contextvars.ContextVar("silence")
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Notes the moment from which on bytes can have reached the service."""
+    """Limits the making of a connection, and notes when bytes can have left on one."""
 
     async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
         connection = await super().connect(*args, **kwargs)
         _silence.get().begin()
         return connection
+
+    async def _create_connection(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - it is aiohttp's signature
+    ) -> ResponseHandler:
+        """Make one within the limit that aiohttp has for two of its steps only.
+
+        It limits neither the looking up of the name nor a proxy's answer.
+        """
+        async with asyncio.timeout(timeout.sock_connect):
+            return await super()._create_connection(req, traces, timeout)
 
     def __del__(self, _warnings: object = None) -> None:
         """Say nothing of connections that were left open: `AiohttpSender` cares."""

@@ -459,6 +459,45 @@ async def test_a_connection_that_is_not_established_in_time_was_not_sent(connect
         assert caught.value.delivery is NOT_SENT
 
 
+async def test_a_name_that_is_not_looked_up_in_time_was_not_sent(connect, monkeypatch):
+    async def never(*_, **__):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", never)
+    client = connect("https://api.example.org", retry=ONCE, timeout=SHORT_CONNECT)
+
+    with pytest.raises(APITimeoutError, match=r"no connection within 0\.3") as caught:
+        await client.send(request())
+
+    assert type(caught.value) is APITimeoutError
+    assert caught.value.delivery is NOT_SENT
+
+
+async def test_waiting_for_a_free_connection_is_no_time_of_making_one(connect, leap):
+    release = asyncio.Event()
+
+    async def hold(got):
+        await release.wait()
+        return success(got)
+
+    timeout = Timeout(connect=600, read=None, total=None)
+    async with RawServer(hold) as server:
+        client = connect(server, max_connections=1, timeout=timeout)
+        busy = asyncio.create_task(client.send(request(1)))
+        await server.until(requests=1)
+        waiting = asyncio.create_task(client.send(request(2)))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        leap(1000)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        release.set()
+
+        await asyncio.gather(busy, waiting)
+
+        assert len(server.requests) == 2
+
+
 async def test_a_server_that_never_reads_leaves_it_unknown(connect):
     with listening() as port:
         client = connect(f"http://127.0.0.1:{port}", retry=ONCE, timeout=SHORT)

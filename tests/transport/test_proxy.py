@@ -9,7 +9,13 @@ import pytest
 from raw_server import RUN_TEST, RawServer, Reply, http, unused_port
 from simulation import request
 
-from futureagi_async import APIConnectionError, Delivery, RetryPolicy, Timeout
+from futureagi_async import (
+    APIConnectionError,
+    APITimeoutError,
+    Delivery,
+    RetryPolicy,
+    Timeout,
+)
 
 
 ONCE = RetryPolicy(settle=False, max_attempts=1)
@@ -114,6 +120,22 @@ async def test_a_proxy_that_stalls_means_not_sent(connect):
         with pytest.raises(APIConnectionError) as caught:
             await client.send(request())
 
+    assert caught.value.delivery is Delivery.NOT_SENT
+
+
+async def test_a_proxy_that_stalls_has_the_time_of_a_connection(connect):
+    timeout = Timeout(connect=0.3, read=60, total=60)
+    async with RawServer(Reply(b"", "stall")) as proxy:
+        client = connect(
+            "https://api.example.org", proxy=proxy.url, retry=ONCE, timeout=timeout
+        )
+
+        with pytest.raises(
+            APITimeoutError, match=r"no connection within 0\.3"
+        ) as caught:
+            await client.send(request())
+
+    assert type(caught.value) is APITimeoutError
     assert caught.value.delivery is Delivery.NOT_SENT
 
 
