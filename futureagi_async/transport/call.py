@@ -34,7 +34,7 @@ from futureagi_async.settling import (
     Unclear,
 )
 from futureagi_async.transport import retry
-from futureagi_async.transport.answers import read_answer
+from futureagi_async.transport.answers import read_answer, status_delivery
 from futureagi_async.transport.doubt import find_out
 from futureagi_async.transport.sender import Attempt
 
@@ -375,6 +375,8 @@ class Call:
             return self.complete(self.settling)
         total = self.options.timeout.total
         message = f"not done within {total:g} s, the deadline of the call"
+        if (status := self._status_so_far()) is not None:
+            message += f"; the body of an answer {status} was not complete"
         return self.complete(DeadlineExceededError(message, delivery=self._cut_short()))
 
     def closed(self) -> ClientClosedError:
@@ -398,7 +400,16 @@ class Call:
         """Tell the delivery of the last attempt where no error tells it."""
         if self.attempt is None or not self.attempt.under_way:
             return self.delivery
-        return Delivery.UNKNOWN if self.attempt.handed_over else Delivery.NOT_SENT
+        if not self.attempt.handed_over:
+            return Delivery.NOT_SENT
+        status = self._status_so_far()
+        return Delivery.UNKNOWN if status is None else status_delivery(status, None)
+
+    def _status_so_far(self) -> int | None:
+        """Give the status of an answer that is not complete: a refusal is one already."""
+        if self.attempt is None or not self.attempt.under_way:
+            return None
+        return self.attempt.status
 
     def _log(self, attempt: Attempt, status: int | None, elapsed: float) -> None:
         logger.debug(

@@ -17,8 +17,8 @@ class Attempt:
 
     `handed_over` turns true when a connection is ready to take the bytes: before that
     nothing can have arrived, after it anything may have. `under_way` turns false when
-    the attempt has failed. `request_id` turns into the
-    one of the answer, should that be another.
+    the attempt has failed. `request_id` turns into the one of the answer, should that
+    be another, and `status` is that of an answer whose body is waited for.
     """
 
     method: str
@@ -28,6 +28,7 @@ class Attempt:
     request_id: str
     handed_over: bool = False
     under_way: bool = True
+    status: int | None = None
 
 
 class Answer(NamedTuple):

@@ -135,6 +135,7 @@ class AiohttpSender:
         location = headers.get(_LOCATION)
         body = _whole_body(response.content)
         if body is None:
+            attempt.status = response.status
             body = await self._read(response, attempt.timeout.read)
         return Answer(
             response.status,

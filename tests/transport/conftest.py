@@ -15,6 +15,7 @@ from aioresponses import aioresponses
 from raw_server import RawServer
 
 from futureagi_async import AsyncFutureAGI, RetryPolicy
+from futureagi_async.transport.session import AiohttpSender
 from futureagi_async.transport.silence import Silence
 
 
@@ -84,6 +85,19 @@ def handed_over(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
         event.set()
 
     monkeypatch.setattr(Silence, "begin", noted)
+    return event
+
+
+@pytest.fixture
+def in_the_body(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set as soon as the head of an answer is there and its body is waited for."""
+    event, read = asyncio.Event(), AiohttpSender._read
+
+    async def noted(*arguments: Any) -> bytes:
+        event.set()
+        return await read(*arguments)
+
+    monkeypatch.setattr(AiohttpSender, "_read", noted)
     return event
 
 

@@ -103,6 +103,22 @@ async def test_after_the_request_was_read(data, connect, leap):
         assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "delivery"),
+    [(200, UNKNOWN), (302, REJECTED), (400, REJECTED), (429, REJECTED), (503, UNKNOWN)],
+)
+async def test_in_the_body_of_an_answer_whose_status_says_enough(
+    status, delivery, connect, leap, in_the_body
+):
+    half = http(status, b'{"detail": "x', Content_Length="1000")
+    async with RawServer(Reply(half, "stall")) as server:
+        client = connect(server, timeout=WHOLE)
+        error = await late(client, in_the_body.wait(), leap)
+
+    assert error.delivery is delivery
+    assert f"the body of an answer {status} was not complete" in str(error)
+
+
 async def test_while_waiting_for_the_turn_of_the_run_test(connect):
     async with RawServer(Reply(b"", "stall")) as server:
         client = connect(server)

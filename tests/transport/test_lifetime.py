@@ -370,6 +370,16 @@ async def test_closing_ends_a_call_in_the_body_of_its_answer_as_unknown(connect)
     assert error.delivery is UNKNOWN
 
 
+async def test_closing_ends_a_call_in_the_body_of_a_refusal_as_rejected(
+    connect, in_the_body
+):
+    half = Reply(http(400, b"{}", Content_Length="9"), "stall")
+    async with RawServer(half) as server:
+        error = await closed_while(connect(server), in_the_body.wait)
+
+    assert error.delivery is REJECTED
+
+
 async def soon():
     for _ in range(20):
         await asyncio.sleep(0)
