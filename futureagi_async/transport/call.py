@@ -347,7 +347,7 @@ class Call:
             patience.last_answer = now
         self.counted += 1
         is_last = self.counted >= policy.max_attempts
-        is_too_late = now + wait >= self.deadline.when
+        is_too_late = now + wait >= self.deadline.when or retry.asks_for_too_long(error)
         if (reason is None and not is_not_done) or is_last or is_too_late:
             return None
         price = self.means.quota.take(timeout=isinstance(error, APITimeoutError))

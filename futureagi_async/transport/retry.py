@@ -43,7 +43,7 @@ def reason_to_repeat(error: APIError, *, repeat_unknown: bool) -> Reason | None:
 
     `repeat_unknown` says that doing the work twice is harmless, or accepted.
     """
-    if error.retry_after is not None and error.retry_after > LONGEST_RETRY_AFTER:
+    if asks_for_too_long(error):
         return None
     match error:
         case (
@@ -60,6 +60,11 @@ def reason_to_repeat(error: APIError, *, repeat_unknown: bool) -> Reason | None:
             return Reason.FAILED
         case _:
             return None
+
+
+def asks_for_too_long(error: APIError) -> bool:
+    """Tell if the service asks for a longer wait than is borne."""
+    return error.retry_after is not None and error.retry_after > LONGEST_RETRY_AFTER
 
 
 def wait_before(

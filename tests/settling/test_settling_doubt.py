@@ -309,6 +309,28 @@ def test_what_is_only_read_before_the_deadline_of_its_batch_is_not_attempted():
     assert sender.writes == []
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_what_was_not_done_is_left_to_the_caller_if_the_service_wants_a_long_wait(many):
+    async def not_for_an_hour(serve):
+        return answered(500, retry_after="3600")
+
+    async def main():
+        client = client_of(sender, timeout=Timeout(total=None))
+        if not many:
+            return await failure(client.send(RUN))
+        (outcome,) = await client.send_many([RUN])
+        return outcome.error
+
+    sender = sender_with(not_for_an_hour)
+    error = on_a_jumping_clock(main())
+
+    assert type(error) is ServerError
+    assert error.delivery is Delivery.REJECTED
+    assert error.retry_after == 3600
+    assert "read back: it was not done" in str(error)
+    assert len(sender.writes) == 1
+
+
 # What a journal knows of an earlier process.
 
 
