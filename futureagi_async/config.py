@@ -272,7 +272,15 @@ def _base_url(value: str | None, *, allow_http: bool) -> str:
             f"base_url: {shown!r} would send the keys unencrypted; use https, or pass "
             "allow_http=True if the network is your own"
         )
-    return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
+    return f"{parts.scheme}://{_host_and_port(parts)}{parts.path}".rstrip("/")
+
+
+def _host_and_port(parts: SplitResult) -> str:
+    """Write them in one way only: a journal tells services apart by their address."""
+    hostname = parts.hostname or ""
+    host = f"[{hostname}]" if "[" in parts.netloc else hostname
+    is_default = parts.port in {None, {"http": 80, "https": 443}[parts.scheme]}
+    return host if is_default else f"{host}:{parts.port}"
 
 
 def _proxy(value: str | None, base_url: str) -> str | None:

@@ -188,6 +188,22 @@ def test_an_address_is_kept_with_its_path(given, kept):
 
 
 @pytest.mark.parametrize(
+    ("spellings", "one"),
+    [
+        (
+            ["https://API.Example", "https://api.example:443", "https://api.example:/"],
+            "https://api.example",
+        ),
+        (["http://LocalHost:80/Eu", "HTTP://localhost:080/Eu"], "http://localhost/Eu"),
+        (["https://localhost:80", "https://LOCALHOST:080"], "https://localhost:80"),
+        (["https://[FE80::A]:443", "https://[fe80::a]/"], "https://[fe80::a]"),
+    ],
+)
+def test_all_spellings_of_an_address_are_one(spellings, one):
+    assert {resolve(base_url=each).base_url for each in spellings} == {one}
+
+
+@pytest.mark.parametrize(
     ("url", "problem"),
     [
         ("", "'' is empty, or has white space"),
