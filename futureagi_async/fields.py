@@ -9,6 +9,7 @@ import math
 import re
 import uuid
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import orjson
@@ -86,7 +87,11 @@ def run_test_id(value: uuid.UUID | str) -> str:
 
 
 def items(value: Any, where: str, wanted: str) -> list[Any]:
-    """List the items of a field that takes several."""
+    """List the items of a field that takes several.
+
+    A set of text comes in another order in each process, and what is sent, by which a
+    journal finds a request again, may not: so the items of a set are sorted.
+    """
     if type(value) is list:  # quicker than to ask what else it might be
         return value.copy()
     if isinstance(value, _NO_LISTS) or not isinstance(value, Iterable):
@@ -94,20 +99,21 @@ def items(value: Any, where: str, wanted: str) -> list[Any]:
             f"{where}: a list of {wanted} is wanted, not {kind(value)}; "
             "put a single one into a list"
         )
-    return list(value)
+    return sorted(value, key=str) if isinstance(value, AbstractSet) else list(value)
 
 
 def uuid_texts(value: Any, where: str) -> tuple[str, ...]:
-    """Bring every id of a list into canonical form."""
+    """Bring every id of a list into canonical form; those of a set are sorted by it."""
     is_canonical = _CANONICAL.fullmatch
-    return tuple(
-        [
-            item
-            if type(item) is str and is_canonical(item)
-            else uuid_text(item, f"{where}[{index}]")
-            for index, item in enumerate(items(value, where, "ids"))
-        ]
-    )
+    ids = [
+        item
+        if type(item) is str and is_canonical(item)
+        else uuid_text(item, f"{where}[{index}]")
+        for index, item in enumerate(items(value, where, "ids"))
+    ]
+    if type(value) is not list and isinstance(value, AbstractSet):
+        ids.sort()
+    return tuple(ids)
 
 
 def flag(value: Any, where: str) -> bool | None:

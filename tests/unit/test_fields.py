@@ -173,6 +173,24 @@ def test_ids_are_read_from_any_iterable():
     assert fields.uuid_texts(ids, "ids") == (ID, ID)
 
 
+@given(st.lists(st.uuids(), unique=True), st.randoms())
+def test_the_ids_of_a_set_are_sorted_however_they_are_spelled(ids, random):
+    given_as = {random.choice([each, *spellings(str(each))]) for each in ids}
+
+    assert fields.uuid_texts(given_as, "ids") == tuple(sorted(map(str, ids)))
+    assert fields.uuid_texts(frozenset(ids), "ids") == tuple(sorted(map(str, ids)))
+
+
+@given(st.lists(st.uuids()), st.sampled_from([list, tuple, iter]))
+def test_the_ids_of_a_list_keep_their_order(ids, given_as):
+    assert fields.uuid_texts(given_as(ids), "ids") == tuple(map(str, ids))
+
+
+@given(st.sets(st.text()))
+def test_the_items_of_a_set_are_sorted(names):
+    assert fields.items(names, "names", "names") == sorted(names)
+
+
 def test_a_bad_id_of_a_list_is_named_by_its_index():
     with pytest.raises(InvalidRequestError, match=r"^ids\[1\]: 'abc' is no UUID"):
         fields.uuid_texts([ID, "abc"], "ids")
