@@ -58,6 +58,21 @@ class Buffered(AsyncIterator[Item], Generic[Item]):
         """Give the next item if it is there, or the default."""
 
 
+FAILURES: Final = (Exception, asyncio.CancelledError)
+"""What may be raised by what is called here; see `unless_cancelled`."""
+
+
+def unless_cancelled(error: BaseException) -> BaseException:
+    """Let the cancellation of this task through; any other is an error like the rest.
+
+    One comes from elsewhere where something that was cancelled is awaited.
+    """
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+        raise error
+    return error
+
+
 class FanOut(Generic[Item, Done]):
     """Works on every item of an iterable, so many at a time.
 
@@ -84,7 +99,7 @@ class FanOut(Generic[Item, Done]):
         self._workers = workers
         self._admit = admit
         self._read = 0
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
 
     async def work(self) -> None:
         """Work until the input has ended.
@@ -119,18 +134,22 @@ class FanOut(Generic[Item, Done]):
                 item = read()
                 if item is _LATER and wait is not None:
                     item = await wait()
-            except Exception as error:  # noqa: BLE001 - told at the end
-                self._failure = error
+            except FAILURES as error:
+                self._failure = unless_cancelled(error)
                 return
             if item is _END:
                 return
             place = self._read
             self._read = place + 1
-            done = await run(item)
+            try:
+                done = await run(item)
+            except asyncio.CancelledError as error:
+                self._failure = unless_cancelled(error)
+                return
             try:
                 deliver(place, done)
-            except Exception as error:  # noqa: BLE001 - told at the end
-                self._failure = error
+            except FAILURES as error:
+                self._failure = unless_cancelled(error)
 
 
 def _at_hand(items: AsyncIterable[Any]) -> Callable[[], Any]:

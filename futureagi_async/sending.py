@@ -25,7 +25,7 @@ from futureagi_async.errors import (
     JournalError,
     NotAttemptedError,
 )
-from futureagi_async.fanout import CallerError, FanOut
+from futureagi_async.fanout import FAILURES, CallerError, FanOut, unless_cancelled
 from futureagi_async.fields import kind
 from futureagi_async.jobs import Job
 from futureagi_async.outcomes import (
@@ -214,8 +214,8 @@ class Sending(Generic[ResultT]):
             failure: FutureAGIError = error
         except FutureAGIError as error:
             failure = _without_frames(error)
-        except Exception as error:  # noqa: BLE001 - one item may not hurt another
-            failure = unforeseen(error, job)
+        except FAILURES as error:
+            failure = unforeseen(unless_cancelled(error), job)
         else:
             return Success(job, result, hands.attempts, self._now() - started)
         return Failure(job, failure, hands.attempts, self._now() - started)
@@ -323,8 +323,8 @@ class Sending(Generic[ResultT]):
             return NotAttempted(request, error)
         except FutureAGIError as error:
             failure = _without_frames(error)
-        except Exception as error:  # noqa: BLE001 - one item may not hurt another
-            failure = unforeseen(error, request)
+        except FAILURES as error:
+            failure = unforeseen(unless_cancelled(error), request)
         else:
             return succeeded(request, result, attempts, self._now() - started)
         if failure.stops_batch:
@@ -364,7 +364,7 @@ class _Hands:
         return await self._sending.look(request)
 
 
-def unforeseen(error: Exception, request: Request[Any]) -> APIError:
+def unforeseen(error: BaseException, request: Request[Any]) -> APIError:
     """Make an error of something that should not have been raised."""
     failure = APIError(
         f"{type(error).__name__}: {error}",

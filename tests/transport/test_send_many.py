@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 
+import attrs
 import pytest
 from jumping_clock import on_a_jumping_clock
 from raw_server import CONFIG, RawServer, Reply, http, success, unused_port
@@ -33,11 +34,13 @@ from futureagi_async import (
     PaymentRequiredError,
     RateLimitError,
     RetryPolicy,
+    RunNewEvalsResult,
     ServerError,
     Success,
     Timeout,
     UnexpectedResponseError,
 )
+from futureagi_async.jobs import Job
 from futureagi_async.transport.retry import RetryQuota
 
 
@@ -453,6 +456,64 @@ def test_what_nobody_foresaw_is_an_unknown_outcome_of_its_own():
         assert isinstance(failure.error.__cause__, RuntimeError)
 
     on_a_jumping_clock(main())
+
+
+async def cancelled_elsewhere():
+    """Wait for something of one's own that is cancelled, as nobody cancels oneself."""
+    helper = asyncio.create_task(asyncio.sleep(60))
+    helper.cancel()
+    await helper
+
+
+def test_a_request_whose_work_was_cancelled_elsewhere_has_an_outcome():
+    async def main():
+        async def cut_short(attempt):
+            if run_test_of(attempt) == run_test_id(2):
+                await cancelled_elsewhere()
+            return accepted(attempt)
+
+        batch = await simulated(FakeSender(cut_short)).send_many(requests(4))
+        [failure] = batch.failures
+        assert failure.run_test_id == run_test_id(2)
+        assert failure.error.delivery is Delivery.UNKNOWN
+        assert isinstance(failure.error.__cause__, asyncio.CancelledError)
+
+    on_a_jumping_clock(main())
+
+
+@attrs.frozen
+class CutShort(Job[RunNewEvalsResult]):
+    """A job that waits for something that is cancelled."""
+
+    run_test_id: str
+
+    async def work(self, hands):
+        await cancelled_elsewhere()
+
+
+async def test_a_job_that_was_cancelled_elsewhere_has_an_outcome():
+    client = simulated(FakeSender(accepted))
+
+    [outcome] = await client.send_many([CutShort(run_test_id(1))])
+
+    assert outcome.error.delivery is Delivery.UNKNOWN
+    assert isinstance(outcome.error.__cause__, asyncio.CancelledError)
+
+
+async def test_an_input_that_was_cancelled_elsewhere_interrupts_the_batch():
+    async def items():
+        for each in requests(3):
+            yield each
+        await cancelled_elsewhere()
+
+    client = simulated(FakeSender(accepted))
+
+    with pytest.raises(BatchInterruptedError, match="raised CancelledError") as caught:
+        await client.send_many(items())
+    assert len(caught.value.batch.successes) == 3
+    with pytest.raises(BatchInterruptedError, match="raised CancelledError"):
+        async with client.stream(items()) as outcomes:
+            assert len([each async for each in outcomes]) == 3
 
 
 class AdmitsAMinute:

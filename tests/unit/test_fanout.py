@@ -175,6 +175,78 @@ async def test_what_an_asynchronous_input_raises_ends_the_work_likewise():
     assert sorted(job.delivered) == [(0, -5), (1, -1)]
 
 
+async def cancelled_elsewhere():
+    """Wait for something of one's own that is cancelled, as nobody cancels oneself."""
+    helper = asyncio.create_task(asyncio.sleep(60))
+    helper.cancel()
+    await helper
+
+
+async def test_what_was_cancelled_elsewhere_is_a_failure_of_the_input():
+    job = Job()
+
+    async def items():
+        yield 5
+        yield 1
+        await cancelled_elsewhere()
+
+    with pytest.raises(CallerError) as caught:
+        await job.fan_out(items(), 4).work()
+
+    assert isinstance(caught.value.__cause__, asyncio.CancelledError)
+    assert caught.value.read == 2
+    assert sorted(job.delivered) == [(0, -5), (1, -1)]
+
+
+async def test_a_cancellation_on_delivery_is_a_failure_unless_it_is_ones_own():
+    job = Job()
+
+    def deliver(place, done):
+        job.deliver(place, done)
+        if place == 0:
+            raise asyncio.CancelledError
+
+    with pytest.raises(CallerError) as caught:
+        await FanOut([1, 5, 5, 5], job.run, deliver, workers=2).work()
+
+    assert isinstance(caught.value.__cause__, asyncio.CancelledError)
+    assert job.delivered == [(0, -1), (1, -5)]
+
+
+async def test_work_that_was_cancelled_elsewhere_does_not_end_in_silence():
+    job = Job()
+
+    async def run(steps):
+        if steps == 1:
+            await cancelled_elsewhere()
+        return await job.run(steps)
+
+    with pytest.raises(CallerError) as caught:
+        await FanOut([5, 1, 5, 5], run, job.deliver, workers=2).work()
+
+    assert isinstance(caught.value.__cause__, asyncio.CancelledError)
+    assert job.delivered == [(0, -5)]
+
+
+async def test_an_input_that_is_waited_for_can_be_cancelled():
+    waits, ends = asyncio.Event(), []
+
+    async def items():
+        waits.set()
+        try:
+            yield await asyncio.Event().wait()
+        finally:
+            ends.append("input")
+
+    task = asyncio.create_task(Job().fan_out(items(), 4).work())
+    await waits.wait()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ends == ["input"]
+
+
 async def test_an_asynchronous_input_that_has_raised_is_not_asked_again():
     class Unsteady:
         asked = 0
