@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic
 import attrs
 
 from futureagi_async import codec
-from futureagi_async.errors import Delivery, JournalError
+from futureagi_async.errors import Delivery, JournalError, NotAttemptedError
 from futureagi_async.journal.entries import JournalEntry, JournalState, identity
 from futureagi_async.journal.writer import JournalWriter
 from futureagi_async.outcomes import NotAttempted, Success
@@ -64,11 +64,15 @@ class Recording(Generic[ResultT]):
     async def outcome(
         self,
         request: Request[ResultT],
+        turn: asyncio.Semaphore,
         send: Callable[[Request[ResultT], Past], Awaitable[Outcome[ResultT]]],
         *,
         repeats_failures: bool = False,
     ) -> Outcome[ResultT]:
         """Answer a request from the journal, or send it and write what comes of it.
+
+        It waits for its turn when the disk has it. One that is cancelled before that
+        has certainly not left, and the journal learns so.
 
         An equal request of the same fan-out shares the outcome of the first. With
         `repeats_failures` it does so only while that is under way, and where it may
@@ -85,7 +89,7 @@ class Recording(Generic[ResultT]):
             return attrs.evolve(shared, request=request, from_journal=True)
         self._first[key] = asyncio.get_running_loop().create_future()
         try:
-            outcome = await self._first_outcome(key, request, send)
+            outcome = await self._first_outcome(key, request, turn, send)
         except JournalError as error:
             shared_error = self._first.pop(key)
             shared_error.set_exception(error)
@@ -113,6 +117,7 @@ class Recording(Generic[ResultT]):
         self,
         key: bytes,
         request: Request[ResultT],
+        turn: asyncio.Semaphore,
         send: Callable[[Request[ResultT], Past], Awaitable[Outcome[ResultT]]],
     ) -> Outcome[ResultT]:
         entry = await self._journal.intend(
@@ -124,7 +129,17 @@ class Recording(Generic[ResultT]):
         if entry is not None and entry.state is JournalState.DONE:
             return self._answer(entry, request)
         past = self._past(key, entry, request)
-        outcome = await send(request, past)
+        try:
+            await turn.acquire()
+        except asyncio.CancelledError:
+            if past.in_doubt_for is None:
+                with contextlib.suppress(JournalError):
+                    self._journal.finish_unawaited(key, _never_sent(request))
+            raise
+        try:
+            outcome = await send(request, past)
+        finally:
+            turn.release()
         if past.in_doubt_for is not None and isinstance(outcome, NotAttempted):
             return outcome  # and the journal keeps the doubt
         await self._finish(key, outcome)
@@ -194,6 +209,11 @@ class Recording(Generic[ResultT]):
             return False
         is_new = ids <= await self._journal.created_ids(run_test_id)
         return is_new and await self._journal.is_alone(key, request.path)
+
+
+def _never_sent(request: Request[ResultT]) -> NotAttempted[ResultT]:
+    error = NotAttemptedError("not sent: the fan-out was cancelled before its turn")
+    return NotAttempted(request, error)
 
 
 def _was_not_done(first: asyncio.Future[Outcome[Any]]) -> bool:

@@ -169,7 +169,9 @@ class Sending(Generic[ResultT]):
         if self._recording is None:
             return await self._send(request)
         try:
-            return await self._recording.outcome(request, self._send_in_turn)
+            return await self._recording.outcome(
+                request, self._in_flight, self._send_unless_stopped
+            )
         except JournalError as error:
             self._stop(error)
             return Failure(request, error, attempts=0, elapsed=0.0)
@@ -272,7 +274,10 @@ class Sending(Generic[ResultT]):
             return await self.carried(request)
         try:
             outcome = await self._recording.outcome(
-                request, self._send_in_turn, repeats_failures=True
+                request,
+                self._in_flight,
+                self._send_unless_stopped,
+                repeats_failures=True,
             )
         except JournalError as error:
             self._stop(error)
@@ -301,15 +306,14 @@ class Sending(Generic[ResultT]):
             was_absent=False,
         )
 
-    async def _send_in_turn(
+    async def _send_unless_stopped(
         self, request: Request[ResultT], past: Past
     ) -> Outcome[ResultT]:
-        """Send one of the requests whose intents are on disk."""
-        async with self._in_flight:
-            stop = self.reason_to_stop()
-            if stop is not None:
-                return _not_attempted(request, stop)
-            return await self._send(request, past)
+        """Send one of the requests whose intents are on disk, when it has its turn."""
+        stop = self.reason_to_stop()
+        if stop is not None:
+            return _not_attempted(request, stop)
+        return await self._send(request, past)
 
     async def _send(
         self, request: Request[ResultT], past: Past | None = None

@@ -150,6 +150,13 @@ class JournalWriter:
         written = identity, ending(outcome, settled=settled)
         await self._written(Store.finish, written)
 
+    def finish_unawaited(self, identity: bytes, outcome: Outcome[Any]) -> None:
+        """Have written what became of a request, by `aclose` at the latest.
+
+        That is for whoever is being cancelled, who may not wait for the disk.
+        """
+        self._collect(Store.finish, (identity, ending(outcome, settled=False)))
+
     async def created_ids(self, run_test_id: str) -> frozenset[str]:
         """Give the eval configs that this journal's requests created for a run test.
 
@@ -188,6 +195,11 @@ class JournalWriter:
         await asyncio.shield(self._ended)
 
     async def _written(self, operation: Operation, argument: tuple[Any, ...]) -> Any:
+        return _raise(await self._collect(operation, argument))
+
+    def _collect(
+        self, operation: Operation, argument: tuple[Any, ...]
+    ) -> asyncio.Future[Any]:
         if os.getpid() != self._pid:
             raise opened_by_parent(self.path)
         if self._closing:
@@ -197,7 +209,7 @@ class JournalWriter:
             self._loop.call_soon(self._hand_over)
         waiter = self._loop.create_future()
         self._collected.append((waiter, operation, argument))
-        return _raise(await waiter)
+        return waiter
 
     def _hand_over(self) -> None:
         if self._collected:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import attrs
 import pytest
@@ -30,6 +31,7 @@ from futureagi_async import (
     RunNewEvals,
     Success,
 )
+from futureagi_async.journal.writer import JournalWriter
 
 
 SETTLING = RetryPolicy(settle_after=0.05)
@@ -336,6 +338,62 @@ async def test_what_was_in_flight_when_it_was_cancelled_is_settled(
 
     assert len(batch.successes) == 8
     assert set((emulator.log.configs + emulator.log.runs).values()) == {1}
+
+
+@pytest.fixture
+def cancelled_with_four_in_flight(emulator, connect, journal, monkeypatch, eventually):
+    """Cancel a fan-out of eight: half in flight, and half on disk before their turn."""
+    intended = []
+    intend = JournalWriter.intend
+
+    async def counted(*args, **more):
+        entry = await intend(*args, **more)
+        intended.append(entry)
+        return entry
+
+    async def cancel(requests):
+        emulator.faults.add("latency", seconds=60)
+        with monkeypatch.context() as patch:
+            patch.setattr(JournalWriter, "intend", counted)
+            work = asyncio.create_task(
+                connect().send_many(requests, journal=journal, max_concurrency=4)
+            )
+            await eventually(lambda: emulator.log.in_flight == 4 and len(intended) == 8)
+            work.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await work
+        emulator.faults.clear()
+
+    return cancel
+
+
+@pytest.mark.parametrize("make", [adds, runs])
+async def test_what_was_cancelled_before_its_turn_is_in_no_doubt(
+    make, emulator, connect, journal, cancelled_with_four_in_flight
+):
+    requests = make(emulator)
+    await cancelled_with_four_in_flight(requests)
+
+    left = Counter(each.state.name for each in entries(journal))
+    assert left == {"SENT": 4, "FAILED": 4}
+    assert {each.error for each in entries(journal)} == {
+        None,
+        "not sent: the fan-out was cancelled before its turn",
+    }
+    batch = await connect().send_many(requests, journal=journal)
+    assert len(batch.successes) == 8
+    assert set((emulator.log.configs + emulator.log.runs).values()) == {1}
+
+
+async def test_a_doubt_outlives_a_cancellation_before_its_turn(
+    emulator, journal, doubt, cancelled_with_four_in_flight
+):
+    requests = adds(emulator)
+    await doubt(requests, done=True)
+
+    await cancelled_with_four_in_flight(requests)
+
+    assert set(states(journal).values()) == {"UNKNOWN"}
 
 
 async def test_a_doubt_outlives_a_deadline_that_comes_before_its_turn(
