@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import logging
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 import attrs
 
 from futureagi_async import codec
-from futureagi_async.errors import Delivery, JournalError, NotAttemptedError
+from futureagi_async.errors import (
+    LINE_LIMIT,
+    AnsweredError,
+    APIError,
+    APIStatusError,
+    Delivery,
+    FutureAGIError,
+    JournalError,
+    NotAttemptedError,
+)
 from futureagi_async.journal.entries import JournalEntry, JournalState, identity
 from futureagi_async.journal.writer import JournalWriter
-from futureagi_async.outcomes import NotAttempted, Success
+from futureagi_async.outcomes import Failure, NotAttempted, Success
 from futureagi_async.request import ResultT
 from futureagi_async.settling import Settleable
 from futureagi_async.transport.call import Past
@@ -44,6 +54,7 @@ class Recording(Generic[ResultT]):
         self._now = asyncio.get_running_loop().time
         self._opened_at = self._now()
         self._first: dict[bytes, asyncio.Future[Outcome[ResultT]]] = {}
+        self._failed: dict[bytes, _Failed] = {}
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -74,7 +85,8 @@ class Recording(Generic[ResultT]):
         It waits for its turn when the disk has it. One that is cancelled before that
         has certainly not left, and the journal learns so.
 
-        An equal request of the same fan-out shares the outcome of the first. With
+        An equal request of the same fan-out shares the outcome of the first; one that
+        comes after its end, a failure without the answer that it came from. With
         `repeats_failures` it does so only while that is under way, and where it may
         have been done: a job that makes a request anew has looked in between, and what
         was refused before can be accepted by now.
@@ -84,9 +96,14 @@ class Recording(Generic[ResultT]):
         """
         key = identity(self._settings.base_url, self._settings.workspace_id, request)
         first = self._first.get(key)
-        if first is not None and not (repeats_failures and _was_not_done(first)):
+        if first is not None:
             shared = await asyncio.shield(first)
             return attrs.evolve(shared, request=request, from_journal=True)
+        failed = self._failed.get(key)
+        if failed is not None:
+            if not (repeats_failures and failed.was_not_done):
+                return Failure(request, *failed, from_journal=True)
+            del self._failed[key]
         self._first[key] = asyncio.get_running_loop().create_future()
         try:
             outcome = await self._first_outcome(key, request, turn, send)
@@ -98,9 +115,10 @@ class Recording(Generic[ResultT]):
         except BaseException:
             self._first.pop(key).cancel()
             raise
-        self._first[key].set_result(outcome)
-        if isinstance(outcome, Success):
-            del self._first[key]  # from now on the journal answers it
+        if isinstance(outcome, Failure):
+            self._failed[key] = _Failed.by(outcome)
+        # From now on the journal answers a success.
+        self._first.pop(key).set_result(outcome)
         return outcome
 
     async def earlier(self, run_test_id: str) -> Sequence[JournalEntry]:
@@ -216,14 +234,35 @@ def _never_sent(request: Request[ResultT]) -> NotAttempted[ResultT]:
     return NotAttempted(request, error)
 
 
-def _was_not_done(first: asyncio.Future[Outcome[Any]]) -> bool:
-    """Tell if a request has ended, and certainly nothing of it was done."""
-    if not first.done():
-        return False
-    outcome = first.result()
-    return not (
-        isinstance(outcome, Success) or outcome.error.delivery is Delivery.UNKNOWN
-    )
+class _Failed(NamedTuple):
+    """What is remembered of a failure, of which a fan-out may have very many."""
+
+    error: FutureAGIError
+    attempts: int
+    elapsed: float
+
+    @classmethod
+    def by(cls, failure: Failure[Any]) -> _Failed:
+        return cls(_in_short(failure.error), failure.attempts, failure.elapsed)
+
+    @property
+    def was_not_done(self) -> bool:
+        return self.error.delivery is not Delivery.UNKNOWN
+
+
+def _in_short(error: FutureAGIError) -> FutureAGIError:
+    """Copy an error without what it has of the answer, beyond what `str` shows."""
+    if not isinstance(error, APIError):
+        return error
+    short = copy.copy(error)
+    short.message = " ".join(error.message.split())[: LINE_LIMIT + 1]
+    short.args = (short.message,)
+    short.earlier = ()
+    if isinstance(short, AnsweredError):
+        short.body = b""
+    if isinstance(short, APIStatusError):
+        short.details, short.item_errors = {}, ()
+    return short
 
 
 def _absent_if_new(request: Request[Any]) -> frozenset[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import sqlite3
 import stat
 import sys
+import weakref
 
 import pytest
 from recorded_requests import (
@@ -240,9 +242,53 @@ async def test_equal_requests_share_a_failure_too(
     )
 
     assert len(batch.unknown) == 3
-    assert len({id(each.error) for each in batch}) == 1
+    assert len({(type(each.error), str(each.error)) for each in batch}) == 1
     assert [each.from_journal for each in batch] == [False, True, True]
     assert arrived(emulator) == 1
+
+
+async def test_what_comes_after_an_equal_failure_is_told_the_same_in_short(
+    emulator, connect, journal
+):
+    missing = adds(emulator, 1)[0].run_test_id.replace("0", "f")
+    request = AddEvalConfigs(missing, [config(emulator)])
+
+    async with connect().stream(
+        [request] * 3, journal=journal, max_concurrency=1
+    ) as outcomes:
+        first, *later = [each async for each in outcomes]
+
+    assert first.error.body
+    for each in later:
+        assert type(each.error) is type(first.error)
+        assert str(each.error) == str(first.error)
+        assert each.error.delivery is first.error.delivery
+        assert (each.request, each.attempts, each.elapsed, each.from_journal) == (
+            request,
+            first.attempts,
+            first.elapsed,
+            True,
+        )
+        assert not each.error.body
+    assert arrived(emulator) == 1
+
+
+async def test_a_stream_keeps_no_failure_that_was_taken(emulator, connect, journal):
+    emulator.faults.add("drop_after", endpoint=ADD, times=4)
+    emulator.faults.add("status", status=404, endpoint=ADD)
+    errors = []
+
+    async with connect(retry=UNSETTLED).stream(
+        adds(emulator), journal=journal, max_concurrency=1
+    ) as outcomes:
+        async for each in outcomes:
+            errors.append(weakref.ref(each.error))
+            if len(errors) == 7:
+                break
+        del each
+        gc.collect()
+
+        assert not [found() for found in errors[:6] if found() is not None]
 
 
 async def test_equal_requests_are_sent_again_when_they_failed_before(
