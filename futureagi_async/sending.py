@@ -405,10 +405,13 @@ async def open_sending(
 
 def _without_frames(error: FutureAGIError) -> FutureAGIError:
     """Drop the frames that an error holds on to: a batch may keep thousands."""
-    link: BaseException | None = error
-    while link is not None:
-        link.__traceback__ = None
-        link = link.__cause__
+    earlier = error.earlier if isinstance(error, APIError) else ()
+    for each in (error, *earlier):
+        link: BaseException | None = each
+        while link is not None:
+            link.__traceback__ = None
+            # What was raised "from None" has a context all the same.
+            link = link.__cause__ or link.__context__
     return error
 
 

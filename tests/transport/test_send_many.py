@@ -627,15 +627,29 @@ def test_other_failures_keep_to_max_attempts_and_remember_the_doubt():
     on_a_jumping_clock(main())
 
 
+def chain(error):
+    """An error and all that it was raised from, or while."""
+    if error is not None:
+        yield error
+        yield from chain(error.__cause__)
+        if error.__context__ is not error.__cause__:
+            yield from chain(error.__context__)
+
+
 def test_failures_of_a_batch_hold_no_frames():
     async def main():
         def wrong(attempt):
             return answer(200, b"{}")
 
-        batch = await simulated(FakeSender(wrong)).send_many(requests(3))
+        policy = RetryPolicy(settle=False, max_attempts=2, retry_unknown=True)
+        client = simulated(FakeSender(wrong), retry=policy)
+        batch = await client.send_many(requests(3))
         for failure in batch.failures:
             assert type(failure.error) is UnexpectedResponseError
-            assert failure.error.__traceback__ is None
+            (earlier,) = failure.error.earlier
+            links = [*chain(failure.error), *chain(earlier)]
+            assert len(links) > 2
+            assert [each.__traceback__ for each in links] == [None] * len(links)
 
     on_a_jumping_clock(main())
 
