@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from futureagi_async.errors import APIError, Delivery
+from futureagi_async.errors import APIError, ClientClosedError, Delivery
 from futureagi_async.jobs import Job
 from futureagi_async.request import Request, Result, ResultT
 from futureagi_async.transport.call import CallOptions, Patience
@@ -92,3 +92,8 @@ def only_reading() -> Iterator[None]:
         if error.delivery is Delivery.UNKNOWN:
             error.delivery = Delivery.NOT_SENT
         raise
+    except ClientClosedError as error:
+        if error.delivery is not Delivery.UNKNOWN:
+            raise
+        message = "the client was closed during the call"
+        raise ClientClosedError(message) from error.__cause__

@@ -40,6 +40,7 @@ from futureagi_async import (
     Timeout,
     UnexpectedResponseError,
 )
+from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
 from futureagi_async.jobs import Job
 from futureagi_async.transport.retry import RetryQuota
 
@@ -498,6 +499,38 @@ async def test_a_job_that_was_cancelled_elsewhere_has_an_outcome():
 
     assert outcome.error.delivery is Delivery.UNKNOWN
     assert isinstance(outcome.error.__cause__, asyncio.CancelledError)
+
+
+@attrs.frozen
+class ReadsOnly(Job[RunTest]):
+    """A job of one read."""
+
+    run_test_id: str
+
+    async def work(self, hands):
+        return await hands.read(GetRunTest(self.run_test_id))
+
+
+@pytest.mark.parametrize("reads", [1, 2])
+@pytest.mark.parametrize("in_a_batch", [True, False])
+def test_a_job_that_only_read_is_in_no_doubt_when_its_client_closes(reads, in_a_batch):
+    async def main():
+        client = simulated(FakeSender(Slow(60)))
+        work = [
+            asyncio.create_task(
+                client.send_many([job]) if in_a_batch else client.send(job)
+            )
+            for job in [ReadsOnly(run_test_id(1))] * reads
+        ]
+        await asyncio.sleep(1)
+        await client.aclose()
+        for each in await asyncio.gather(*work, return_exceptions=True):
+            error = each[0].error if in_a_batch else each
+            assert type(error) is ClientClosedError
+            assert error.delivery is Delivery.NOT_SENT
+            assert "may have been done" not in str(error)
+
+    on_a_jumping_clock(main())
 
 
 async def test_an_input_that_was_cancelled_elsewhere_interrupts_the_batch():
