@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from futureagi_async.errors import InvalidRequestError
@@ -23,12 +23,18 @@ def checked_callback(
     Raises:
         InvalidRequestError: it cannot be called, or would have to be awaited.
     """
-    if value is None or (callable(value) and not asyncio.iscoroutinefunction(value)):
+    if value is None or (callable(value) and not _is_awaited(value)):
         return value  # type: ignore[no-any-return]  # checked just now
     raise InvalidRequestError(
         f"{where}: a plain function of one argument is wanted; to await something for "
         "each, use a stream"
     )
+
+
+def _is_awaited(function: Any) -> bool:
+    """Tell a coroutine function, and an object that is called like one."""
+    called = type(function).__call__
+    return any(map(inspect.iscoroutinefunction, (function, called)))
 
 
 def checked_requests(requests: Any) -> Requests[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections import Counter, deque
 
 import attrs
@@ -342,11 +343,27 @@ def test_on_outcome_sees_each_outcome_as_it_comes():
     on_a_jumping_clock(main())
 
 
+async def test_on_outcome_may_be_an_object_that_is_called():
+    class Callback:
+        def __call__(self, outcome):
+            seen.append(outcome)
+
+    seen = []
+    client = simulated(FakeSender(accepted))
+
+    batch = await client.send_many(requests(3), on_outcome=Callback())
+
+    assert sorted(seen, key=batch.index) == list(batch)
+
+
 async def test_on_outcome_must_be_a_plain_function(connect):
     async def callback(outcome): ...
 
+    class Callback:
+        async def __call__(self, outcome): ...
+
     client = connect("http://127.0.0.1:1")
-    for value in (callback, "print"):
+    for value in (callback, functools.partial(callback), Callback(), "print"):
         with pytest.raises(InvalidRequestError, match="plain function"):
             await client.send_many([request()], on_outcome=value)
 
