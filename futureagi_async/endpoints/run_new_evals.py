@@ -416,10 +416,13 @@ def for_run_tests(
         except InvalidRequestError as error:
             raise InvalidRequestError(f"run test {id_}: {error}") from None
 
-    if not isinstance(eval_config_ids, Mapping):
-        return make_requests(eval_config_ids, request, "eval_config_ids")
-    requests = make_requests(eval_config_ids.items(), request, "eval_config_ids")
-    refuse_strangers(executions, eval_config_ids, "eval_config_ids")
+    pairs: Any = eval_config_ids
+    if isinstance(pairs, Mapping):
+        pairs = pairs.items()
+    requests = make_requests(pairs, request, "eval_config_ids")
+    if isinstance(requests, list):
+        asked = [each.run_test_id for each in requests]
+        refuse_strangers(executions, asked, "eval_config_ids")
     return requests
 
 
@@ -452,14 +455,23 @@ def by_run_test(value: Any) -> dict[str, Any]:
     """Bring the ids of run tests that executions are given for into canonical form.
 
     Raises:
-        InvalidRequestError: it is no mapping, or a key is no id.
+        InvalidRequestError: it is no mapping, a key is no id, or two are the same one.
     """
     if value is None:
         return {}
-    if isinstance(value, Mapping):
-        where = "test_execution_ids"
-        return {fields.uuid_text(key, where): ids for key, ids in value.items()}
-    raise InvalidRequestError(
-        "test_execution_ids: a dict of execution ids by run test id is wanted, "
-        f"not {fields.kind(value)}; executions belong to one run test"
-    )
+    where = "test_execution_ids"
+    if not isinstance(value, Mapping):
+        raise InvalidRequestError(
+            f"{where}: a dict of execution ids by run test id is wanted, "
+            f"not {fields.kind(value)}; executions belong to one run test"
+        )
+    found: dict[str, Any] = {}
+    for key, ids in value.items():
+        id_ = fields.uuid_text(key, where)
+        if id_ in found:
+            raise InvalidRequestError(
+                f"{where}: run test {id_} comes twice, in two spellings; put all of "
+                "its executions into one list"
+            )
+        found[id_] = ids
+    return found

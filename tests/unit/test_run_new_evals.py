@@ -415,15 +415,30 @@ def test_a_run_test_without_executions_is_named():
         )
 
 
-def test_executions_of_a_run_test_that_is_not_asked_for_are_refused():
+@pytest.mark.parametrize("given_as", [dict, dict.items, lambda ids: [*ids.items()]])
+def test_executions_of_a_run_test_that_is_not_asked_for_are_refused(given_as):
     with pytest.raises(
         InvalidRequestError,
         match=rf"^test_execution_ids: run test {OTHER} is not among those of eval_config",
     ):
         many(
-            {RUN_TEST: [CONFIG_1]},
+            given_as({RUN_TEST: [CONFIG_1]}),
             select_all=False,
             test_execution_ids={RUN_TEST: [EXECUTION_1], OTHER: [EXECUTION_2]},
+        )
+
+
+def test_executions_of_a_run_test_that_is_named_twice_are_refused():
+    with pytest.raises(
+        InvalidRequestError, match=rf"^test_execution_ids: run test {RUN_TEST} comes tw"
+    ):
+        many(
+            {RUN_TEST: [CONFIG_1]},
+            select_all=False,
+            test_execution_ids={
+                RUN_TEST: [EXECUTION_1],
+                uuid.UUID(RUN_TEST): [EXECUTION_2],
+            },
         )
 
 
