@@ -8,9 +8,9 @@ import contextlib
 import os
 import threading
 import weakref
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, InvalidStateError
 from functools import partial
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
 import attrs
@@ -40,7 +40,7 @@ class _Running:
     stop: asyncio.Event
     at_close: set[Callable[[], object]] = attrs.field(factory=set)
     """What calls under way want to be told when the client is closed."""
-    entering: set[object] = attrs.field(factory=set)
+    entering: set[Call[Any]] = attrs.field(factory=set)
     """The calls that are on their way into the loop."""
 
     def tell(self, function: Callable[[], object]) -> bool:
@@ -108,6 +108,9 @@ def _run(
         # A call that comes in this moment is turned away, if only the loop turns.
         while here.entering:
             runner.run(asyncio.sleep(0))
+    # So is one that came after the loop's last turn, and before it was closed.
+    for call in tuple(here.entering):
+        call.turn_away()
 
 
 def nothing() -> None:
@@ -261,7 +264,7 @@ class Call(Generic[T]):
         # One hop into the loop: a portal of anyio would wait for the task to be there.
         if not running.tell(partial(self._enter, running)):
             running.entering.discard(self)
-            self._turn_away()
+            self.turn_away()
             _leave_if_program_ends()
             raise ClientClosedError from None
 
@@ -270,10 +273,12 @@ class Call(Generic[T]):
         try:
             running.calls.start_soon(self._run, running)
         except RuntimeError:  # it closed in this moment
-            self._turn_away()
+            self.turn_away()
 
-    def _turn_away(self) -> None:
-        self._future.set_exception(ClientClosedError())
+    def turn_away(self) -> None:
+        """Have it fail, since it came too late; saying so twice is harmless."""
+        with contextlib.suppress(InvalidStateError):
+            self._future.set_exception(ClientClosedError())
 
     async def _run(self, running: _Running) -> None:
         """Carry the call, and what comes of it to whoever waits; it never raises."""

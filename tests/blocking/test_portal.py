@@ -308,6 +308,55 @@ def test_a_call_that_comes_while_it_closes_is_turned_away(
     close()
 
 
+@pytest.mark.parametrize("is_accepted", [True, False])
+def test_a_call_that_comes_after_the_last_turn_of_the_loop_is_turned_away(
+    portal: Portal,
+    monkeypatch: pytest.MonkeyPatch,
+    in_thread: InThread,
+    is_accepted: bool,
+) -> None:
+    """It enters a loop that is about to be closed, or has been since."""
+    start, tell, loop = Portal.start, module._Running.tell, portal.start().loop
+    end = loop.close
+    has_started, may_enter, enters_now, may_tell, told = (
+        threading.Event() for _ in range(5)
+    )
+
+    def late(self: Portal) -> Any:
+        running = start(self)
+        has_started.set()
+        assert may_enter.wait(60)
+        return running
+
+    def watched(self: Any, function: Callable[[], object]) -> bool:
+        if not enters(function):
+            return tell(self, function)
+        enters_now.set()
+        assert is_accepted or may_tell.wait(60)
+        try:
+            return tell(self, function)
+        finally:
+            told.set()
+
+    def close() -> None:
+        may_enter.set()
+        assert (told if is_accepted else enters_now).wait(60)
+        end()
+
+    monkeypatch.setattr(Portal, "start", late)
+    monkeypatch.setattr(module._Running, "tell", watched)
+    monkeypatch.setattr(loop, "close", close)
+    call = in_thread(portal.call, answer)
+    assert has_started.wait(60)
+
+    portal.close()
+    may_tell.set()
+
+    with pytest.raises(ClientClosedError) as caught:
+        call()
+    assert caught.value.delivery is Delivery.NOT_SENT
+
+
 def test_closing_after_the_loop_has_ended_and_forgetting_then_is_quiet() -> None:
     portal = Portal(closed)
     portal.call(answer)
