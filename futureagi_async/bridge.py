@@ -171,6 +171,17 @@ def feed(
     return Feed(items, inbox, portion)
 
 
+def _result(call: Call[Any]) -> Any:
+    """Give what a call returned; its input ends with the client by nobody's mistake."""
+    try:
+        return call.result()
+    except BatchInterruptedError as error:
+        cause, message = error.__cause__, str(error)
+        if isinstance(cause, ClientClosedError) and cause.args == (_CLOSED,):
+            error.args = (message[message.index(_CLOSED) :],)
+        raise
+
+
 def run_batch(
     portal: Portal,
     send_many: Callable[..., Any],
@@ -219,7 +230,7 @@ def run_batch(
                     on_outcome(message)
                 except Exception as error:  # noqa: BLE001 - told at the end
                     failures.append(error)
-        batch = call.result()
+        batch = _result(call)
     finally:
         call.cancel()
     if failures:
@@ -287,7 +298,7 @@ class BlockingStream(Generic[Item]):
                 return item
             else:
                 self._ended = True
-                self._call.result()
+                _result(self._call)
         raise StopIteration
 
     def _make_room(self, call: Call[None]) -> None:

@@ -37,6 +37,12 @@ if TYPE_CHECKING:
     InThread = Callable[..., Callable[[], Any]]
 
 
+CLOSED = (
+    "the client was closed before the input was read to its end; what was in flight "
+    "then was brought to its end"
+)
+
+
 @pytest.fixture
 def request_for(emulator: Emulator) -> Callable[[int], AddEvalConfigs]:
     """The request number n: an own name, on one of the run tests."""
@@ -355,6 +361,7 @@ def test_closing_does_not_wait_for_input_that_never_comes(
     with pytest.raises(BatchInterruptedError) as caught:
         wait()
     assert isinstance(caught.value.__cause__, ClientClosedError)
+    assert str(caught.value) == CLOSED
     assert caught.value.delivery is Delivery.UNKNOWN
     assert caught.value.batch[0].request == request_for(0)
     assert silent_server.requests == 1
@@ -388,7 +395,18 @@ def test_closing_does_not_wait_for_asynchronous_input_that_never_comes(
     with pytest.raises(BatchInterruptedError) as caught:
         wait()
     assert isinstance(caught.value.__cause__, ClientClosedError)
+    assert str(caught.value) == CLOSED
     assert len(caught.value.batch.unknown) == read_before
+
+
+def test_input_that_another_closed_client_ends_is_blamed_on_the_input(
+    client: FutureAGI, connect: Connect
+) -> None:
+    other, run_test = connect(), "b968b200-c57b-5aca-9c9f-60672e3183e7"
+    other.close()
+
+    with pytest.raises(BatchInterruptedError, match=r"^the iterable .* raised"):
+        client.send_many(other.get_run_test(run_test) for _ in range(2))
 
 
 def test_input_that_closes_the_client_ends_itself(

@@ -373,7 +373,7 @@ def test_closing_ends_a_stream_over_asynchronous_input(
     def read() -> list[Any]:
         seen: list[Any] = []
         with (
-            pytest.raises(BatchInterruptedError),
+            pytest.raises(BatchInterruptedError, match=r"^the client was"),
             client.stream(requests()) as outcomes,
         ):
             seen.extend(outcomes)
