@@ -812,6 +812,21 @@ def test_a_journal_that_cannot_be_written_stops_the_batch(
     assert not emulator.log.configs
 
 
+async def test_a_time_out_that_no_code_foresaw_is_not_taken_for_the_deadline(
+    connect, run_test_ids, configs, monkeypatch
+):
+    async def break_down(*_):
+        raise TimeoutError("a defect")
+
+    async with connect() as client:
+        monkeypatch.setattr(client._transport, "call", break_down)
+        batch = await client.ensure_eval_configs_many(
+            run_test_ids[:1], configs, deadline=60
+        )
+
+    assert str(batch.failures[0].error).startswith("TimeoutError: a defect")
+
+
 def test_what_no_code_foresaw_hurts_one_run_test_only(
     client, emulator, run_test_ids, configs, monkeypatch
 ):
