@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from recorded_requests import adds, states
+from recorded_requests import adds, entries, states
 
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ children = {
     "reader": look,
     "no journal": go_on_without,
 }
-forked = []
+ended = []
 
 def fork(outcome):
     if children:
@@ -256,18 +256,22 @@ def fork(outcome):
         child = os.fork()
         if not child:
             leave(work())
-        forked.append(child)
+        # Meanwhile no input is read: the batch goes on, and has the journal.
+        ended.append(os.waitpid(child, 0)[1])
 
+more = [
+    AddEvalConfigs(each, [{"template_id": template_id, "name": "more"}]) for each in ids
+]
 client = FutureAGI(retry=retry)
 batch = client.send_many(
-    requests, journal=journal, on_outcome=fork, max_concurrency=2
+    iter(requests + more), journal=journal, on_outcome=fork, max_concurrency=2
 )
-print(len(batch.successes), [os.waitpid(child, 0)[1] for child in forked])
+print(len(batch.successes), ended)
 """)
 
-    assert ended(running) == (0, "8 [0, 0, 0, 0]\n", "")
-    assert set(states(journal).values()) == {"DONE"}
-    assert set(emulator.log.configs.values()) == {2}  # one of them is the child's
+    assert ended(running) == (0, "16 [0, 0, 0, 0]\n", "")
+    assert [each.state.name for each in entries(journal)] == ["DONE"] * 16
+    assert set(emulator.log.configs.values()) == {3}  # one of them is the child's
 
 
 @forks
@@ -275,16 +279,15 @@ def test_a_child_forked_in_an_asynchronous_batch_leaves_the_journal_to_its_paren
     program, emulator, journal
 ):
     running = program("""
-children = []
+ended = []
 
 def fork(outcome):
-    if len(children) == 3:
+    if len(ended) == 3:
         return
     child = os.fork()
-    if child:
-        children.append(child)
-    else:
+    if not child:
         leave(refused(FutureAGI()))
+    ended.append(os.waitpid(child, 0)[1])  # meanwhile the batch has the journal
 
 async def main():
     async with AsyncFutureAGI(retry=retry) as client:
@@ -293,7 +296,7 @@ async def main():
         )
 
 batch = asyncio.run(main())
-print(len(batch.successes), [os.waitpid(child, 0)[1] for child in children])
+print(len(batch.successes), ended)
 """)
 
     assert ended(running) == (0, "8 [0, 0, 0]\n", "")
