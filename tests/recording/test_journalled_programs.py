@@ -43,9 +43,13 @@ retry = RetryPolicy(settle_after=0.05)
 
 def refused(client):
     try:
-        client.send_many(requests, journal=journal)
+        end = client.send_many(requests, journal=journal)
     except JournalError as error:
-        return "being written already" in str(error)
+        if "being written already" in str(error):
+            return True
+        end = error
+    print("not refused:", end, file=sys.stderr, flush=True)
+    return False
 
 def leave(ended_well):
     os._exit(0 if ended_well else 1)
