@@ -378,7 +378,7 @@ class Evaluation:
         self._end(ticket, ends.state_of(verdict, ticket.progress.tally, plan))
 
     def _fail(self, ticket: _Ticket, error: FutureAGIError) -> None:
-        if ticket.rerun is not None and ticket.rerun.error is None:
+        if ticket.rerun is not None and not ticket.comes_again:
             ticket.rerun.error = error
         elapsed = self._now() - ticket.began
         self._give(
