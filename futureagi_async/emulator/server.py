@@ -93,7 +93,8 @@ class HttpServer:
         if self.listener is not None:
             loop = asyncio.get_running_loop()
             for each in self.listener.sockets:
-                with contextlib.suppress(NotImplementedError):  # as on Windows
+                with contextlib.suppress(NotImplementedError):
+                    # Windows' loop waits for no readiness: there is nothing to undo.
                     loop.remove_reader(each.fileno())
             for _ in range(ACCEPTING_TURNS):
                 await asyncio.sleep(0)

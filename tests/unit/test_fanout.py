@@ -247,43 +247,35 @@ async def test_an_input_that_is_waited_for_can_be_cancelled():
     assert ends == ["input"]
 
 
+class Ending:
+    """An asynchronous input that ends in this way, and would go on if asked again."""
+
+    def __init__(self, end: type[Exception]) -> None:
+        self.end = end
+        self.asked = 0
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.asked in {3, 100}:
+            raise self.end
+        return 1
+
+
 async def test_an_asynchronous_input_that_has_raised_is_not_asked_again():
-    class Unsteady:
-        asked = 0
-
-        def __aiter__(self):
-            return self
-
-        async def __anext__(self):
-            self.asked += 1
-            await asyncio.sleep(0)
-            if self.asked == 2:
-                raise LookupError
-            return 1
-
-    items = Unsteady()
+    items = Ending(LookupError)
 
     with pytest.raises(CallerError):
         await Job().fan_out(items, 4).work()
 
-    assert items.asked == 2
+    assert items.asked == 3
 
 
 async def test_an_asynchronous_input_that_has_ended_is_not_asked_again():
-    class Forgetful:
-        asked = 0
-
-        def __aiter__(self):
-            return self
-
-        async def __anext__(self):
-            self.asked += 1
-            await asyncio.sleep(0)
-            if self.asked in {3, 100}:
-                raise StopAsyncIteration
-            return 1
-
-    items = Forgetful()
+    items = Ending(StopAsyncIteration)
 
     await Job().fan_out(items, 4).work()
 
