@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import clients, server
 from benchmarks.rows import Row
 from benchmarks.work import RunWork
-from futureagi_async.fanout import FanOut
-from futureagi_async.transport import session
-from futureagi_async.transport.sender import Answer
+from futureagi_async.batch.worker_pool import FanOut
+from futureagi_async.transport import aiohttp_backend
+from futureagi_async.transport.http import Answer
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from futureagi_async.transport.sender import Attempt
+    from futureagi_async.transport.http import Attempt
 
 
 _WORKERS = 100
@@ -149,7 +149,7 @@ def _main() -> None:
     parser.add_argument("count", type=int)
     asked = parser.parse_args()
     stand_in: Any = _Sender
-    session.AiohttpSender = lambda _: stand_in()  # type: ignore[assignment, misc]  # nothing is to be sent
+    aiohttp_backend.AiohttpSender = lambda _: stand_in()  # type: ignore[assignment, misc]  # nothing is to be sent
     _WAYS[asked.way](asked.count)
     print(_peak_of_this_process())
 

@@ -17,7 +17,8 @@ from benchmarks import server
 from benchmarks.pairs import compare, repeated, timed
 from benchmarks.rows import Row, skipped
 from benchmarks.work import configs
-from futureagi_async import AddEvalConfigs, AddEvalConfigsResult, codec
+from futureagi_async import AddEvalConfigs, AddEvalConfigsResult
+from futureagi_async.model import codec
 
 
 if TYPE_CHECKING:

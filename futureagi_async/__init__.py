@@ -10,10 +10,13 @@ from __future__ import annotations
 TYPE_CHECKING = False  # type checkers take it as true; `typing` takes long to import
 
 if TYPE_CHECKING:
-    from futureagi_async.blocking import FutureAGI
-    from futureagi_async.bridge import BlockingEvaluationStream, BlockingOutcomeStream
+    from futureagi_async.batch.executor import OutcomeStream
+    from futureagi_async.blocking.client import FutureAGI
+    from futureagi_async.blocking.streams import (
+        BlockingEvaluationStream,
+        BlockingOutcomeStream,
+    )
     from futureagi_async.client import AsyncFutureAGI
-    from futureagi_async.config import RateLimit, RetryPolicy, Timeout
     from futureagi_async.endpoints.add_eval_configs import (
         AddEvalConfigs,
         AddEvalConfigsResult,
@@ -93,14 +96,13 @@ if TYPE_CHECKING:
         ServerError,
         UnexpectedResponseError,
     )
-    from futureagi_async.evaluation.ensuring import (
+    from futureagi_async.evaluation.ensure_configs import (
         EnsuredEvalConfig,
         EnsuredEvalConfigs,
         EnsureEvalConfigs,
         Origin,
     )
-    from futureagi_async.evaluation.evaluating import EvaluationStream
-    from futureagi_async.evaluation.naming import RunNamedEvals
+    from futureagi_async.evaluation.pipeline import EvaluationStream
     from futureagi_async.evaluation.report import (
         ConfigScores,
         EvaluationError,
@@ -110,9 +112,10 @@ if TYPE_CHECKING:
         EvaluationState,
         RunTestEvaluation,
     )
-    from futureagi_async.journal.entries import JournalEntry, JournalState
-    from futureagi_async.journal.reading import Journal, JournalSummary
-    from futureagi_async.outcomes import (
+    from futureagi_async.evaluation.run_by_name import RunNamedEvals
+    from futureagi_async.journal.entry import JournalEntry, JournalState
+    from futureagi_async.journal.reader import Journal, JournalSummary
+    from futureagi_async.model.outcome import (
         Batch,
         BatchError,
         BatchInterruptedError,
@@ -121,8 +124,8 @@ if TYPE_CHECKING:
         Outcome,
         Success,
     )
-    from futureagi_async.request import Request, Result
-    from futureagi_async.sending import OutcomeStream
+    from futureagi_async.model.request import Request, Result
+    from futureagi_async.transport.settings import RateLimit, RetryPolicy, Timeout
 
 __version__ = "0.1.0"
 
@@ -226,10 +229,10 @@ __all__ = [
 ]
 
 _MODULES = {
-    "blocking": ("FutureAGI",),
-    "bridge": ("BlockingEvaluationStream", "BlockingOutcomeStream"),
+    "blocking.client": ("FutureAGI",),
+    "blocking.streams": ("BlockingEvaluationStream", "BlockingOutcomeStream"),
     "client": ("AsyncFutureAGI",),
-    "config": ("RateLimit", "RetryPolicy", "Timeout"),
+    "transport.settings": ("RateLimit", "RetryPolicy", "Timeout"),
     "endpoints.add_eval_configs": ("AddEvalConfigs", "AddEvalConfigsResult"),
     "endpoints.delete_eval_config": ("DeleteEvalConfig", "DeleteEvalConfigResult"),
     "endpoints.eval_config": ("CreatedEvalConfig", "EvalConfig"),
@@ -292,9 +295,9 @@ _MODULES = {
         "ServerError",
         "UnexpectedResponseError",
     ),
-    "journal.entries": ("JournalEntry", "JournalState"),
-    "journal.reading": ("Journal", "JournalSummary"),
-    "outcomes": (
+    "journal.entry": ("JournalEntry", "JournalState"),
+    "journal.reader": ("Journal", "JournalSummary"),
+    "model.outcome": (
         "Batch",
         "BatchError",
         "BatchInterruptedError",
@@ -303,16 +306,16 @@ _MODULES = {
         "Outcome",
         "Success",
     ),
-    "request": ("Request", "Result"),
-    "sending": ("OutcomeStream",),
-    "evaluation.ensuring": (
+    "model.request": ("Request", "Result"),
+    "batch.executor": ("OutcomeStream",),
+    "evaluation.ensure_configs": (
         "EnsureEvalConfigs",
         "EnsuredEvalConfig",
         "EnsuredEvalConfigs",
         "Origin",
     ),
-    "evaluation.evaluating": ("EvaluationStream",),
-    "evaluation.naming": ("RunNamedEvals",),
+    "evaluation.pipeline": ("EvaluationStream",),
+    "evaluation.run_by_name": ("RunNamedEvals",),
     "evaluation.report": (
         "ConfigScores",
         "EvaluationError",

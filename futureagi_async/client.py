@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from futureagi_async import endpoints, evaluation
-from futureagi_async.alone import Carrier, read_page, send_alone
-from futureagi_async.checking import (
+from futureagi_async.batch.alone import Carrier, read_page, send_alone
+from futureagi_async.batch.options import (
     checked_callback,
     checked_request,
     checked_requests,
 )
-from futureagi_async.config import (
+from futureagi_async.errors import ConfigurationError
+from futureagi_async.model.paging import each_result
+from futureagi_async.transport.call import CallOptions
+from futureagi_async.transport.settings import (
     UNSET,
     RateLimit,
     RetryPolicy,
@@ -21,9 +24,6 @@ from futureagi_async.config import (
     checked_retry,
     positive_int,
 )
-from futureagi_async.errors import ConfigurationError
-from futureagi_async.paging import each_result
-from futureagi_async.transport.call import CallOptions
 from futureagi_async.transport.transport import Transport
 
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from uuid import UUID
 
+    from futureagi_async.batch.executor import FanOutOptions, Flow, OutcomeStream
     from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
     from futureagi_async.endpoints.delete_eval_config import DeleteEvalConfigResult
     from futureagi_async.endpoints.eval_config import EvalConfig
@@ -58,25 +59,27 @@ if TYPE_CHECKING:
     )
     from futureagi_async.endpoints.status import Status
     from futureagi_async.endpoints.update_eval_config import UpdateEvalConfigResult
-    from futureagi_async.evaluation.asking import RunTests
-    from futureagi_async.evaluation.ensuring import EnsuredEvalConfigs, WhenDifferent
-    from futureagi_async.evaluation.evaluating import (
+    from futureagi_async.evaluation.ensure_configs import (
+        EnsuredEvalConfigs,
+        WhenDifferent,
+    )
+    from futureagi_async.evaluation.inputs import RunTests
+    from futureagi_async.evaluation.pipeline import (
         EvaluationFlow,
         EvaluationOptions,
         EvaluationStream,
     )
     from futureagi_async.evaluation.report import EvaluationProgress, EvaluationReport
-    from futureagi_async.evaluation.starting import Started, WhenExisting
-    from futureagi_async.outcomes import Batch, Outcome
-    from futureagi_async.request import Request, Requests, ResultT
-    from futureagi_async.sending import FanOutOptions, Flow, OutcomeStream
-    from futureagi_async.transport.sender import Sender
+    from futureagi_async.evaluation.start import Started, WhenExisting
+    from futureagi_async.model.outcome import Batch, Outcome
+    from futureagi_async.model.request import Request, Requests, ResultT
+    from futureagi_async.transport.http import Sender
 
 
 def _opener(settings: Settings) -> Callable[[], Sender]:
     def open_sender() -> Sender:
         # Imported when the first request is sent: aiohttp takes its time.
-        from futureagi_async.transport.session import AiohttpSender  # noqa: PLC0415
+        from futureagi_async.transport.aiohttp_backend import AiohttpSender  # noqa: PLC0415
 
         return AiohttpSender(settings)
 
@@ -212,7 +215,7 @@ class AsyncFutureAGI:
             APIError: it failed otherwise; see its `delivery`.
         """
         return await self.send(
-            evaluation.naming.run_by_ids_or_names(
+            evaluation.run_by_name.run_by_ids_or_names(
                 run_test_id,
                 eval_config_ids=eval_config_ids,
                 eval_config_names=eval_config_names,
@@ -272,7 +275,7 @@ class AsyncFutureAGI:
             on_outcome: as for `send_many`.
         """
         return await self.send_many(
-            evaluation.naming.runs_by_ids_or_names(
+            evaluation.run_by_name.runs_by_ids_or_names(
                 eval_config_ids,
                 run_test_ids=run_test_ids,
                 eval_config_names=eval_config_names,
@@ -311,7 +314,7 @@ class AsyncFutureAGI:
             APIError: a call failed; its `hint` says what had been changed before.
         """
         return await self.send(
-            evaluation.ensuring.EnsureEvalConfigs(
+            evaluation.ensure_configs.EnsureEvalConfigs(
                 run_test_id, evaluations_config, different=different
             )
         )
@@ -333,7 +336,7 @@ class AsyncFutureAGI:
         changed; what is read is not recorded.
         """
         return await self.send_many(
-            evaluation.ensuring.for_run_tests(
+            evaluation.ensure_configs.for_run_tests(
                 run_test_ids, evaluations_config, different=different
             ),
             max_concurrency=max_concurrency,
@@ -468,7 +471,7 @@ class AsyncFutureAGI:
             max_evaluating=max_evaluating,
             journal=journal,
         )
-        return evaluation.evaluating.EvaluationStream(
+        return evaluation.pipeline.EvaluationStream(
             self._evaluation_flow(items, options)
         )
 
@@ -486,10 +489,10 @@ class AsyncFutureAGI:
         **which: Any,
     ) -> tuple[Requests[Started], EvaluationOptions]:
         """Check what an evaluation is asked to do."""
-        items = evaluation.asking.for_run_tests(
+        items = evaluation.inputs.for_run_tests(
             run_test_ids, evaluations_config, **which
         )
-        options = evaluation.evaluating.EvaluationOptions.of(
+        options = evaluation.pipeline.EvaluationOptions.of(
             self._fan_out_options(max_concurrency, deadline, journal),
             poll=poll,
             waits=wait,
@@ -529,11 +532,11 @@ class AsyncFutureAGI:
             ConfigurationError: an option cannot work.
             EvaluationInterruptedError: the iterable or `on_progress` raised.
         """
-        options = evaluation.evaluating.EvaluationOptions.of(
+        options = evaluation.pipeline.EvaluationOptions.of(
             self._fan_out_options(max_concurrency, deadline, None), poll=poll
         )
         return await self._evaluate(
-            evaluation.asking.watching(run_test_ids),
+            evaluation.inputs.watching(run_test_ids),
             options,
             checked_callback(on_progress, "on_progress"),
         )
@@ -544,14 +547,14 @@ class AsyncFutureAGI:
         options: EvaluationOptions,
         on_progress: Callable[[EvaluationProgress], object] | None,
     ) -> EvaluationReport:
-        return await evaluation.evaluating.evaluate(
+        return await evaluation.pipeline.evaluate(
             self._carrier(), items, options, on_progress
         )
 
     def _evaluation_flow(
         self, items: Requests[Started], options: EvaluationOptions
     ) -> EvaluationFlow:
-        return evaluation.evaluating.EvaluationFlow(self._carrier(), items, options)
+        return evaluation.pipeline.EvaluationFlow(self._carrier(), items, options)
 
     async def get_run_test(self, run_test_id: UUID | str) -> RunTest:
         """Read a run test with its eval configs.
@@ -750,7 +753,7 @@ class AsyncFutureAGI:
                 names, or the ids.
             APIError: the list could not be read.
         """
-        return await endpoints.lookups.find_run_test(self.send, name)
+        return await endpoints.find_by_name.find_run_test(self.send, name)
 
     async def find_eval_template(self, name: str) -> EvalTemplate:
         """Find the eval template that has exactly this name.
@@ -761,7 +764,7 @@ class AsyncFutureAGI:
                 names, or the ids.
             APIError: the list could not be read.
         """
-        return await endpoints.lookups.find_eval_template(self.send, name)
+        return await endpoints.find_by_name.find_eval_template(self.send, name)
 
     async def send(self, request: Request[ResultT]) -> ResultT:
         """Send a request.
@@ -823,9 +826,10 @@ class AsyncFutureAGI:
         options: FanOutOptions,
         on_outcome: Callable[[Outcome[ResultT]], object] | None,
     ) -> Batch[ResultT]:
-        from futureagi_async import sending  # noqa: PLC0415 - for fan-outs only
 
-        return await sending.send_batch(self._carrier(), requests, options, on_outcome)
+        from futureagi_async.batch import executor  # noqa: PLC0415 - for fan-outs only
+
+        return await executor.send_batch(self._carrier(), requests, options, on_outcome)
 
     def stream(
         self,
@@ -842,17 +846,18 @@ class AsyncFutureAGI:
 
         The arguments are those of `send_many`, and so are the errors.
         """
-        from futureagi_async import sending  # noqa: PLC0415 - for fan-outs only
-
         options = self._fan_out_options(max_concurrency, deadline, journal)
-        return sending.OutcomeStream(self._flow(checked_requests(requests), options))
+        from futureagi_async.batch import executor  # noqa: PLC0415 - for fan-outs only
+
+        return executor.OutcomeStream(self._flow(checked_requests(requests), options))
 
     def _flow(
         self, requests: Requests[ResultT], options: FanOutOptions
     ) -> Flow[ResultT]:
-        from futureagi_async import sending  # noqa: PLC0415 - for fan-outs only
 
-        return sending.Flow(self._carrier(), requests, options)
+        from futureagi_async.batch import executor  # noqa: PLC0415 - for fan-outs only
+
+        return executor.Flow(self._carrier(), requests, options)
 
     def _carrier(self) -> Carrier:
         return Carrier(self._transport, self._options, self._settings)
@@ -863,9 +868,10 @@ class AsyncFutureAGI:
         deadline: float | None,
         journal: str | PathLike[str] | None,
     ) -> FanOutOptions:
-        from futureagi_async import sending  # noqa: PLC0415 - for fan-outs only
 
-        return sending.FanOutOptions.of(
+        from futureagi_async.batch import executor  # noqa: PLC0415 - for fan-outs only
+
+        return executor.FanOutOptions.of(
             self._settings, max_concurrency, deadline, journal
         )
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from uuid import UUID
 
-    from futureagi_async.blocking import FutureAGI
+    from futureagi_async.blocking.client import FutureAGI
     from futureagi_async.client import AsyncFutureAGI
     from futureagi_async.emulator import Emulator
 
@@ -80,7 +80,7 @@ def futureagi_client(futureagi_emulator: Emulator) -> AsyncFutureAGI:
 @pytest.fixture
 def futureagi_blocking_client(futureagi_emulator: Emulator) -> Iterator[FutureAGI]:
     """A blocking client for the emulator of this test."""
-    from futureagi_async.blocking import FutureAGI  # noqa: PLC0415
+    from futureagi_async.blocking.client import FutureAGI  # noqa: PLC0415
 
     with FutureAGI(
         futureagi_emulator.api_key,
@@ -124,10 +124,10 @@ def assert_started_once(emulator: Emulator, run_test_ids: Iterable[UUID | str]) 
 
 def _as_sent(run_test_id: UUID | str) -> str:
     """Spell an id as a client sends it; what is none stays what it is."""
-    from futureagi_async import fields  # noqa: PLC0415
     from futureagi_async.errors import InvalidRequestError  # noqa: PLC0415
+    from futureagi_async.model import validation  # noqa: PLC0415
 
     try:
-        return fields.run_test_id(run_test_id)
+        return validation.run_test_id(run_test_id)
     except InvalidRequestError:
         return str(run_test_id)

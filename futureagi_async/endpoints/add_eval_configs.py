@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from futureagi_async import codec, fields
 from futureagi_async.endpoints.eval_config import (
     CreatedEvalConfig,
     EvalConfig,
@@ -22,8 +21,8 @@ from futureagi_async.errors import (
     NameConflictError,
     UnexpectedResponseError,
 )
-from futureagi_async.request import Requests, Result, make_requests
-from futureagi_async.settling import (
+from futureagi_async.model import codec, validation
+from futureagi_async.model.reconciliation import (
     Done,
     Finding,
     NotDone,
@@ -31,13 +30,14 @@ from futureagi_async.settling import (
     Taken,
     Unclear,
 )
+from futureagi_async.model.request import Requests, Result, make_requests
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
     from uuid import UUID
 
-    from futureagi_async.paging import Read
+    from futureagi_async.model.paging import Read
 
 
 _NAME_TAKEN = re.compile(r"\bname '.*' already exists\b", re.DOTALL)
@@ -80,7 +80,7 @@ class AddEvalConfigs(Settleable[AddEvalConfigsResult]):
     method: ClassVar[str] = "POST"
     result_type: ClassVar[type[Result]] = AddEvalConfigsResult
 
-    run_test_id: str = attrs.field(converter=fields.run_test_id)
+    run_test_id: str = attrs.field(converter=validation.run_test_id)
     evaluations_config: EvalConfigs = attrs.field(converter=eval_configs)
 
     @property

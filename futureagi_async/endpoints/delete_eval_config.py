@@ -6,16 +6,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from futureagi_async import codec, fields
 from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
 from futureagi_async.endpoints.update_eval_config import eval_config_id
 from futureagi_async.errors import APIStatusError, BadRequestError, NotFoundError
-from futureagi_async.request import Result
-from futureagi_async.settling import Done, Finding, Missing, NotDone, Settleable
+from futureagi_async.model import codec, validation
+from futureagi_async.model.reconciliation import (
+    Done,
+    Finding,
+    Missing,
+    NotDone,
+    Settleable,
+)
+from futureagi_async.model.request import Result
 
 
 if TYPE_CHECKING:
-    from futureagi_async.paging import Read
+    from futureagi_async.model.paging import Read
 
 
 @attrs.frozen(kw_only=True)
@@ -44,7 +50,7 @@ class DeleteEvalConfig(Settleable[DeleteEvalConfigResult]):
     method: ClassVar[str] = "DELETE"
     result_type: ClassVar[type[Result]] = DeleteEvalConfigResult
 
-    run_test_id: str = attrs.field(converter=fields.run_test_id)
+    run_test_id: str = attrs.field(converter=validation.run_test_id)
     eval_config_id: str = attrs.field(converter=eval_config_id)
 
     @property

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-from futureagi_async import codec, fields
 from futureagi_async.errors import InvalidRequestError
-from futureagi_async.freezing import unchecked
+from futureagi_async.model import codec, validation
+from futureagi_async.model.freezing import unchecked
 
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ _LONGEST_MODEL = 255
 
 def checked_template_id(value: UUID | str) -> str:
     """Bring the id of a template into canonical form."""
-    return fields.uuid_text(value, "template_id")
+    return validation.uuid_text(value, "template_id")
 
 
 def checked_name(value: str | None) -> str | None:
     """Check the name of an eval config."""
-    return fields.text_up_to(value, "name", longest=_LONGEST_NAME)
+    return validation.text_up_to(value, "name", longest=_LONGEST_NAME)
 
 
 def checked_model(value: str | None) -> str | None:
@@ -39,18 +39,18 @@ def checked_model(value: str | None) -> str | None:
 
     What is blank then the service refuses.
     """
-    checked = fields.text_up_to(value, "model", longest=_LONGEST_MODEL)
-    return None if checked is None else fields.said(checked, "model")
+    checked = validation.text_up_to(value, "model", longest=_LONGEST_MODEL)
+    return None if checked is None else validation.said(checked, "model")
 
 
 def checked_config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Copy the parameters of a template."""
-    return fields.json_object(value, "config")
+    return validation.json_object(value, "config")
 
 
 def checked_mapping(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Copy a mapping of inputs to fields of a call."""
-    return fields.json_object(value, "mapping")
+    return validation.json_object(value, "mapping")
 
 
 def checked_filters(
@@ -58,18 +58,18 @@ def checked_filters(
 ) -> list[Any] | dict[str, Any] | None:
     """Copy filters: a list, or the object that the documents speak of."""
     if isinstance(value, list | tuple):
-        listed: list[Any] = fields.json_value(value, "filters")
+        listed: list[Any] = validation.json_value(value, "filters")
         return listed
     if value is None or isinstance(value, Mapping):
-        return fields.json_object(value, "filters")
+        return validation.json_object(value, "filters")
     raise InvalidRequestError(
-        f"filters: a list of filters is wanted, not {fields.kind(value)}"
+        f"filters: a list of filters is wanted, not {validation.kind(value)}"
     )
 
 
 def checked_error_localizer(value: bool | None) -> bool | None:
     """Check the flag of the error localizer."""
-    return fields.flag(value, "error_localizer")
+    return validation.flag(value, "error_localizer")
 
 
 @attrs.frozen
@@ -136,7 +136,7 @@ class EvalConfig:
             return plain
         if not isinstance(values, Mapping):
             raise InvalidRequestError(
-                f"an eval config is a dict or an EvalConfig, not {fields.kind(values)}"
+                f"an eval config is a dict or an EvalConfig, not {validation.kind(values)}"
             )
         unknown = [key for key in values if key not in _FIELD_NAMES]
         if unknown:
@@ -240,7 +240,7 @@ def _plain(values: Any) -> Any:
         return None
     if tuple(values) not in _IN_ORDER:
         return _plain(_sent(values)) if values.keys() <= _KNOWN else None
-    written = fields.plain_json(values)
+    written = validation.plain_json(values)
     if written is None:
         return None
     encoded, copied = written
@@ -263,7 +263,7 @@ def _sent(values: Mapping[str, Any]) -> dict[str, Any]:
 def _is_good(item: EvalConfig) -> bool:
     """Tell if what was read from JSON is what each field takes."""
     return (
-        fields.is_canonical(item.template_id)
+        validation.is_canonical(item.template_id)
         and _is_plain_text(item.name, _LONGEST_NAME)
         and (item.config is None or type(item.config) is dict)
         and (item.mapping is None or type(item.mapping) is dict)
@@ -286,9 +286,9 @@ def _with_suggestion(key: Any) -> str:
     wire_name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(key)).lower()
     close = difflib.get_close_matches(wire_name, _FIELD_NAMES, n=1)
     return (
-        f"{fields.shown(key)} (did you mean {close[0]}?)"
+        f"{validation.shown(key)} (did you mean {close[0]}?)"
         if close
-        else fields.shown(key)
+        else validation.shown(key)
     )
 
 
@@ -310,7 +310,7 @@ def eval_configs(values: Iterable[EvalConfig | Mapping[str, Any]]) -> EvalConfig
     """
     if isinstance(values, EvalConfigs):
         return values
-    given = fields.items(values, _WHERE, "eval configs")
+    given = validation.items(values, _WHERE, "eval configs")
     if not given:
         raise InvalidRequestError(f"{_WHERE}: the list is empty; give at least one")
     checked = EvalConfigs([_item(value, i) for i, value in enumerate(given)])
@@ -327,7 +327,7 @@ def _collision(names: list[str]) -> InvalidRequestError:
     again = [i for i, name in enumerate(names) if first.setdefault(name, i) != i]
     index, name = again[0], names[again[0]]
     return InvalidRequestError(
-        f"{_WHERE}[{index}]: the name {fields.shown(name)} is that of "
+        f"{_WHERE}[{index}]: the name {validation.shown(name)} is that of "
         f"{_WHERE}[{first[name]}] too; names are compared trimmed, and a config "
         "without one is called Eval-<template_id>: name it differently"
     )

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
 
-from futureagi_async import codec, fields
 from futureagi_async.endpoints.scores import (
     Scores,
     read_scores,
 )
-from futureagi_async.request import Request, Requests, Result, make_requests
+from futureagi_async.model import codec, validation
+from futureagi_async.model.request import Request, Requests, Result, make_requests
 
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class EvalSummary(Result):
 
 
 def _execution_id(value: UUID | str | None) -> str | None:
-    return None if value is None else fields.uuid_text(value, "execution_id")
+    return None if value is None else validation.uuid_text(value, "execution_id")
 
 
 @attrs.frozen
@@ -119,7 +119,7 @@ class GetEvalSummary(Request[EvalSummary]):
     result_type: ClassVar[type[Result]] = EvalSummary
     safe_to_repeat: ClassVar[bool] = True
 
-    run_test_id: str = attrs.field(converter=fields.run_test_id)
+    run_test_id: str = attrs.field(converter=validation.run_test_id)
     execution_id: str | None = attrs.field(default=None, converter=_execution_id)
 
     @property

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from futureagi_async import fields
 from futureagi_async.endpoints.eval_config import CreatedEvalConfig
 from futureagi_async.errors import AnsweredError, UnexpectedResponseError
-from futureagi_async.request import Request, Requests, Result, make_requests
+from futureagi_async.model import validation
+from futureagi_async.model.request import Request, Requests, Result, make_requests
 
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class GetRunTest(Request[RunTest]):
     result_type: ClassVar[type[Result]] = RunTest
     safe_to_repeat: ClassVar[bool] = True
 
-    run_test_id: str = attrs.field(converter=fields.run_test_id)
+    run_test_id: str = attrs.field(converter=validation.run_test_id)
 
     @property
     def path(self) -> str:

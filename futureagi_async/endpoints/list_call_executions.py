@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import attrs
 
 from futureagi_async.endpoints.status import Status
-from futureagi_async.pages import ListOfRunTest, Page
+from futureagi_async.model.page import ListOfRunTest, Page
 
 
 if TYPE_CHECKING:
-    from futureagi_async.request import Result
+    from futureagi_async.model.request import Result
 
 
 class EvalState(enum.Enum):

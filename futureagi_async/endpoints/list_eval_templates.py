@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
 
-from futureagi_async import codec, fields
-from futureagi_async.request import Request, Result
+from futureagi_async.model import codec, validation
+from futureagi_async.model.request import Request, Result
 
 
 if TYPE_CHECKING:
@@ -112,4 +112,4 @@ class ListEvalTemplates(Request[EvalTemplates]):
 
 def checked_search(value: str | None) -> str:
     """Check the text that names of templates are to contain; blank means any."""
-    return "" if value is None else fields.text(value, "search").strip()
+    return "" if value is None else validation.text(value, "search").strip()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
-from futureagi_async import fields
-from futureagi_async.pages import (
+from futureagi_async.model import validation
+from futureagi_async.model.page import (
     PAGE_SIZE,
     Page,
     PagedRequest,
@@ -17,7 +17,7 @@ from futureagi_async.pages import (
 
 
 if TYPE_CHECKING:
-    from futureagi_async.request import Result
+    from futureagi_async.model.request import Result
 
 
 @attrs.frozen(kw_only=True)
@@ -49,7 +49,7 @@ class RunTestsPage(Page):
 
 
 def _search(value: str | None) -> str | None:
-    return None if value is None else fields.text(value, "search").strip() or None
+    return None if value is None else validation.text(value, "search").strip() or None
 
 
 @attrs.frozen

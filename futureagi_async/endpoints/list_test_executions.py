@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
-from futureagi_async import fields
 from futureagi_async.endpoints.status import Status
-from futureagi_async.pages import ListOfRunTest, Page
+from futureagi_async.model import validation
+from futureagi_async.model.page import ListOfRunTest, Page
 
 
 if TYPE_CHECKING:
-    from futureagi_async.request import Result
+    from futureagi_async.model.request import Result
 
 
 @attrs.frozen(kw_only=True)
@@ -54,7 +54,7 @@ class TestExecutionsPage(Page):
 
 def _status(value: Status | str | None) -> str | None:
     # In answers the first letter is a capital; the filter takes small letters only.
-    return None if value is None else fields.said(value, "status").lower()
+    return None if value is None else validation.said(value, "status").lower()
 
 
 @attrs.frozen

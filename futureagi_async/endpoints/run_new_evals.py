@@ -11,7 +11,7 @@ from uuid import UUID
 import attrs
 
 # The other endpoints are loaded when they are first named: most requests need none.
-from futureagi_async import codec, endpoints, fields
+from futureagi_async import endpoints
 from futureagi_async.errors import (
     AnsweredError,
     APIStatusError,
@@ -20,9 +20,16 @@ from futureagi_async.errors import (
     InvalidRequestError,
     UnexpectedResponseError,
 )
-from futureagi_async.paging import all_results
-from futureagi_async.request import Requests, Result, make_requests
-from futureagi_async.settling import Done, Finding, NotDone, Settleable, Unclear
+from futureagi_async.model import codec, validation
+from futureagi_async.model.paging import all_results
+from futureagi_async.model.reconciliation import (
+    Done,
+    Finding,
+    NotDone,
+    Settleable,
+    Unclear,
+)
+from futureagi_async.model.request import Requests, Result, make_requests
 
 
 if TYPE_CHECKING:
@@ -31,8 +38,8 @@ if TYPE_CHECKING:
     from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
     from futureagi_async.endpoints.list_call_executions import CallExecution, EvalState
     from futureagi_async.endpoints.list_test_executions import TestExecution
-    from futureagi_async.outcomes import Batch
-    from futureagi_async.paging import Read
+    from futureagi_async.model.outcome import Batch
+    from futureagi_async.model.paging import Read
 
 
 # Keys of a mapping are invariant: each kind of key is a type of its own.
@@ -69,7 +76,7 @@ class RunNewEvalsResult(Result):
 
 
 def _unique_ids(value: Iterable[UUID | str]) -> tuple[str, ...]:
-    ids = fields.uuid_texts(value, "eval_config_ids")
+    ids = validation.uuid_texts(value, "eval_config_ids")
     if not ids:
         raise InvalidRequestError(
             "eval_config_ids: the list is empty; give at least one"
@@ -81,15 +88,15 @@ def _unique_ids(value: Iterable[UUID | str]) -> tuple[str, ...]:
 def _execution_ids(value: Iterable[UUID | str] | None) -> tuple[str, ...] | None:
     if value is None:
         return None
-    return fields.uuid_texts(value, "test_execution_ids")
+    return validation.uuid_texts(value, "test_execution_ids")
 
 
 def _select_all(value: bool | None) -> bool:
-    return value if value is True else bool(fields.flag(value, "select_all"))
+    return value if value is True else bool(validation.flag(value, "select_all"))
 
 
 def _enable_tool_evaluation(value: bool | None) -> bool | None:
-    return None if value is None else fields.flag(value, "enable_tool_evaluation")
+    return None if value is None else validation.flag(value, "enable_tool_evaluation")
 
 
 @attrs.frozen
@@ -118,7 +125,7 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
     method: ClassVar[str] = "POST"
     result_type: ClassVar[type[Result]] = RunNewEvalsResult
 
-    run_test_id: str = attrs.field(converter=fields.run_test_id)
+    run_test_id: str = attrs.field(converter=validation.run_test_id)
     eval_config_ids: tuple[str, ...] = attrs.field(converter=_unique_ids)
     test_execution_ids: tuple[str, ...] | None = attrs.field(
         default=None, converter=_execution_ids
@@ -292,7 +299,7 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
         """
         if partial not in ("raise", "run"):
             raise InvalidRequestError(
-                f"partial: 'raise' or 'run' is wanted, not {fields.shown(partial)}"
+                f"partial: 'raise' or 'run' is wanted, not {validation.shown(partial)}"
             )
         results = _results(added)
         is_batch = not isinstance(added, Result)
@@ -317,7 +324,7 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
 
 
 def _results(added: Any) -> list[AddEvalConfigsResult]:
-    from futureagi_async.outcomes import Batch  # noqa: PLC0415 - for this only
+    from futureagi_async.model.outcome import Batch  # noqa: PLC0415 - for this only
 
     match added:
         case endpoints.add_eval_configs.AddEvalConfigsResult():
@@ -327,7 +334,7 @@ def _results(added: Any) -> list[AddEvalConfigsResult]:
         case _:
             raise InvalidRequestError(
                 "added: what add_eval_configs or add_eval_configs_many gave is wanted, "
-                f"not {fields.kind(added)}"
+                f"not {validation.kind(added)}"
             )
 
 
@@ -404,7 +411,7 @@ def for_run_tests(
 
     def request(pair: Any) -> RunNewEvals:
         run_test_id, config_ids = _pair(pair)
-        id_ = fields.run_test_id(run_test_id)
+        id_ = validation.run_test_id(run_test_id)
         try:
             return RunNewEvals(
                 run_test_id=id_,
@@ -434,7 +441,7 @@ def refuse_strangers(
     Raises:
         InvalidRequestError: there are some; `where` names what does not have them.
     """
-    strangers = executions.keys() - {fields.run_test_id(each) for each in asked}
+    strangers = executions.keys() - {validation.run_test_id(each) for each in asked}
     if strangers:
         raise InvalidRequestError(
             f"test_execution_ids: run test {min(strangers)} is not among those of "
@@ -447,7 +454,7 @@ def _pair(value: Any) -> tuple[Any, Any]:
         return value[0], value[1]
     raise InvalidRequestError(
         "a pair of a run test id and its eval config ids is wanted, "
-        f"not {fields.shown(value)}; eval configs belong to one run test each"
+        f"not {validation.shown(value)}; eval configs belong to one run test each"
     )
 
 
@@ -463,11 +470,11 @@ def by_run_test(value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise InvalidRequestError(
             f"{where}: a dict of execution ids by run test id is wanted, "
-            f"not {fields.kind(value)}; executions belong to one run test"
+            f"not {validation.kind(value)}; executions belong to one run test"
         )
     found: dict[str, Any] = {}
     for key, ids in value.items():
-        id_ = fields.uuid_text(key, where)
+        id_ = validation.uuid_text(key, where)
         if id_ in found:
             raise InvalidRequestError(
                 f"{where}: run test {id_} comes twice, in two spellings; put all of "

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from futureagi_async import codec
+from futureagi_async.model import codec
 
 
 _PERCENTILE = re.compile(r"p(\d{1,3})", re.ASCII)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import Any, Self
 
-from futureagi_async import codec
+from futureagi_async.model import codec
 
 
 class Status(enum.StrEnum):

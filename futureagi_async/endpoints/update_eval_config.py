@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
 
-from futureagi_async import codec, fields
 from futureagi_async.endpoints import eval_config
 from futureagi_async.endpoints.get_run_test import GetRunTest
 from futureagi_async.errors import (
@@ -15,8 +14,8 @@ from futureagi_async.errors import (
     NotFoundError,
     UnexpectedResponseError,
 )
-from futureagi_async.request import Result
-from futureagi_async.settling import (
+from futureagi_async.model import codec, validation
+from futureagi_async.model.reconciliation import (
     Done,
     Finding,
     Missing,
@@ -24,6 +23,7 @@ from futureagi_async.settling import (
     Settleable,
     Unclear,
 )
+from futureagi_async.model.request import Result
 
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from futureagi_async.endpoints.eval_config import CreatedEvalConfig, EvalConfig
-    from futureagi_async.paging import Read
+    from futureagi_async.model.paging import Read
 
 
 @attrs.frozen(kw_only=True)
@@ -51,7 +51,7 @@ class UpdateEvalConfigResult(Result):
 
 def eval_config_id(value: UUID | str) -> str:
     """Bring the id of an eval config into canonical form."""
-    return fields.uuid_text(value, "eval_config_id")
+    return validation.uuid_text(value, "eval_config_id")
 
 
 def _template_id(value: UUID | str | None) -> str | None:
@@ -61,7 +61,7 @@ def _template_id(value: UUID | str | None) -> str | None:
 def _name(value: str | None) -> str | None:
     """Trim, as the service does, which refuses what is blank then."""
     checked = eval_config.checked_name(value)
-    return None if checked is None else fields.said(checked, "name")
+    return None if checked is None else validation.said(checked, "name")
 
 
 def _config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -115,7 +115,7 @@ class UpdateEvalConfig(Settleable[UpdateEvalConfigResult]):
     method: ClassVar[str] = "POST"
     result_type: ClassVar[type[Result]] = UpdateEvalConfigResult
 
-    run_test_id: str = attrs.field(converter=fields.run_test_id)
+    run_test_id: str = attrs.field(converter=validation.run_test_id)
     eval_config_id: str = attrs.field(converter=eval_config_id)
     name: str | None = attrs.field(default=None, converter=_name, kw_only=True)
     template_id: str | None = attrs.field(

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from futureagi_async.evaluation import (
-        asking,
-        ensuring,
-        evaluating,
-        naming,
+        ensure_configs,
+        inputs,
+        pipeline,
         report,
+        run_by_name,
     )
 
 __all__ = [
-    "asking",
-    "ensuring",
-    "evaluating",
-    "naming",
+    "ensure_configs",
+    "inputs",
+    "pipeline",
     "report",
+    "run_by_name",
 ]
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from futureagi_async import codec
 from futureagi_async.endpoints.add_eval_configs import AddEvalConfigs
 from futureagi_async.endpoints.run_new_evals import RunNewEvals
 from futureagi_async.endpoints.update_eval_config import UpdateEvalConfig
 from futureagi_async.errors import FutureAGIError
-from futureagi_async.journal.entries import JournalState, content
+from futureagi_async.journal.entry import JournalState, content
+from futureagi_async.model import codec
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from futureagi_async.journal.entries import JournalEntry
-    from futureagi_async.request import Request
+    from futureagi_async.journal.entry import JournalEntry
+    from futureagi_async.model.request import Request
 
 
 def _add(entry: JournalEntry, body: dict[str, Any]) -> Request[Any]:

@@ -9,9 +9,9 @@ import attrs
 from futureagi_async.endpoints.list_call_executions import ListCallExecutions
 from futureagi_async.endpoints.list_test_executions import ListTestExecutions
 from futureagi_async.endpoints.status import Status
-from futureagi_async.evaluation.planning import can_be_evaluated
-from futureagi_async.evaluation.tally import Tally
-from futureagi_async.paging import each_result
+from futureagi_async.evaluation.plan import can_be_evaluated
+from futureagi_async.evaluation.results import Tally
+from futureagi_async.model.paging import each_result
 
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from futureagi_async.endpoints.list_test_executions import TestExecution
-    from futureagi_async.paging import Read
+    from futureagi_async.model.paging import Read
 
 
 @attrs.frozen

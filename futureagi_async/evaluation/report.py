@@ -14,8 +14,8 @@ from futureagi_async.endpoints.scores import (
     PassFailScores,
 )
 from futureagi_async.errors import Delivery, FutureAGIError
-from futureagi_async.evaluation.ensuring import Origin
-from futureagi_async.outcomes import Batch, BatchInterruptedError, worst
+from futureagi_async.evaluation.ensure_configs import Origin
+from futureagi_async.model.outcome import Batch, BatchInterruptedError, worst
 
 
 if TYPE_CHECKING:

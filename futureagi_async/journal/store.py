@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import attrs
 
-from futureagi_async import codec
 from futureagi_async.errors import Delivery, JournalError
-from futureagi_async.journal.entries import JournalEntry, JournalState
-from futureagi_async.outcomes import Success
+from futureagi_async.journal.entry import JournalEntry, JournalState
+from futureagi_async.model import codec
+from futureagi_async.model.outcome import Success
 
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
-    from futureagi_async.outcomes import Outcome
+    from futureagi_async.model.outcome import Outcome
 
 
 AT_A_TIME = 64

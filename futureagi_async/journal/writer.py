@@ -13,20 +13,20 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from futureagi_async.errors import JournalError
-from futureagi_async.journal.file import (
+from futureagi_async.journal.database import (
     JournalFile,
     explained,
     full_path,
     opened_by_parent,
 )
-from futureagi_async.journal.forking import SQLITE_GATE
+from futureagi_async.journal.fork_guard import SQLITE_GATE
 from futureagi_async.journal.store import Intent, Store, ending
 
 
 if TYPE_CHECKING:
-    from futureagi_async.journal.entries import JournalEntry
-    from futureagi_async.outcomes import Outcome
-    from futureagi_async.request import Request
+    from futureagi_async.journal.entry import JournalEntry
+    from futureagi_async.model.outcome import Outcome
+    from futureagi_async.model.request import Request
 
 
 Operation: TypeAlias = Callable[[Store, list[Any]], Sequence[Any]]

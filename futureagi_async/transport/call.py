@@ -24,7 +24,7 @@ from futureagi_async.errors import (
     NotAttemptedError,
     NotFoundError,
 )
-from futureagi_async.settling import (
+from futureagi_async.model.reconciliation import (
     Done,
     Finding,
     Missing,
@@ -34,19 +34,19 @@ from futureagi_async.settling import (
     Unclear,
 )
 from futureagi_async.transport import retry
-from futureagi_async.transport.answers import read_answer, status_delivery
-from futureagi_async.transport.doubt import find_out
-from futureagi_async.transport.sender import Attempt
+from futureagi_async.transport.http import Attempt
+from futureagi_async.transport.reconcile import find_out
+from futureagi_async.transport.response import read_answer, status_delivery
 
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from futureagi_async.config import RetryPolicy, Timeout
-    from futureagi_async.request import Request, ResultT
+    from futureagi_async.model.request import Request, ResultT
     from futureagi_async.transport.connections import Connections
-    from futureagi_async.transport.deadlines import Deadline
-    from futureagi_async.transport.pacing import Pace
+    from futureagi_async.transport.rate_limiter import Pace
+    from futureagi_async.transport.settings import RetryPolicy, Timeout
+    from futureagi_async.transport.timeouts import Deadline
 
 
 logger = logging.getLogger("futureagi_async")

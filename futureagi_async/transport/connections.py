@@ -12,7 +12,7 @@ from futureagi_async.errors import ClientClosedError, ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from futureagi_async.transport.sender import Sender
+    from futureagi_async.transport.http import Sender
 
 
 class Connections:

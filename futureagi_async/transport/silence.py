@@ -6,12 +6,12 @@ import io
 import math
 from typing import TYPE_CHECKING
 
-from futureagi_async.transport.deadlines import Deadline
+from futureagi_async.transport.timeouts import Deadline
 
 
 if TYPE_CHECKING:
-    from futureagi_async.transport.deadlines import Deadlines
-    from futureagi_async.transport.sender import Attempt
+    from futureagi_async.transport.http import Attempt
+    from futureagi_async.transport.timeouts import Deadlines
 
 
 class Silence(Deadline):

@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any
 from futureagi_async.errors import APIConnectionError, ClientClosedError
 from futureagi_async.transport.call import Call, Means
 from futureagi_async.transport.connections import Connections
-from futureagi_async.transport.deadlines import Deadlines
-from futureagi_async.transport.pacing import Pace
+from futureagi_async.transport.keyed_lock import Turns
+from futureagi_async.transport.rate_limiter import Pace
 from futureagi_async.transport.retry import RetryQuota
-from futureagi_async.transport.turns import Turns
+from futureagi_async.transport.timeouts import Deadlines
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from futureagi_async.config import RateLimit
-    from futureagi_async.jobs import Hands, Job
-    from futureagi_async.request import Request, ResultT
+    from futureagi_async.model.operation import Hands, Job
+    from futureagi_async.model.request import Request, ResultT
     from futureagi_async.transport.call import CallOptions, Past, Patience
-    from futureagi_async.transport.sender import Sender
+    from futureagi_async.transport.http import Sender
+    from futureagi_async.transport.settings import RateLimit
 
 
 class Transport:

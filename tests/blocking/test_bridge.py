@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from futureagi_async import ClientClosedError
-from futureagi_async.bridge import Feed
+from futureagi_async.blocking.streams import Feed
 
 
 class Obliging(queue.SimpleQueue[Any]):

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from futureagi_async import portal as module
+from futureagi_async.blocking import portal as module
+from futureagi_async.blocking.portal import Call, Portal
 from futureagi_async.errors import ClientClosedError, Delivery
-from futureagi_async.portal import Call, Portal
 
 
 if TYPE_CHECKING:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 PRELUDE = """
 import atexit, gc, itertools, logging, os, signal, sys, threading, time
-from futureagi_async import FutureAGI, AddEvalConfigs, portal
+from futureagi_async import FutureAGI, AddEvalConfigs
+from futureagi_async.blocking import portal
 
 # On a busy machine a thread may be held up for long.
 portal._GRACE = 30.0

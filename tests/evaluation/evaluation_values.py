@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from futureagi_async import CallExecution, EvalOutput, Status, TestExecution
-from futureagi_async.evaluation.tally import Tally
+from futureagi_async.evaluation.results import Tally
 
 
 if TYPE_CHECKING:

@@ -29,8 +29,8 @@ from futureagi_async import (
     Success,
     Timeout,
 )
+from futureagi_async.batch.journaling import Recording
 from futureagi_async.emulator.world import EvalConfig as KeptConfig
-from futureagi_async.recording import Recording
 
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"

@@ -18,7 +18,7 @@ from futureagi_async import (
     UpdateEvalConfig,
 )
 from futureagi_async.evaluation import history
-from futureagi_async.journal.entries import content, identity
+from futureagi_async.journal.entry import content, identity
 
 
 TEMPLATE = "22222222-2222-4222-8222-222222222222"

@@ -16,10 +16,10 @@ from futureagi_async import (
     Success,
     UpdateEvalConfig,
 )
-from futureagi_async.evaluation.taking_up import Past
-from futureagi_async.jobs import Job
-from futureagi_async.request import Result
-from futureagi_async.settling import Done, NotDone
+from futureagi_async.evaluation.recovery import Past
+from futureagi_async.model.operation import Job
+from futureagi_async.model.reconciliation import Done, NotDone
+from futureagi_async.model.request import Result
 
 
 LONG = {"deadline": 60, "poll": 0.01}

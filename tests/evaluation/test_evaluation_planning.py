@@ -22,8 +22,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from futureagi_async import EvaluationState, RunNewEvals
-from futureagi_async.evaluation.ends import state_of
-from futureagi_async.evaluation.planning import (
+from futureagi_async.evaluation.conclusion import state_of
+from futureagi_async.evaluation.plan import (
     Begun,
     Finding,
     Start,
@@ -32,7 +32,7 @@ from futureagi_async.evaluation.planning import (
     judge,
     make_plan,
 )
-from futureagi_async.evaluation.tally import Tally
+from futureagi_async.evaluation.results import Tally
 
 
 CONFIGS = ids(3)

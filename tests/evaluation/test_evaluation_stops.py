@@ -17,7 +17,7 @@ from futureagi_async import (
     NotAttemptedError,
     Timeout,
 )
-from futureagi_async.evaluation import evaluating
+from futureagi_async.evaluation import pipeline
 
 
 AT_ONCE = {"deadline": 60, "poll": 0.01}
@@ -485,14 +485,14 @@ def test_what_no_code_foresaw_hurts_one_run_test_only(
     call, run_test_ids, configs, monkeypatch, leave
 ):
     leave("run", 0.01)
-    look = evaluating.look
+    look = pipeline.look
 
     async def look_or_break(read, watched):
         if watched.run_test_id == run_test_ids[1]:
             raise ZeroDivisionError("a defect")
         return await look(read, watched)
 
-    monkeypatch.setattr(evaluating, "look", look_or_break)
+    monkeypatch.setattr(pipeline, "look", look_or_break)
 
     report = call("evaluate", run_test_ids[:3], configs, **AT_ONCE)
 

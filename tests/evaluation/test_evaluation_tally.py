@@ -18,7 +18,7 @@ from futureagi_async import (
 from futureagi_async.emulator.rules.summaries import config_entry, finished_results
 from futureagi_async.emulator.world import Call, EvalConfig, Execution, RunTest
 from futureagi_async.endpoints.scores import read_scores
-from futureagi_async.evaluation.tally import Cells, ScoreKeeper, Tally
+from futureagi_async.evaluation.results import Cells, ScoreKeeper, Tally
 
 
 (CONFIG,) = ids(1)

@@ -25,8 +25,8 @@ from futureagi_async import (
     ServerError,
     TestExecutionsPage,
 )
-from futureagi_async.evaluation.planning import Verdict
-from futureagi_async.evaluation.watching import Rounds, Watched, look
+from futureagi_async.evaluation.plan import Verdict
+from futureagi_async.evaluation.poller import Rounds, Watched, look
 
 
 def page(kind, results, count=None):

@@ -26,8 +26,8 @@ from futureagi_async import (
 )
 from futureagi_async.emulator.rules.evaluations import Job, prepare
 from futureagi_async.emulator.world import Call, Execution
-from futureagi_async.evaluation.ends import ended
-from futureagi_async.evaluation.starting import Progress, StartEvaluations
+from futureagi_async.evaluation.conclusion import ended
+from futureagi_async.evaluation.start import Progress, StartEvaluations
 
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"

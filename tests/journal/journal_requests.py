@@ -5,10 +5,10 @@ from __future__ import annotations
 import attrs
 
 from futureagi_async.errors import APIError, Delivery, RateLimitError
-from futureagi_async.journal.entries import identity
-from futureagi_async.journal.reading import Journal
-from futureagi_async.outcomes import Failure, Success
-from futureagi_async.request import Request, Result
+from futureagi_async.journal.entry import identity
+from futureagi_async.journal.reader import Journal
+from futureagi_async.model.outcome import Failure, Success
+from futureagi_async.model.request import Request, Result
 
 
 URL = "https://api.example.com"

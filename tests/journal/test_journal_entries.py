@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from journal_requests import Ask, entries, intend
 
 from futureagi_async import RunNewEvals
-from futureagi_async.journal.entries import content, identity
+from futureagi_async.journal.entry import content, identity
 
 
 texts = st.text("ab/\n\0", max_size=3)

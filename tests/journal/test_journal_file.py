@@ -13,8 +13,8 @@ import pytest
 from journal_requests import Ask, entries, intend, same, states, success
 
 from futureagi_async.errors import JournalError
-from futureagi_async.journal.file import VERSION, JournalFile, full_path
-from futureagi_async.journal.reading import Journal
+from futureagi_async.journal.database import VERSION, JournalFile, full_path
+from futureagi_async.journal.reader import Journal
 from futureagi_async.journal.writer import JournalWriter
 
 

@@ -10,9 +10,9 @@ import threading
 import pytest
 from journal_requests import Ask, intend, same, states, success
 
-from futureagi_async.journal import forking
+from futureagi_async.journal import fork_guard
 from futureagi_async.journal import writer as writing
-from futureagi_async.journal.forking import SQLITE_GATE, ForkGate
+from futureagi_async.journal.fork_guard import SQLITE_GATE, ForkGate
 
 
 TOO_SHORT = 0.05
@@ -114,6 +114,6 @@ def test_the_gate_is_open_again_after_a_fork_in_parent_and_child():
 def test_a_journal_works_where_no_process_can_fork(monkeypatch):
     monkeypatch.delattr("os.register_at_fork", raising=False)
 
-    names = runpy.run_path(forking.__file__)
+    names = runpy.run_path(fork_guard.__file__)
 
     assert names["ForkGate"].__doc__ == ForkGate.__doc__

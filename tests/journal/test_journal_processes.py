@@ -14,7 +14,7 @@ import pytest
 from journal_requests import Ask, intend, same, states, success
 
 from futureagi_async.errors import JournalError
-from futureagi_async.journal.reading import Journal
+from futureagi_async.journal.reader import Journal
 from futureagi_async.journal.writer import JournalWriter
 
 
@@ -148,7 +148,7 @@ async def test_whose_process_is_another_now_is_told(path, writer, monkeypatch):
 def test_a_forked_child_is_told_and_does_no_harm(path):
     code, out, errors = ran(
         """
-        from futureagi_async.journal.reading import Journal
+        from futureagi_async.journal.reader import Journal
 
         async def child(writer, journal):
             for use in (intend(writer, Ask("/child")), writer.created_ids("x")):
@@ -232,7 +232,7 @@ def test_a_folder_that_may_not_be_written_is_named(path, is_there):
     code, out, errors = ran(
         f"""
         import tempfile
-        from futureagi_async.journal.file import JournalFile
+        from futureagi_async.journal.database import JournalFile
         with tempfile.TemporaryDirectory() as folder:
             # Once as oneself: somebody else may not load what Python needs for it.
             path = os.path.join(folder, "evals.db")

@@ -9,10 +9,10 @@ import pytest
 from journal_requests import URL, Ask, entries, failure, intend, same, states, success
 
 from futureagi_async.errors import Delivery, JournalError, NotAttemptedError
-from futureagi_async.journal.entries import JournalState, identity
-from futureagi_async.journal.reading import Journal
+from futureagi_async.journal.entry import JournalState, identity
+from futureagi_async.journal.reader import Journal
 from futureagi_async.journal.writer import JournalWriter
-from futureagi_async.outcomes import NotAttempted
+from futureagi_async.model.outcome import NotAttempted
 
 
 class Count(Ask):

@@ -24,11 +24,11 @@ from journal_requests import (
 
 from futureagi_async.errors import Delivery, JournalError, NotAttemptedError
 from futureagi_async.journal import writer as journal_writer
-from futureagi_async.journal.entries import JournalState, identity
-from futureagi_async.journal.file import JournalFile
+from futureagi_async.journal.database import JournalFile
+from futureagi_async.journal.entry import JournalState, identity
 from futureagi_async.journal.store import AT_A_TIME
 from futureagi_async.journal.writer import JournalWriter
-from futureagi_async.outcomes import NotAttempted
+from futureagi_async.model.outcome import NotAttempted
 
 
 class Clock:

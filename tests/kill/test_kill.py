@@ -13,7 +13,7 @@ import pytest
 
 from futureagi_async import Journal
 from futureagi_async.emulator import Emulator, World
-from futureagi_async.journal.entries import JournalState
+from futureagi_async.journal.entry import JournalState
 
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def processes() -> multiprocessing.context.ForkServerContext:
     context.set_forkserver_preload(
         [
             "killed_child",
-            "futureagi_async.transport.session",
-            "futureagi_async.recording",
+            "futureagi_async.transport.aiohttp_backend",
+            "futureagi_async.batch.journaling",
         ]
     )
     return context

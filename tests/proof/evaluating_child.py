@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 LOADED = (
-    "futureagi_async.evaluation.evaluating",
-    "futureagi_async.recording",
-    "futureagi_async.transport.session",
+    "futureagi_async.evaluation.pipeline",
+    "futureagi_async.batch.journaling",
+    "futureagi_async.transport.aiohttp_backend",
 )
 """What is loaded late otherwise: a kill is to strike the job, and not its imports."""
 

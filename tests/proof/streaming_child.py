@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from futureagi_async import AsyncFutureAGI, EvalConfig, FutureAGI, codec
+from futureagi_async import AsyncFutureAGI, EvalConfig, FutureAGI
 from futureagi_async.emulator import World
+from futureagi_async.model import codec
 
 
 if TYPE_CHECKING:

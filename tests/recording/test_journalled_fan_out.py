@@ -39,7 +39,7 @@ from futureagi_async import (
 )
 from futureagi_async.emulator import Emulator, World
 from futureagi_async.endpoints.get_run_test import GetRunTest
-from futureagi_async.journal.entries import JournalState
+from futureagi_async.journal.entry import JournalState
 from futureagi_async.journal.store import Store
 
 

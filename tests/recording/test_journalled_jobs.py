@@ -16,7 +16,7 @@ from futureagi_async import (
     RunNewEvalsResult,
     Success,
 )
-from futureagi_async.jobs import Job
+from futureagi_async.model.operation import Job
 
 
 ONCE = RetryPolicy(settle=False, max_attempts=1)

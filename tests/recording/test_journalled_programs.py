@@ -24,9 +24,14 @@ if TYPE_CHECKING:
 PRELUDE = """
 import asyncio, logging, os, signal, sys, threading, warnings
 from futureagi_async import (
-    AddEvalConfigs, AsyncFutureAGI, FutureAGI, Journal, JournalError, RetryPolicy,
-    portal,
+    AddEvalConfigs,
+    AsyncFutureAGI,
+    FutureAGI,
+    Journal,
+    JournalError,
+    RetryPolicy,
 )
+from futureagi_async.blocking import portal
 
 # On a busy machine a thread may be held up for long.
 portal._GRACE = 30.0

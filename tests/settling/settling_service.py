@@ -22,14 +22,14 @@ from futureagi_async import (
 from futureagi_async.emulator import World
 from futureagi_async.emulator.rules.exchange import Request
 from futureagi_async.emulator.rules.service import Service
-from futureagi_async.transport.sender import Answer
+from futureagi_async.transport.http import Answer
 from futureagi_async.transport.transport import Transport
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from futureagi_async.transport.sender import Attempt
+    from futureagi_async.transport.http import Attempt
 
 
 TICK = 1e-6

@@ -31,7 +31,7 @@ from futureagi_async import (
     Success,
     Timeout,
 )
-from futureagi_async.transport.pacing import Pace
+from futureagi_async.transport.rate_limiter import Pace
 
 
 WORLD = small_world(run_tests=1)

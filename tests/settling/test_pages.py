@@ -23,7 +23,7 @@ from futureagi_async.endpoints.list_test_executions import (
     TestExecution,
     TestExecutionsPage,
 )
-from futureagi_async.paging import all_results, each_result, each_result_blocking
+from futureagi_async.model.paging import all_results, each_result, each_result_blocking
 
 
 RUN_TEST = small_world().run_test_ids[0]

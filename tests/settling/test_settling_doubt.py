@@ -43,10 +43,16 @@ from futureagi_async import (
 from futureagi_async.emulator.rows import EvalConfig as KeptConfig
 from futureagi_async.endpoints.get_run_test import GetRunTest
 from futureagi_async.errors import APIStatusError
-from futureagi_async.request import Result
-from futureagi_async.settling import Done, NotDone, Settleable, Taken, Unclear
+from futureagi_async.model.reconciliation import (
+    Done,
+    NotDone,
+    Settleable,
+    Taken,
+    Unclear,
+)
+from futureagi_async.model.request import Result
 from futureagi_async.transport.call import CallOptions, Past, Patience
-from futureagi_async.transport.doubt import find_out
+from futureagi_async.transport.reconcile import find_out
 
 
 WORLD = small_world()

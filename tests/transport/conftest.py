@@ -15,7 +15,7 @@ from aioresponses import aioresponses
 from raw_server import RawServer
 
 from futureagi_async import AsyncFutureAGI, RetryPolicy
-from futureagi_async.transport.session import AiohttpSender
+from futureagi_async.transport.aiohttp_backend import AiohttpSender
 from futureagi_async.transport.silence import Silence
 
 

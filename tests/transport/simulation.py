@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from raw_server import CONFIG, RUN_TEST, success_body
 
 from futureagi_async import AsyncFutureAGI, RetryPolicy, RunNewEvals
-from futureagi_async.transport.sender import Answer
+from futureagi_async.transport.http import Answer
 from futureagi_async.transport.transport import Transport
 
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from futureagi_async.transport.sender import Attempt
+    from futureagi_async.transport.http import Attempt
 
 
 EPOCH = 1_800_000_000.0

@@ -34,9 +34,9 @@ from futureagi_async import (
     ServerError,
     Timeout,
 )
-from futureagi_async.transport.deadlines import Deadlines
-from futureagi_async.transport.sender import Attempt
+from futureagi_async.transport.http import Attempt
 from futureagi_async.transport.silence import Silence, Upload
+from futureagi_async.transport.timeouts import Deadlines
 
 
 NOT_SENT, REJECTED, UNKNOWN = Delivery.NOT_SENT, Delivery.REJECTED, Delivery.UNKNOWN

@@ -663,7 +663,7 @@ BOMB = gzip.compress(b" " * 30_000_000)
 async def test_an_answer_without_end_is_read_up_to_the_limit(
     reply, error, delivery, connect, monkeypatch
 ):
-    monkeypatch.setattr("futureagi_async.transport.session.ANSWER_LIMIT", 2**20)
+    monkeypatch.setattr("futureagi_async.transport.aiohttp_backend.ANSWER_LIMIT", 2**20)
     async with RawServer(reply) as server:
         client = connect(server, retry=ONCE, timeout=PATIENT)
 
@@ -677,7 +677,7 @@ async def test_an_answer_without_end_is_read_up_to_the_limit(
 
 
 async def test_the_size_limit_of_an_answer_is_named(connect, monkeypatch):
-    monkeypatch.setattr("futureagi_async.transport.session.ANSWER_LIMIT", 2**20)
+    monkeypatch.setattr("futureagi_async.transport.aiohttp_backend.ANSWER_LIMIT", 2**20)
     async with RawServer(Reply(NO_LENGTH, endless=b"x" * 4096)) as server:
         with pytest.raises(UnexpectedResponseError, match="larger than 1 MiB"):
             await connect(server, retry=ONCE).send(request())

@@ -32,7 +32,7 @@ from futureagi_async import (
     ServerError,
     UnexpectedResponseError,
 )
-from futureagi_async.transport.answers import retry_after_seconds
+from futureagi_async.transport.response import retry_after_seconds
 
 
 NOT_SENT, REJECTED, UNKNOWN = Delivery.NOT_SENT, Delivery.REJECTED, Delivery.UNKNOWN

@@ -42,7 +42,7 @@ from futureagi_async import (
     UnexpectedResponseError,
 )
 from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
-from futureagi_async.jobs import Job
+from futureagi_async.model.operation import Job
 from futureagi_async.transport.retry import RetryQuota
 
 

@@ -12,9 +12,9 @@ from raw_server import RUN_TEST, RawServer
 from simulation import Transport, request
 
 from futureagi_async import AsyncFutureAGI, Timeout
-from futureagi_async.config import Settings
-from futureagi_async.transport.sender import Attempt
-from futureagi_async.transport.session import AiohttpSender
+from futureagi_async.transport.aiohttp_backend import AiohttpSender
+from futureagi_async.transport.http import Attempt
+from futureagi_async.transport.settings import Settings
 
 
 async def test_a_client_in_a_cycle_closes_its_connections_when_it_is_collected():

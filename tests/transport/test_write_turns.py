@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from futureagi_async.transport.turns import Turns
+from futureagi_async.transport.keyed_lock import Turns
 
 
 async def test_turns_come_in_the_order_of_asking():

@@ -24,7 +24,7 @@ from futureagi_async import (
 )
 from futureagi_async.endpoints.add_eval_configs import eval_configs, for_run_tests
 from futureagi_async.errors import InvalidRequestError
-from futureagi_async.request import RefusedItem
+from futureagi_async.model.request import RefusedItem
 
 
 RUN_TEST = "b968b200-c57b-5aca-9c9f-60672e3183e7"

@@ -26,12 +26,12 @@ from futureagi_async.errors import (
     ServerError,
     UnexpectedResponseError,
 )
-from futureagi_async.transport.answers import (
+from futureagi_async.transport.http import Answer
+from futureagi_async.transport.response import (
     read_answer,
     retry_after_seconds,
     status_delivery,
 )
-from futureagi_async.transport.sender import Answer
 
 
 RUN_TEST = "b968b200-c57b-5aca-9c9f-60672e3183e7"

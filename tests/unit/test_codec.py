@@ -21,9 +21,9 @@ from futureagi_async import (
     EvalTemplates,
     RunNewEvalsResult,
     Status,
-    codec,
 )
-from futureagi_async.request import Result
+from futureagi_async.model import codec
+from futureagi_async.model.request import Result
 
 
 RUN_TEST = "b968b200-c57b-5aca-9c9f-60672e3183e7"

@@ -11,7 +11,8 @@ from types import MappingProxyType
 import attrs
 import pytest
 
-from futureagi_async.config import (
+from futureagi_async.errors import ConfigurationError
+from futureagi_async.transport.settings import (
     UNSET,
     RateLimit,
     RetryPolicy,
@@ -20,7 +21,6 @@ from futureagi_async.config import (
     checked_retry,
     positive_int,
 )
-from futureagi_async.errors import ConfigurationError
 
 
 KEY, SECRET = "key-314159265", "secret-271828182"

@@ -8,7 +8,7 @@ import math
 import pytest
 from jumping_clock import now, on_a_jumping_clock
 
-from futureagi_async.transport.deadlines import Deadlines
+from futureagi_async.transport.timeouts import Deadlines
 
 
 SOON, LATE = 0.01, 100.0

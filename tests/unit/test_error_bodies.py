@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futureagi_async.error_bodies import ErrorBody, parse_error_body
 from futureagi_async.errors import ItemError
+from futureagi_async.transport.error_body import ErrorBody, parse_error_body
 
 
 json_values = st.recursive(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futureagi_async.fanout import Buffered, CallerError, FanOut
+from futureagi_async.batch.worker_pool import Buffered, CallerError, FanOut
 
 
 class Job:

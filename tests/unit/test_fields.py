@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futureagi_async import fields
 from futureagi_async.errors import InvalidRequestError
+from futureagi_async.model import validation
 
 
 ID = "b968b200-c57b-5aca-9c9f-60672e3183e7"
@@ -90,10 +90,10 @@ def spellings(canonical: str) -> list[str]:
 def test_every_spelling_of_a_uuid_comes_out_canonical(value):
     canonical = str(value)
 
-    read = {fields.uuid_text(each, "id") for each in spellings(canonical)}
+    read = {validation.uuid_text(each, "id") for each in spellings(canonical)}
 
     assert read == {canonical}
-    assert fields.uuid_text(value, "id") == canonical
+    assert validation.uuid_text(value, "id") == canonical
 
 
 @given(
@@ -103,7 +103,7 @@ def test_every_spelling_of_a_uuid_comes_out_canonical(value):
 )
 def test_text_is_either_a_uuid_or_refused(text):
     try:
-        read = fields.uuid_text(text, "id")
+        read = validation.uuid_text(text, "id")
     except InvalidRequestError:
         return
 
@@ -130,13 +130,13 @@ def test_text_is_either_a_uuid_or_refused(text):
 )
 def test_what_is_nearly_a_uuid_is_refused(text):
     with pytest.raises(InvalidRequestError, match=r"^id: .* is no UUID"):
-        fields.uuid_text(text, "id")
+        validation.uuid_text(text, "id")
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\n"])
 def test_an_empty_id_is_called_empty(text):
     with pytest.raises(InvalidRequestError, match=r"^id: is empty; an id"):
-        fields.uuid_text(text, "id")
+        validation.uuid_text(text, "id")
 
 
 @pytest.mark.parametrize(
@@ -145,11 +145,11 @@ def test_an_empty_id_is_called_empty(text):
 )
 def test_what_is_no_id_at_all_is_named(value, named):
     with pytest.raises(InvalidRequestError, match=f"^id: .*not {named}$"):
-        fields.uuid_text(value, "id")
+        validation.uuid_text(value, "id")
 
 
 def test_an_id_that_is_a_text_enum_gives_its_text():
-    read = fields.uuid_text(Named.ID, "id")
+    read = validation.uuid_text(Named.ID, "id")
 
     assert read == ID
     assert type(read) is str
@@ -157,12 +157,12 @@ def test_an_id_that_is_a_text_enum_gives_its_text():
 
 def test_a_run_test_id_is_named_as_such():
     with pytest.raises(InvalidRequestError, match=r"^run_test_id: "):
-        fields.run_test_id("abc")
+        validation.run_test_id("abc")
 
 
 def test_a_long_value_is_shown_cut():
     with pytest.raises(InvalidRequestError) as caught:
-        fields.uuid_text("x" * 1000, "id")
+        validation.uuid_text("x" * 1000, "id")
 
     assert len(str(caught.value)) < 150
 
@@ -170,30 +170,30 @@ def test_a_long_value_is_shown_cut():
 def test_ids_are_read_from_any_iterable():
     ids = (each for each in [ID.upper(), uuid.UUID(ID)])
 
-    assert fields.uuid_texts(ids, "ids") == (ID, ID)
+    assert validation.uuid_texts(ids, "ids") == (ID, ID)
 
 
 @given(st.lists(st.uuids(), unique=True), st.randoms())
 def test_the_ids_of_a_set_are_sorted_however_they_are_spelled(ids, random):
     given_as = {random.choice([each, *spellings(str(each))]) for each in ids}
 
-    assert fields.uuid_texts(given_as, "ids") == tuple(sorted(map(str, ids)))
-    assert fields.uuid_texts(frozenset(ids), "ids") == tuple(sorted(map(str, ids)))
+    assert validation.uuid_texts(given_as, "ids") == tuple(sorted(map(str, ids)))
+    assert validation.uuid_texts(frozenset(ids), "ids") == tuple(sorted(map(str, ids)))
 
 
 @given(st.lists(st.uuids()), st.sampled_from([list, tuple, iter]))
 def test_the_ids_of_a_list_keep_their_order(ids, given_as):
-    assert fields.uuid_texts(given_as(ids), "ids") == tuple(map(str, ids))
+    assert validation.uuid_texts(given_as(ids), "ids") == tuple(map(str, ids))
 
 
 @given(st.sets(st.text()))
 def test_the_items_of_a_set_are_sorted(names):
-    assert fields.items(names, "names", "names") == sorted(names)
+    assert validation.items(names, "names", "names") == sorted(names)
 
 
 def test_a_bad_id_of_a_list_is_named_by_its_index():
     with pytest.raises(InvalidRequestError, match=r"^ids\[1\]: 'abc' is no UUID"):
-        fields.uuid_texts([ID, "abc"], "ids")
+        validation.uuid_texts([ID, "abc"], "ids")
 
 
 @pytest.mark.parametrize("value", [ID, ID.encode(), {ID: 1}, None, 5, uuid.UUID(ID)])
@@ -201,12 +201,12 @@ def test_a_single_value_is_no_list(value):
     with pytest.raises(
         InvalidRequestError, match=r"^ids: a list of ids is wanted, not "
     ):
-        fields.uuid_texts(value, "ids")
+        validation.uuid_texts(value, "ids")
 
 
 @pytest.mark.parametrize("value", [True, False, None])
 def test_a_flag_may_be_true_false_or_left_out(value):
-    assert fields.flag(value, "x") is value
+    assert validation.flag(value, "x") is value
 
 
 @pytest.mark.parametrize("value", [0, 1, "true", "", []])
@@ -214,20 +214,20 @@ def test_a_flag_is_nothing_else(value):
     with pytest.raises(
         InvalidRequestError, match=r"^x: True or False is wanted, not a"
     ):
-        fields.flag(value, "x")
+        validation.flag(value, "x")
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
 def test_text_is_taken_as_it_is_given(text):
-    assert fields.text_up_to(text, "name", longest=10**6) == text
+    assert validation.text_up_to(text, "name", longest=10**6) == text
 
 
 def test_text_may_be_left_out():
-    assert fields.text_up_to(None, "name", longest=3) is None
+    assert validation.text_up_to(None, "name", longest=3) is None
 
 
 def test_text_is_measured_without_the_space_around_it():
-    assert fields.text_up_to("  ä€😀 ", "name", longest=3) == "  ä€😀 "
+    assert validation.text_up_to("  ä€😀 ", "name", longest=3) == "  ä€😀 "
 
 
 @pytest.mark.parametrize(
@@ -242,12 +242,12 @@ def test_text_is_measured_without_the_space_around_it():
 )
 def test_text_that_the_service_cannot_take_is_refused(value, problem):
     with pytest.raises(InvalidRequestError, match=f"^name: {problem}"):
-        fields.text_up_to(value, "name", longest=3)
+        validation.text_up_to(value, "name", longest=3)
 
 
 @given(json_values)
 def test_what_json_can_say_is_copied_and_encodes_to_the_same(value):
-    copied = fields.json_value(value, "config")
+    copied = validation.json_value(value, "config")
 
     assert copied == plain(value)
     assert orjson.loads(orjson.dumps(copied)) == plain(value)
@@ -256,25 +256,25 @@ def test_what_json_can_say_is_copied_and_encodes_to_the_same(value):
 @given(not_json, st.sampled_from(HOLDERS))
 def test_what_json_cannot_say_is_refused_wherever_it_stands(value, held):
     with pytest.raises(InvalidRequestError, match=r"^config(\.|\[|:)"):
-        fields.json_value(held(value), "config")
+        validation.json_value(held(value), "config")
 
 
 @pytest.mark.parametrize("value", [-(2**63), 2**64 - 1])
 def test_the_outermost_integers_of_64_bits_are_taken(value):
-    assert orjson.loads(orjson.dumps(fields.json_value(value, "config"))) == value
+    assert orjson.loads(orjson.dumps(validation.json_value(value, "config"))) == value
 
 
 @pytest.mark.parametrize("value", [-(2**63) - 1, 2**64])
 def test_an_integer_beyond_64_bits_is_refused(value):
     with pytest.raises(InvalidRequestError, match="the integer has more than 64 bits"):
-        fields.json_value(value, "config")
+        validation.json_value(value, "config")
 
 
 def test_the_place_of_a_bad_value_is_named():
     value = {"params": {"weights": [0.5, math.nan]}}
 
     with pytest.raises(InvalidRequestError) as caught:
-        fields.json_value(value, "config")
+        validation.json_value(value, "config")
 
     assert str(caught.value) == "config.params.weights[1]: nan is no JSON number"
 
@@ -283,7 +283,7 @@ def test_the_place_of_a_bad_value_is_cut_when_it_is_deep():
     value = {"a" * 200: math.inf}
 
     with pytest.raises(InvalidRequestError, match=r"^config\.a{59}…: inf is no"):
-        fields.json_value(value, "config")
+        validation.json_value(value, "config")
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ def test_the_place_of_a_bad_value_is_cut_when_it_is_deep():
 )
 def test_a_bad_value_is_told_what_is_wrong_with_it(value, problem):
     with pytest.raises(InvalidRequestError, match=f"^config: {problem}"):
-        fields.json_value(value, "config")
+        validation.json_value(value, "config")
 
 
 def test_a_value_that_holds_itself_is_refused():
@@ -307,7 +307,7 @@ def test_a_value_that_holds_itself_is_refused():
     value.append(value)
 
     with pytest.raises(InvalidRequestError, match="nested more than 100 levels deep"):
-        fields.json_value(value, "config")
+        validation.json_value(value, "config")
 
 
 @pytest.mark.parametrize(("levels", "is_taken"), [(100, True), (101, False)])
@@ -317,7 +317,7 @@ def test_nesting_ends_at_a_hundred_levels(levels, is_taken):
         value = [value]
 
     try:
-        fields.json_value(value, "config")
+        validation.json_value(value, "config")
     except InvalidRequestError:
         assert not is_taken
     else:
@@ -326,7 +326,7 @@ def test_nesting_ends_at_a_hundred_levels(levels, is_taken):
 
 @pytest.mark.parametrize("value", [[{}] * 200, ["[" * 200], {"a": "{" * 200}])
 def test_many_brackets_are_not_many_levels(value):
-    assert fields.json_value(value, "config") == value
+    assert validation.json_value(value, "config") == value
 
 
 @pytest.mark.parametrize(
@@ -340,18 +340,18 @@ def test_many_brackets_are_not_many_levels(value):
     ],
 )
 def test_subclasses_come_out_as_what_json_has(value, kind):
-    assert type(fields.json_value(value, "config")) is kind
+    assert type(validation.json_value(value, "config")) is kind
 
 
 def test_keys_that_are_text_enums_come_out_as_text():
-    (key,) = fields.json_value({Named.ID: 1}, "config")
+    (key,) = validation.json_value({Named.ID: 1}, "config")
 
     assert type(key) is str
 
 
 def test_changing_the_original_changes_nothing():
     original = {"params": {"words": ["a"]}}
-    copied = fields.json_object(original, "config")
+    copied = validation.json_object(original, "config")
 
     original["params"]["words"].append("b")
 
@@ -359,18 +359,18 @@ def test_changing_the_original_changes_nothing():
 
 
 def test_an_object_may_be_left_out():
-    assert fields.json_object(None, "config") is None
+    assert validation.json_object(None, "config") is None
 
 
 @pytest.mark.parametrize("value", [[], "{}", 0, False])
 def test_an_object_is_a_mapping(value):
     with pytest.raises(InvalidRequestError, match=r"^config: a dict is wanted, not a"):
-        fields.json_object(value, "config")
+        validation.json_object(value, "config")
 
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 def test_text_is_given_as_it_is(text):
-    assert fields.text(text, "search") == text
+    assert validation.text(text, "search") == text
 
 
 @pytest.mark.parametrize(
@@ -384,17 +384,17 @@ def test_text_is_given_as_it_is(text):
         ("a\ud800", "character 2 is half of a surrogate pair"),
     ],
 )
-@pytest.mark.parametrize("check", [fields.text, fields.said])
+@pytest.mark.parametrize("check", [validation.text, validation.said])
 def test_what_the_service_cannot_take_as_text_is_refused(check, value, problem):
     with pytest.raises(InvalidRequestError, match=f"^search: {problem}"):
         check(value, "search")
 
 
 def test_text_that_says_something_is_trimmed():
-    assert fields.said("  tone\n", "name") == "tone"
+    assert validation.said("  tone\n", "name") == "tone"
 
 
 @pytest.mark.parametrize("blank", ["", "  ", "\n\t"])
 def test_text_that_says_nothing_is_refused(blank):
     with pytest.raises(InvalidRequestError, match=r"^name: is blank$"):
-        fields.said(blank, "name")
+        validation.said(blank, "name")

@@ -9,7 +9,7 @@ import weakref
 import attrs
 import pytest
 
-from futureagi_async.freezing import unchecked, unfrozen
+from futureagi_async.model.freezing import unchecked, unfrozen
 
 
 @attrs.frozen

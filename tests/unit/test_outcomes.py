@@ -17,7 +17,7 @@ from futureagi_async.errors import (
     NotFoundError,
     ServerError,
 )
-from futureagi_async.outcomes import (
+from futureagi_async.model.outcome import (
     Batch,
     BatchError,
     BatchInterruptedError,

@@ -41,8 +41,8 @@ from futureagi_async.errors import (
     ServerError,
     UnexpectedResponseError,
 )
-from futureagi_async.transport.answers import read_answer
-from futureagi_async.transport.sender import Answer
+from futureagi_async.transport.http import Answer
+from futureagi_async.transport.response import read_answer
 
 
 RECORDING = Path(__file__).parents[3] / "shared" / "wire" / "scenarios.jsonl"

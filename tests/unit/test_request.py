@@ -9,7 +9,7 @@ import pytest
 
 from futureagi_async import RunNewEvals
 from futureagi_async.errors import InvalidRequestError
-from futureagi_async.request import RefusedItem, Request, Result, make_requests
+from futureagi_async.model.request import RefusedItem, Request, Result, make_requests
 
 
 RUN_TEST = "b968b200-c57b-5aca-9c9f-60672e3183e7"

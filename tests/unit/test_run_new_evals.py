@@ -29,8 +29,8 @@ from futureagi_async.errors import (
     NotAttemptedError,
     ServerError,
 )
-from futureagi_async.outcomes import Batch, Failure, NotAttempted, Success
-from futureagi_async.request import RefusedItem
+from futureagi_async.model.outcome import Batch, Failure, NotAttempted, Success
+from futureagi_async.model.request import RefusedItem
 
 
 RUN_TEST = "b968b200-c57b-5aca-9c9f-60672e3183e7"

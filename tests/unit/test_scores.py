@@ -13,9 +13,9 @@ from futureagi_async import (
     NumericScores,
     PassFailScores,
     TemplateSummary,
-    codec,
 )
 from futureagi_async.endpoints.scores import read_scores
+from futureagi_async.model import codec
 
 
 CONFIG = {"name": "tone", "id": "c-1", "total_cells": 4}

@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from futureagi_async.secrets import Secret
+from futureagi_async.transport.secrets import Secret
 
 
 KEY = "sk-3141592653589793"

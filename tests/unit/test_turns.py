@@ -8,7 +8,7 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futureagi_async.transport.turns import Turns
+from futureagi_async.transport.keyed_lock import Turns
 
 
 async def settle() -> None:

@@ -1,0 +1,1 @@
+"""Many operations with bounded concurrency, one outcome each, and the journal beside them."""

@@ -1,0 +1,66 @@
+"""What a client is given to send, checked."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from futureagi_async.errors import InvalidRequestError
+from futureagi_async.model.request import Request, Requests, make_requests
+from futureagi_async.model.validation import kind
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def checked_callback(
+    value: Any, where: str = "on_outcome"
+) -> Callable[[Any], object] | None:
+    """Check a function that is called with what comes.
+
+    Raises:
+        InvalidRequestError: it cannot be called, or would have to be awaited.
+    """
+    if value is None or (callable(value) and not _is_awaited(value)):
+        return value  # type: ignore[no-any-return]  # checked just now
+    raise InvalidRequestError(
+        f"{where}: a plain function of one argument is wanted; to await something for "
+        "each, use a stream"
+    )
+
+
+def _is_awaited(function: Any) -> bool:
+    """Tell a coroutine function, and an object that is called like one."""
+    called = type(function).__call__
+    return any(map(inspect.iscoroutinefunction, (function, called)))
+
+
+def checked_requests(requests: Any) -> Requests[Any]:
+    """Let only requests through.
+
+    Raises:
+        InvalidRequestError: not an iterable, or a collection with something else in it.
+    """
+    if type(requests) is list and all(map(_is_request, map(type, requests))):
+        return list(requests)  # the same, quicker
+    return make_requests(requests, checked_request, "requests")
+
+
+def checked_request(request: Any) -> Request[Any]:
+    """Let only a request through.
+
+    Raises:
+        InvalidRequestError: it is none.
+    """
+    made_of: Any = type(request)
+    if _is_request(made_of):
+        return request  # type: ignore[no-any-return]  # checked just now
+    raise InvalidRequestError(f"a request is wanted, not {kind(request)}")
+
+
+@functools.lru_cache
+def _is_request(kind: type[Any]) -> bool:
+    # Remembered by class: to ask an abstract class about each request is slow.
+    return issubclass(kind, Request)

@@ -1,0 +1,124 @@
+"""What is asked for, run test by run test, checked before anything is sent."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any, TypeGuard, get_args
+
+import attrs
+
+from futureagi_async.endpoints.eval_config import eval_configs
+from futureagi_async.endpoints.get_run_test import RunTest
+from futureagi_async.endpoints.list_run_tests import RunTestEntry
+from futureagi_async.errors import InvalidRequestError
+from futureagi_async.evaluation.ensure_configs import checked_when_different
+from futureagi_async.evaluation.pipeline import WatchEvals
+from futureagi_async.evaluation.reading import Selection
+from futureagi_async.evaluation.start import StartEvaluations, WhenExisting
+from futureagi_async.model import validation
+from futureagi_async.model.request import Requests, make_requests
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable, Mapping
+    from typing import TypeAlias
+    from uuid import UUID
+
+    from futureagi_async.endpoints.eval_config import EvalConfig
+    from futureagi_async.evaluation.ensure_configs import WhenDifferent
+    from futureagi_async.evaluation.start import Started
+
+    AnyRunTest: TypeAlias = UUID | str | RunTestEntry | RunTest
+    """A run test: its id, or what a list or a reading gave of it."""
+
+    RunTests: TypeAlias = Iterable[AnyRunTest] | AsyncIterable[AnyRunTest]
+    """Run tests, however many; an iterator is read as they are worked on."""
+
+
+def for_run_tests(
+    run_tests: RunTests,
+    evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+    *,
+    different: WhenDifferent,
+    existing: WhenExisting,
+    latest: int | None,
+    newer_than: dt.datetime | None,
+    enable_tool_evaluation: bool | None,
+) -> Requests[Started]:
+    """Make the jobs that start the same evaluations on each run test.
+
+    Raises:
+        InvalidRequestError: a value could never be accepted; the message names it.
+    """
+    if existing not in get_args(WhenExisting):
+        raise InvalidRequestError(
+            f"existing: 'skip' or 'rerun' is wanted, not {validation.shown(existing)}"
+        )
+    job = StartEvaluations(
+        _NO_RUN_TEST,
+        eval_configs(evaluations_config),
+        selection=_selection(latest, newer_than),
+        different=checked_when_different(different),
+        existing=existing,
+        enable_tool_evaluation=validation.flag(
+            enable_tool_evaluation, "enable_tool_evaluation"
+        ),
+    )
+    return make_requests(
+        run_tests,
+        lambda each: attrs.evolve(
+            job, run_test_id=_id_of(each), run_test_name=_name_of(each)
+        ),
+        "run_test_ids",
+    )
+
+
+def watching(run_tests: RunTests) -> Requests[Started]:
+    """Make the jobs that look how far each run test is.
+
+    Raises:
+        InvalidRequestError: an id in a collection is none; the message names it.
+    """
+    return make_requests(
+        run_tests,
+        lambda each: WatchEvals(_id_of(each), run_test_name=_name_of(each)),
+        "run_test_ids",
+    )
+
+
+_NO_RUN_TEST = "00000000-0000-0000-0000-000000000000"
+
+
+def _id_of(run_test: Any) -> Any:
+    return run_test.id if _is_whole(run_test) else run_test
+
+
+def _name_of(run_test: Any) -> str | None:
+    return run_test.name if _is_whole(run_test) else None
+
+
+def _is_whole(run_test: Any) -> TypeGuard[RunTestEntry | RunTest]:
+    return isinstance(run_test, RunTestEntry | RunTest)
+
+
+def _selection(latest: Any, newer_than: Any) -> Selection:
+    is_count = isinstance(latest, int) and not isinstance(latest, bool) and latest > 0
+    if latest is not None and not is_count:
+        raise InvalidRequestError(
+            f"latest: a whole number from 1 is wanted, not {validation.shown(latest)}"
+        )
+    if newer_than is not None:
+        _check_moment(newer_than)
+    return Selection(latest, newer_than)
+
+
+def _check_moment(value: Any) -> None:
+    if not isinstance(value, dt.datetime):
+        raise InvalidRequestError(
+            f"newer_than: a datetime is wanted, not {validation.kind(value)}"
+        )
+    if value.utcoffset() is None:
+        raise InvalidRequestError(
+            "newer_than: the datetime has no time zone; add one, as "
+            "datetime.now(timezone.utc) has"
+        )

@@ -1,0 +1,1 @@
+"""What every room speaks in: requests, operations, pages, outcomes, and the codec."""

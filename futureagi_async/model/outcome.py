@@ -1,0 +1,213 @@
+"""What a fan-out gives back: one outcome a request, and a batch of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Generic, Self, TypeAlias, overload
+
+import attrs
+
+from futureagi_async.errors import Delivery, FutureAGIError, NotAttemptedError
+from futureagi_async.model.freezing import unfrozen
+from futureagi_async.model.request import Request, ResultT, ResultT_co
+
+
+@attrs.frozen
+class _OfRequest(Generic[ResultT_co]):
+    """What became of a request."""
+
+    request: Request[ResultT_co]
+
+    @property
+    def run_test_id(self) -> str | None:
+        """The run test that the request is about."""
+        return self.request.run_test_id
+
+
+@attrs.frozen
+class Success(_OfRequest[ResultT_co]):
+    """A request that the service carried out.
+
+    `attempts` counts how often it was sent; `elapsed` are the seconds from its turn to
+    its end, waits between attempts included. `from_journal` says that an earlier
+    outcome of the same request answers it, so that nothing was sent.
+    """
+
+    result: ResultT_co
+    attempts: int
+    elapsed: float
+    from_journal: bool = False
+
+
+_Unfrozen: Any = unfrozen(Success)
+
+
+def succeeded(
+    request: Request[ResultT], result: ResultT, attempts: int, elapsed: float
+) -> Success[ResultT]:
+    """Make a `Success`, of which a fan-out makes more than of anything else."""
+    made = _Unfrozen(request, result, attempts, elapsed)
+    made.__class__ = Success
+    success: Success[ResultT] = made
+    return success
+
+
+@attrs.frozen
+class Failure(_OfRequest[ResultT_co]):
+    """A request that failed; `error.delivery` says whether the work was done."""
+
+    error: FutureAGIError
+    attempts: int
+    elapsed: float
+    from_journal: bool = False
+
+
+@attrs.frozen
+class NotAttempted(_OfRequest[ResultT_co]):
+    """A request whose turn never came, because the batch was stopped before it."""
+
+    error: NotAttemptedError
+    attempts: int = 0
+    elapsed: float = 0.0
+    from_journal: bool = False
+
+
+Outcome: TypeAlias = (
+    Success[ResultT_co] | Failure[ResultT_co] | NotAttempted[ResultT_co]
+)
+
+
+class Batch(Sequence[Outcome[ResultT_co]]):
+    """The outcomes of a fan-out, in the order of its input."""
+
+    __slots__ = ("_outcomes",)
+
+    def __init__(self, outcomes: Iterable[Outcome[ResultT_co]] = ()) -> None:
+        self._outcomes = tuple(outcomes)
+
+    @property
+    def successes(self) -> list[Success[ResultT_co]]:
+        """What was carried out."""
+        return [each for each in self._outcomes if isinstance(each, Success)]
+
+    @property
+    def failures(self) -> list[Failure[ResultT_co]]:
+        """What failed, in whatever way."""
+        return [each for each in self._outcomes if isinstance(each, Failure)]
+
+    @property
+    def unknown(self) -> list[Failure[ResultT_co]]:
+        """The failures whose work may have been done all the same."""
+        return [e for e in self.failures if e.error.delivery is Delivery.UNKNOWN]
+
+    @property
+    def partial(self) -> list[Success[ResultT_co]]:
+        """The successes with warnings: not everything asked for was done."""
+        return [each for each in self.successes if each.result.warnings]
+
+    @property
+    def not_attempted(self) -> list[NotAttempted[ResultT_co]]:
+        """What was never sent, because the batch was stopped."""
+        return [each for each in self._outcomes if isinstance(each, NotAttempted)]
+
+    def raise_for_failures(self) -> Self:
+        """Give the batch back if every request of it was carried out.
+
+        Raises:
+            BatchError: one was not; it holds the error of each that was not.
+        """
+        if all(isinstance(each, Success) for each in self._outcomes):
+            return self
+        raise BatchError.of(self)
+
+    def __len__(self) -> int:
+        return len(self._outcomes)
+
+    @overload
+    def __getitem__(self, index: int) -> Outcome[ResultT_co]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Batch[ResultT_co]: ...
+
+    def __getitem__(
+        self, index: int | slice
+    ) -> Outcome[ResultT_co] | Batch[ResultT_co]:
+        if isinstance(index, slice):
+            return Batch(self._outcomes[index])
+        return self._outcomes[index]
+
+    def __iter__(self) -> Iterator[Outcome[ResultT_co]]:
+        return iter(self._outcomes)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Batch) and other._outcomes == self._outcomes
+
+    def __hash__(self) -> int:
+        return hash(self._outcomes)
+
+    def __repr__(self) -> str:
+        return f"<Batch of {_counts(self)}>"
+
+
+def _counts(batch: Batch[Any]) -> str:
+    return (
+        f"{len(batch)}: {len(batch.successes)} succeeded ({len(batch.partial)} partial), "
+        f"{len(batch.failures)} failed ({len(batch.unknown)} unknown), "
+        f"{len(batch.not_attempted)} not attempted"
+    )
+
+
+def worst(errors: Iterable[FutureAGIError]) -> Delivery:
+    """The delivery of the errors that leaves most in doubt."""
+    deliveries = {each.delivery for each in errors} | {Delivery.NOT_SENT}
+    return max(deliveries, key=list(Delivery).index)
+
+
+class BatchError(FutureAGIError, ExceptionGroup[FutureAGIError]):
+    """Some requests of a batch were not carried out; `exceptions` has the error of each.
+
+    `batch` holds all outcomes, those of the successes included.
+    """
+
+    batch: Batch[Any]
+
+    @classmethod
+    def of(cls, batch: Batch[Any]) -> BatchError:
+        """Make the error of a batch that has failures."""
+        errors: list[FutureAGIError] = [each.error for each in batch.failures]
+        errors += [each.error for each in batch.not_attempted]
+        error = cls(f"not every request was carried out, of {_counts(batch)}", errors)
+        error.batch = batch
+        error.delivery = worst(errors)
+        return error
+
+    def derive(self, excs: Sequence[FutureAGIError]) -> BatchError:  # type: ignore[override]  # a group of this package's errors only
+        """Make the part of this group that `except*` and `split` ask for."""
+        part = BatchError(self.message, excs)
+        part.batch, part.delivery = self.batch, self.delivery
+        return part
+
+
+class BatchInterruptedError(FutureAGIError):
+    """The caller's own code ended a fan-out: its iterable or its callback raised.
+
+    That exception is the `__cause__`. What was in flight was brought to its end;
+    `batch` holds the outcomes of all that had been read until then.
+    """
+
+    def __init__(self, message: str, batch: Batch[Any]) -> None:
+        super().__init__(message)
+        self.batch = batch
+        self.delivery = worst([failure.error for failure in batch.failures])
+
+    @classmethod
+    def by(
+        cls, cause: BaseException | None, batch: Batch[Any]
+    ) -> BatchInterruptedError:
+        """Make the error for what was raised, to be raised from it."""
+        return cls(
+            "the iterable of requests, or on_outcome, raised "
+            f"{type(cause).__name__}: {cause}; what was in flight then was brought to "
+            "its end",
+            batch,
+        )

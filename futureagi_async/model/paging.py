@@ -1,0 +1,113 @@
+"""Reading a list from its first page to its last, while it changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from futureagi_async.errors import ServerError
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from futureagi_async.model.page import PagedRequest
+    from futureagi_async.model.request import Request, ResultT
+
+
+class Read(Protocol):
+    """Sends a request that is safe to repeat, and gives its result."""
+
+    async def __call__(self, request: Request[ResultT], /) -> ResultT:
+        """Send it."""
+        ...
+
+
+class _Reading:
+    """A list that is being read: what to ask for next, and what of a page is new.
+
+    Lists change while they are read, the newest entry standing first. New ones push
+    others onto the next page, where they are met again; removed ones can make the last
+    page vanish, which is an error where the service has no page past the end.
+    """
+
+    def __init__(self, request: PagedRequest[Any]) -> None:
+        self.request = request
+        self.ended = False
+        self._met: frozenset[str] = frozenset()
+        self._refused: tuple[int, ServerError] | None = None
+
+    def new_of(self, page: Any) -> list[Any]:
+        """Take the page that was asked for; give its entries that are new.
+
+        Raises:
+            ServerError: the page before was refused, and not because the list shrank.
+        """
+        if self._refused is not None:
+            self.ended = True
+            number, error = self._refused
+            if number <= page.total_pages:
+                raise error
+            return []
+        new = [each for each in page.results if each.id not in self._met]
+        self._met = frozenset(each.id for each in page.results)
+        following = self.request.after(page)
+        # Behind an empty page there is nothing, whatever it says.
+        if following is None or not page.results:
+            self.ended = True
+        else:
+            self.request = following
+        return new
+
+    def refused(self, error: ServerError) -> None:
+        """Take the refusal of a page: ask the first one how many pages there are now.
+
+        Raises:
+            ServerError: that one was refused.
+        """
+        if self._refused is not None:
+            raise self._refused[1]
+        if self.request.page == 1:
+            raise error
+        self._refused = self.request.page, error
+        self.request = self.request.at(1)
+
+
+async def each_result(read: Read, request: PagedRequest[Any]) -> AsyncIterator[Any]:
+    """Read a list from the page of the request to its end, a page at a time.
+
+    While the list changes, no entry is given twice unless more than a page of new ones
+    came between two reads; where entries are removed, others can be missed.
+
+    Raises:
+        APIError: a page could not be read.
+    """
+    reading = _Reading(request)
+    while not reading.ended:
+        try:
+            page = await read(reading.request)
+        except ServerError as error:
+            reading.refused(error)
+            continue
+        for each in reading.new_of(page):
+            yield each
+
+
+def each_result_blocking(
+    send: Callable[[Request[Any]], Any], request: PagedRequest[Any]
+) -> Iterator[Any]:
+    """Read a list as `each_result` does, with a `send` that blocks."""
+    reading = _Reading(request)
+    while not reading.ended:
+        try:
+            page = send(reading.request)
+        except ServerError as error:
+            reading.refused(error)
+            continue
+        yield from reading.new_of(page)
+
+
+async def all_results(
+    read: Read, request_of: Callable[[int], PagedRequest[Any]]
+) -> list[Any]:
+    """Read every page of a list."""
+    return [each async for each in each_result(read, request_of(1))]

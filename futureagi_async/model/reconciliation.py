@@ -1,0 +1,111 @@
+"""Finding out by reading whether a request in doubt was done."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import attrs
+
+from futureagi_async.model.request import Request, ResultT_co
+
+
+if TYPE_CHECKING:
+    from futureagi_async.errors import APIStatusError
+    from futureagi_async.model.paging import Read
+    from futureagi_async.model.request import Result
+
+
+@attrs.frozen
+class Done:
+    """It was done, by whomever; `result` is put together from what was read."""
+
+    result: Result
+
+
+@attrs.frozen
+class NotDone:
+    """It was not done, or not wholly; `request` is what is still to be sent."""
+
+    request: Request[Any]
+    seen: str = "read back: it was not done"
+
+
+@attrs.frozen
+class Taken:
+    """Something else has its place, so that it could only be refused.
+
+    `existing` are the names that were asked for and that are there, whoever made them.
+    """
+
+    message: str
+    existing: tuple[str, ...]
+
+
+@attrs.frozen
+class Missing:
+    """What it is about is not there, so that it could only be refused.
+
+    The service answers 500 to some requests of that kind, which says nothing.
+    """
+
+    message: str
+
+
+@attrs.frozen
+class Unclear:
+    """What was seen proves neither."""
+
+    seen: str
+
+
+Finding: TypeAlias = Done | NotDone | Taken | Missing | Unclear
+
+
+class Settleable(Request[ResultT_co]):
+    """A request of which the service shows afterwards whether it was done."""
+
+    @property
+    def absent_if_new(self) -> frozenset[str]:
+        """Ids that tell, if they are new, that nothing of it was there before."""
+        return frozenset()
+
+    @abc.abstractmethod
+    async def look(self, read: Read, *, was_absent: bool) -> Finding:
+        """Find out by reading if it was done.
+
+        Args:
+            read: sends a request that is safe to repeat.
+            was_absent: whether it is known that nothing of it was there before it was
+                sent.
+        """
+
+    async def is_absent(
+        self,
+        read: Read,  # noqa: ARG002 - for endpoints to look with
+    ) -> bool:
+        """Find out, before it is sent, that nothing of it is there.
+
+        Only where `look` can make use of it.
+        """
+        return False
+
+    @abc.abstractmethod
+    def made_of(self, seen: Any) -> Result:
+        """Make the result of a request that was done, without an answer to it.
+
+        `seen` is what a look has found; `None` if a person says that it was done.
+        """
+
+    def accept_refusal(
+        self,
+        error: APIStatusError,  # noqa: ARG002 - for endpoints to decide by
+    ) -> Result | None:
+        """Give the result of the whole, where a refusal of the rest of it is no failure.
+
+        `accept` does so for an answer.
+        """
+        return None
+
+    async def explain(self, error: APIStatusError, read: Read) -> None:
+        """Add to a refusal what reading can tell about it."""

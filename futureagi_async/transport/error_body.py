@@ -1,0 +1,170 @@
+"""What the service says in the body of an error, in each of the forms it uses.
+
+Six forms were seen: an envelope that says one text four times; the bare forms of the
+API documents; `result` as an object (429); `error` as an object (402, and the index of
+the documentation); HTML; and nothing.
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from futureagi_async.errors import ItemError
+from futureagi_async.model.codec import UnreadableError, decode
+
+
+_MESSAGE_KEYS = ("message", "detail", "error", "result")
+_ENVELOPE_KEYS = {"status", "type", "code", "attr", "details", "retry_after"}
+_ABOUT_THE_WHOLE = {"non_field_errors", "detail"}
+_TITLE = re.compile(rb"<title>(.*?)</title>", re.DOTALL | re.IGNORECASE)
+_ITEM = re.compile(r"(?:^|; )(\d{1,9}): ", re.ASCII)
+_SHORT = 200
+_DEEPEST = 20
+_NO_REASON = "the service gave no reason"
+
+
+@attrs.frozen
+class ErrorBody:
+    """What was found: the message once, and the rest if it was there."""
+
+    message: str
+    code: str | None = None
+    details: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    item_errors: tuple[ItemError, ...] = ()
+    retry_after: float | None = None
+
+
+def parse_error_body(body: bytes, *, reason: str) -> ErrorBody:
+    """Read the body of an error, whatever it is.
+
+    `reason` is the reason phrase of the status, for bodies that say nothing.
+    """
+    reason = reason.strip() or _NO_REASON
+    try:
+        value = decode(body)
+    except UnreadableError:
+        return ErrorBody(_unstructured(body, reason))
+    match value:
+        case {"error": Mapping() as inner} | {"result": Mapping() as inner} if inner:
+            return _from_object(inner, reason)
+        case Mapping():
+            return _from_object(value, reason)
+        case _:
+            return ErrorBody("; ".join(_texts(value)) or reason)
+
+
+def _unstructured(body: bytes, reason: str) -> str:
+    title = _TITLE.search(body)
+    if title:
+        text = html.unescape(title[1].decode("utf-8", "replace"))
+        return f"{reason} (an HTML page: {' '.join(text.split())})"
+    text = " ".join(body.decode("utf-8", "replace").split())
+    if not text:
+        return f"{reason} (an empty answer)"
+    return f"{reason} ({text[:_SHORT]})"
+
+
+def _from_object(value: Mapping[str, Any], reason: str) -> ErrorBody:
+    details = _details(value)
+    code = value.get("code")
+    return ErrorBody(
+        message=_message(value) or _joined(details) or reason,
+        code=code if isinstance(code, str) and code else None,
+        details=details,
+        item_errors=tuple(_item_errors(details)),
+        retry_after=_seconds(value.get("retry_after")),
+    )
+
+
+def _message(value: Mapping[str, Any]) -> str | None:
+    candidates = (value.get(key) for key in _MESSAGE_KEYS)
+    return next((e for e in candidates if isinstance(e, str) and e.strip()), None)
+
+
+def _details(value: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    given = value.get("details")
+    if isinstance(given, Mapping):
+        fields = given
+    elif given:
+        fields = {"details": given}
+    else:
+        # The documents' form: the fields stand at the top.
+        fields = {
+            key: each
+            for key, each in value.items()
+            if key not in _ENVELOPE_KEYS
+            and not (key in _MESSAGE_KEYS and isinstance(each, str))
+        }
+    texts = {str(key): tuple(_texts(each)) for key, each in fields.items()}
+    return {key: each for key, each in texts.items() if each}
+
+
+def _joined(details: Mapping[str, tuple[str, ...]]) -> str:
+    return "; ".join(
+        text if field in _ABOUT_THE_WHOLE else f"{field}: {text}"
+        for field, texts in details.items()
+        for text in texts
+    )
+
+
+def _texts(value: Any, depth: int = _DEEPEST) -> Iterator[str]:
+    """Flatten what says something; items and fields below go in front of the text."""
+    match value:
+        case str():
+            if value.strip():
+                yield value
+        case Mapping() | list() if depth == 0:
+            yield "…"
+        case Mapping():
+            for key, each in value.items():
+                yield from (f"{key}: {text}" for text in _texts(each, depth - 1))
+        case list():
+            yield from _list_texts(value, depth - 1)
+        case None:
+            return
+        case _:
+            yield str(value)
+
+
+def _list_texts(values: list[Any], depth: int) -> Iterator[str]:
+    """Flatten a list: among objects each has its index in front, plain texts do not."""
+    has_items = any(isinstance(each, Mapping | list) for each in values)
+    for index, each in enumerate(values):
+        if not has_items:
+            yield from _texts(each, depth)
+        elif joined := "; ".join(_texts(each, depth)):
+            yield f"{index}: {joined}"
+
+
+def _item_errors(details: Mapping[str, tuple[str, ...]]) -> Iterator[ItemError]:
+    for field, texts in details.items():
+        if field not in _ABOUT_THE_WHOLE:
+            for text in texts:
+                yield from _items(field, text)
+
+
+def _items(field: str, text: str) -> Iterator[ItemError]:
+    """Take apart `0: template_id: Must be a valid UUID.; 1: ...`.
+
+    A message may hold such a mark itself; the true ones count up.
+    """
+    marks: list[re.Match[str]] = []
+    for mark in _ITEM.finditer(text):
+        if not marks and mark.start() > 0:
+            return
+        if not marks or int(mark[1]) > int(marks[-1][1]):
+            marks.append(mark)
+    for mark, following in itertools.zip_longest(marks, marks[1:]):
+        end = following.start() if following else len(text)
+        yield ItemError(field, int(mark[1]), text[mark.end() : end])
+
+
+def _seconds(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and value >= 0 else None
