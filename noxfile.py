@@ -113,7 +113,7 @@ def kills(session: nox.Session) -> None:
     session.install("-e", ".[cli]", *dependencies("tests"))
     environment = {"FUTUREAGI_TEST_KILLS": "1000"}
     session.run(
-        "python", "-m", "pytest", "tests/kill", *session.posargs, env=environment
+        "python", "-m", "pytest", "tests/proof", *session.posargs, env=environment
     )
 
 

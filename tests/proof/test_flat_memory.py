@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import streaming_child
 from streaming_child import MAX_EVALUATING
 
 
@@ -33,7 +34,7 @@ that is kept takes three times as much."""
 PEAK = 4 * 2**20
 """Bytes that the many may add to the peak: what an allocator does by itself."""
 
-CHILD = pathlib.Path(__file__).with_name("streaming_child.py")
+CHILD = pathlib.Path(streaming_child.__file__)
 
 
 @pytest.fixture

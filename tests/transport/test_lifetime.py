@@ -35,7 +35,7 @@ from futureagi_async import (
 
 
 NOT_SENT, REJECTED, UNKNOWN = Delivery.NOT_SENT, Delivery.REJECTED, Delivery.UNKNOWN
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "support"
 
 
 async def run_script(

@@ -18,7 +18,7 @@ from futureagi_async.journal.reader import Journal
 from futureagi_async.journal.writer import JournalWriter
 
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "support"
 
 PRELUDE = """
 import asyncio, gc, logging, os, sys
