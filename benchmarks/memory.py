@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import clients, server
 from benchmarks.rows import Row
 from benchmarks.work import RunWork
-from futureagi_async.batch.worker_pool import FanOut
+from futureagi_async.batch.worker_pool import WorkerPool
 from futureagi_async.transport import aiohttp_backend
-from futureagi_async.transport.http import Answer
+from futureagi_async.transport.http import HTTPResponse
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from futureagi_async.transport.http import Attempt
+    from futureagi_async.transport.http import HTTPRequest
 
 
 _WORKERS = 100
@@ -80,10 +80,10 @@ def _peak_of_this_process() -> float:
 class _Sender:
     """Answers at once, without a socket."""
 
-    async def send(self, attempt: Attempt) -> Answer:
+    async def send(self, attempt: HTTPRequest) -> HTTPResponse:
         await asyncio.sleep(0)
         body = server.answer(attempt.path.encode(), attempt.body or b"")
-        return Answer(200, "OK", attempt.request_id, None, None, body)
+        return HTTPResponse(200, "OK", attempt.request_id, None, None, body)
 
     async def aclose(self) -> None:
         pass
@@ -95,7 +95,7 @@ async def _fan_out(count: int) -> None:
         return request
 
     requests: Any = RunWork().requests(count)
-    await FanOut(requests, work, lambda *_: None, workers=_WORKERS).work()
+    await WorkerPool(requests, work, lambda *_: None, workers=_WORKERS).work()
 
 
 async def _stream(count: int, journal: str | None = None) -> None:
@@ -149,7 +149,7 @@ def _main() -> None:
     parser.add_argument("count", type=int)
     asked = parser.parse_args()
     stand_in: Any = _Sender
-    aiohttp_backend.AiohttpSender = lambda _: stand_in()  # type: ignore[assignment, misc]  # nothing is to be sent
+    aiohttp_backend.AiohttpBackend = lambda _: stand_in()  # type: ignore[assignment, misc]  # nothing is to be sent
     _WAYS[asked.way](asked.count)
     print(_peak_of_this_process())
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         CallExecution,
         CallExecutionsPage,
         EvalOutput,
-        EvalState,
+        EvalOutputStatus,
         ListCallExecutions,
     )
     from futureagi_async.endpoints.list_eval_templates import (
@@ -61,15 +61,15 @@ if TYPE_CHECKING:
         NumericScores,
         PassFailScores,
     )
-    from futureagi_async.endpoints.status import Status
+    from futureagi_async.endpoints.status import ExecutionStatus
     from futureagi_async.endpoints.update_eval_config import (
         UpdateEvalConfig,
         UpdateEvalConfigResult,
     )
     from futureagi_async.errors import (
-        AnsweredError,
         APIConnectionError,
         APIError,
+        APIResponseError,
         APIStatusError,
         APITimeoutError,
         AuthenticationError,
@@ -100,7 +100,7 @@ if TYPE_CHECKING:
         EnsuredEvalConfig,
         EnsuredEvalConfigs,
         EnsureEvalConfigs,
-        Origin,
+        EvalConfigOrigin,
     )
     from futureagi_async.evaluation.pipeline import EvaluationStream
     from futureagi_async.evaluation.report import (
@@ -109,7 +109,7 @@ if TYPE_CHECKING:
         EvaluationInterruptedError,
         EvaluationProgress,
         EvaluationReport,
-        EvaluationState,
+        EvaluationStatus,
         RunTestEvaluation,
     )
     from futureagi_async.evaluation.run_by_name import RunNamedEvals
@@ -132,11 +132,11 @@ __version__ = "0.1.0"
 __all__ = [
     "APIConnectionError",
     "APIError",
+    "APIResponseError",
     "APIStatusError",
     "APITimeoutError",
     "AddEvalConfigs",
     "AddEvalConfigsResult",
-    "AnsweredError",
     "AsyncFutureAGI",
     "AuthenticationError",
     "BadRequestError",
@@ -162,10 +162,11 @@ __all__ = [
     "EnsuredEvalConfig",
     "EnsuredEvalConfigs",
     "EvalConfig",
+    "EvalConfigOrigin",
     "EvalConfigsDifferError",
     "EvalDispatchError",
     "EvalOutput",
-    "EvalState",
+    "EvalOutputStatus",
     "EvalSummary",
     "EvalTemplate",
     "EvalTemplates",
@@ -173,8 +174,9 @@ __all__ = [
     "EvaluationInterruptedError",
     "EvaluationProgress",
     "EvaluationReport",
-    "EvaluationState",
+    "EvaluationStatus",
     "EvaluationStream",
+    "ExecutionStatus",
     "ExecutionsNotCompletedError",
     "Failure",
     "FutureAGI",
@@ -198,7 +200,6 @@ __all__ = [
     "NotAttemptedError",
     "NotFoundError",
     "NumericScores",
-    "Origin",
     "Outcome",
     "OutcomeStream",
     "PassFailScores",
@@ -217,7 +218,6 @@ __all__ = [
     "RunTestEvaluation",
     "RunTestsPage",
     "ServerError",
-    "Status",
     "Success",
     "TemplateSummary",
     "TestExecution",
@@ -247,7 +247,7 @@ _MODULES = {
         "CallExecution",
         "CallExecutionsPage",
         "EvalOutput",
-        "EvalState",
+        "EvalOutputStatus",
         "ListCallExecutions",
     ),
     "endpoints.list_eval_templates": (
@@ -263,14 +263,14 @@ _MODULES = {
     ),
     "endpoints.run_new_evals": ("RunNewEvals", "RunNewEvalsResult"),
     "endpoints.scores": ("ChoiceScores", "NumericScores", "PassFailScores"),
-    "endpoints.status": ("Status",),
+    "endpoints.status": ("ExecutionStatus",),
     "endpoints.update_eval_config": ("UpdateEvalConfig", "UpdateEvalConfigResult"),
     "errors": (
         "APIConnectionError",
         "APIError",
         "APIStatusError",
         "APITimeoutError",
-        "AnsweredError",
+        "APIResponseError",
         "AuthenticationError",
         "BadRequestError",
         "ClientClosedError",
@@ -312,7 +312,7 @@ _MODULES = {
         "EnsureEvalConfigs",
         "EnsuredEvalConfig",
         "EnsuredEvalConfigs",
-        "Origin",
+        "EvalConfigOrigin",
     ),
     "evaluation.pipeline": ("EvaluationStream",),
     "evaluation.run_by_name": ("RunNamedEvals",),
@@ -322,7 +322,7 @@ _MODULES = {
         "EvaluationInterruptedError",
         "EvaluationProgress",
         "EvaluationReport",
-        "EvaluationState",
+        "EvaluationStatus",
         "RunTestEvaluation",
     ),
 }

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from futureagi_async import endpoints, evaluation
 from futureagi_async.batch.alone import Carrier, read_page, send_alone
 from futureagi_async.batch.options import (
-    checked_callback,
-    checked_request,
-    checked_requests,
+    validate_callback,
+    validate_request,
+    validate_requests,
 )
 from futureagi_async.errors import ConfigurationError
-from futureagi_async.model.paging import each_result
-from futureagi_async.transport.call import CallOptions
+from futureagi_async.model.paging import paginate
+from futureagi_async.transport.call import RequestOptions
 from futureagi_async.transport.settings import (
     UNSET,
     RateLimit,
@@ -37,12 +37,16 @@ if TYPE_CHECKING:
         Mapping,
         Sequence,
     )
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from os import PathLike
     from types import TracebackType
     from uuid import UUID
 
-    from futureagi_async.batch.executor import FanOutOptions, Flow, OutcomeStream
+    from futureagi_async.batch.executor import (
+        BatchConfig,
+        OutcomeProducer,
+        OutcomeStream,
+    )
     from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
     from futureagi_async.endpoints.delete_eval_config import DeleteEvalConfigResult
     from futureagi_async.endpoints.eval_config import EvalConfig
@@ -57,31 +61,31 @@ if TYPE_CHECKING:
         PairsByRunTest,
         RunNewEvalsResult,
     )
-    from futureagi_async.endpoints.status import Status
+    from futureagi_async.endpoints.status import ExecutionStatus
     from futureagi_async.endpoints.update_eval_config import UpdateEvalConfigResult
     from futureagi_async.evaluation.ensure_configs import (
         EnsuredEvalConfigs,
-        WhenDifferent,
+        OnConflict,
     )
     from futureagi_async.evaluation.inputs import RunTests
     from futureagi_async.evaluation.pipeline import (
-        EvaluationFlow,
         EvaluationOptions,
+        EvaluationProducer,
         EvaluationStream,
     )
     from futureagi_async.evaluation.report import EvaluationProgress, EvaluationReport
-    from futureagi_async.evaluation.start import Started, WhenExisting
+    from futureagi_async.evaluation.start import Started
     from futureagi_async.model.outcome import Batch, Outcome
     from futureagi_async.model.request import Request, Requests, ResultT
-    from futureagi_async.transport.http import Sender
+    from futureagi_async.transport.http import HTTPBackend
 
 
-def _opener(settings: Settings) -> Callable[[], Sender]:
-    def open_sender() -> Sender:
+def _opener(settings: Settings) -> Callable[[], HTTPBackend]:
+    def open_sender() -> HTTPBackend:
         # Imported when the first request is sent: aiohttp takes its time.
-        from futureagi_async.transport.aiohttp_backend import AiohttpSender  # noqa: PLC0415
+        from futureagi_async.transport.aiohttp_backend import AiohttpBackend  # noqa: PLC0415
 
-        return AiohttpSender(settings)
+        return AiohttpBackend(settings)
 
     return open_sender
 
@@ -142,7 +146,7 @@ class AsyncFutureAGI:
             headers=headers,
             allow_http=allow_http,
         )
-        self._options = CallOptions(self._settings.timeout, self._settings.retry)
+        self._options = RequestOptions(self._settings.timeout, self._settings.retry)
         self._transport = Transport(
             _opener(self._settings), rate_limit=self._settings.rate_limit
         )
@@ -164,7 +168,7 @@ class AsyncFutureAGI:
         options = self._options
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
-        twin._options = CallOptions(
+        twin._options = RequestOptions(
             options.timeout if isinstance(timeout, Unset) else Timeout.of(timeout),
             options.retry if isinstance(retry, Unset) else checked_retry(retry),
         )
@@ -231,7 +235,7 @@ class AsyncFutureAGI:
         evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
         *,
         max_concurrency: int | None = None,
-        deadline: float | None = None,
+        timeout: float | timedelta | None = None,
         journal: str | PathLike[str] | None = None,
         on_outcome: Callable[[Outcome[AddEvalConfigsResult]], object] | None = None,
     ) -> Batch[AddEvalConfigsResult]:
@@ -239,7 +243,7 @@ class AsyncFutureAGI:
         return await self.send_many(
             endpoints.add_eval_configs.for_run_tests(run_test_ids, evaluations_config),
             max_concurrency=max_concurrency,
-            deadline=deadline,
+            timeout=timeout,
             journal=journal,
             on_outcome=on_outcome,
         )
@@ -254,7 +258,7 @@ class AsyncFutureAGI:
         test_execution_ids: IdsByRunTest | None = None,
         enable_tool_evaluation: bool | None = None,
         max_concurrency: int | None = None,
-        deadline: float | None = None,
+        timeout: float | timedelta | None = None,
         journal: str | PathLike[str] | None = None,
         on_outcome: Callable[[Outcome[RunNewEvalsResult]], object] | None = None,
     ) -> Batch[RunNewEvalsResult]:
@@ -270,7 +274,7 @@ class AsyncFutureAGI:
             test_execution_ids: otherwise, for each run test its executions.
             enable_tool_evaluation: whether the use of tools is evaluated as well.
             max_concurrency: as for `send_many`.
-            deadline: as for `send_many`.
+            timeout: as for `send_many`.
             journal: as for `send_many`.
             on_outcome: as for `send_many`.
         """
@@ -284,7 +288,7 @@ class AsyncFutureAGI:
                 enable_tool_evaluation=enable_tool_evaluation,
             ),
             max_concurrency=max_concurrency,
-            deadline=deadline,
+            timeout=timeout,
             journal=journal,
             on_outcome=on_outcome,
         )
@@ -292,9 +296,9 @@ class AsyncFutureAGI:
     async def ensure_eval_configs(
         self,
         run_test_id: UUID | str,
-        evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+        configs: Iterable[EvalConfig | Mapping[str, Any]],
         *,
-        different: WhenDifferent = "raise",
+        on_conflict: OnConflict = "raise",
     ) -> EnsuredEvalConfigs:
         """Have eval configs be on a run test, adding only what is missing.
 
@@ -303,19 +307,19 @@ class AsyncFutureAGI:
 
         Args:
             run_test_id: the run test.
-            evaluations_config: as for `add_eval_configs`.
-            different: what to do about an eval config of the same name with other
+            configs: as for `add_eval_configs`.
+            on_conflict: what to do about an eval config of the same name with other
                 content: `"raise"` before anything is changed, `"keep"` it, or
                 `"update"` it.
 
         Raises:
             InvalidRequestError: a value could never be accepted; nothing was sent.
-            EvalConfigsDifferError: with `different="raise"`, one has other content.
+            EvalConfigsDifferError: with `on_conflict="raise"`, one has other content.
             APIError: a call failed; its `hint` says what had been changed before.
         """
         return await self.send(
             evaluation.ensure_configs.EnsureEvalConfigs(
-                run_test_id, evaluations_config, different=different
+                run_test_id, configs, on_conflict=on_conflict
             )
         )
 
@@ -324,9 +328,9 @@ class AsyncFutureAGI:
         run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
         evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
         *,
-        different: WhenDifferent = "raise",
+        on_conflict: OnConflict = "raise",
         max_concurrency: int | None = None,
-        deadline: float | None = None,
+        timeout: float | timedelta | None = None,
         journal: str | PathLike[str] | None = None,
         on_outcome: Callable[[Outcome[EnsuredEvalConfigs]], object] | None = None,
     ) -> Batch[EnsuredEvalConfigs]:
@@ -337,29 +341,29 @@ class AsyncFutureAGI:
         """
         return await self.send_many(
             evaluation.ensure_configs.for_run_tests(
-                run_test_ids, evaluations_config, different=different
+                run_test_ids, evaluations_config, on_conflict=on_conflict
             ),
             max_concurrency=max_concurrency,
-            deadline=deadline,
+            timeout=timeout,
             journal=journal,
             on_outcome=on_outcome,
         )
 
     async def evaluate(
         self,
-        run_test_ids: RunTests,
-        evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+        run_tests: RunTests,
+        configs: Iterable[EvalConfig | Mapping[str, Any]],
         *,
-        deadline: float | None,
-        existing: WhenExisting = "skip",
-        different: WhenDifferent = "raise",
-        latest: int | None = None,
-        newer_than: datetime | None = None,
+        timeout: float | timedelta | None,
+        rerun: bool = False,
+        on_conflict: OnConflict = "raise",
+        latest_executions: int | None = None,
+        started_after: datetime | None = None,
         enable_tool_evaluation: bool | None = None,
         wait: bool = True,
-        poll: float = 1.0,
+        poll_interval: float = 1.0,
         max_concurrency: int | None = None,
-        max_evaluating: int = 1000,
+        max_in_progress: int = 1000,
         journal: str | PathLike[str] | None = None,
         on_progress: Callable[[EvaluationProgress], object] | None = None,
     ) -> EvaluationReport:
@@ -370,34 +374,34 @@ class AsyncFutureAGI:
         up. What ends there, and why, stands in the report: an error of one run test
         hurts no other.
 
-        Results that are there are neither erased nor paid again (`existing="skip"`), so
+        Results that are there are neither erased nor paid again (`rerun=False`), so
         that this can be repeated, and goes on where it was left, by whomever. That goes
         by execution: an eval config is started on an execution of which no completed
         call has a result of it.
 
         Args:
-            run_test_ids: ids, or what `list_run_tests` and `get_run_test` give. An
+            run_tests: ids, or what `list_run_tests` and `get_run_test` give. An
                 iterator is read as the run tests come to their turn.
-            evaluations_config: as for `add_eval_configs`.
-            deadline: seconds after which nothing more is begun and nothing is waited
+            configs: as for `add_eval_configs`.
+            timeout: seconds after which nothing more is begun and nothing is waited
                 for. What was started goes on at the service. `None` only without
                 `wait`.
-            existing: `"skip"` results that are there, or `"rerun"` everything, which
+            rerun: `"skip"` results that are there, or `"rerun"` everything, which
                 erases earlier results at once and is paid again.
-            different: as for `ensure_eval_configs`.
-            latest: only so many of the completed executions of each run test, the
+            on_conflict: as for `ensure_eval_configs`.
+            latest_executions: only so many of the completed executions of each run test, the
                 newest.
-            newer_than: only executions that began after this moment, which has a time
+            started_after: only executions that began after this moment, which has a time
                 zone.
             enable_tool_evaluation: as for `RunNewEvals`; the service stores it.
             wait: whether to wait for the results, or only to start them.
-            poll: seconds until the first round of looking, which all run tests share;
+            poll_interval: seconds until the first round of looking, which all run tests share;
                 the pauses grow while nothing ends.
             max_concurrency: how many requests are in flight at a time, as for
                 `send_many`.
-            max_evaluating: how many run tests are under way at a time.
+            max_in_progress: how many run tests are under way at a time.
             journal: as for `send_many`; it knows of everything that was added, changed
-                and started, so that what was in flight when a process died is settled,
+                and started, so that what was in flight when a process died is reconciled,
                 and `"rerun"` starts nothing a second time. Use another for another run.
             on_progress: called with the counts whenever they change.
 
@@ -412,39 +416,39 @@ class AsyncFutureAGI:
                 `report` tells what was done until then.
         """
         items, options = self._asked(
-            run_test_ids,
-            evaluations_config,
-            deadline=deadline,
-            existing=existing,
-            different=different,
-            latest=latest,
-            newer_than=newer_than,
+            run_tests,
+            configs,
+            timeout=timeout,
+            rerun=rerun,
+            on_conflict=on_conflict,
+            latest_executions=latest_executions,
+            started_after=started_after,
             enable_tool_evaluation=enable_tool_evaluation,
             wait=wait,
-            poll=poll,
+            poll_interval=poll_interval,
             max_concurrency=max_concurrency,
-            max_evaluating=max_evaluating,
+            max_in_progress=max_in_progress,
             journal=journal,
         )
         return await self._evaluate(
-            items, options, checked_callback(on_progress, "on_progress")
+            items, options, validate_callback(on_progress, "on_progress")
         )
 
     def stream_evaluations(
         self,
-        run_test_ids: RunTests,
-        evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+        run_tests: RunTests,
+        configs: Iterable[EvalConfig | Mapping[str, Any]],
         *,
-        deadline: float | None,
-        existing: WhenExisting = "skip",
-        different: WhenDifferent = "raise",
-        latest: int | None = None,
-        newer_than: datetime | None = None,
+        timeout: float | timedelta | None,
+        rerun: bool = False,
+        on_conflict: OnConflict = "raise",
+        latest_executions: int | None = None,
+        started_after: datetime | None = None,
         enable_tool_evaluation: bool | None = None,
         wait: bool = True,
-        poll: float = 1.0,
+        poll_interval: float = 1.0,
         max_concurrency: int | None = None,
-        max_evaluating: int = 1000,
+        max_in_progress: int = 1000,
         journal: str | PathLike[str] | None = None,
     ) -> EvaluationStream:
         """Evaluate many run tests and read their ends as they come, in flat memory.
@@ -454,21 +458,21 @@ class AsyncFutureAGI:
         started goes on at the service.
 
         The arguments are those of `evaluate`, and so are the errors. At most
-        `max_evaluating` run tests are under way or wait to be read.
+        `max_in_progress` run tests are under way or wait to be read.
         """
         items, options = self._asked(
-            run_test_ids,
-            evaluations_config,
-            deadline=deadline,
-            existing=existing,
-            different=different,
-            latest=latest,
-            newer_than=newer_than,
+            run_tests,
+            configs,
+            timeout=timeout,
+            rerun=rerun,
+            on_conflict=on_conflict,
+            latest_executions=latest_executions,
+            started_after=started_after,
             enable_tool_evaluation=enable_tool_evaluation,
             wait=wait,
-            poll=poll,
+            poll_interval=poll_interval,
             max_concurrency=max_concurrency,
-            max_evaluating=max_evaluating,
+            max_in_progress=max_in_progress,
             journal=journal,
         )
         return evaluation.pipeline.EvaluationStream(
@@ -477,35 +481,33 @@ class AsyncFutureAGI:
 
     def _asked(
         self,
-        run_test_ids: RunTests,
-        evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+        run_tests: RunTests,
+        configs: Iterable[EvalConfig | Mapping[str, Any]],
         *,
-        deadline: float | None,
+        timeout: float | timedelta | None,
         wait: bool,
-        poll: float,
+        poll_interval: float,
         max_concurrency: int | None,
-        max_evaluating: int,
+        max_in_progress: int,
         journal: str | PathLike[str] | None,
         **which: Any,
     ) -> tuple[Requests[Started], EvaluationOptions]:
         """Check what an evaluation is asked to do."""
-        items = evaluation.inputs.for_run_tests(
-            run_test_ids, evaluations_config, **which
-        )
+        items = evaluation.inputs.for_run_tests(run_tests, configs, **which)
         options = evaluation.pipeline.EvaluationOptions.of(
-            self._fan_out_options(max_concurrency, deadline, journal),
-            poll=poll,
+            self._fan_out_options(max_concurrency, timeout, journal),
+            poll_interval=poll_interval,
             waits=wait,
-            max_evaluating=positive_int(max_evaluating, "max_evaluating"),
+            max_in_progress=positive_int(max_in_progress, "max_in_progress"),
         )
         return items, options
 
     async def wait_for_evals(
         self,
-        run_test_ids: RunTests,
+        run_tests: RunTests,
         *,
-        deadline: float,
-        poll: float = 1.0,
+        timeout: float | timedelta,
+        poll_interval: float = 1.0,
         max_concurrency: int | None = None,
         on_progress: Callable[[EvaluationProgress], object] | None = None,
     ) -> EvaluationReport:
@@ -517,9 +519,9 @@ class AsyncFutureAGI:
         known: a call for which an eval config was never run is not missed.
 
         Args:
-            run_test_ids: as for `evaluate`.
-            deadline: seconds after which what is still under way is reported so.
-            poll: as for `evaluate`.
+            run_tests: as for `evaluate`.
+            timeout: seconds after which what is still under way is reported so.
+            poll_interval: as for `evaluate`.
             max_concurrency: as for `evaluate`.
             on_progress: as for `evaluate`.
 
@@ -533,12 +535,13 @@ class AsyncFutureAGI:
             EvaluationInterruptedError: the iterable or `on_progress` raised.
         """
         options = evaluation.pipeline.EvaluationOptions.of(
-            self._fan_out_options(max_concurrency, deadline, None), poll=poll
+            self._fan_out_options(max_concurrency, timeout, None),
+            poll_interval=poll_interval,
         )
         return await self._evaluate(
-            evaluation.inputs.watching(run_test_ids),
+            evaluation.inputs.watching(run_tests),
             options,
-            checked_callback(on_progress, "on_progress"),
+            validate_callback(on_progress, "on_progress"),
         )
 
     async def _evaluate(
@@ -553,8 +556,8 @@ class AsyncFutureAGI:
 
     def _evaluation_flow(
         self, items: Requests[Started], options: EvaluationOptions
-    ) -> EvaluationFlow:
-        return evaluation.pipeline.EvaluationFlow(self._carrier(), items, options)
+    ) -> EvaluationProducer:
+        return evaluation.pipeline.EvaluationProducer(self._carrier(), items, options)
 
     async def get_run_test(self, run_test_id: UUID | str) -> RunTest:
         """Read a run test with its eval configs.
@@ -643,14 +646,14 @@ class AsyncFutureAGI:
         run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
         *,
         max_concurrency: int | None = None,
-        deadline: float | None = None,
+        timeout: float | timedelta | None = None,
         on_outcome: Callable[[Outcome[RunTest]], object] | None = None,
     ) -> Batch[RunTest]:
         """Read many run tests with their eval configs; see `send_many`."""
         return await self.send_many(
             endpoints.get_run_test.for_run_tests(run_test_ids),
             max_concurrency=max_concurrency,
-            deadline=deadline,
+            timeout=timeout,
             on_outcome=on_outcome,
         )
 
@@ -659,14 +662,14 @@ class AsyncFutureAGI:
         run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
         *,
         max_concurrency: int | None = None,
-        deadline: float | None = None,
+        timeout: float | timedelta | None = None,
         on_outcome: Callable[[Outcome[EvalSummary]], object] | None = None,
     ) -> Batch[EvalSummary]:
         """Read the scores of many run tests; see `send_many`."""
         return await self.send_many(
             endpoints.get_eval_summary.for_run_tests(run_test_ids),
             max_concurrency=max_concurrency,
-            deadline=deadline,
+            timeout=timeout,
             on_outcome=on_outcome,
         )
 
@@ -688,10 +691,10 @@ class AsyncFutureAGI:
             APIError: a page could not be read; raised by the iterator.
         """
         request = endpoints.list_run_tests.ListRunTests(search)
-        return each_result(self._read_page, request)
+        return paginate(self._read_page, request)
 
     def list_test_executions(
-        self, run_test_id: UUID | str, *, status: Status | str | None = None
+        self, run_test_id: UUID | str, *, status: ExecutionStatus | str | None = None
     ) -> AsyncIterator[TestExecution]:
         """Read all executions of a run test, the newest first, page by page.
 
@@ -706,7 +709,7 @@ class AsyncFutureAGI:
         request = endpoints.list_test_executions.ListTestExecutions(
             run_test_id, status=status
         )
-        return each_result(self._read_page, request)
+        return paginate(self._read_page, request)
 
     def list_call_executions(
         self, run_test_id: UUID | str
@@ -718,7 +721,7 @@ class AsyncFutureAGI:
             APIError: a page could not be read; raised by the iterator.
         """
         request = endpoints.list_call_executions.ListCallExecutions(run_test_id)
-        return each_result(self._read_page, request)
+        return paginate(self._read_page, request)
 
     def list_eval_templates(
         self, search: str | None = None
@@ -774,14 +777,14 @@ class AsyncFutureAGI:
             ClientClosedError: the client is closed.
             APIError: it failed; see its `delivery`.
         """
-        return await send_alone(self._carrier(), checked_request(request))
+        return await send_alone(self._carrier(), validate_request(request))
 
     async def send_many(
         self,
         requests: Requests[ResultT],
         *,
         max_concurrency: int | None = None,
-        deadline: float | None = None,
+        timeout: float | timedelta | None = None,
         journal: str | PathLike[str] | None = None,
         on_outcome: Callable[[Outcome[ResultT]], object] | None = None,
     ) -> Batch[ResultT]:
@@ -795,12 +798,12 @@ class AsyncFutureAGI:
                 before anything is sent; an iterator is read as workers become free.
             max_concurrency: how many are in flight at a time; by default 32, or
                 `max_connections` if that is less.
-            deadline: seconds after which nothing more is begun: what was not begun is
+            timeout: seconds after which nothing more is begun: what was not begun is
                 `NotAttempted`, and what is in flight has its own time limit.
             journal: the path of a file in which requests and outcomes are written, so
                 that the same fan-out can be begun again after whatever happened: what
                 was done is answered from it (`outcome.from_journal`), what failed is
-                sent again, and what was in flight is settled, or stays unknown.
+                sent again, and what was in flight is reconciled, or stays unknown.
             on_outcome: called with each outcome as it comes.
 
         Returns:
@@ -815,15 +818,15 @@ class AsyncFutureAGI:
                 the outcomes until then.
         """
         return await self._send_batch(
-            checked_requests(requests),
-            self._fan_out_options(max_concurrency, deadline, journal),
-            checked_callback(on_outcome),
+            validate_requests(requests),
+            self._fan_out_options(max_concurrency, timeout, journal),
+            validate_callback(on_outcome),
         )
 
     async def _send_batch(
         self,
         requests: Requests[ResultT],
-        options: FanOutOptions,
+        options: BatchConfig,
         on_outcome: Callable[[Outcome[ResultT]], object] | None,
     ) -> Batch[ResultT]:
 
@@ -836,7 +839,7 @@ class AsyncFutureAGI:
         requests: Requests[ResultT],
         *,
         max_concurrency: int | None = None,
-        deadline: float | None = None,
+        timeout: float | timedelta | None = None,
         journal: str | PathLike[str] | None = None,
     ) -> OutcomeStream[ResultT]:
         """Send many requests and read their outcomes as they come, in flat memory.
@@ -846,18 +849,18 @@ class AsyncFutureAGI:
 
         The arguments are those of `send_many`, and so are the errors.
         """
-        options = self._fan_out_options(max_concurrency, deadline, journal)
+        options = self._fan_out_options(max_concurrency, timeout, journal)
         from futureagi_async.batch import executor  # noqa: PLC0415 - for fan-outs only
 
-        return executor.OutcomeStream(self._flow(checked_requests(requests), options))
+        return executor.OutcomeStream(self._flow(validate_requests(requests), options))
 
     def _flow(
-        self, requests: Requests[ResultT], options: FanOutOptions
-    ) -> Flow[ResultT]:
+        self, requests: Requests[ResultT], options: BatchConfig
+    ) -> OutcomeProducer[ResultT]:
 
         from futureagi_async.batch import executor  # noqa: PLC0415 - for fan-outs only
 
-        return executor.Flow(self._carrier(), requests, options)
+        return executor.OutcomeProducer(self._carrier(), requests, options)
 
     def _carrier(self) -> Carrier:
         return Carrier(self._transport, self._options, self._settings)
@@ -865,14 +868,14 @@ class AsyncFutureAGI:
     def _fan_out_options(
         self,
         max_concurrency: int | None,
-        deadline: float | None,
+        timeout: float | timedelta | None,
         journal: str | PathLike[str] | None,
-    ) -> FanOutOptions:
+    ) -> BatchConfig:
 
         from futureagi_async.batch import executor  # noqa: PLC0415 - for fan-outs only
 
-        return executor.FanOutOptions.of(
-            self._settings, max_concurrency, deadline, journal
+        return executor.BatchConfig.of(
+            self._settings, max_concurrency, timeout, journal
         )
 
     async def aclose(self) -> None:

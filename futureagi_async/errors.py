@@ -212,7 +212,7 @@ class DeadlineExceededError(APITimeoutError):
     """The call as a whole, its retries included, took longer than `Timeout.total`."""
 
 
-class AnsweredError(APIError):
+class APIResponseError(APIError):
     """The service answered, but not with what was asked for.
 
     Attributes:
@@ -233,7 +233,7 @@ class AnsweredError(APIError):
         return f"{self.status_code}: "
 
 
-class APIStatusError(AnsweredError):
+class APIStatusError(APIResponseError):
     """The service answered with a status that is no success.
 
     Attributes:
@@ -320,7 +320,7 @@ class ServerError(APIStatusError):
     """5xx: the service or a proxy before it failed."""
 
 
-class EvalDispatchError(AnsweredError):
+class EvalDispatchError(APIResponseError):
     """A success status whose message says that no evaluation was started.
 
     The service prepared the evaluations and could not hand them over; earlier results
@@ -330,7 +330,7 @@ class EvalDispatchError(AnsweredError):
     delivery = Delivery.REJECTED
 
 
-class UnexpectedResponseError(AnsweredError):
+class UnexpectedResponseError(APIResponseError):
     """A success status whose answer is not the documented one."""
 
     delivery = Delivery.UNKNOWN

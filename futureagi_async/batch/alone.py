@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from futureagi_async.errors import APIError, ClientClosedError, Delivery
-from futureagi_async.model.operation import Job
+from futureagi_async.model.operation import Operation
 from futureagi_async.model.request import Request, Result, ResultT
-from futureagi_async.transport.call import CallOptions, Patience
+from futureagi_async.transport.call import RequestOptions, ThrottleBudget
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from futureagi_async.journal.entry import JournalEntry
-    from futureagi_async.model.reconciliation import Finding, Settleable
+    from futureagi_async.model.reconciliation import Reconcilable, Reconciliation
     from futureagi_async.transport.settings import Settings
     from futureagi_async.transport.transport import Transport
 
@@ -32,7 +32,7 @@ class Carrier:
     """What a client sends with."""
 
     transport: Transport
-    options: CallOptions
+    options: RequestOptions
     settings: Settings
 
 
@@ -42,7 +42,7 @@ async def send_alone(carrier: Carrier, request: Request[ResultT]) -> ResultT:
     Raises:
         FutureAGIError: it failed.
     """
-    if isinstance(request, Job):
+    if isinstance(request, Operation):
         done: ResultT = await carrier.transport.work(request, _OwnHands(carrier))
         return done
     result, _ = await carrier.transport.call(request, carrier.options)
@@ -58,7 +58,7 @@ async def read_page(carrier: Carrier, request: Request[ResultT]) -> ResultT:
     Raises:
         APIError: it failed.
     """
-    patience = Patience(asyncio.get_running_loop().time())
+    patience = ThrottleBudget(asyncio.get_running_loop().time())
     result, _ = await carrier.transport.call(request, carrier.options, patience)
     return result
 
@@ -76,10 +76,10 @@ class _OwnHands:
     async def write(self, request: Request[AnyResultT], /) -> AnyResultT:
         return await send_alone(self.carrier, request)
 
-    async def look(self, request: Settleable[Any], /) -> Finding:
+    async def look(self, request: Reconcilable[Any], /) -> Reconciliation:
         return await request.look(self.read, was_absent=False)
 
-    async def earlier(self, run_test_id: str, /) -> Sequence[JournalEntry]:  # noqa: ARG002 - as `Hands` has it
+    async def earlier(self, run_test_id: str, /) -> Sequence[JournalEntry]:  # noqa: ARG002 - as `Executor` has it
         return ()
 
 

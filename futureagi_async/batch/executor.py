@@ -13,8 +13,8 @@ import attrs
 from futureagi_async.batch.alone import AnyResultT, Carrier, only_reading
 from futureagi_async.batch.worker_pool import (
     FAILURES,
-    CallerError,
-    FanOut,
+    CallerCodeError,
+    WorkerPool,
     unless_cancelled,
 )
 from futureagi_async.errors import (
@@ -26,7 +26,7 @@ from futureagi_async.errors import (
     JournalError,
     NotAttemptedError,
 )
-from futureagi_async.model.operation import Job
+from futureagi_async.model.operation import Operation
 from futureagi_async.model.outcome import (
     Batch,
     BatchInterruptedError,
@@ -36,16 +36,16 @@ from futureagi_async.model.outcome import (
     Success,
     succeeded,
 )
-from futureagi_async.model.reconciliation import Unclear
+from futureagi_async.model.reconciliation import Indeterminate
 from futureagi_async.model.request import (
-    RefusedItem,
+    InvalidItem,
     Request,
     Requests,
     ResultT,
 )
 from futureagi_async.model.validation import kind
-from futureagi_async.transport.call import Patience
-from futureagi_async.transport.reconcile import find_out
+from futureagi_async.transport.call import ThrottleBudget
+from futureagi_async.transport.reconcile import reconcile_by_reading
 from futureagi_async.transport.settings import (
     DEFAULT_MAX_CONCURRENCY,
     positive_int,
@@ -55,11 +55,12 @@ from futureagi_async.transport.settings import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+    from datetime import timedelta
     from types import TracebackType
 
     from futureagi_async.batch.journaling import Recording
     from futureagi_async.journal.entry import JournalEntry
-    from futureagi_async.model.reconciliation import Finding, Settleable
+    from futureagi_async.model.reconciliation import Reconcilable, Reconciliation
     from futureagi_async.transport.call import Past
     from futureagi_async.transport.settings import Settings
 
@@ -69,7 +70,7 @@ ItemT_co = TypeVar("ItemT_co", covariant=True)
 
 
 def checked_concurrency(value: int | None, max_connections: int) -> int:
-    """Settle how many requests are in flight at a time.
+    """Reconcile how many requests are in flight at a time.
 
     Raises:
         ConfigurationError: not a whole number from 1 to `max_connections`.
@@ -86,17 +87,17 @@ def checked_concurrency(value: int | None, max_connections: int) -> int:
 
 
 @attrs.frozen
-class FanOutOptions:
+class BatchConfig:
     """How a fan-out is to be carried out.
 
     Attributes:
         max_concurrency: how many requests are in flight at a time.
-        deadline: seconds after which nothing more is begun.
+        timeout: seconds after which nothing more is begun.
         journal: where requests and outcomes are written.
     """
 
     max_concurrency: int
-    deadline: float | None = None
+    timeout: float | None = None
     journal: str | os.PathLike[str] | None = None
 
     @property
@@ -109,25 +110,24 @@ class FanOutOptions:
         cls,
         settings: Settings,
         max_concurrency: int | None,
-        deadline: float | None,
+        timeout: float | timedelta | None,
         journal: str | os.PathLike[str] | None,
-    ) -> FanOutOptions:
+    ) -> BatchConfig:
         """Check the options of a fan-out.
 
         Raises:
             ConfigurationError: one of them cannot work.
         """
-        if deadline is not None:
-            positive_seconds(deadline, "deadline")
+        seconds = None if timeout is None else positive_seconds(timeout, "timeout")
         if journal is not None and not isinstance(journal, str | os.PathLike):
             raise ConfigurationError(
                 f"journal: the path of a file is wanted, not {kind(journal)}"
             )
         concurrency = checked_concurrency(max_concurrency, settings.max_connections)
-        return cls(concurrency, deadline, journal)
+        return cls(concurrency, seconds, journal)
 
 
-class Sending(Generic[ResultT]):
+class BatchExecutor(Generic[ResultT]):
     """Turns each request of one fan-out into its outcome, until something stops it.
 
     It is the hands of the jobs among them.
@@ -136,17 +136,19 @@ class Sending(Generic[ResultT]):
     def __init__(
         self,
         carrier: Carrier,
-        options: FanOutOptions,
+        options: BatchConfig,
         recording: Recording[ResultT] | None = None,
     ) -> None:
-        deadline = options.deadline
+        deadline = options.timeout
         self._in_flight = asyncio.Semaphore(options.max_concurrency)
         self._transport = carrier.transport
         self._options = carrier.options
         self._recording = recording
         self._now = asyncio.get_running_loop().time
         self._began_at = now = self._now()
-        self._patience = Patience(now, None if deadline is None else now + deadline)
+        self._patience = ThrottleBudget(
+            now, None if deadline is None else now + deadline
+        )
         self._stopped_by: FutureAGIError | None = None
         # Whether there is more to a request than sending it. If not, there is still to
         # those that stand where a request would, but to ask that of each is slow.
@@ -162,13 +164,13 @@ class Sending(Generic[ResultT]):
         return self._send(request)
 
     async def _looked_at(self, request: Request[ResultT]) -> Outcome[ResultT]:
-        if isinstance(request, RefusedItem):
+        if isinstance(request, InvalidItem):
             return Failure(request, request.error, attempts=0, elapsed=0.0)
-        stop = self.reason_to_stop()
+        stop = self.stop_reason()
         if stop is not None:
             await asyncio.sleep(0)  # an input without end can still be cancelled
             return _not_attempted(request, stop)
-        if isinstance(request, Job):
+        if isinstance(request, Operation):
             return await self._work(request)
         self._simply_sent.add(type(request))
         if self._recording is None:
@@ -200,7 +202,7 @@ class Sending(Generic[ResultT]):
         """Wait so many seconds, unless it is interrupted or the client is closed."""
         await self._transport.wait(interrupted, seconds)
 
-    def reason_to_stop(self) -> str | None:
+    def stop_reason(self) -> str | None:
         """Say why nothing more is begun, if that is so."""
         if self._stopped_by is not None:
             return f"the batch was stopped by: {self._stopped_by}"
@@ -209,14 +211,14 @@ class Sending(Generic[ResultT]):
             return "the deadline of the batch has passed"
         return None
 
-    async def _work(self, job: Job[ResultT]) -> Outcome[ResultT]:
+    async def _work(self, job: Operation[ResultT]) -> Outcome[ResultT]:
         """Do a job; whatever happens is its outcome."""
         started = self._now()
-        hands = _Hands(self)
+        executor = _Hands(self)
         try:
-            result = await self._transport.work(job, hands)
+            result = await self._transport.work(job, executor)
         except NotAttemptedError as error:
-            if not hands.attempts:
+            if not executor.attempts:
                 return NotAttempted(job, error)
             failure: FutureAGIError = error
         except FutureAGIError as error:
@@ -224,11 +226,11 @@ class Sending(Generic[ResultT]):
         except FAILURES as error:
             failure = unforeseen(unless_cancelled(error), job)
         else:
-            return Success(job, result, hands.attempts, self._now() - started)
-        return Failure(job, failure, hands.attempts, self._now() - started)
+            return Success(job, result, executor.attempts, self._now() - started)
+        return Failure(job, failure, executor.attempts, self._now() - started)
 
     async def read(self, request: Request[AnyResultT], /) -> AnyResultT:
-        """Send a request that is safe to repeat; see `Hands`."""
+        """Send a request that is safe to repeat; see `Executor`."""
         result, _ = await self.read_in_time(request)
         return result
 
@@ -261,7 +263,7 @@ class Sending(Generic[ResultT]):
             FutureAGIError: it failed.
         """
         async with self._in_flight:
-            stop = self.reason_to_stop()
+            stop = self.stop_reason()
             if stop is not None:
                 raise _too_late(stop)
             try:
@@ -292,22 +294,22 @@ class Sending(Generic[ResultT]):
         raise outcome.error
 
     async def earlier(self, run_test_id: str) -> Sequence[JournalEntry]:
-        """Give what the journal has of earlier fan-outs; see `Hands`."""
+        """Give what the journal has of earlier fan-outs; see `Executor`."""
         if self._recording is None:
             return ()
         return await self._recording.earlier(run_test_id)
 
-    async def look(self, request: Settleable[Any]) -> Finding:
-        """Find out what came of a request of an earlier fan-out; see `Hands`."""
+    async def look(self, request: Reconcilable[Any]) -> Reconciliation:
+        """Find out what came of a request of an earlier fan-out; see `Executor`."""
         policy = self._options.retry
-        if not policy.settle:
-            return Unclear("it was not looked at, since settling is off")
-        return await find_out(
+        if not policy.reconcile:
+            return Indeterminate("it was not looked at, since reconciling is off")
+        return await reconcile_by_reading(
             request,
             self.read,
             # Whoever sent it had lost the journal before this began.
             sent_at=self._began_at,
-            settle_after=policy.settle_after,
+            reconcile_after=policy.reconcile_after,
             was_absent=False,
         )
 
@@ -315,7 +317,7 @@ class Sending(Generic[ResultT]):
         self, request: Request[ResultT], past: Past
     ) -> Outcome[ResultT]:
         """Send one of the requests whose intents are on disk, when it has its turn."""
-        stop = self.reason_to_stop()
+        stop = self.stop_reason()
         if stop is not None:
             return _not_attempted(request, stop)
         return await self._send(request, past)
@@ -345,7 +347,7 @@ class Sending(Generic[ResultT]):
 class _Hands:
     """The hands of one job of a fan-out, which count what it sends."""
 
-    def __init__(self, sending: Sending[Any]) -> None:
+    def __init__(self, sending: BatchExecutor[Any]) -> None:
         self._sending = sending
         self.attempts = 0
 
@@ -369,7 +371,7 @@ class _Hands:
     async def earlier(self, run_test_id: str, /) -> Sequence[JournalEntry]:
         return await self._sending.earlier(run_test_id)
 
-    async def look(self, request: Settleable[Any], /) -> Finding:
+    async def look(self, request: Reconcilable[Any], /) -> Reconciliation:
         return await self._sending.look(request)
 
 
@@ -394,18 +396,18 @@ def _not_attempted(request: Request[ResultT], stop: str) -> NotAttempted[ResultT
 
 @contextlib.asynccontextmanager
 async def open_sending(
-    carrier: Carrier, options: FanOutOptions
-) -> AsyncGenerator[Sending[Any], None]:
+    carrier: Carrier, options: BatchConfig
+) -> AsyncGenerator[BatchExecutor[Any], None]:
     """Make ready for a fan-out: connections, and the journal if there is one."""
     await carrier.transport.open()
     if options.journal is None:
-        yield Sending(carrier, options)
+        yield BatchExecutor(carrier, options)
         return
     # Imported when it is used: the database takes its time.
     from futureagi_async.batch.journaling import Recording  # noqa: PLC0415
 
     async with Recording[Any].open(options.journal, carrier.settings) as recording:
-        yield Sending(carrier, options, recording)
+        yield BatchExecutor(carrier, options, recording)
 
 
 def _without_frames(error: FutureAGIError) -> FutureAGIError:
@@ -423,7 +425,7 @@ def _without_frames(error: FutureAGIError) -> FutureAGIError:
 async def send_batch(
     carrier: Carrier,
     requests: Requests[ResultT],
-    options: FanOutOptions,
+    options: BatchConfig,
     on_outcome: Callable[[Outcome[ResultT]], object] | None,
 ) -> Batch[ResultT]:
     """Send every request, so many at a time; give the outcomes in input order."""
@@ -437,17 +439,19 @@ async def send_batch(
             on_outcome(outcome)
 
     async with open_sending(carrier, options) as sending:
-        fan_out = FanOut(requests, sending.outcome, deliver, workers=options.workers)
+        fan_out = WorkerPool(
+            requests, sending.outcome, deliver, workers=options.workers
+        )
         try:
             await fan_out.work()
-        except CallerError as stop:
+        except CallerCodeError as stop:
             raise BatchInterruptedError.by(
                 stop.__cause__, Batch(outcomes)
             ) from stop.__cause__
     return Batch(outcomes)
 
 
-class Flow(Generic[ResultT]):
+class OutcomeProducer(Generic[ResultT]):
     """Outcomes that are handed on as they come, as fast as somebody takes them.
 
     What is in flight and what waits to be taken share the same places, so that no more
@@ -455,7 +459,7 @@ class Flow(Generic[ResultT]):
     """
 
     def __init__(
-        self, carrier: Carrier, requests: Requests[ResultT], options: FanOutOptions
+        self, carrier: Carrier, requests: Requests[ResultT], options: BatchConfig
     ) -> None:
         self._carrier = carrier
         self._requests = requests
@@ -469,7 +473,7 @@ class Flow(Generic[ResultT]):
             BatchInterruptedError: the iterable of requests raised.
         """
         async with open_sending(self._carrier, self._options) as sending:
-            fan_out = FanOut(
+            fan_out = WorkerPool(
                 self._requests,
                 sending.outcome,
                 lambda _, outcome: deliver(outcome),
@@ -478,7 +482,7 @@ class Flow(Generic[ResultT]):
             )
             try:
                 await fan_out.work()
-            except CallerError as stop:
+            except CallerCodeError as stop:
                 raise BatchInterruptedError.by(
                     stop.__cause__, Batch()
                 ) from stop.__cause__

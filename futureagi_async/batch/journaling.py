@@ -12,8 +12,8 @@ import attrs
 
 from futureagi_async.errors import (
     LINE_LIMIT,
-    AnsweredError,
     APIError,
+    APIResponseError,
     APIStatusError,
     Delivery,
     FutureAGIError,
@@ -24,7 +24,7 @@ from futureagi_async.journal.entry import JournalEntry, JournalState, identity
 from futureagi_async.journal.writer import JournalWriter
 from futureagi_async.model import codec
 from futureagi_async.model.outcome import Failure, NotAttempted, Success
-from futureagi_async.model.reconciliation import Settleable
+from futureagi_async.model.reconciliation import Reconcilable
 from futureagi_async.model.request import ResultT
 from futureagi_async.transport.call import Past
 
@@ -44,7 +44,7 @@ logger = logging.getLogger("futureagi_async")
 class Recording(Generic[ResultT]):
     """Writes a fan-out into its journal, and answers from it what was done before.
 
-    A request that an earlier fan-out left in doubt is settled. That waits from the
+    A request that an earlier fan-out left in doubt is reconciled. That waits from the
     moment the journal was opened: whoever sent it had lost the journal by then.
     """
 
@@ -169,13 +169,13 @@ class Recording(Generic[ResultT]):
         The journal then takes no further request, which stops the fan-out, and the
         next one finds this request in doubt.
         """
-        settled = isinstance(outcome, Success) and outcome.result.settled
+        reconciled = isinstance(outcome, Success) and outcome.result.reconciled
         try:
-            await self._journal.finish(key, outcome, settled=settled)
+            await self._journal.finish(key, outcome, reconciled=reconciled)
         except JournalError as error:
             logger.warning(
                 "the outcome for run test %s could not be written, so that the next "
-                "fan-out has to settle it: %s",
+                "fan-out has to reconcile it: %s",
                 outcome.run_test_id,
                 error,
             )
@@ -188,14 +188,14 @@ class Recording(Generic[ResultT]):
                 answer: Any = codec.decode_result(
                     entry.answer, request.result_type, entry.request_id
                 )
-            except codec.UnreadableError as error:
+            except codec.DecodeError as error:
                 raise JournalError(
                     f"journal {self._journal.path}: entry {entry.sequence} is damaged: "
                     f"{error}"
                 ) from None
-            result: Any = attrs.evolve(answer, settled=entry.settled)
-        elif isinstance(request, Settleable):
-            result = request.made_of(None)
+            result: Any = attrs.evolve(answer, reconciled=entry.reconciled)
+        elif isinstance(request, Reconcilable):
+            result = request.result_from(None)
         else:
             raise JournalError(
                 f"journal {self._journal.path}: entry {entry.sequence} has no answer"
@@ -258,7 +258,7 @@ def _in_short(error: FutureAGIError) -> FutureAGIError:
     short.message = " ".join(error.message.split())[: LINE_LIMIT + 1]
     short.args = (short.message,)
     short.earlier = ()
-    if isinstance(short, AnsweredError):
+    if isinstance(short, APIResponseError):
         short.body = b""
     if isinstance(short, APIStatusError):
         short.details, short.item_errors = {}, ()
@@ -266,4 +266,4 @@ def _in_short(error: FutureAGIError) -> FutureAGIError:
 
 
 def _absent_if_new(request: Request[Any]) -> frozenset[str]:
-    return request.absent_if_new if isinstance(request, Settleable) else frozenset()
+    return request.absent_if_new if isinstance(request, Reconcilable) else frozenset()

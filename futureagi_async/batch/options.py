@@ -7,7 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from futureagi_async.errors import InvalidRequestError
-from futureagi_async.model.request import Request, Requests, make_requests
+from futureagi_async.model.request import Request, Requests, build_requests
 from futureagi_async.model.validation import kind
 
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def checked_callback(
+def validate_callback(
     value: Any, where: str = "on_outcome"
 ) -> Callable[[Any], object] | None:
     """Check a function that is called with what comes.
@@ -37,7 +37,7 @@ def _is_awaited(function: Any) -> bool:
     return any(map(inspect.iscoroutinefunction, (function, called)))
 
 
-def checked_requests(requests: Any) -> Requests[Any]:
+def validate_requests(requests: Any) -> Requests[Any]:
     """Let only requests through.
 
     Raises:
@@ -45,10 +45,10 @@ def checked_requests(requests: Any) -> Requests[Any]:
     """
     if type(requests) is list and all(map(_is_request, map(type, requests))):
         return list(requests)  # the same, quicker
-    return make_requests(requests, checked_request, "requests")
+    return build_requests(requests, validate_request, "requests")
 
 
-def checked_request(request: Any) -> Request[Any]:
+def validate_request(request: Any) -> Request[Any]:
     """Let only a request through.
 
     Raises:

@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 Done = TypeVar("Done")
 
 
-class CallerError(Exception):
+class CallerCodeError(Exception):
     """The caller's own iterable or callback raised; that is the `__cause__`.
 
     `read` counts the items that had been read until then.
@@ -73,7 +73,7 @@ def unless_cancelled(error: BaseException) -> BaseException:
     return error
 
 
-class FanOut(Generic[Item, Done]):
+class WorkerPool(Generic[Item, Done]):
     """Works on every item of an iterable, so many at a time.
 
     Args:
@@ -108,7 +108,7 @@ class FanOut(Generic[Item, Done]):
         is brought to its end.
 
         Raises:
-            CallerError: from what the input or `deliver` raised.
+            CallerCodeError: from what the input or `deliver` raised.
         """
         if isinstance(self._items, AsyncIterable):
             reader = _AsyncReader(aiter(self._items), lambda: self._failure is not None)
@@ -119,7 +119,7 @@ class FanOut(Generic[Item, Done]):
             for _ in range(self._workers):
                 workers.create_task(self._work(read, wait))
         if self._failure is not None:
-            raise CallerError(self._read) from self._failure
+            raise CallerCodeError(self._read) from self._failure
 
     async def _work(
         self, read: Callable[[], Any], wait: Callable[[], Awaitable[Any]] | None

@@ -7,7 +7,7 @@ import queue
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from futureagi_async import endpoints, evaluation
-from futureagi_async.batch.options import checked_callback, checked_requests
+from futureagi_async.batch.options import validate_callback, validate_requests
 from futureagi_async.blocking.portal import Portal
 from futureagi_async.blocking.streams import (
     BlockingEvaluationStream,
@@ -17,7 +17,7 @@ from futureagi_async.blocking.streams import (
 )
 from futureagi_async.client import AsyncFutureAGI
 from futureagi_async.errors import ConfigurationError
-from futureagi_async.model.paging import each_result_blocking
+from futureagi_async.model.paging import paginate_blocking
 from futureagi_async.transport.settings import (
     UNSET,
     RateLimit,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         Mapping,
         Sequence,
     )
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from os import PathLike
     from types import TracebackType
     from uuid import UUID
@@ -56,16 +56,16 @@ if TYPE_CHECKING:
         PairsByRunTest,
         RunNewEvalsResult,
     )
-    from futureagi_async.endpoints.status import Status
+    from futureagi_async.endpoints.status import ExecutionStatus
     from futureagi_async.endpoints.update_eval_config import UpdateEvalConfigResult
     from futureagi_async.evaluation.ensure_configs import (
         EnsuredEvalConfigs,
-        WhenDifferent,
+        OnConflict,
     )
     from futureagi_async.evaluation.inputs import RunTests
     from futureagi_async.evaluation.pipeline import EvaluationOptions
     from futureagi_async.evaluation.report import EvaluationProgress, EvaluationReport
-    from futureagi_async.evaluation.start import Started, WhenExisting
+    from futureagi_async.evaluation.start import Started
     from futureagi_async.model.outcome import Batch, Outcome
     from futureagi_async.model.request import Request, Requests, ResultT
 
@@ -176,7 +176,7 @@ class FutureAGI:
         evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
         *,
         max_concurrency: int | None = None,
-        deadline: float | None = None,
+        timeout: float | timedelta | None = None,
         journal: str | PathLike[str] | None = None,
         on_outcome: Callable[[Outcome[AddEvalConfigsResult]], object] | None = None,
     ) -> Batch[AddEvalConfigsResult]:
@@ -184,7 +184,7 @@ class FutureAGI:
         return self.send_many(
             endpoints.add_eval_configs.for_run_tests(run_test_ids, evaluations_config),
             max_concurrency=max_concurrency,
-            deadline=deadline,
+            timeout=timeout,
             journal=journal,
             on_outcome=on_outcome,
         )
@@ -199,7 +199,7 @@ class FutureAGI:
         test_execution_ids: IdsByRunTest | None = None,
         enable_tool_evaluation: bool | None = None,
         max_concurrency: int | None = None,
-        deadline: float | None = None,
+        timeout: float | timedelta | None = None,
         journal: str | PathLike[str] | None = None,
         on_outcome: Callable[[Outcome[RunNewEvalsResult]], object] | None = None,
     ) -> Batch[RunNewEvalsResult]:
@@ -217,7 +217,7 @@ class FutureAGI:
                 enable_tool_evaluation=enable_tool_evaluation,
             ),
             max_concurrency=max_concurrency,
-            deadline=deadline,
+            timeout=timeout,
             journal=journal,
             on_outcome=on_outcome,
         )
@@ -225,14 +225,14 @@ class FutureAGI:
     def ensure_eval_configs(
         self,
         run_test_id: UUID | str,
-        evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+        configs: Iterable[EvalConfig | Mapping[str, Any]],
         *,
-        different: WhenDifferent = "raise",
+        on_conflict: OnConflict = "raise",
     ) -> EnsuredEvalConfigs:
         """Have eval configs be there; see `AsyncFutureAGI.ensure_eval_configs`."""
         return self.send(
             evaluation.ensure_configs.EnsureEvalConfigs(
-                run_test_id, evaluations_config, different=different
+                run_test_id, configs, on_conflict=on_conflict
             )
         )
 
@@ -241,9 +241,9 @@ class FutureAGI:
         run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
         evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
         *,
-        different: WhenDifferent = "raise",
+        on_conflict: OnConflict = "raise",
         max_concurrency: int | None = None,
-        deadline: float | None = None,
+        timeout: float | timedelta | None = None,
         journal: str | PathLike[str] | None = None,
         on_outcome: Callable[[Outcome[EnsuredEvalConfigs]], object] | None = None,
     ) -> Batch[EnsuredEvalConfigs]:
@@ -253,92 +253,92 @@ class FutureAGI:
         """
         return self.send_many(
             evaluation.ensure_configs.for_run_tests(
-                run_test_ids, evaluations_config, different=different
+                run_test_ids, evaluations_config, on_conflict=on_conflict
             ),
             max_concurrency=max_concurrency,
-            deadline=deadline,
+            timeout=timeout,
             journal=journal,
             on_outcome=on_outcome,
         )
 
     def evaluate(
         self,
-        run_test_ids: RunTests,
-        evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+        run_tests: RunTests,
+        configs: Iterable[EvalConfig | Mapping[str, Any]],
         *,
-        deadline: float | None,
-        existing: WhenExisting = "skip",
-        different: WhenDifferent = "raise",
-        latest: int | None = None,
-        newer_than: datetime | None = None,
+        timeout: float | timedelta | None,
+        rerun: bool = False,
+        on_conflict: OnConflict = "raise",
+        latest_executions: int | None = None,
+        started_after: datetime | None = None,
         enable_tool_evaluation: bool | None = None,
         wait: bool = True,
-        poll: float = 1.0,
+        poll_interval: float = 1.0,
         max_concurrency: int | None = None,
-        max_evaluating: int = 1000,
+        max_in_progress: int = 1000,
         journal: str | PathLike[str] | None = None,
         on_progress: Callable[[EvaluationProgress], object] | None = None,
     ) -> EvaluationReport:
         """Evaluate many run tests, from eval configs to scores.
 
-        See `AsyncFutureAGI.evaluate`. `run_test_ids` is read, and `on_progress` called,
+        See `AsyncFutureAGI.evaluate`. `run_tests` is read, and `on_progress` called,
         in the calling thread.
         """
         items, options = self._client._asked(  # noqa: SLF001 - its twin
-            run_test_ids,
-            evaluations_config,
-            deadline=deadline,
-            existing=existing,
-            different=different,
-            latest=latest,
-            newer_than=newer_than,
+            run_tests,
+            configs,
+            timeout=timeout,
+            rerun=rerun,
+            on_conflict=on_conflict,
+            latest_executions=latest_executions,
+            started_after=started_after,
             enable_tool_evaluation=enable_tool_evaluation,
             wait=wait,
-            poll=poll,
+            poll_interval=poll_interval,
             max_concurrency=max_concurrency,
-            max_evaluating=max_evaluating,
+            max_in_progress=max_in_progress,
             journal=journal,
         )
         return self._evaluate(
-            items, options, checked_callback(on_progress, "on_progress")
+            items, options, validate_callback(on_progress, "on_progress")
         )
 
     def stream_evaluations(
         self,
-        run_test_ids: RunTests,
-        evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
+        run_tests: RunTests,
+        configs: Iterable[EvalConfig | Mapping[str, Any]],
         *,
-        deadline: float | None,
-        existing: WhenExisting = "skip",
-        different: WhenDifferent = "raise",
-        latest: int | None = None,
-        newer_than: datetime | None = None,
+        timeout: float | timedelta | None,
+        rerun: bool = False,
+        on_conflict: OnConflict = "raise",
+        latest_executions: int | None = None,
+        started_after: datetime | None = None,
         enable_tool_evaluation: bool | None = None,
         wait: bool = True,
-        poll: float = 1.0,
+        poll_interval: float = 1.0,
         max_concurrency: int | None = None,
-        max_evaluating: int = 1000,
+        max_in_progress: int = 1000,
         journal: str | PathLike[str] | None = None,
     ) -> BlockingEvaluationStream:
         """Evaluate many run tests and read their ends as they come, in flat memory.
 
         Use it as `with client.stream_evaluations(...) as ends:` and then
-        `for end in ends:`; see `AsyncFutureAGI.stream_evaluations`. `run_test_ids` is
+        `for end in ends:`; see `AsyncFutureAGI.stream_evaluations`. `run_tests` is
         read in the calling thread.
         """
         items, options = self._client._asked(  # noqa: SLF001 - its twin
-            run_test_ids,
-            evaluations_config,
-            deadline=deadline,
-            existing=existing,
-            different=different,
-            latest=latest,
-            newer_than=newer_than,
+            run_tests,
+            configs,
+            timeout=timeout,
+            rerun=rerun,
+            on_conflict=on_conflict,
+            latest_executions=latest_executions,
+            started_after=started_after,
             enable_tool_evaluation=enable_tool_evaluation,
             wait=wait,
-            poll=poll,
+            poll_interval=poll_interval,
             max_concurrency=max_concurrency,
-            max_evaluating=max_evaluating,
+            max_in_progress=max_in_progress,
             journal=journal,
         )
         inbox = queue.SimpleQueue[Any]()
@@ -346,24 +346,26 @@ class FutureAGI:
         source = feed(items, inbox, places)
         flow = self._client._evaluation_flow(source, options)  # noqa: SLF001 - its twin
         return BlockingEvaluationStream(
-            self._portal, flow, source, inbox, max_evaluating
+            self._portal, flow, source, inbox, max_in_progress
         )
 
     def wait_for_evals(
         self,
-        run_test_ids: RunTests,
+        run_tests: RunTests,
         *,
-        deadline: float,
-        poll: float = 1.0,
+        timeout: float | timedelta,
+        poll_interval: float = 1.0,
         max_concurrency: int | None = None,
         on_progress: Callable[[EvaluationProgress], object] | None = None,
     ) -> EvaluationReport:
         """Wait until nothing is being evaluated; see `AsyncFutureAGI.wait_for_evals`."""
-        fan_out = self._client._fan_out_options(max_concurrency, deadline, None)  # noqa: SLF001 - its twin
+        fan_out = self._client._fan_out_options(max_concurrency, timeout, None)  # noqa: SLF001 - its twin
         return self._evaluate(
-            evaluation.inputs.watching(run_test_ids),
-            evaluation.pipeline.EvaluationOptions.of(fan_out, poll=poll),
-            checked_callback(on_progress, "on_progress"),
+            evaluation.inputs.watching(run_tests),
+            evaluation.pipeline.EvaluationOptions.of(
+                fan_out, poll_interval=poll_interval
+            ),
+            validate_callback(on_progress, "on_progress"),
         )
 
     def _evaluate(
@@ -439,14 +441,14 @@ class FutureAGI:
         run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
         *,
         max_concurrency: int | None = None,
-        deadline: float | None = None,
+        timeout: float | timedelta | None = None,
         on_outcome: Callable[[Outcome[RunTest]], object] | None = None,
     ) -> Batch[RunTest]:
         """Read many run tests with their eval configs; see `send_many`."""
         return self.send_many(
             endpoints.get_run_test.for_run_tests(run_test_ids),
             max_concurrency=max_concurrency,
-            deadline=deadline,
+            timeout=timeout,
             on_outcome=on_outcome,
         )
 
@@ -455,35 +457,35 @@ class FutureAGI:
         run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
         *,
         max_concurrency: int | None = None,
-        deadline: float | None = None,
+        timeout: float | timedelta | None = None,
         on_outcome: Callable[[Outcome[EvalSummary]], object] | None = None,
     ) -> Batch[EvalSummary]:
         """Read the scores of many run tests; see `send_many`."""
         return self.send_many(
             endpoints.get_eval_summary.for_run_tests(run_test_ids),
             max_concurrency=max_concurrency,
-            deadline=deadline,
+            timeout=timeout,
             on_outcome=on_outcome,
         )
 
     def list_run_tests(self, search: str | None = None) -> Iterator[RunTestEntry]:
         """Read all run tests; see `AsyncFutureAGI.list_run_tests`."""
         request = endpoints.list_run_tests.ListRunTests(search)
-        return each_result_blocking(self._read_page, request)
+        return paginate_blocking(self._read_page, request)
 
     def list_test_executions(
-        self, run_test_id: UUID | str, *, status: Status | str | None = None
+        self, run_test_id: UUID | str, *, status: ExecutionStatus | str | None = None
     ) -> Iterator[TestExecution]:
         """Read all executions; see `AsyncFutureAGI.list_test_executions`."""
         request = endpoints.list_test_executions.ListTestExecutions(
             run_test_id, status=status
         )
-        return each_result_blocking(self._read_page, request)
+        return paginate_blocking(self._read_page, request)
 
     def list_call_executions(self, run_test_id: UUID | str) -> Iterator[CallExecution]:
         """Read all calls; see `AsyncFutureAGI.list_call_executions`."""
         request = endpoints.list_call_executions.ListCallExecutions(run_test_id)
-        return each_result_blocking(self._read_page, request)
+        return paginate_blocking(self._read_page, request)
 
     def list_eval_templates(self, search: str | None = None) -> Iterator[EvalTemplate]:
         """Read all templates; see `AsyncFutureAGI.list_eval_templates`."""
@@ -516,7 +518,7 @@ class FutureAGI:
         requests: Requests[ResultT],
         *,
         max_concurrency: int | None = None,
-        deadline: float | None = None,
+        timeout: float | timedelta | None = None,
         journal: str | PathLike[str] | None = None,
         on_outcome: Callable[[Outcome[ResultT]], object] | None = None,
     ) -> Batch[ResultT]:
@@ -525,13 +527,13 @@ class FutureAGI:
         `requests` is read, and `on_outcome` called, in the calling thread.
         """
         twin = self._client
-        options = twin._fan_out_options(max_concurrency, deadline, journal)  # noqa: SLF001 - its twin
+        options = twin._fan_out_options(max_concurrency, timeout, journal)  # noqa: SLF001 - its twin
         batch: Batch[ResultT] = run_batch(
             self._portal,
             lambda source, forward: twin._send_batch(source, options, forward),  # noqa: SLF001 - its twin
-            checked_requests(requests),
+            validate_requests(requests),
             options.max_concurrency,
-            checked_callback(on_outcome),
+            validate_callback(on_outcome),
         )
         return batch
 
@@ -540,7 +542,7 @@ class FutureAGI:
         requests: Requests[ResultT],
         *,
         max_concurrency: int | None = None,
-        deadline: float | None = None,
+        timeout: float | timedelta | None = None,
         journal: str | PathLike[str] | None = None,
     ) -> BlockingOutcomeStream[ResultT]:
         """Send many requests and read their outcomes as they come, in flat memory.
@@ -550,9 +552,9 @@ class FutureAGI:
         the calling thread.
         """
         twin, inbox = self._client, queue.SimpleQueue[Any]()
-        options = twin._fan_out_options(max_concurrency, deadline, journal)  # noqa: SLF001 - its twin
+        options = twin._fan_out_options(max_concurrency, timeout, journal)  # noqa: SLF001 - its twin
         places = options.max_concurrency
-        source = feed(checked_requests(requests), inbox, places)
+        source = feed(validate_requests(requests), inbox, places)
         flow = twin._flow(source, options)  # noqa: SLF001 - its twin
         return BlockingOutcomeStream(self._portal, flow, source, inbox, places)
 

@@ -84,8 +84,8 @@ async def _evaluate(
         return await client.evaluate(
             client.list_run_tests(),
             configs,
-            deadline=_LONGEST,
-            poll=_EVALUATION,
+            timeout=_LONGEST,
+            poll_interval=_EVALUATION,
             max_concurrency=max_concurrency,
             on_progress=show,
         )

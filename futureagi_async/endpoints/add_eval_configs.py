@@ -15,7 +15,7 @@ from futureagi_async.endpoints.eval_config import (
 )
 from futureagi_async.endpoints.get_run_test import GetRunTest
 from futureagi_async.errors import (
-    AnsweredError,
+    APIResponseError,
     APIStatusError,
     BadRequestError,
     NameConflictError,
@@ -23,14 +23,14 @@ from futureagi_async.errors import (
 )
 from futureagi_async.model import codec, validation
 from futureagi_async.model.reconciliation import (
-    Done,
-    Finding,
-    NotDone,
-    Settleable,
-    Taken,
-    Unclear,
+    Applied,
+    Conflict,
+    Indeterminate,
+    NotApplied,
+    Reconcilable,
+    Reconciliation,
 )
-from futureagi_async.model.request import Requests, Result, make_requests
+from futureagi_async.model.request import Requests, Result, build_requests
 
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class AddEvalConfigsResult(Result):
 
 
 @attrs.frozen
-class AddEvalConfigs(Settleable[AddEvalConfigsResult]):
+class AddEvalConfigs(Reconcilable[AddEvalConfigsResult]):
     """Add evaluations to a run test.
 
     Not atomic: a name that the run test already has ends the request with a
@@ -93,7 +93,9 @@ class AddEvalConfigs(Settleable[AddEvalConfigsResult]):
         """The JSON to send."""
         return self.evaluations_config.body
 
-    def objection(self, result: Any) -> tuple[type[AnsweredError], str] | None:
+    def validate_response(
+        self, result: Any
+    ) -> tuple[type[APIResponseError], str] | None:
         """Object to another run test's answer, and to items that are not spoken of."""
         asked = len(self.evaluations_config)
         created, warned = len(result.created_eval_configs), len(result.warnings)
@@ -129,7 +131,7 @@ class AddEvalConfigs(Settleable[AddEvalConfigsResult]):
             for each in self.evaluations_config
         )
 
-    async def look(self, read: Read, *, was_absent: bool) -> Finding:  # noqa: ARG002 - an equal config serves, whoever made it
+    async def look(self, read: Read, *, was_absent: bool) -> Reconciliation:  # noqa: ARG002 - an equal config serves, whoever made it
         """Compare the run test's eval configs with what was to be added."""
         run_test = await read(GetRunTest(self.run_test_id))
         kept = run_test.simulate_eval_configs_detail
@@ -137,22 +139,24 @@ class AddEvalConfigs(Settleable[AddEvalConfigsResult]):
         missing: list[EvalConfig] = []
         for item in self.evaluations_config:
             namesakes = [each for each in kept if each.name == item.effective_name]
-            equal = [each for each in namesakes if item.is_kept_as(each)]
+            equal = [each for each in namesakes if item.matches(each)]
             if namesakes and not equal:
-                if any(map(item.may_be_kept_as, namesakes)):
-                    return Unclear(_changed(item.effective_name))
-                return Taken(_taken(item.effective_name), self._existing(kept))
+                if any(map(item.may_match, namesakes)):
+                    return Indeterminate(_changed(item.effective_name))
+                return Conflict(_taken(item.effective_name), self._existing(kept))
             landed += equal[:1]
             missing += [] if equal else [item]
         if not landed:
-            return NotDone(self)
+            return NotApplied(self)
         if missing:
             rest = _AddRest(self.run_test_id, missing, whole=self, landed=tuple(landed))
             names = _listed(each.name for each in landed)
-            return NotDone(rest, f"read back: of its configs only {names} exist")
-        return Done(self.made_of(landed))
+            return NotApplied(rest, f"read back: of its configs only {names} exist")
+        return Applied(self.result_from(landed))
 
-    def made_of(self, seen: Sequence[CreatedEvalConfig] | None) -> AddEvalConfigsResult:
+    def result_from(
+        self, seen: Sequence[CreatedEvalConfig] | None
+    ) -> AddEvalConfigsResult:
         """Make the result of what is there."""
         found = "it is there" if seen else "somebody decided that it was done"
         raw = {
@@ -160,9 +164,9 @@ class AddEvalConfigs(Settleable[AddEvalConfigsResult]):
             "created_eval_configs": [attrs.asdict(each) for each in seen or ()],
             "run_test_id": self.run_test_id,
         }
-        return codec.make_result(raw, AddEvalConfigsResult, settled=True)
+        return codec.build_result(raw, AddEvalConfigsResult, reconciled=True)
 
-    async def explain(self, error: APIStatusError, read: Read) -> None:
+    async def enrich_error(self, error: APIStatusError, read: Read) -> None:
         """Say which of the names exist after one of them was found taken."""
         if not isinstance(error, NameConflictError):
             return
@@ -206,17 +210,17 @@ class _AddRest(AddEvalConfigs):
     whole: AddEvalConfigs = attrs.field(kw_only=True)
     landed: tuple[CreatedEvalConfig, ...] = attrs.field(kw_only=True)
 
-    async def look(self, read: Read, *, was_absent: bool) -> Finding:
+    async def look(self, read: Read, *, was_absent: bool) -> Reconciliation:
         """Look at the whole, since that is what was asked for."""
         return await self.whole.look(read, was_absent=was_absent)
 
-    async def explain(self, error: APIStatusError, read: Read) -> None:
+    async def enrich_error(self, error: APIStatusError, read: Read) -> None:
         """Say what was done before this rest was refused."""
         names = _listed(each.name for each in self.landed)
         error.hint = f"of the configs asked for, {names} had been created before"
-        await self.whole.explain(error, read)
+        await self.whole.enrich_error(error, read)
 
-    def accept(self, result: AddEvalConfigsResult) -> AddEvalConfigsResult:
+    def merge(self, result: AddEvalConfigsResult) -> AddEvalConfigsResult:
         """Put both parts together, in the order of the whole."""
         by_name = {e.name: e for e in (*self.landed, *result.created_eval_configs)}
         order = [item.effective_name for item in self.whole.evaluations_config]
@@ -225,21 +229,21 @@ class _AddRest(AddEvalConfigs):
             **result.raw,
             "created_eval_configs": [attrs.asdict(each) for each in created],
         }
-        return self._settled(raw, result.request_id)
+        return self._reconciled(raw, result.request_id)
 
-    def accept_refusal(self, error: APIStatusError) -> AddEvalConfigsResult | None:
+    def merge_rejection(self, error: APIStatusError) -> AddEvalConfigsResult | None:
         """Take it for a warning that nothing of this rest can be created."""
         warnings = self.not_created(error)
         if not warnings:
             return None
-        raw = {**self.whole.made_of(self.landed).raw, "warnings": list(warnings)}
-        return self._settled(raw, error.request_id)
+        raw = {**self.whole.result_from(self.landed).raw, "warnings": list(warnings)}
+        return self._reconciled(raw, error.request_id)
 
-    def _settled(
+    def _reconciled(
         self, raw: dict[str, Any], request_id: str | None
     ) -> AddEvalConfigsResult:
-        return codec.make_result(
-            raw, AddEvalConfigsResult, request_id=request_id, settled=True
+        return codec.build_result(
+            raw, AddEvalConfigsResult, request_id=request_id, reconciled=True
         )
 
 
@@ -254,6 +258,6 @@ def for_run_tests(
             that comes from an iterator is looked at when it is read.
     """
     configs = eval_configs(evaluations_config)
-    return make_requests(
+    return build_requests(
         run_test_ids, lambda each: AddEvalConfigs(each, configs), "run_test_ids"
     )

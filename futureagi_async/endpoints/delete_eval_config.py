@@ -11,11 +11,11 @@ from futureagi_async.endpoints.update_eval_config import eval_config_id
 from futureagi_async.errors import APIStatusError, BadRequestError, NotFoundError
 from futureagi_async.model import codec, validation
 from futureagi_async.model.reconciliation import (
-    Done,
-    Finding,
-    Missing,
-    NotDone,
-    Settleable,
+    Applied,
+    NotApplied,
+    Reconcilable,
+    Reconciliation,
+    TargetMissing,
 )
 from futureagi_async.model.request import Result
 
@@ -36,7 +36,7 @@ class DeleteEvalConfigResult(Result):
 
 
 @attrs.frozen
-class DeleteEvalConfig(Settleable[DeleteEvalConfigResult]):
+class DeleteEvalConfig(Reconcilable[DeleteEvalConfigResult]):
     """Delete an eval config of a run test; its results are no longer shown.
 
     The service refuses to delete the last one of a run test (400), and it does so
@@ -63,25 +63,25 @@ class DeleteEvalConfig(Settleable[DeleteEvalConfigResult]):
         """Nothing."""
         return
 
-    async def look(self, read: Read, *, was_absent: bool) -> Finding:  # noqa: ARG002 - what is gone is gone
+    async def look(self, read: Read, *, was_absent: bool) -> Reconciliation:  # noqa: ARG002 - what is gone is gone
         """See if the eval config is gone."""
         try:
             run_test = await read(GetRunTest(self.run_test_id))
         except NotFoundError as error:
-            return Missing(error.message)
+            return TargetMissing(error.message)
         if run_test.eval_config(self.eval_config_id) is not None:
-            return NotDone(self)
-        return Done(self.made_of(run_test))
+            return NotApplied(self)
+        return Applied(self.result_from(run_test))
 
-    def made_of(self, seen: RunTest | None) -> DeleteEvalConfigResult:
+    def result_from(self, seen: RunTest | None) -> DeleteEvalConfigResult:
         """Make the result of a run test that has it no longer."""
         found = "it is gone" if seen else "somebody decided that it was done"
         raw: dict[str, Any] = {
             "message": f"no answer tells of this request, but {found}"
         }
-        return codec.make_result(raw, DeleteEvalConfigResult, settled=True)
+        return codec.build_result(raw, DeleteEvalConfigResult, reconciled=True)
 
-    async def explain(self, error: APIStatusError, read: Read) -> None:
+    async def enrich_error(self, error: APIStatusError, read: Read) -> None:
         """Say what to do where it was the last eval config."""
         if not isinstance(error, BadRequestError):
             return

@@ -156,7 +156,7 @@ class EvalConfig:
         """The name that the service will give it."""
         return (self.name or "").strip() or f"Eval-{self.template_id}"
 
-    def is_kept_as(self, kept: CreatedEvalConfig) -> bool:
+    def matches(self, kept: CreatedEvalConfig) -> bool:
         """Tell if what the service keeps is this: all that was sent is equal."""
         return (
             kept.name == self.effective_name
@@ -168,12 +168,12 @@ class EvalConfig:
             )
         )
 
-    def may_be_kept_as(self, kept: CreatedEvalConfig) -> bool:
+    def may_match(self, kept: CreatedEvalConfig) -> bool:
         """Tell if what the service keeps can be this with its parameters changed.
 
         Templates with a schema fill in parameters, and make numbers of texts.
         """
-        return attrs.evolve(self, config=None).is_kept_as(
+        return attrs.evolve(self, config=None).matches(
             kept
         ) and may_be_kept_with_parameters(self.config, kept.config)
 

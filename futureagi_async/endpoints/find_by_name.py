@@ -12,7 +12,7 @@ from futureagi_async.endpoints.list_eval_templates import (
 from futureagi_async.endpoints.list_run_tests import ListRunTests, RunTestEntry
 from futureagi_async.errors import NameLookupError
 from futureagi_async.model import validation
-from futureagi_async.model.paging import each_result
+from futureagi_async.model.paging import paginate
 
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ async def find_run_test(read: Read, name: str) -> RunTestEntry:
     wanted = validation.said(name, "name")
     exact: list[RunTestEntry] = []
     others: list[str] = []
-    async for each in each_result(read, ListRunTests(wanted)):
+    async for each in paginate(read, ListRunTests(wanted)):
         if each.name == wanted:
             exact.append(each)
         elif len(others) < _SHOWN:

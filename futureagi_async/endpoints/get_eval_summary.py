@@ -11,7 +11,7 @@ from futureagi_async.endpoints.scores import (
     read_scores,
 )
 from futureagi_async.model import codec, validation
-from futureagi_async.model.request import Request, Requests, Result, make_requests
+from futureagi_async.model.request import Request, Requests, Result, build_requests
 
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class GetEvalSummary(Request[EvalSummary]):
 
     method: ClassVar[str] = "GET"
     result_type: ClassVar[type[Result]] = EvalSummary
-    safe_to_repeat: ClassVar[bool] = True
+    idempotent: ClassVar[bool] = True
 
     run_test_id: str = attrs.field(converter=validation.run_test_id)
     execution_id: str | None = attrs.field(default=None, converter=_execution_id)
@@ -145,4 +145,4 @@ def for_run_tests(
         InvalidRequestError: an id in a collection of ids is invalid. One that comes
             from an iterator is looked at when it is read.
     """
-    return make_requests(run_test_ids, GetEvalSummary, "run_test_ids")
+    return build_requests(run_test_ids, GetEvalSummary, "run_test_ids")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from futureagi_async.endpoints.eval_config import CreatedEvalConfig
-from futureagi_async.errors import AnsweredError, UnexpectedResponseError
+from futureagi_async.errors import APIResponseError, UnexpectedResponseError
 from futureagi_async.model import validation
-from futureagi_async.model.request import Request, Requests, Result, make_requests
+from futureagi_async.model.request import Request, Requests, Result, build_requests
 
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class GetRunTest(Request[RunTest]):
 
     method: ClassVar[str] = "GET"
     result_type: ClassVar[type[Result]] = RunTest
-    safe_to_repeat: ClassVar[bool] = True
+    idempotent: ClassVar[bool] = True
 
     run_test_id: str = attrs.field(converter=validation.run_test_id)
 
@@ -63,7 +63,9 @@ class GetRunTest(Request[RunTest]):
         """Nothing."""
         return
 
-    def objection(self, result: Any) -> tuple[type[AnsweredError], str] | None:
+    def validate_response(
+        self, result: Any
+    ) -> tuple[type[APIResponseError], str] | None:
         """Object to another run test's answer."""
         if result.id.lower() != self.run_test_id:
             return UnexpectedResponseError, f"the answer is about run test {result.id}"
@@ -79,4 +81,4 @@ def for_run_tests(
         InvalidRequestError: an id in a collection of ids is invalid. One that comes
             from an iterator is looked at when it is read.
     """
-    return make_requests(run_test_ids, GetRunTest, "run_test_ids")
+    return build_requests(run_test_ids, GetRunTest, "run_test_ids")

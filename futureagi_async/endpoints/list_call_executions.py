@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
 
-from futureagi_async.endpoints.status import Status
+from futureagi_async.endpoints.status import ExecutionStatus
 from futureagi_async.model.page import ListOfRunTest, Page
 
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from futureagi_async.model.request import Result
 
 
-class EvalState(enum.Enum):
+class EvalOutputStatus(enum.Enum):
     """How far the evaluation of one call by one eval config is."""
 
     PENDING = "pending"
     """Prepared, but without a result. Whether it was ever started, this does not say."""
 
-    DONE = "done"
+    COMPLETED = "completed"
     """It has a value."""
 
     FAILED = "failed"
@@ -32,12 +32,12 @@ class EvalState(enum.Enum):
 
 
 _UNDER_WAY = {
-    Status.PENDING,
-    Status.QUEUED,
-    Status.RUNNING,
-    Status.ONGOING,
-    Status.ANALYZING,
-    Status.EVALUATING,
+    ExecutionStatus.PENDING,
+    ExecutionStatus.QUEUED,
+    ExecutionStatus.RUNNING,
+    ExecutionStatus.ONGOING,
+    ExecutionStatus.ANALYZING,
+    ExecutionStatus.EVALUATING,
 }
 
 
@@ -55,7 +55,7 @@ class EvalOutput:
         raw: all that the service keeps of it; empty while it is pending.
     """
 
-    state: EvalState
+    state: EvalOutputStatus
     value: Any = attrs.field(default=None, hash=False)
     reason: str | None = None
     type: str | None = None
@@ -69,9 +69,11 @@ class EvalOutput:
         What is no object is taken as the value itself.
         """
         if value is None:
-            return cls(state=EvalState.PENDING)
+            return cls(state=EvalOutputStatus.PENDING)
         if not isinstance(value, dict):
-            return cls(state=EvalState.DONE, value=value, raw={"value": value})
+            return cls(
+                state=EvalOutputStatus.COMPLETED, value=value, raw={"value": value}
+            )
         return cls(
             state=_state(value),
             value=value.get("value"),
@@ -82,18 +84,18 @@ class EvalOutput:
         )
 
 
-def _state(entry: dict[str, Any]) -> EvalState:
-    status = Status(_text(entry.get("status")) or "")
+def _state(entry: dict[str, Any]) -> EvalOutputStatus:
+    status = ExecutionStatus(_text(entry.get("status")) or "")
     if not entry:
-        return EvalState.PENDING
+        return EvalOutputStatus.PENDING
     if entry.get("skipped") is True or status == "skipped":
-        return EvalState.SKIPPED
-    if entry.get("error") is True or status is Status.FAILED:
-        return EvalState.FAILED
+        return EvalOutputStatus.SKIPPED
+    if entry.get("error") is True or status is ExecutionStatus.FAILED:
+        return EvalOutputStatus.FAILED
     if entry.get("value") is not None:
-        return EvalState.DONE
+        return EvalOutputStatus.COMPLETED
     # An evaluation that ended without a value has failed, whatever it says of itself.
-    return EvalState.PENDING if status in _UNDER_WAY else EvalState.FAILED
+    return EvalOutputStatus.PENDING if status in _UNDER_WAY else EvalOutputStatus.FAILED
 
 
 def _text(value: Any) -> str | None:
@@ -113,7 +115,7 @@ class CallExecution:
     """
 
     id: str
-    status: Status
+    status: ExecutionStatus
     test_execution_id: str
     eval_outputs: dict[str, EvalOutput] = attrs.field(hash=False)
 

@@ -92,7 +92,7 @@ class ListEvalTemplates(Request[EvalTemplates]):
 
     method: ClassVar[str] = "GET"
     result_type: ClassVar[type[Result]] = EvalTemplates
-    safe_to_repeat: ClassVar[bool] = True
+    idempotent: ClassVar[bool] = True
 
     @property
     def run_test_id(self) -> None:

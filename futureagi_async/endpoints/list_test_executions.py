@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
-from futureagi_async.endpoints.status import Status
+from futureagi_async.endpoints.status import ExecutionStatus
 from futureagi_async.model import validation
 from futureagi_async.model.page import ListOfRunTest, Page
 
@@ -30,7 +30,7 @@ class TestExecution:
     __test__: ClassVar[bool] = False  # the name looks like a test case
 
     id: str
-    status: Status
+    status: ExecutionStatus
     start_time: datetime | None = None
     calls: int | None = None
 
@@ -40,7 +40,7 @@ class TestExecution:
 
         One without a completed call stays so for ever.
         """
-        return self.status is Status.EVALUATING
+        return self.status is ExecutionStatus.EVALUATING
 
 
 @attrs.frozen(kw_only=True)
@@ -52,7 +52,7 @@ class TestExecutionsPage(Page):
     results: tuple[TestExecution, ...]
 
 
-def _status(value: Status | str | None) -> str | None:
+def _status(value: ExecutionStatus | str | None) -> str | None:
     # In answers the first letter is a capital; the filter takes small letters only.
     return None if value is None else validation.said(value, "status").lower()
 

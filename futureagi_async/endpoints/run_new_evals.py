@@ -13,7 +13,7 @@ import attrs
 # The other endpoints are loaded when they are first named: most requests need none.
 from futureagi_async import endpoints
 from futureagi_async.errors import (
-    AnsweredError,
+    APIResponseError,
     APIStatusError,
     EvalDispatchError,
     ExecutionsNotCompletedError,
@@ -21,22 +21,25 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.model import codec, validation
-from futureagi_async.model.paging import all_results
+from futureagi_async.model.paging import collect_pages
 from futureagi_async.model.reconciliation import (
-    Done,
-    Finding,
-    NotDone,
-    Settleable,
-    Unclear,
+    Applied,
+    Indeterminate,
+    NotApplied,
+    Reconcilable,
+    Reconciliation,
 )
-from futureagi_async.model.request import Requests, Result, make_requests
+from futureagi_async.model.request import Requests, Result, build_requests
 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
-    from futureagi_async.endpoints.list_call_executions import CallExecution, EvalState
+    from futureagi_async.endpoints.list_call_executions import (
+        CallExecution,
+        EvalOutputStatus,
+    )
     from futureagi_async.endpoints.list_test_executions import TestExecution
     from futureagi_async.model.outcome import Batch
     from futureagi_async.model.paging import Read
@@ -100,7 +103,7 @@ def _enable_tool_evaluation(value: bool | None) -> bool | None:
 
 
 @attrs.frozen
-class RunNewEvals(Settleable[RunNewEvalsResult]):
+class RunNewEvals(Reconcilable[RunNewEvalsResult]):
     """Start evaluations of a run test's executions. Each call evaluated is paid for.
 
     Results that the same configs had on these executions are erased at once. All
@@ -174,7 +177,9 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
         """The JSON to send."""
         return self.encoded
 
-    def objection(self, result: Any) -> tuple[type[AnsweredError], str] | None:
+    def validate_response(
+        self, result: Any
+    ) -> tuple[type[APIResponseError], str] | None:
         """Object to a dispatch that failed, and to another run test's answer."""
         if result.run_test_id.lower() != self.run_test_id:
             problem = f"the answer is about run test {result.run_test_id}"
@@ -195,25 +200,27 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
         """The eval configs: a new one has no results yet."""
         return frozenset(self.eval_config_ids)
 
-    async def look(self, read: Read, *, was_absent: bool) -> Finding:
+    async def look(self, read: Read, *, was_absent: bool) -> Reconciliation:
         """Judge by the executions and by what their calls have of these configs."""
         executions, calls = await self._wanted(read)
         is_evaluating = any(each.is_evaluating for each in executions)
         cells = [
             _cell(call, config) for call in calls for config in self.eval_config_ids
         ]
-        finding = judge(cells, is_evaluating=is_evaluating, was_absent=was_absent)
-        if finding is Verdict.STARTED:
-            return Done(self.made_of(calls))
-        if finding is Verdict.NOT_STARTED:
-            return NotDone(self)
-        return Unclear(
+        finding = weigh_evidence(
+            cells, is_evaluating=is_evaluating, was_absent=was_absent
+        )
+        if finding is StartEvidence.STARTED:
+            return Applied(self.result_from(calls))
+        if finding is StartEvidence.NOT_STARTED:
+            return NotApplied(self)
+        return Indeterminate(
             f"read back: of {len(cells)} results of these configs {cells.count(None)} "
             f"are absent and {_pending(cells)} pending, and "
             f"{'an' if is_evaluating else 'no'} execution is being evaluated"
         )
 
-    def made_of(self, seen: Sequence[CallExecution] | None) -> RunNewEvalsResult:
+    def result_from(self, seen: Sequence[CallExecution] | None) -> RunNewEvalsResult:
         """Make the result of the calls that are being evaluated, or have been."""
         found = "it was carried out" if seen else "somebody decided that it was done"
         raw = {
@@ -221,7 +228,7 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
             "run_test_id": self.run_test_id,
             "call_execution_count": len(seen or ()),
         }
-        return codec.make_result(raw, RunNewEvalsResult, settled=True)
+        return codec.build_result(raw, RunNewEvalsResult, reconciled=True)
 
     async def is_absent(self, read: Read) -> bool:
         """Find out that no wanted call has a result of these configs."""
@@ -238,8 +245,8 @@ class RunNewEvals(Settleable[RunNewEvalsResult]):
         of = self.run_test_id
         list_executions = endpoints.list_test_executions.ListTestExecutions
         list_calls = endpoints.list_call_executions.ListCallExecutions
-        executions = await all_results(read, lambda n: list_executions(of, n))
-        calls = await all_results(read, lambda n: list_calls(of, n))
+        executions = await collect_pages(read, lambda n: list_executions(of, n))
+        calls = await collect_pages(read, lambda n: list_calls(of, n))
         if self.select_all:
             return executions, calls
         ids = set(self.test_execution_ids or ())
@@ -350,17 +357,17 @@ def _refuse_partial(results: list[AddEvalConfigsResult]) -> None:
         )
 
 
-def _cell(call: CallExecution, config_id: str) -> EvalState | None:
+def _cell(call: CallExecution, config_id: str) -> EvalOutputStatus | None:
     """How far the evaluation of a call by a config is; `None` where there is none."""
     output = call.eval_outputs.get(config_id)
     return None if output is None else output.state
 
 
-def _pending(cells: list[EvalState | None]) -> int:
-    return cells.count(endpoints.list_call_executions.EvalState.PENDING)
+def _pending(cells: list[EvalOutputStatus | None]) -> int:
+    return cells.count(endpoints.list_call_executions.EvalOutputStatus.PENDING)
 
 
-class Verdict(enum.Enum):
+class StartEvidence(enum.Enum):
     """What the results of the wanted calls say about a request in doubt."""
 
     STARTED = enum.auto()
@@ -368,9 +375,9 @@ class Verdict(enum.Enum):
     OPEN = enum.auto()
 
 
-def judge(
-    cells: list[EvalState | None], *, is_evaluating: bool, was_absent: bool
-) -> Verdict:
+def weigh_evidence(
+    cells: list[EvalOutputStatus | None], *, is_evaluating: bool, was_absent: bool
+) -> StartEvidence:
     """Judge if evaluations were started.
 
     The service first sets the executions to evaluating, then every result of the configs
@@ -386,12 +393,12 @@ def judge(
     finished = len(cells) - absent - pending
     if is_evaluating:
         is_ours = cells and not absent and (pending or was_absent)
-        return Verdict.STARTED if is_ours else Verdict.OPEN
+        return StartEvidence.STARTED if is_ours else StartEvidence.OPEN
     if not finished:
         # Nothing there, or prepared and never started.
-        return Verdict.NOT_STARTED
+        return StartEvidence.NOT_STARTED
     is_done = was_absent and finished == len(cells)
-    return Verdict.STARTED if is_done else Verdict.OPEN
+    return StartEvidence.STARTED if is_done else StartEvidence.OPEN
 
 
 def for_run_tests(
@@ -426,7 +433,7 @@ def for_run_tests(
     pairs: Any = eval_config_ids
     if isinstance(pairs, Mapping):
         pairs = pairs.items()
-    requests = make_requests(pairs, request, "eval_config_ids")
+    requests = build_requests(pairs, request, "eval_config_ids")
     if isinstance(requests, list):
         asked = [each.run_test_id for each in requests]
         refuse_strangers(executions, asked, "eval_config_ids")

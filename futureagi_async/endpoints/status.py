@@ -8,7 +8,7 @@ from typing import Any, Self
 from futureagi_async.model import codec
 
 
-class Status(enum.StrEnum):
+class ExecutionStatus(enum.StrEnum):
     """A state, as text in lower case.
 
     The service writes the same state in different cases in different places: "Completed"
@@ -17,9 +17,9 @@ class Status(enum.StrEnum):
     that equals its own text and says so with `is_known`.
 
     Example:
-        >>> Status("Completed") is Status.COMPLETED
+        >>> ExecutionStatus("Completed") is ExecutionStatus.COMPLETED
         True
-        >>> Status("Paused") == "paused", Status("Paused").is_known
+        >>> ExecutionStatus("Paused") == "paused", ExecutionStatus("Paused").is_known
         (True, False)
     """
 

@@ -9,19 +9,19 @@ import attrs
 from futureagi_async.endpoints import eval_config
 from futureagi_async.endpoints.get_run_test import GetRunTest
 from futureagi_async.errors import (
-    AnsweredError,
+    APIResponseError,
     InvalidRequestError,
     NotFoundError,
     UnexpectedResponseError,
 )
 from futureagi_async.model import codec, validation
 from futureagi_async.model.reconciliation import (
-    Done,
-    Finding,
-    Missing,
-    NotDone,
-    Settleable,
-    Unclear,
+    Applied,
+    Indeterminate,
+    NotApplied,
+    Reconcilable,
+    Reconciliation,
+    TargetMissing,
 )
 from futureagi_async.model.request import Result
 
@@ -86,7 +86,7 @@ _CHANGEABLE = (
 
 
 @attrs.frozen
-class UpdateEvalConfig(Settleable[UpdateEvalConfigResult]):
+class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
     """Change an eval config of a run test. What is `None` stays as it is.
 
     The service could run the eval config in the same request (`run`). That is left out:
@@ -94,7 +94,7 @@ class UpdateEvalConfig(Settleable[UpdateEvalConfigResult]):
     `RunNewEvals` runs it.
 
     An eval config that is not there is a `NotFoundError`, though the service answers
-    500: the run test is read then (unless `RetryPolicy.settle` is off).
+    500: the run test is read then (unless `RetryPolicy.reconcile` is off).
 
     Args:
         run_test_id: the run test, a UUID in any spelling.
@@ -193,7 +193,9 @@ class UpdateEvalConfig(Settleable[UpdateEvalConfigResult]):
         """The JSON to send."""
         return self.encoded
 
-    def objection(self, result: Any) -> tuple[type[AnsweredError], str] | None:
+    def validate_response(
+        self, result: Any
+    ) -> tuple[type[APIResponseError], str] | None:
         """Object to an answer about another eval config or run test."""
         if result.run_test_id.lower() != self.run_test_id:
             problem = f"the answer is about run test {result.run_test_id}"
@@ -203,15 +205,15 @@ class UpdateEvalConfig(Settleable[UpdateEvalConfigResult]):
             return None
         return UnexpectedResponseError, problem
 
-    async def look(self, read: Read, *, was_absent: bool) -> Finding:  # noqa: ARG002 - it is there before and after
+    async def look(self, read: Read, *, was_absent: bool) -> Reconciliation:  # noqa: ARG002 - it is there before and after
         """Compare the eval config with what it was to become."""
         try:
             run_test = await read(GetRunTest(self.run_test_id))
         except NotFoundError as error:
-            return Missing(error.message)
+            return TargetMissing(error.message)
         kept = run_test.eval_config(self.eval_config_id)
         if kept is None:
-            return Missing(
+            return TargetMissing(
                 f"the run test has no eval config {self.eval_config_id} (read back, "
                 "since the service answers such an update with an error of its own)"
             )
@@ -221,17 +223,17 @@ class UpdateEvalConfig(Settleable[UpdateEvalConfigResult]):
             if not _is_kept(name, value, kept)
         ]
         if not different:
-            return Done(self.made_of(kept))
+            return Applied(self.result_from(kept))
         if different == ["config"] and eval_config.may_be_kept_with_parameters(
             self.config, kept.config
         ):
-            return Unclear(
+            return Indeterminate(
                 f"read back: the eval config {kept.name!r} has further or converted "
                 "parameters, as the service keeps some, or as it had before"
             )
-        return NotDone(self)
+        return NotApplied(self)
 
-    def made_of(self, seen: CreatedEvalConfig | None) -> UpdateEvalConfigResult:
+    def result_from(self, seen: CreatedEvalConfig | None) -> UpdateEvalConfigResult:
         """Make the result of what is there."""
         found = "the values are there" if seen else "somebody decided that it was done"
         raw = {
@@ -239,7 +241,7 @@ class UpdateEvalConfig(Settleable[UpdateEvalConfigResult]):
             "eval_config_id": self.eval_config_id,
             "run_test_id": self.run_test_id,
         }
-        return codec.make_result(raw, UpdateEvalConfigResult, settled=True)
+        return codec.build_result(raw, UpdateEvalConfigResult, reconciled=True)
 
 
 def _is_kept(name: str, value: Any, kept: CreatedEvalConfig) -> bool:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from futureagi_async.errors import FutureAGIError, NotAttemptedError
-from futureagi_async.evaluation.plan import Verdict
+from futureagi_async.evaluation.plan import EvaluationPhase
 from futureagi_async.evaluation.report import (
     ConfigScores,
-    EvaluationState,
+    EvaluationStatus,
     RunTestEvaluation,
 )
 
@@ -25,38 +25,40 @@ if TYPE_CHECKING:
 
 
 _REASONS = {
-    EvaluationState.STARTED: (
+    EvaluationStatus.STARTED: (
         "it was started, or was under way already, and was not to be waited for"
     ),
-    EvaluationState.NOTHING: "no completed execution has a completed call",
-    EvaluationState.PARTIAL: (
+    EvaluationStatus.NOTHING_TO_EVALUATE: "no completed execution has a completed call",
+    EvaluationStatus.PARTIAL: (
         "some calls of an execution have results and others have none; "
-        "existing='rerun' evaluates and bills all of them"
+        "rerun=True evaluates and bills all of them"
     ),
-    EvaluationState.NEVER_STARTED: (
+    EvaluationStatus.NOT_STARTED: (
         "the service prepared evaluations, and nothing works on them; evaluate again, "
         "with another journal if there is one, to start them"
     ),
-    EvaluationState.NEVER_FINISHES: (
+    EvaluationStatus.STUCK: (
         "an execution says that it is being evaluated and nothing of it is, as the "
         "service leaves one without a completed call; it takes no further evaluations"
     ),
-    EvaluationState.NOT_CREATED: "not every eval config could be created",
+    EvaluationStatus.NOT_CREATED: "not every eval config could be created",
 }
 
 
 _BARREN = (
-    "each call's evaluation by {name!r} failed or was skipped{why}; existing='rerun' "
+    "each call's evaluation by {name!r} failed or was skipped{why}; rerun=True "
     "runs it again"
 )
 
 _NEVER_RUN = "no eval config was ever run on a completed call"
 
-_AS_IF_WHOLE = {EvaluationState.SCORED, EvaluationState.STARTED}
+_AS_IF_WHOLE = {EvaluationStatus.SCORED, EvaluationStatus.STARTED}
 """What a run test is not, where an eval config that was asked for is not there."""
 
 
-def state_of(verdict: Verdict, tally: Tally, plan: Plan | None) -> EvaluationState:
+def state_of(
+    verdict: EvaluationPhase, tally: Tally, plan: Plan | None
+) -> EvaluationStatus:
     """Say what a verdict means, where nothing more is to be started.
 
     Args:
@@ -67,14 +69,18 @@ def state_of(verdict: Verdict, tally: Tally, plan: Plan | None) -> EvaluationSta
     is_nothing = not any(tally.completed_calls.values()) or not tally.config_ids
     is_open = any(tally.of_config(each).open for each in tally.config_ids)
     match verdict:
-        case Verdict.STUCK if is_nothing or is_open or plan is None:
-            return EvaluationState.NEVER_FINISHES
-        case Verdict.FINISHED | Verdict.STUCK:
-            return EvaluationState.NOTHING if is_nothing else EvaluationState.SCORED
+        case EvaluationPhase.STUCK if is_nothing or is_open or plan is None:
+            return EvaluationStatus.STUCK
+        case EvaluationPhase.FINISHED | EvaluationPhase.STUCK:
+            return (
+                EvaluationStatus.NOTHING_TO_EVALUATE
+                if is_nothing
+                else EvaluationStatus.SCORED
+            )
         case _ if plan is not None and plan.is_partial:
-            return EvaluationState.PARTIAL
+            return EvaluationStatus.PARTIAL
         case _:
-            return EvaluationState.NEVER_STARTED
+            return EvaluationStatus.NOT_STARTED
 
 
 def failed(
@@ -87,7 +93,7 @@ def failed(
     """Give the end of a run test after an error."""
     was_begun = progress.ensured is not None or progress.has_written
     is_untouched = isinstance(error, NotAttemptedError) and not was_begun
-    state = EvaluationState.NOT_ATTEMPTED if is_untouched else EvaluationState.FAILED
+    state = EvaluationStatus.NOT_ATTEMPTED if is_untouched else EvaluationStatus.FAILED
     progress.error = error
     return ended(run_test_id, asked, progress, state, elapsed, reason=str(error))
 
@@ -96,7 +102,7 @@ def ended(
     run_test_id: str | None,
     asked: Sequence[EvalConfig],
     progress: Progress,
-    state: EvaluationState,
+    state: EvaluationStatus,
     elapsed: float,
     *,
     reason: str = "",
@@ -115,14 +121,16 @@ def ended(
     ensured, tally = progress.ensured, progress.tally
     configs = tuple(_configs(asked, progress))
     if state in _AS_IF_WHOLE and any(each.eval_config_id is None for each in configs):
-        state = EvaluationState.NOT_CREATED
-    if state is EvaluationState.SCORED:
+        state = EvaluationStatus.NOT_CREATED
+    if state is EvaluationStatus.SCORED:
         barren = next(filter(_is_barren, configs), None)
         if barren is not None:
-            state = EvaluationState.WITHOUT_RESULT
+            state = EvaluationStatus.NO_RESULT
             why = f" ({barren.reason})" if barren.reason else ""
             reason = _BARREN.format(name=barren.name, why=why)
-    if state is EvaluationState.NOTHING and any(tally.completed_calls.values()):
+    if state is EvaluationStatus.NOTHING_TO_EVALUATE and any(
+        tally.completed_calls.values()
+    ):
         reason = _NEVER_RUN
     return RunTestEvaluation(
         run_test_id=run_test_id,
@@ -187,7 +195,7 @@ def _warnings(progress: Progress) -> Iterator[str]:
         for kept in progress.ensured.updated:
             yield (
                 f"{kept.name!r} was changed; results that it had before are of its "
-                "earlier content, unless they were run again (existing='rerun')"
+                "earlier content, unless they were run again (rerun=True)"
             )
     yield from progress.warnings
     if progress.doubt is not None and progress.is_overcome:

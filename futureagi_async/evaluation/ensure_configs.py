@@ -28,13 +28,13 @@ from futureagi_async.errors import (
 )
 from futureagi_async.evaluation.recovery import Past
 from futureagi_async.model import validation
-from futureagi_async.model.operation import Hands, Job
+from futureagi_async.model.operation import Executor, Operation
 from futureagi_async.model.request import (
     Request,
     Requests,
     Result,
     ResultT,
-    make_requests,
+    build_requests,
 )
 
 
@@ -43,17 +43,17 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 
-WhenDifferent: TypeAlias = Literal["raise", "keep", "update"]
+OnConflict: TypeAlias = Literal["raise", "keep", "update"]
 """What to do with an eval config that has the name, but other content."""
 
-Changed: TypeAlias = "dict[str, Origin]"
+Changed: TypeAlias = "dict[str, EvalConfigOrigin]"
 """Eval configs that were added or changed, by name."""
 
 _LOOKS = 3
 """How often to look at a run test that somebody else changes at the same time."""
 
 
-class Origin(enum.Enum):
+class EvalConfigOrigin(enum.Enum):
     """Where an eval config that was asked for comes from."""
 
     EXISTING = "existing"
@@ -79,7 +79,7 @@ class EnsuredEvalConfig:
     """
 
     eval_config: CreatedEvalConfig
-    origin: Origin
+    origin: EvalConfigOrigin
 
 
 @attrs.frozen(kw_only=True)
@@ -102,24 +102,24 @@ class EnsuredEvalConfigs(Result):
     @property
     def created(self) -> tuple[CreatedEvalConfig, ...]:
         """Those that were not there before."""
-        return self._of(Origin.CREATED)
+        return self._of(EvalConfigOrigin.CREATED)
 
     @property
     def existing(self) -> tuple[CreatedEvalConfig, ...]:
         """Those that were there as they were asked for."""
-        return self._of(Origin.EXISTING)
+        return self._of(EvalConfigOrigin.EXISTING)
 
     @property
     def updated(self) -> tuple[CreatedEvalConfig, ...]:
         """Those that were there with other content, and were changed."""
-        return self._of(Origin.UPDATED)
+        return self._of(EvalConfigOrigin.UPDATED)
 
     @property
     def different(self) -> tuple[CreatedEvalConfig, ...]:
         """Those that are there with other content, and were kept so."""
-        return self._of(Origin.DIFFERENT)
+        return self._of(EvalConfigOrigin.DIFFERENT)
 
-    def _of(self, origin: Origin) -> tuple[CreatedEvalConfig, ...]:
+    def _of(self, origin: EvalConfigOrigin) -> tuple[CreatedEvalConfig, ...]:
         return tuple(e.eval_config for e in self.eval_configs if e.origin is origin)
 
 
@@ -153,8 +153,8 @@ def compare(
     for config in wanted:
         name = config.effective_name
         namesakes = [each for each in kept if each.name == name]
-        equal = [each for each in namesakes if config.is_kept_as(each)]
-        equal += [each for each in namesakes if config.may_be_kept_as(each)]
+        equal = [each for each in namesakes if config.matches(each)]
+        equal += [each for each in namesakes if config.may_match(each)]
         if equal:
             existing[name] = equal[0]
         elif namesakes:
@@ -164,13 +164,13 @@ def compare(
     return Comparison(existing, different, tuple(missing))
 
 
-def checked_when_different(value: Any) -> WhenDifferent:
+def validate_on_conflict(value: Any) -> OnConflict:
     """Check what is to be done with differing eval configs."""
-    if value in get_args(WhenDifferent):
-        checked: WhenDifferent = value
+    if value in get_args(OnConflict):
+        checked: OnConflict = value
         return checked
     raise InvalidRequestError(
-        f"different: 'raise', 'keep' or 'update' is wanted, not {validation.shown(value)}"
+        f"on_conflict: 'raise', 'keep' or 'update' is wanted, not {validation.shown(value)}"
     )
 
 
@@ -178,19 +178,19 @@ def checked_when_different(value: Any) -> WhenDifferent:
 class _Cautious:
     """Hands that write nothing that the journal would only answer."""
 
-    hands: Hands
+    executor: Executor
     past: Past
 
     async def read(self, request: Request[ResultT]) -> ResultT:
-        return await self.hands.read(request)
+        return await self.executor.read(request)
 
     async def write(self, request: Request[ResultT]) -> ResultT:
         self.past.refuse_contradiction(request)
-        return await self.hands.write(request)
+        return await self.executor.write(request)
 
 
 @attrs.frozen
-class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
+class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
     """Have eval configs be on a run test: read which are, and add only what is missing.
 
     It can be repeated, and done from two places one after the other. Two places at the
@@ -212,59 +212,61 @@ class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
 
     run_test_id: str = attrs.field(converter=validation.run_test_id)
     evaluations_config: EvalConfigs = attrs.field(converter=eval_configs)
-    different: WhenDifferent = attrs.field(
-        default="raise", converter=checked_when_different, kw_only=True
+    on_conflict: OnConflict = attrs.field(
+        default="raise", converter=validate_on_conflict, kw_only=True
     )
 
-    async def work(self, hands: Hands) -> EnsuredEvalConfigs:
+    async def work(self, executor: Executor) -> EnsuredEvalConfigs:
         """Read, and add or change what has to be.
 
         Raises:
-            EvalConfigsDifferError: with `different="raise"`, one has other content;
+            EvalConfigsDifferError: with `on_conflict="raise"`, one has other content;
                 nothing was changed.
-            InvalidRequestError: with `different="update"`, no update leads there, as
+            InvalidRequestError: with `on_conflict="update"`, no update leads there, as
                 the parameters of an eval config cannot be removed; nothing was changed.
             FutureAGIError: a call failed; it says what had been changed before.
         """
-        past = await Past.read(hands, self.run_test_id)
-        return await self.ensure(hands, past, {})
+        past = await Past.read(executor, self.run_test_id)
+        return await self.ensure(executor, past, {})
 
     async def ensure(
-        self, hands: Hands, past: Past, changed: Changed
+        self, executor: Executor, past: Past, changed: Changed
     ) -> EnsuredEvalConfigs:
         """Read, and add or change what has to be; note in `changed` what was.
 
-        What `past` has in doubt of eval configs is settled first.
+        What `past` has in doubt of eval configs is reconciled first.
 
         Raises:
             FutureAGIError: as `work` does.
         """
         try:
-            await past.take_up_changes(hands, self.evaluations_config)
-            ensured = await self._ensured(_Cautious(hands, past), changed)
+            await past.take_up_changes(executor, self.evaluations_config)
+            ensured = await self._ensured(_Cautious(executor, past), changed)
             ids = [each.eval_config.id for each in ensured.eval_configs]
-            await past.note_changes(hands, ids)
+            await past.note_changes(executor, ids)
         except FutureAGIError as error:
             if not changed:
                 raise
             raise _with_changes(error, changed) from error.__cause__
         return ensured
 
-    async def _ensured(self, hands: _Cautious, changed: Changed) -> EnsuredEvalConfigs:
+    async def _ensured(
+        self, executor: _Cautious, changed: Changed
+    ) -> EnsuredEvalConfigs:
         tried: dict[str, EvalConfig] = {}
         looks = 0
         while True:
             looks += 1
-            run_test = await hands.read(GetRunTest(self.run_test_id))
+            run_test = await executor.read(GetRunTest(self.run_test_id))
             found = compare(
                 self.evaluations_config, run_test.simulate_eval_configs_detail
             )
             for name in tried.keys() & found.existing.keys():
-                changed[name] = Origin.CREATED
-            if found.different and self.different == "raise":
+                changed[name] = EvalConfigOrigin.CREATED
+            if found.different and self.on_conflict == "raise":
                 raise _differ(self.run_test_id, found.different)
             try:
-                return await self._change(hands, run_test, found, changed)
+                return await self._change(executor, run_test, found, changed)
             except NameConflictError as error:
                 # Somebody else has added it since; then it is there by now, or gone.
                 if looks == _LOOKS:
@@ -272,22 +274,26 @@ class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
                 tried = _added_before(error, found.missing)
 
     async def _change(
-        self, hands: _Cautious, run_test: RunTest, found: Comparison, changed: Changed
+        self,
+        executor: _Cautious,
+        run_test: RunTest,
+        found: Comparison,
+        changed: Changed,
     ) -> EnsuredEvalConfigs:
         by_name = {
-            name: EnsuredEvalConfig(kept, changed.get(name, Origin.EXISTING))
+            name: EnsuredEvalConfig(kept, changed.get(name, EvalConfigOrigin.EXISTING))
             for name, kept in found.existing.items()
         }
         # Made before anything is written: an update that cannot be changes nothing.
-        updates = self._updates(found.different) if self.different == "update" else {}
-        added, warnings = await self._add(hands, found)
+        updates = self._updates(found.different) if self.on_conflict == "update" else {}
+        added, warnings = await self._add(executor, found)
         for kept in added:
-            by_name[kept.name] = EnsuredEvalConfig(kept, Origin.CREATED)
-            changed[kept.name] = Origin.CREATED
+            by_name[kept.name] = EnsuredEvalConfig(kept, EvalConfigOrigin.CREATED)
+            changed[kept.name] = EvalConfigOrigin.CREATED
         for name, kept in found.different.items():
-            by_name[name] = await _settled(hands, kept, updates.get(name))
+            by_name[name] = await _reconciled(executor, kept, updates.get(name))
             if name in updates:
-                changed[name] = Origin.UPDATED
+                changed[name] = EvalConfigOrigin.UPDATED
         return EnsuredEvalConfigs(
             raw=run_test.raw,
             request_id=run_test.request_id,
@@ -302,14 +308,14 @@ class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
         )
 
     async def _add(
-        self, hands: _Cautious, found: Comparison
+        self, executor: _Cautious, found: Comparison
     ) -> tuple[tuple[CreatedEvalConfig, ...], tuple[str, ...]]:
         """Add what is missing; give what was created, and the warnings."""
         if not found.missing:
             return (), ()
         request = AddEvalConfigs(self.run_test_id, found.missing)
         try:
-            added = await hands.write(request)
+            added = await executor.write(request)
         except BadRequestError as error:
             # Added at once, those that are there would have made it a mere warning.
             warnings = request.not_created(error)
@@ -328,14 +334,16 @@ class EnsureEvalConfigs(Job[EnsuredEvalConfigs]):
         }
 
 
-async def _settled(
-    hands: _Cautious, kept: CreatedEvalConfig, update: UpdateEvalConfig | None
+async def _reconciled(
+    executor: _Cautious, kept: CreatedEvalConfig, update: UpdateEvalConfig | None
 ) -> EnsuredEvalConfig:
     """Bring one that differs to what is wanted, or keep it."""
     if update is None:
-        return EnsuredEvalConfig(kept, Origin.DIFFERENT)
-    await hands.write(update)
-    return EnsuredEvalConfig(attrs.evolve(kept, **update.changes), Origin.UPDATED)
+        return EnsuredEvalConfig(kept, EvalConfigOrigin.DIFFERENT)
+    await executor.write(update)
+    return EnsuredEvalConfig(
+        attrs.evolve(kept, **update.changes), EvalConfigOrigin.UPDATED
+    )
 
 
 def _added_before(
@@ -372,7 +380,7 @@ def _differ(
     listed = ", ".join(map(repr, names))
     return EvalConfigsDifferError(
         f"run test {run_test_id} has {listed} with other content; name yours "
-        "differently, or say different='keep' or different='update'",
+        "differently, or say on_conflict='keep' or on_conflict='update'",
         run_test_id=run_test_id,
         names=names,
     )
@@ -382,7 +390,7 @@ def for_run_tests(
     run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
     evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
     *,
-    different: WhenDifferent,
+    on_conflict: OnConflict,
 ) -> Requests[EnsuredEvalConfigs]:
     """Make the jobs that have the same eval configs be on each run test.
 
@@ -391,9 +399,9 @@ def for_run_tests(
             that comes from an iterator is looked at when it is read.
     """
     configs = eval_configs(evaluations_config)
-    checked = checked_when_different(different)
-    return make_requests(
+    checked = validate_on_conflict(on_conflict)
+    return build_requests(
         run_test_ids,
-        lambda each: EnsureEvalConfigs(each, configs, different=checked),
-        "run_test_ids",
+        lambda each: EnsureEvalConfigs(each, configs, on_conflict=checked),
+        "run_tests",
     )

@@ -38,7 +38,7 @@ _MAKERS: dict[str, Callable[[JournalEntry, dict[str, Any]], Request[Any]]] = {
     UpdateEvalConfig.__name__: _update,
 }
 
-_IN_DOUBT = {JournalState.SENT, JournalState.UNKNOWN}
+_IN_DOUBT = {JournalState.IN_FLIGHT, JournalState.UNKNOWN}
 
 
 def request_of(entry: JournalEntry) -> Request[Any] | None:
@@ -55,7 +55,7 @@ def request_of(entry: JournalEntry) -> Request[Any] | None:
         return None
     try:
         request = make(entry, codec.decode(entry.body or b""))
-    except (codec.UnreadableError, ValueError, TypeError, KeyError) as error:
+    except (codec.DecodeError, ValueError, TypeError, KeyError) as error:
         raise _unreadable(entry) from error
     if content(request) != entry.content:
         raise _unreadable(entry)

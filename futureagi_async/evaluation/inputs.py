@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any, TypeGuard, get_args
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import attrs
 
@@ -11,12 +11,12 @@ from futureagi_async.endpoints.eval_config import eval_configs
 from futureagi_async.endpoints.get_run_test import RunTest
 from futureagi_async.endpoints.list_run_tests import RunTestEntry
 from futureagi_async.errors import InvalidRequestError
-from futureagi_async.evaluation.ensure_configs import checked_when_different
+from futureagi_async.evaluation.ensure_configs import validate_on_conflict
 from futureagi_async.evaluation.pipeline import WatchEvals
 from futureagi_async.evaluation.reading import Selection
-from futureagi_async.evaluation.start import StartEvaluations, WhenExisting
+from futureagi_async.evaluation.start import StartEvaluations
 from futureagi_async.model import validation
-from futureagi_async.model.request import Requests, make_requests
+from futureagi_async.model.request import Requests, build_requests
 
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from futureagi_async.endpoints.eval_config import EvalConfig
-    from futureagi_async.evaluation.ensure_configs import WhenDifferent
+    from futureagi_async.evaluation.ensure_configs import OnConflict
     from futureagi_async.evaluation.start import Started
 
     AnyRunTest: TypeAlias = UUID | str | RunTestEntry | RunTest
@@ -39,10 +39,10 @@ def for_run_tests(
     run_tests: RunTests,
     evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
     *,
-    different: WhenDifferent,
-    existing: WhenExisting,
-    latest: int | None,
-    newer_than: dt.datetime | None,
+    on_conflict: OnConflict,
+    rerun: bool,
+    latest_executions: int | None,
+    started_after: dt.datetime | None,
     enable_tool_evaluation: bool | None,
 ) -> Requests[Started]:
     """Make the jobs that start the same evaluations on each run test.
@@ -50,26 +50,26 @@ def for_run_tests(
     Raises:
         InvalidRequestError: a value could never be accepted; the message names it.
     """
-    if existing not in get_args(WhenExisting):
+    if not isinstance(rerun, bool):
         raise InvalidRequestError(
-            f"existing: 'skip' or 'rerun' is wanted, not {validation.shown(existing)}"
+            f"rerun: True or False is wanted, not {validation.shown(rerun)}"
         )
     job = StartEvaluations(
         _NO_RUN_TEST,
         eval_configs(evaluations_config),
-        selection=_selection(latest, newer_than),
-        different=checked_when_different(different),
-        existing=existing,
+        selection=_selection(latest_executions, started_after),
+        on_conflict=validate_on_conflict(on_conflict),
+        rerun=rerun,
         enable_tool_evaluation=validation.flag(
             enable_tool_evaluation, "enable_tool_evaluation"
         ),
     )
-    return make_requests(
+    return build_requests(
         run_tests,
         lambda each: attrs.evolve(
             job, run_test_id=_id_of(each), run_test_name=_name_of(each)
         ),
-        "run_test_ids",
+        "run_tests",
     )
 
 
@@ -79,10 +79,10 @@ def watching(run_tests: RunTests) -> Requests[Started]:
     Raises:
         InvalidRequestError: an id in a collection is none; the message names it.
     """
-    return make_requests(
+    return build_requests(
         run_tests,
         lambda each: WatchEvals(_id_of(each), run_test_name=_name_of(each)),
-        "run_test_ids",
+        "run_tests",
     )
 
 
@@ -101,24 +101,28 @@ def _is_whole(run_test: Any) -> TypeGuard[RunTestEntry | RunTest]:
     return isinstance(run_test, RunTestEntry | RunTest)
 
 
-def _selection(latest: Any, newer_than: Any) -> Selection:
-    is_count = isinstance(latest, int) and not isinstance(latest, bool) and latest > 0
-    if latest is not None and not is_count:
+def _selection(latest_executions: Any, started_after: Any) -> Selection:
+    is_count = (
+        isinstance(latest_executions, int)
+        and not isinstance(latest_executions, bool)
+        and latest_executions > 0
+    )
+    if latest_executions is not None and not is_count:
         raise InvalidRequestError(
-            f"latest: a whole number from 1 is wanted, not {validation.shown(latest)}"
+            f"latest_executions: a whole number from 1 is wanted, not {validation.shown(latest_executions)}"
         )
-    if newer_than is not None:
-        _check_moment(newer_than)
-    return Selection(latest, newer_than)
+    if started_after is not None:
+        _check_moment(started_after)
+    return Selection(latest_executions, started_after)
 
 
 def _check_moment(value: Any) -> None:
     if not isinstance(value, dt.datetime):
         raise InvalidRequestError(
-            f"newer_than: a datetime is wanted, not {validation.kind(value)}"
+            f"started_after: a datetime is wanted, not {validation.kind(value)}"
         )
     if value.utcoffset() is None:
         raise InvalidRequestError(
-            "newer_than: the datetime has no time zone; add one, as "
+            "started_after: the datetime has no time zone; add one, as "
             "datetime.now(timezone.utc) has"
         )

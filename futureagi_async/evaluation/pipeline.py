@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from futureagi_async.batch.executor import (
-    FanOutOptions,
-    Sending,
+    BatchConfig,
+    BatchExecutor,
     Stream,
     open_sending,
     unforeseen,
 )
-from futureagi_async.batch.worker_pool import CallerError, FanOut
+from futureagi_async.batch.worker_pool import CallerCodeError, WorkerPool
 from futureagi_async.errors import ConfigurationError, FutureAGIError
 from futureagi_async.evaluation import conclusion
-from futureagi_async.evaluation.plan import Plan, Verdict, judge, make_plan
+from futureagi_async.evaluation.plan import EvaluationPhase, Plan, assess, make_plan
 from futureagi_async.evaluation.poller import Rounds, Watched, look
 from futureagi_async.evaluation.reading import read_tally
 from futureagi_async.evaluation.report import (
     EvaluationInterruptedError,
     EvaluationProgress,
     EvaluationReport,
-    EvaluationState,
+    EvaluationStatus,
     RunTestEvaluation,
 )
 from futureagi_async.evaluation.start import Progress, Started, StartEvaluations
 from futureagi_async.model import validation
-from futureagi_async.model.operation import Hands, Job
+from futureagi_async.model.operation import Executor, Operation
 from futureagi_async.model.outcome import Success
 from futureagi_async.transport.settings import positive_int, positive_seconds
 
@@ -69,45 +69,45 @@ class EvaluationOptions:
         fan_out: as for every fan-out.
         poll: seconds between the first rounds of looking.
         waits: whether to wait for the end of what was started.
-        max_evaluating: how many run tests may be under way at a time; `None` for all.
+        max_in_progress: how many run tests may be under way at a time; `None` for all.
     """
 
-    fan_out: FanOutOptions
-    poll: float
+    fan_out: BatchConfig
+    poll_interval: float
     waits: bool = True
-    max_evaluating: int | None = None
+    max_in_progress: int | None = None
 
     @classmethod
     def of(
         cls,
-        fan_out: FanOutOptions,
+        fan_out: BatchConfig,
         *,
-        poll: float,
+        poll_interval: float,
         waits: bool = True,
-        max_evaluating: int | None = None,
+        max_in_progress: int | None = None,
     ) -> EvaluationOptions:
         """Check the options of an evaluation.
 
         Raises:
             ConfigurationError: one of them cannot work.
         """
-        positive_seconds(poll, "poll")
+        poll_interval = positive_seconds(poll_interval, "poll_interval")
         if not isinstance(waits, bool):
             raise ConfigurationError(
                 f"wait: True or False is wanted, not {validation.kind(waits)}"
             )
-        if waits and fan_out.deadline is None:
+        if waits and fan_out.timeout is None:
             raise ConfigurationError(
-                "deadline: seconds are wanted, since evaluations can stay unfinished "
+                "timeout: seconds are wanted, since evaluations can stay unfinished "
                 "for ever, and every wait has to end"
             )
-        if max_evaluating is not None:
-            positive_int(max_evaluating, "max_evaluating")
-        return cls(fan_out, poll, waits, max_evaluating)
+        if max_in_progress is not None:
+            positive_int(max_in_progress, "max_in_progress")
+        return cls(fan_out, poll_interval, waits, max_in_progress)
 
 
 @attrs.frozen
-class WatchEvals(Job[Started]):
+class WatchEvals(Operation[Started]):
     """Look how far the evaluations of a run test are, whoever started them."""
 
     result_type: ClassVar[type[Result]] = Started
@@ -116,11 +116,11 @@ class WatchEvals(Job[Started]):
     run_test_name: str | None = attrs.field(default=None, kw_only=True, eq=False)
     """Its name, where it is known beforehand."""
 
-    async def work(self, hands: Hands) -> Started:
+    async def work(self, executor: Executor) -> Started:
         """Look once, at everything that is there."""
         progress = Progress()
         progress.tally = await read_tally(
-            hands.read, self.run_test_id, progress.selection, None
+            executor.read, self.run_test_id, progress.selection, None
         )
         return Started(raw={}, progress=progress)
 
@@ -180,7 +180,7 @@ class Evaluation:
 
     def __init__(
         self,
-        sending: Sending[Any],
+        sending: BatchExecutor[Any],
         options: EvaluationOptions,
         deliver: Callable[[int, RunTestEvaluation], object],
         on_progress: Callable[[EvaluationProgress], object] | None = None,
@@ -196,7 +196,7 @@ class Evaluation:
         self._rounds = Rounds(
             self._visit,
             self._give_up,
-            pause=options.poll,
+            pause=options.poll_interval,
             workers=options.fan_out.max_concurrency,
             sleep=lambda seconds: sending.pause(seconds, self._interrupted),
         )
@@ -208,16 +208,16 @@ class Evaluation:
         """Evaluate every run test.
 
         Raises:
-            CallerError: the input or `on_progress` has raised; whatever was under way
+            CallerCodeError: the input or `on_progress` has raised; whatever was under way
                 was brought to an end.
         """
         workers = self._options.fan_out.workers
         # A worker that finds the input at its end still has the place it took for more.
-        fan_out = FanOut(
+        fan_out = WorkerPool(
             items,
             self._begin,
             self._enter,
-            workers=min(workers, self._options.max_evaluating or workers),
+            workers=min(workers, self._options.max_in_progress or workers),
             admit=None if self._places is None else self._places.acquire,
         )
         async with asyncio.TaskGroup() as group:
@@ -226,11 +226,11 @@ class Evaluation:
             )
             try:
                 await fan_out.work()
-            except CallerError as error:
+            except CallerCodeError as error:
                 self._interrupt(error.__cause__)
             self._rounds.close()
         if self._failure is not None:
-            raise CallerError(self._begun) from self._failure
+            raise CallerCodeError(self._begun) from self._failure
 
     def _interrupt(self, failure: BaseException | None) -> None:
         """Come to the end, since the caller's own code has raised."""
@@ -245,7 +245,7 @@ class Evaluation:
             return "the evaluation was interrupted"
         if self._sending.is_closed:
             return "the client was closed"
-        return self._sending.reason_to_stop()
+        return self._sending.stop_reason()
 
     def _enter(self, _place: int, ticket: _Ticket) -> None:
         """Have a run test waited for, unless it has ended; called for each in turn."""
@@ -259,7 +259,7 @@ class Evaluation:
 
     def _give_up(self, ticket: _Ticket) -> None:
         reason = f"not waited for any longer: {self._reason_to_stop()}"
-        self._end(ticket, EvaluationState.PENDING, reason)
+        self._end(ticket, EvaluationStatus.PENDING, reason)
 
     async def _begin(self, request: Request[Any]) -> _Ticket:
         ticket = _Ticket(
@@ -269,7 +269,7 @@ class Evaluation:
             began=self._now(),
         )
         self._begun += 1
-        if isinstance(request, StartEvaluations) and request.existing == "rerun":
+        if isinstance(request, StartEvaluations) and request.rerun:
             self._run_once(ticket, request)
         await self._start(ticket)
         return ticket
@@ -281,7 +281,7 @@ class Evaluation:
             ticket.rerun = self._reruns[request.run_test_id] = _Rerun()
         else:
             ticket.comes_again = True
-            ticket.request = attrs.evolve(request, existing="skip")
+            ticket.request = attrs.evolve(request, rerun=False)
 
     async def _start(self, ticket: _Ticket) -> None:
         """Do what is to be done before the wait, if there is one."""
@@ -305,11 +305,11 @@ class Evaluation:
             return
         if self._waits_for_the_first(ticket):
             return
-        finding = judge(progress.tally)
-        if finding.verdict is Verdict.UNDER_WAY:
+        finding = assess(progress.tally)
+        if finding.verdict is EvaluationPhase.UNDER_WAY:
             if plan is not None and not self._options.waits:
                 # All that was asked for has its results; it is others that go on.
-                self._conclude(ticket, Verdict.FINISHED, plan)
+                self._conclude(ticket, EvaluationPhase.FINISHED, plan)
             return
         if finding.is_certain or not self._options.waits:
             self._conclude(ticket, finding.verdict, plan)
@@ -331,9 +331,9 @@ class Evaluation:
     def _end_of_start(self, ticket: _Ticket, plan: Plan) -> None:
         """Come to the end of a run test that is not waited for."""
         if plan.is_blocked:
-            self._end(ticket, EvaluationState.NEVER_STARTED, _BUSY)
+            self._end(ticket, EvaluationStatus.NOT_STARTED, _BUSY)
         else:
-            self._end(ticket, EvaluationState.STARTED)
+            self._end(ticket, EvaluationStatus.STARTED)
 
     async def _visit(self, ticket: _Ticket) -> None:
         """Look at a run test that waits; it may come to its end.
@@ -353,20 +353,20 @@ class Evaluation:
         elif found is not None and not self._waits_for_the_first(ticket):
             await self._go_on(ticket, found)
 
-    async def _go_on(self, ticket: _Ticket, verdict: Verdict) -> None:
+    async def _go_on(self, ticket: _Ticket, verdict: EvaluationPhase) -> None:
         """Start what could not be started before, or come to the end."""
         request = ticket.request
         if not isinstance(request, StartEvaluations):
             self._conclude(ticket, verdict, None)
             return
-        is_rerun = request.existing == "rerun"
+        is_rerun = request.rerun
         plan = make_plan(ticket.progress.tally, ticket.progress.begun, rerun=is_rerun)
         if is_rerun and plan.is_awaited:
-            self._end(ticket, EvaluationState.NEVER_FINISHES, _REFUSES)
+            self._end(ticket, EvaluationStatus.STUCK, _REFUSES)
         elif not plan.starts:
             self._conclude(ticket, verdict, plan)
         elif ticket.restarts == _RESTARTS:
-            self._end(ticket, EvaluationState.NEVER_STARTED, _CROWDED)
+            self._end(ticket, EvaluationStatus.NOT_STARTED, _CROWDED)
         else:
             ticket.restarts += 1
             ticket.suspected = None
@@ -374,7 +374,9 @@ class Evaluation:
             ticket.request = attrs.evolve(request, progress=ticket.progress)
             await self._start(ticket)
 
-    def _conclude(self, ticket: _Ticket, verdict: Verdict, plan: Plan | None) -> None:
+    def _conclude(
+        self, ticket: _Ticket, verdict: EvaluationPhase, plan: Plan | None
+    ) -> None:
         self._end(ticket, conclusion.state_of(verdict, ticket.progress.tally, plan))
 
     def _fail(self, ticket: _Ticket, error: FutureAGIError) -> None:
@@ -388,7 +390,7 @@ class Evaluation:
             ),
         )
 
-    def _end(self, ticket: _Ticket, state: EvaluationState, reason: str = "") -> None:
+    def _end(self, ticket: _Ticket, state: EvaluationStatus, reason: str = "") -> None:
         elapsed = self._now() - ticket.began
         evaluation = conclusion.ended(
             ticket.name, ticket.asked, ticket.progress, state, elapsed, reason=reason
@@ -438,7 +440,7 @@ async def evaluate(
         EvaluationInterruptedError: the input or `on_progress` raised.
     """
     ended: dict[int, RunTestEvaluation] = {}
-    limit = options.max_evaluating
+    limit = options.max_in_progress
     places = None if limit is None else asyncio.Semaphore(limit)
 
     def deliver(place: int, evaluation: RunTestEvaluation) -> None:
@@ -450,7 +452,7 @@ async def evaluate(
         evaluation = Evaluation(sending, options, deliver, on_progress, places)
         try:
             await evaluation.run(items)
-        except CallerError as stop:
+        except CallerCodeError as stop:
             report = EvaluationReport(ended[place] for place in sorted(ended))
             raise EvaluationInterruptedError.with_report(
                 stop.__cause__, report
@@ -458,7 +460,7 @@ async def evaluate(
     return EvaluationReport(ended[place] for place in sorted(ended))
 
 
-class EvaluationFlow:
+class EvaluationProducer:
     """Ends of run tests that are handed on as they come.
 
     What is under way and what waits to be taken share the same places.
@@ -470,7 +472,7 @@ class EvaluationFlow:
         self._carrier = carrier
         self._items = items
         self._options = options
-        self._places = asyncio.Semaphore(options.max_evaluating or 1)
+        self._places = asyncio.Semaphore(options.max_in_progress or 1)
 
     async def run(self, deliver: Callable[[RunTestEvaluation], object]) -> None:
         """Evaluate every run test and deliver its end.
@@ -487,7 +489,7 @@ class EvaluationFlow:
             )
             try:
                 await evaluation.run(self._items)
-            except CallerError as stop:
+            except CallerCodeError as stop:
                 raise EvaluationInterruptedError.with_report(
                     stop.__cause__, EvaluationReport()
                 ) from stop.__cause__

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from futureagi_async.endpoints.status import Status
+from futureagi_async.endpoints.status import ExecutionStatus
 
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Begun:
 
 def can_be_evaluated(execution: TestExecution) -> bool:
     """Tell executions that are or will be completed from those that never ran well."""
-    return execution.is_evaluating or execution.status is Status.COMPLETED
+    return execution.is_evaluating or execution.status is ExecutionStatus.COMPLETED
 
 
 def make_plan(tally: Tally, begun: Begun, *, rerun: bool) -> Plan:
@@ -124,7 +124,7 @@ def make_plan(tally: Tally, begun: Begun, *, rerun: bool) -> Plan:
     )
 
 
-class Verdict(enum.Enum):
+class EvaluationPhase(enum.Enum):
     """How far the evaluations of a run test are."""
 
     FINISHED = enum.auto()
@@ -145,28 +145,28 @@ class Verdict(enum.Enum):
 
 
 @attrs.frozen
-class Finding:
+class Assessment:
     """A verdict, and whether one reading is enough to believe it.
 
     What contradicts itself, as an execution that is being evaluated while all its
     results are there, can be a moment between two steps of the service.
     """
 
-    verdict: Verdict
+    verdict: EvaluationPhase
     is_certain: bool
 
 
-def judge(tally: Tally) -> Finding:
+def assess(tally: Tally) -> Assessment:
     """Judge how far the evaluations are, whose executions and calls were just read."""
     evaluating = {id_ for id_, e in tally.executions.items() if e.is_evaluating}
     cells = {id_: tally.of_execution(id_) for id_ in tally.executions}
     at_rest = [each for id_, each in cells.items() if id_ not in evaluating]
     if any(cells[id_].pending or tally.is_busy(id_) for id_ in evaluating):
-        return Finding(Verdict.UNDER_WAY, is_certain=True)
+        return Assessment(EvaluationPhase.UNDER_WAY, is_certain=True)
     if any(each.pending for each in at_rest):
-        return Finding(Verdict.NOT_STARTED, is_certain=False)
+        return Assessment(EvaluationPhase.NOT_STARTED, is_certain=False)
     if any(each.absent for each in at_rest):
-        return Finding(Verdict.MISSING, is_certain=True)
+        return Assessment(EvaluationPhase.MISSING, is_certain=True)
     if any(cells[id_].absent or not tally.completed_calls[id_] for id_ in evaluating):
-        return Finding(Verdict.STUCK, is_certain=False)
-    return Finding(Verdict.FINISHED, is_certain=not evaluating)
+        return Assessment(EvaluationPhase.STUCK, is_certain=False)
+    return Assessment(EvaluationPhase.FINISHED, is_certain=not evaluating)

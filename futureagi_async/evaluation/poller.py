@@ -15,7 +15,7 @@ from futureagi_async.errors import (
     RateLimitError,
     ServerError,
 )
-from futureagi_async.evaluation.plan import Verdict, judge
+from futureagi_async.evaluation.plan import EvaluationPhase, assess
 from futureagi_async.evaluation.reading import (
     EVERYTHING,
     Selection,
@@ -65,7 +65,7 @@ class Watched:
     selection: Selection = EVERYTHING
     config_ids: Sequence[str] | None = None
     looks: int = 0
-    suspected: Verdict | None = None
+    suspected: EvaluationPhase | None = None
     failures: int = 0
     tally: Tally | None = None
 
@@ -73,7 +73,7 @@ class Watched:
 WatchedT = TypeVar("WatchedT", bound=Watched)
 
 
-async def look(read: Read, watched: Watched) -> Verdict | FutureAGIError | None:
+async def look(read: Read, watched: Watched) -> EvaluationPhase | FutureAGIError | None:
     """Look once; give what the end is, or `None` if there is none yet.
 
     Most looks only count the executions that are being evaluated. Every look whose
@@ -96,9 +96,9 @@ async def look(read: Read, watched: Watched) -> Verdict | FutureAGIError | None:
         is_passing = isinstance(error, _PASSING) and watched.failures < _FAILURES
         return None if is_passing else error
     watched.failures = 0
-    finding = judge(watched.tally)
+    finding = assess(watched.tally)
     is_believed = finding.is_certain or watched.suspected is finding.verdict
-    if finding.verdict is Verdict.UNDER_WAY:
+    if finding.verdict is EvaluationPhase.UNDER_WAY:
         watched.suspected = None
         return None
     watched.suspected = finding.verdict

@@ -8,10 +8,10 @@ import attrs
 
 from futureagi_async.endpoints.list_call_executions import ListCallExecutions
 from futureagi_async.endpoints.list_test_executions import ListTestExecutions
-from futureagi_async.endpoints.status import Status
+from futureagi_async.endpoints.status import ExecutionStatus
 from futureagi_async.evaluation.plan import can_be_evaluated
 from futureagi_async.evaluation.results import Tally
-from futureagi_async.model.paging import each_result
+from futureagi_async.model.paging import paginate
 
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ class Selection:
 
     Attributes:
         latest: only so many, the newest of those that are completed or evaluating.
-        newer_than: only those that began after this moment.
+        started_after: only those that began after this moment.
         ids: only these.
     """
 
-    latest: int | None = None
-    newer_than: dt.datetime | None = None
+    latest_executions: int | None = None
+    started_after: dt.datetime | None = None
     ids: frozenset[str] | None = None
 
     def takes(self, execution: TestExecution) -> bool:
@@ -43,13 +43,13 @@ class Selection:
         if not can_be_evaluated(execution):
             return False
         began = execution.start_time
-        return self.newer_than is None or (
-            began is not None and began > self.newer_than
+        return self.started_after is None or (
+            began is not None and began > self.started_after
         )
 
     def is_full(self, taken: int) -> bool:
         """Tell if no further execution can be meant."""
-        most = self.latest if self.ids is None else len(self.ids)
+        most = self.latest_executions if self.ids is None else len(self.ids)
         return most is not None and taken >= most
 
 
@@ -66,7 +66,7 @@ async def read_executions(
         APIError: they could not be read.
     """
     taken: dict[str, TestExecution] = {}
-    async for execution in each_result(read, ListTestExecutions(run_test_id)):
+    async for execution in paginate(read, ListTestExecutions(run_test_id)):
         if selection.takes(execution):
             taken[execution.id] = execution
             if selection.is_full(len(taken)):
@@ -92,7 +92,7 @@ async def read_tally(
     if not tally.executions:
         return tally
     counted: set[str] = set()
-    async for call in each_result(read, ListCallExecutions(run_test_id)):
+    async for call in paginate(read, ListCallExecutions(run_test_id)):
         if tally.counts(call) and call.id not in counted:
             counted.add(call.id)
             tally.add(call)
@@ -105,5 +105,7 @@ async def is_evaluating(read: Read, run_test_id: str) -> bool:
     Raises:
         APIError: it could not be read.
     """
-    request = ListTestExecutions(run_test_id, limit=1, status=Status.EVALUATING)
+    request = ListTestExecutions(
+        run_test_id, limit=1, status=ExecutionStatus.EVALUATING
+    )
     return (await read(request)).count > 0

@@ -11,15 +11,15 @@ from futureagi_async.endpoints.run_new_evals import RunNewEvals
 from futureagi_async.errors import Delivery, FutureAGIError
 from futureagi_async.evaluation import history
 from futureagi_async.journal.entry import JournalState, content
-from futureagi_async.model.reconciliation import Done
+from futureagi_async.model.reconciliation import Applied
 
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from futureagi_async.endpoints.eval_config import EvalConfig
-    from futureagi_async.model.operation import Hands
-    from futureagi_async.model.reconciliation import Settleable
+    from futureagi_async.model.operation import Executor
+    from futureagi_async.model.reconciliation import Reconcilable
     from futureagi_async.model.request import Request
 
 
@@ -37,28 +37,30 @@ class Past:
     """
 
     begun: list[RunNewEvals] = attrs.field(factory=list)
-    changes: list[Settleable[Any]] = attrs.field(factory=list)
+    changes: list[Reconcilable[Any]] = attrs.field(factory=list)
     starts: list[RunNewEvals] = attrs.field(factory=list)
     done: set[bytes] = attrs.field(factory=set)
     refused: set[bytes] = attrs.field(factory=set)
     warnings: list[str] = attrs.field(factory=list)
 
     @classmethod
-    async def read(cls, hands: Hands, run_test_id: str) -> Past:
+    async def read(cls, executor: Executor, run_test_id: str) -> Past:
         """Read what the journal has, if there is one.
 
         Raises:
             FutureAGIError: the journal refuses, or does not tell what was sent.
         """
-        entries = await hands.earlier(run_test_id)
+        entries = await executor.earlier(run_test_id)
         doubtful: list[Any] = history.in_doubt(entries)
         starts = [each for each in doubtful if isinstance(each, RunNewEvals)]
         changes = [each for each in doubtful if not isinstance(each, RunNewEvals)]
         done = {each.content for each in entries if each.state is JournalState.DONE}
         return cls(history.begun(entries), changes, starts, done)
 
-    async def take_up_changes(self, hands: Hands, wanted: Iterable[EvalConfig]) -> None:
-        """Settle what adds nothing but what is wanted; only look at the rest.
+    async def take_up_changes(
+        self, executor: Executor, wanted: Iterable[EvalConfig]
+    ) -> None:
+        """Reconcile what adds nothing but what is wanted; only look at the rest.
 
         An update is not sent either: where it still is what is wanted, it is made again
         and found in the journal then.
@@ -72,12 +74,14 @@ class Past:
                 each.encoded for each in request.evaluations_config
             )
             if is_wanted:
-                await self.take_up(hands, request)
+                await self.take_up(executor, request)
             else:
                 # Before anything rests on what is read, it has had time to act.
-                await hands.look(request)
+                await executor.look(request)
 
-    async def note_changes(self, hands: Hands, config_ids: Collection[str]) -> None:
+    async def note_changes(
+        self, executor: Executor, config_ids: Collection[str]
+    ) -> None:
         """Have the journal know of updates that came out, and warn of what did not.
 
         Raises:
@@ -86,13 +90,13 @@ class Past:
         for request in self.changes:
             if content(request) in self.done | self.refused:
                 continue
-            is_done = await self.is_done(hands, request)
+            is_done = await self.is_done(executor, request)
             if is_done and getattr(request, "eval_config_id", None) in config_ids:
-                await self.take_up(hands, request)
+                await self.take_up(executor, request)
 
-    async def is_done(self, hands: Hands, request: Settleable[Any]) -> bool:
+    async def is_done(self, executor: Executor, request: Reconcilable[Any]) -> bool:
         """Look if something was done that is not to be sent; warn if that is unclear."""
-        if isinstance(await hands.look(request), Done):
+        if isinstance(await executor.look(request), Applied):
             return True
         self.warnings.append(
             f"run test {request.run_test_id} has an earlier request in doubt, which is "
@@ -100,8 +104,8 @@ class Past:
         )
         return False
 
-    async def take_up(self, hands: Hands, request: Request[Any]) -> bool:
-        """Settle what is in doubt; tell if it is done now.
+    async def take_up(self, executor: Executor, request: Request[Any]) -> bool:
+        """Reconcile what is in doubt; tell if it is done now.
 
         What the service refuses is not: a reading decides anew what is to be done.
 
@@ -109,7 +113,7 @@ class Past:
             FutureAGIError: it stays in doubt, or everything would be refused.
         """
         try:
-            await hands.write(request)
+            await executor.write(request)
         except FutureAGIError as error:
             if error.delivery is not Delivery.REJECTED or error.stops_batch:
                 raise

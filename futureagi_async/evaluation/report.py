@@ -14,7 +14,7 @@ from futureagi_async.endpoints.scores import (
     PassFailScores,
 )
 from futureagi_async.errors import Delivery, FutureAGIError
-from futureagi_async.evaluation.ensure_configs import Origin
+from futureagi_async.evaluation.ensure_configs import EvalConfigOrigin
 from futureagi_async.model.outcome import Batch, BatchInterruptedError, worst
 
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from futureagi_async.endpoints.scores import Scores
 
 
-class EvaluationState(enum.Enum):
+class EvaluationStatus(enum.Enum):
     """How far the evaluation of a run test came."""
 
     SCORED = "scored"
     """Every completed call of the executions that were meant has its results."""
 
-    WITHOUT_RESULT = "without result"
+    NO_RESULT = "no_result"
     """All evaluations have ended, and those by an eval config have all failed or were
     skipped. They are not run again on their own account; `reason` says how."""
 
@@ -42,31 +42,35 @@ class EvaluationState(enum.Enum):
     """Some calls have no result, and were left so: running them would erase and bill
     the results that others of the same execution have."""
 
-    NEVER_STARTED = "never started"
+    NOT_STARTED = "not_started"
     """Not everything that was asked for was started: the service prepared evaluations,
     and nothing works on them; or others had evaluations of their own under way on the
     same executions, so that it takes no more. `reason` says which."""
 
-    NEVER_FINISHES = "never finishes"
+    STUCK = "stuck"
     """An execution says that it is being evaluated, and nothing of it is, as the service
     leaves one without a completed call for ever."""
 
-    NOT_CREATED = "not created"
+    NOT_CREATED = "not_created"
     """An eval config could not be created, as one of an unknown template; the others
     came as far as they were to come."""
 
-    NOTHING = "nothing to evaluate"
+    NOTHING_TO_EVALUATE = "nothing_to_evaluate"
     """No completed execution that was meant has a completed call; or, where it was only
     to be waited for, no eval config was ever run on one."""
 
     FAILED = "failed"
     """Something went wrong; `error` says what, and what it leaves behind."""
 
-    NOT_ATTEMPTED = "not attempted"
+    NOT_ATTEMPTED = "not_attempted"
     """Its turn never came."""
 
 
-_GOOD = {EvaluationState.SCORED, EvaluationState.STARTED, EvaluationState.NOTHING}
+_GOOD = {
+    EvaluationStatus.SCORED,
+    EvaluationStatus.STARTED,
+    EvaluationStatus.NOTHING_TO_EVALUATE,
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -88,7 +92,7 @@ class ConfigScores:
 
     name: str
     eval_config_id: str | None = None
-    origin: Origin | None = None
+    origin: EvalConfigOrigin | None = None
     scores: Scores | None = None
     evaluated: int = 0
     failed: int = 0
@@ -131,7 +135,7 @@ class ConfigScores:
     @property
     def is_created(self) -> bool:
         """Whether the eval config was added by this evaluation."""
-        return self.origin is Origin.CREATED
+        return self.origin is EvalConfigOrigin.CREATED
 
 
 @attrs.frozen(kw_only=True)
@@ -154,7 +158,7 @@ class RunTestEvaluation:
 
     run_test_id: str | None
     run_test_name: str | None = None
-    state: EvaluationState
+    state: EvaluationStatus
     configs: tuple[ConfigScores, ...] = ()
     reason: str = ""
     error: FutureAGIError | None = None
@@ -166,7 +170,7 @@ class RunTestEvaluation:
     @property
     def is_scored(self) -> bool:
         """Whether all its scores are there."""
-        return self.state is EvaluationState.SCORED
+        return self.state is EvaluationStatus.SCORED
 
     @property
     def is_good(self) -> bool:
@@ -335,7 +339,7 @@ class EvaluationReport(Sequence[RunTestEvaluation]):
         states = [each.state for each in self]
         return {
             state.value: states.count(state)
-            for state in EvaluationState
+            for state in EvaluationStatus
             if state in states
         }
 
@@ -380,7 +384,7 @@ def _lines(evaluation: RunTestEvaluation) -> Iterator[str]:
         yield f"| {' | '.join(map(_cell, cells))} |"
 
 
-def _told(state: EvaluationState, reason: str) -> str:
+def _told(state: EvaluationStatus, reason: str) -> str:
     begin = f"{state.value}: "
     return state.value if not reason else begin + reason.removeprefix(begin)
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from futureagi_async.endpoints.list_call_executions import EvalState
+from futureagi_async.endpoints.list_call_executions import EvalOutputStatus
 from futureagi_async.endpoints.scores import (
     ChoiceScores,
     NumericScores,
     PassFailScores,
 )
-from futureagi_async.endpoints.status import Status
+from futureagi_async.endpoints.status import ExecutionStatus
 
 
 if TYPE_CHECKING:
@@ -59,11 +59,11 @@ class Cells:
         match output and output.state:
             case None:
                 self.absent += 1
-            case EvalState.PENDING:
+            case EvalOutputStatus.PENDING:
                 self.pending += 1
-            case EvalState.FAILED:
+            case EvalOutputStatus.FAILED:
                 self.failed += 1
-            case EvalState.SKIPPED:
+            case EvalOutputStatus.SKIPPED:
                 self.skipped += 1
             case _:
                 self.done += 1
@@ -175,7 +175,7 @@ class Tally:
     def counts(self, call: CallExecution) -> bool:
         """Tell if a call is one of these: only completed ones are evaluated."""
         return (
-            call.status is Status.COMPLETED
+            call.status is ExecutionStatus.COMPLETED
             and call.test_execution_id in self.executions
         )
 
@@ -194,15 +194,15 @@ class Tally:
             cells.add(output)
             if output is not None:
                 self._take_in(config_id, output)
-        if any(each.state is EvalState.PENDING for each in outputs.values()):
+        if any(each.state is EvalOutputStatus.PENDING for each in outputs.values()):
             self._busy.add(call.test_execution_id)
 
     def _take_in(self, config_id: str, output: EvalOutput) -> None:
         if output.name is not None:
             self.names.setdefault(config_id, output.name)
-        if output.state is EvalState.DONE:
+        if output.state is EvalOutputStatus.COMPLETED:
             self._scores.setdefault(config_id, ScoreKeeper()).add(output)
-        elif output.state is EvalState.FAILED and output.reason:
+        elif output.state is EvalOutputStatus.FAILED and output.reason:
             self.failures.setdefault(config_id, output.reason)
 
     def erase(

@@ -11,8 +11,8 @@ from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
 from futureagi_async.endpoints.run_new_evals import RunNewEvals, RunNewEvalsResult
 from futureagi_async.errors import InvalidRequestError, NameLookupError
 from futureagi_async.model import validation
-from futureagi_async.model.operation import Hands, Job
-from futureagi_async.model.request import Requests, Result, make_requests
+from futureagi_async.model.operation import Executor, Operation
+from futureagi_async.model.request import Requests, Result, build_requests
 
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _execution_ids(value: Iterable[UUID | str] | None) -> tuple[UUID | str, ...]
 
 
 @attrs.frozen
-class RunNamedEvals(Job[RunNewEvalsResult]):
+class RunNamedEvals(Operation[RunNewEvalsResult]):
     """Start evaluations by the names of their eval configs, which are read first.
 
     Args:
@@ -81,16 +81,16 @@ class RunNamedEvals(Job[RunNewEvalsResult]):
             self.enable_tool_evaluation,
         )
 
-    async def work(self, hands: Hands) -> RunNewEvalsResult:
+    async def work(self, executor: Executor) -> RunNewEvalsResult:
         """Read the ids, and start.
 
         Raises:
             NameLookupError: the run test has no eval config of a name, or several.
             APIError: a call failed.
         """
-        run_test = await hands.read(GetRunTest(self.run_test_id))
+        run_test = await executor.read(GetRunTest(self.run_test_id))
         ids = [_only_id(run_test, name) for name in self.eval_config_names]
-        return await hands.write(self._request(ids))
+        return await executor.write(self._request(ids))
 
 
 def _only_id(run_test: RunTest, name: str) -> str:
@@ -161,7 +161,7 @@ def runs_by_ids_or_names(
         id_ = validation.run_test_id(run_test_id)
         return RunNamedEvals(id_, names, executions.get(id_), **options)
 
-    jobs = make_requests(run_test_ids, job, "run_test_ids")
+    jobs = build_requests(run_test_ids, job, "run_test_ids")
     if isinstance(jobs, list):
         asked = [each.run_test_id for each in jobs]
         run_new_evals.refuse_strangers(executions, asked, "run_test_ids")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
@@ -17,8 +17,8 @@ from futureagi_async.errors import (
 )
 from futureagi_async.evaluation.ensure_configs import (
     EnsureEvalConfigs,
-    WhenDifferent,
-    checked_when_different,
+    OnConflict,
+    validate_on_conflict,
 )
 from futureagi_async.evaluation.plan import Begun, make_plan
 from futureagi_async.evaluation.reading import (
@@ -30,7 +30,7 @@ from futureagi_async.evaluation.reading import (
 from futureagi_async.evaluation.recovery import Past
 from futureagi_async.evaluation.results import Tally
 from futureagi_async.model import validation
-from futureagi_async.model.operation import Hands, Job
+from futureagi_async.model.operation import Executor, Operation
 from futureagi_async.model.request import Result
 
 
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from futureagi_async.evaluation.ensure_configs import Changed, EnsuredEvalConfigs
     from futureagi_async.evaluation.plan import Plan, Start
 
-
-WhenExisting: TypeAlias = Literal["skip", "rerun"]
-"""What to do about results that are there already."""
 
 _TRIES = 3
 """How often to plan anew when somebody else starts something at the same time."""
@@ -100,10 +97,10 @@ class Started(Result):
 
 
 @attrs.frozen
-class StartEvaluations(Job[Started]):
+class StartEvaluations(Operation[Started]):
     """Have eval configs be there, and start them wherever they have no result.
 
-    What an earlier process left in doubt is settled first. A failure does not raise:
+    What an earlier process left in doubt is reconciled first. A failure does not raise:
     the result tells what had been done until then, and the error.
     """
 
@@ -112,46 +109,48 @@ class StartEvaluations(Job[Started]):
     run_test_id: str = attrs.field(converter=validation.run_test_id)
     evaluations_config: EvalConfigs = attrs.field(converter=eval_configs)
     selection: Selection = attrs.field(default=EVERYTHING, kw_only=True)
-    different: WhenDifferent = attrs.field(
-        default="raise", converter=checked_when_different, kw_only=True
+    on_conflict: OnConflict = attrs.field(
+        default="raise", converter=validate_on_conflict, kw_only=True
     )
-    existing: WhenExisting = attrs.field(default="skip", kw_only=True)
+    rerun: bool = attrs.field(default=False, kw_only=True)
     run_test_name: str | None = attrs.field(default=None, kw_only=True, eq=False)
     """Its name, where it is known beforehand."""
     enable_tool_evaluation: bool | None = attrs.field(default=None, kw_only=True)
     progress: Progress | None = attrs.field(default=None, kw_only=True, eq=False)
     """What was done before, where it is looked at once more."""
 
-    async def work(self, hands: Hands) -> Started:
+    async def work(self, executor: Executor) -> Started:
         """Do it."""
         done = self.progress or Progress(selection=self.selection)
         done.error = None
         try:
             if done.ensured is None:
-                past = await Past.read(hands, self.run_test_id)
-                done.ensured = await self._ensure(hands, done, past)
-                await self._take_up(hands, done, past)
+                past = await Past.read(executor, self.run_test_id)
+                done.ensured = await self._ensure(executor, done, past)
+                await self._take_up(executor, done, past)
                 done.warnings += past.warnings
-            await self._start(hands, done)
+            await self._start(executor, done)
             done.is_overcome = done.doubt is not None
         except FutureAGIError as error:
             done.error = _with_doubt(error, done)
         return Started(raw={}, progress=done)
 
     async def _ensure(
-        self, hands: Hands, done: Progress, past: Past
+        self, executor: Executor, done: Progress, past: Past
     ) -> EnsuredEvalConfigs:
         configs = self.evaluations_config
-        ensure = EnsureEvalConfigs(self.run_test_id, configs, different=self.different)
-        return await ensure.ensure(hands, past, done.changed)
+        ensure = EnsureEvalConfigs(
+            self.run_test_id, configs, on_conflict=self.on_conflict
+        )
+        return await ensure.ensure(executor, past, done.changed)
 
-    async def _take_up(self, hands: Hands, done: Progress, past: Past) -> None:
-        """Settle starts in doubt of what is asked for; only look at the others."""
+    async def _take_up(self, executor: Executor, done: Progress, past: Past) -> None:
+        """Reconcile starts in doubt of what is asked for; only look at the others."""
         for started in past.begun:
             done.begun.add(started)
         if not past.starts:
             return
-        chosen = await read_executions(hands.read, self.run_test_id, done.selection)
+        chosen = await read_executions(executor.read, self.run_test_id, done.selection)
         ids = {each.id for each in chosen}
         for start in past.starts:
             is_chosen = (
@@ -160,35 +159,35 @@ class StartEvaluations(Job[Started]):
                 else ids.issuperset(start.test_execution_ids or ())
             )
             if is_chosen and set(done.config_ids).issuperset(start.eval_config_ids):
-                await self._write_anew(hands, done, start)
-            elif await past.is_done(hands, start):
+                await self._write_anew(executor, done, start)
+            elif await past.is_done(executor, start):
                 done.begun.add(start)
 
     async def _write_anew(
-        self, hands: Hands, done: Progress, start: RunNewEvals
+        self, executor: Executor, done: Progress, start: RunNewEvals
     ) -> None:
-        """Settle a start. If it is refused, a reading decides what is to be started."""
+        """Reconcile a start. If it is refused, a reading decides what is to be started."""
         try:
-            await self._write(hands, done, start)
+            await self._write(executor, done, start)
         except FutureAGIError as error:
             if error.delivery is not Delivery.REJECTED or error.stops_batch:
                 raise
 
-    async def _start(self, hands: Hands, done: Progress) -> None:
+    async def _start(self, executor: Executor, done: Progress) -> None:
         tries = 0
         while True:
             tries += 1
-            plan = await self._planned(hands, done)
+            plan = await self._planned(executor, done)
             if plan.rests_on_pending:
                 # It may have been prepared a moment ago, and be started by now.
-                plan = await self._planned(hands, done)
+                plan = await self._planned(executor, done)
             if done.doubt is not None and plan.starts:
                 raise done.doubt
             if not plan.starts:
                 return
             try:
                 for start in plan.starts:
-                    await self._write(hands, done, self._request(start))
+                    await self._write(executor, done, self._request(start))
             except ExecutionsNotCompletedError:
                 # Somebody else has started something since it was read.
                 if tries == _TRIES:
@@ -197,13 +196,13 @@ class StartEvaluations(Job[Started]):
             if done.doubt is None:
                 return
 
-    async def _planned(self, hands: Hands, done: Progress) -> Plan:
+    async def _planned(self, executor: Executor, done: Progress) -> Plan:
         done.tally = await read_tally(
-            hands.read, self.run_test_id, done.selection, done.config_ids
+            executor.read, self.run_test_id, done.selection, done.config_ids
         )
         # From now on it is about these, whatever is executed meanwhile.
         done.selection = Selection(ids=frozenset(done.tally.executions))
-        rerun = self.existing == "rerun"
+        rerun = self.rerun
         done.plan = make_plan(done.tally, done.begun, rerun=rerun)
         return done.plan
 
@@ -215,18 +214,20 @@ class StartEvaluations(Job[Started]):
             enable_tool_evaluation=self.enable_tool_evaluation,
         )
 
-    async def _write(self, hands: Hands, done: Progress, request: RunNewEvals) -> None:
+    async def _write(
+        self, executor: Executor, done: Progress, request: RunNewEvals
+    ) -> None:
         """Start something. What stays in doubt is told by what is there afterwards.
 
         That holds for results that are to be there, by whomever. Whether they were made
         anew, which a re-run asks for, nobody can see.
         """
         try:
-            await hands.write(request)
+            await executor.write(request)
         except FutureAGIError as error:
             if _may_have_erased(error):
                 _note_erased(done, request)
-            if error.delivery is not Delivery.UNKNOWN or self.existing != "skip":
+            if error.delivery is not Delivery.UNKNOWN or self.rerun:
                 raise
             done.doubt, done.is_overcome = error, False
             return

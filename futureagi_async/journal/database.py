@@ -60,7 +60,7 @@ _TABLES = (
         state TEXT NOT NULL,
         attempts INTEGER NOT NULL DEFAULT 0,
         elapsed REAL NOT NULL DEFAULT 0,
-        settled INTEGER NOT NULL DEFAULT 0,
+        reconciled INTEGER NOT NULL DEFAULT 0,
         resolved INTEGER NOT NULL DEFAULT 0,
         request_id TEXT,
         delivery TEXT,

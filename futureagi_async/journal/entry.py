@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class JournalState(enum.Enum):
     """Where a request stands, as far as the disk knows."""
 
-    SENT = "sent"
+    IN_FLIGHT = "in_flight"
     """About to be sent or sent, with no outcome yet: it is in flight, or its process
     died meanwhile."""
 
@@ -53,7 +53,7 @@ class JournalEntry:
         sent_at: from when on it may have left, in Unix seconds.
         answer: the JSON of the successful answer.
         request_id: the `X-Request-ID` of the exchange.
-        settled: whether it was found done by reading back, without an answer to it.
+        reconciled: whether it was found done by reading back, without an answer to it.
         error: what went wrong, in one line.
         error_class: the name of that error's class.
         delivery: what that error says about the work.
@@ -78,7 +78,7 @@ class JournalEntry:
     sent_at: float
     answer: bytes | None = attrs.field(repr=False)
     request_id: str | None
-    settled: bool
+    reconciled: bool
     error: str | None
     error_class: str | None
     delivery: Delivery | None

@@ -38,7 +38,7 @@ _AT_A_TIME = 500
 _PAGE = f"{ENTRIES} WHERE entry.sequence > ? ORDER BY entry.sequence LIMIT {_AT_A_TIME}"
 
 _COUNTS = """
-    SELECT endpoint, coalesce(state, 'sent') AS now, count(*), total(settled),
+    SELECT endpoint, coalesce(state, 'in_flight') AS now, count(*), total(reconciled),
         total(resolved), min(sent_at), max(sent_at)
     FROM entries
     JOIN targets USING (target)
@@ -50,7 +50,7 @@ _WORDS = {
     JournalState.DONE: "done",
     JournalState.FAILED: "failed",
     JournalState.UNKNOWN: "unknown",
-    JournalState.SENT: "in flight or cut off",
+    JournalState.IN_FLIGHT: "in flight or cut off",
 }
 
 
@@ -62,7 +62,7 @@ class JournalSummary:
         path: the journal.
         states: how many requests are in each state; every state is there.
         endpoints: the same for each endpoint, by the name of its request class.
-        settled: how many of the done were found done by reading back.
+        reconciled: how many of the done were found done by reading back.
         resolved: how many were decided by a person.
         first_sent_at: when the first request was about to leave, in Unix seconds.
         last_sent_at: when the last one was.
@@ -72,7 +72,7 @@ class JournalSummary:
     path: str
     states: Mapping[JournalState, int]
     endpoints: Mapping[str, Mapping[JournalState, int]]
-    settled: int
+    reconciled: int
     resolved: int
     first_sent_at: float | None
     last_sent_at: float | None
@@ -82,9 +82,9 @@ class JournalSummary:
         lines += [
             f"  {name}: {_counted(each)}" for name, each in self.endpoints.items()
         ]
-        if self.settled or self.resolved:
+        if self.reconciled or self.resolved:
             lines.append(
-                f"  {self.settled:,} found done by reading back, "
+                f"  {self.reconciled:,} found done by reading back, "
                 f"{self.resolved:,} decided by hand"
             )
         if self.first_sent_at is not None and self.last_sent_at is not None:
@@ -132,7 +132,7 @@ class Journal:
             path=self.path,
             states=states,
             endpoints=dict(endpoints),
-            settled=int(sum(row[3] for row in rows)),
+            reconciled=int(sum(row[3] for row in rows)),
             resolved=int(sum(row[4] for row in rows)),
             first_sent_at=min((row[5] for row in rows), default=None),
             last_sent_at=max((row[6] for row in rows), default=None),

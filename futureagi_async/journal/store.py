@@ -27,8 +27,8 @@ AT_A_TIME = 64
 ENTRIES = """
     SELECT entry.sequence, entry.identity, base_url, workspace_id, endpoint, method,
         entry.path, entry.run_test_id, coalesce(entry.body, source.body),
-        coalesce(state, 'sent'), coalesce(attempts, 0), coalesce(elapsed, 0.0),
-        entry.sent_at, answer, request_id, coalesce(settled, 0), error, error_class,
+        coalesce(state, 'in_flight'), coalesce(attempts, 0), coalesce(elapsed, 0.0),
+        entry.sent_at, answer, request_id, coalesce(reconciled, 0), error, error_class,
         delivery, coalesce(resolved, 0), entry.read_before
     FROM entries AS entry
     JOIN targets USING (target)
@@ -58,13 +58,13 @@ _INTEND = """
 
 _FINISH = """
     INSERT INTO endings (
-        sequence, state, attempts, elapsed, settled, request_id, delivery, error_class,
+        sequence, state, attempts, elapsed, reconciled, request_id, delivery, error_class,
         error, created_for, answer
     )
     VALUES {rows}
     ON CONFLICT (sequence) DO UPDATE SET
         state = excluded.state, attempts = excluded.attempts,
-        elapsed = excluded.elapsed, settled = excluded.settled,
+        elapsed = excluded.elapsed, reconciled = excluded.reconciled,
         request_id = excluded.request_id, delivery = excluded.delivery,
         error_class = excluded.error_class, error = excluded.error,
         created_for = excluded.created_for, answer = excluded.answer
@@ -258,7 +258,7 @@ class Store:
         if identity not in self._open:
             entry = find(self._database, identity)
             if entry is None or entry.state not in {
-                JournalState.SENT,
+                JournalState.IN_FLIGHT,
                 JournalState.UNKNOWN,
             }:
                 raise self._not_open(identity)
@@ -306,7 +306,7 @@ def entry_of(row: Any) -> JournalEntry:
     entry["state"] = JournalState(entry["state"])
     if entry["delivery"] is not None:
         entry["delivery"] = Delivery(entry["delivery"])
-    for name in ("settled", "resolved", "read_before"):
+    for name in ("reconciled", "resolved", "read_before"):
         entry[name] = bool(entry[name])
     return JournalEntry(**entry)
 
@@ -315,17 +315,17 @@ _CREATED = b'"created_eval_configs"'
 _FIELDS = tuple(each.name for each in attrs.fields(JournalEntry))
 
 
-def ending(outcome: Outcome[Any], *, settled: bool) -> Ending:
+def ending(outcome: Outcome[Any], *, reconciled: bool) -> Ending:
     """Give what is written of an outcome."""
     if isinstance(outcome, Success):
         result = outcome.result
         body = result.body
-        by_answer = not settled and _tells_of_created(body)
+        by_answer = not reconciled and _tells_of_created(body)
         return (
             JournalState.DONE.value,
             outcome.attempts,
             outcome.elapsed,
-            settled,
+            reconciled,
             _writable(result.request_id),
             None,
             None,

@@ -137,17 +137,17 @@ class JournalWriter:
         return entry
 
     async def finish(
-        self, identity: bytes, outcome: Outcome[Any], *, settled: bool = False
+        self, identity: bytes, outcome: Outcome[Any], *, reconciled: bool = False
     ) -> None:
         """Write what became of a request.
 
         Args:
             identity: the request's.
             outcome: what became of it. One that was not attempted counts as failed.
-            settled: the success was read back; no answer to the request itself says so.
+            reconciled: the success was read back; no answer to the request itself says so.
 
         """
-        written = identity, ending(outcome, settled=settled)
+        written = identity, ending(outcome, reconciled=reconciled)
         await self._written(Store.finish, written)
 
     def finish_unawaited(self, identity: bytes, outcome: Outcome[Any]) -> None:
@@ -155,7 +155,7 @@ class JournalWriter:
 
         That is for whoever is being cancelled, who may not wait for the disk.
         """
-        self._collect(Store.finish, (identity, ending(outcome, settled=False)))
+        self._collect(Store.finish, (identity, ending(outcome, reconciled=False)))
 
     async def created_ids(self, run_test_id: str) -> frozenset[str]:
         """Give the eval configs that this journal's requests created for a run test.

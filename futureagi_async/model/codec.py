@@ -22,10 +22,10 @@ from futureagi_async.model.validation import kind
 ResultT = TypeVar("ResultT", bound=Result)
 
 _WANTED = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
-_ADDED = ("_raw", "request_id", "settled")  # to a result by the package
+_ADDED = ("_raw", "request_id", "reconciled")  # to a result by the package
 
 
-class UnreadableError(Exception):
+class DecodeError(Exception):
     """An answer that is not what was documented; the message says where."""
 
 
@@ -43,14 +43,14 @@ def decode(body: bytes) -> Any:
     """Read JSON.
 
     Raises:
-        UnreadableError: it is none.
+        DecodeError: it is none.
     """
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         if not body:
-            raise UnreadableError("the answer is empty") from None
-        raise UnreadableError(f"the answer is not JSON: {error}") from None
+            raise DecodeError("the answer is empty") from None
+        raise DecodeError(f"the answer is not JSON: {error}") from None
 
 
 def decode_result(
@@ -61,14 +61,14 @@ def decode_result(
     An answer without a body is an empty object where the result needs nothing of it.
 
     Raises:
-        UnreadableError: it is no JSON, or not of the documented shape.
+        DecodeError: it is no JSON, or not of the documented shape.
     """
     if not body and _needs_nothing(result_type):
         body = b"{}"
     raw = decode(body)
     if not isinstance(raw, dict):
-        raise UnreadableError(f"the answer is {json_kind(raw)} where an object belongs")
-    return make_result(raw, result_type, body=body, request_id=request_id)
+        raise DecodeError(f"the answer is {json_kind(raw)} where an object belongs")
+    return build_result(raw, result_type, body=body, request_id=request_id)
 
 
 def _needs_nothing(result_type: type[Result]) -> bool:
@@ -76,20 +76,20 @@ def _needs_nothing(result_type: type[Result]) -> bool:
     return all(f.name == "_raw" or f.default is not attrs.NOTHING for f in fields)
 
 
-def make_result(
+def build_result(
     raw: dict[str, Any],
     result_type: type[ResultT],
     *,
     body: bytes | None = None,
     request_id: str | None = None,
-    settled: bool = False,
+    reconciled: bool = False,
 ) -> ResultT:
     """Make a result of JSON that was read, or that was put together of what was read.
 
     Of the first there is the `body`, too.
 
     Raises:
-        UnreadableError: it is not of the documented shape.
+        DecodeError: it is not of the documented shape.
     """
     fields = raw
     if raw.get("warnings", ()) is None:
@@ -97,10 +97,10 @@ def make_result(
     try:
         made: Any = _FAST.structure(fields, result_type)
     except Exception:  # noqa: BLE001 - whatever it was, the second pass says where
-        raise UnreadableError(_explain(fields, result_type)) from None
+        raise DecodeError(_explain(fields, result_type)) from None
     # What the package adds comes last: a field of the same name stays in `raw`.
     made._raw = raw if body is None else body  # noqa: SLF001 - it is still open
-    made.request_id, made.settled = request_id, settled
+    made.request_id, made.reconciled = request_id, reconciled
     made.__class__ = result_type
     result: ResultT = made
     return result

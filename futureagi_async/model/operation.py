@@ -1,7 +1,7 @@
 """A job: several calls that belong together and give one result.
 
 A client sends it like a request, alone or in a fan-out; what it does on the wire are the
-requests that it hands to its `Hands`.
+requests that it hands to its `Executor`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from futureagi_async.journal.entry import JournalEntry
-    from futureagi_async.model.reconciliation import Finding, Settleable
+    from futureagi_async.model.reconciliation import Reconcilable, Reconciliation
 
 
-class Hands(Protocol):
+class Executor(Protocol):
     """What a job does its calls with.
 
     Both raise what `client.send` raises, and `NotAttemptedError` when the fan-out that
@@ -39,7 +39,7 @@ class Hands(Protocol):
         """
         ...
 
-    async def look(self, request: Settleable[Any], /) -> Finding:
+    async def look(self, request: Reconcilable[Any], /) -> Reconciliation:
         """Find out by reading if a request was done that an earlier fan-out had sent.
 
         Not before the service had time to act on it. Nothing else is sent.
@@ -49,13 +49,13 @@ class Hands(Protocol):
     async def earlier(self, run_test_id: str, /) -> Sequence[JournalEntry]:
         """Give what earlier fan-outs wrote in the journal about a run test.
 
-        The oldest comes first. What is in doubt is settled when it is written again.
+        The oldest comes first. What is in doubt is reconciled when it is written again.
         """
         ...
 
 
 @attrs.frozen
-class Job(Request[ResultT_co]):
+class Operation(Request[ResultT_co]):
     """Several calls about one run test that belong together and give one result.
 
     No two jobs of one run test work at a time in one client, so that none changes what
@@ -78,7 +78,7 @@ class Job(Request[ResultT_co]):
         return None
 
     @abc.abstractmethod
-    async def work(self, hands: Hands) -> ResultT_co:
+    async def work(self, executor: Executor) -> ResultT_co:
         """Do it.
 
         Raises:

@@ -55,7 +55,7 @@ class PagedRequest(Request[ResultT_co]):
     """Read one page of a list."""
 
     method: ClassVar[str] = "GET"
-    safe_to_repeat: ClassVar[bool] = True
+    idempotent: ClassVar[bool] = True
 
     @property
     @abc.abstractmethod

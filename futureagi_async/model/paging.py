@@ -72,7 +72,7 @@ class _Reading:
         self.request = self.request.at(1)
 
 
-async def each_result(read: Read, request: PagedRequest[Any]) -> AsyncIterator[Any]:
+async def paginate(read: Read, request: PagedRequest[Any]) -> AsyncIterator[Any]:
     """Read a list from the page of the request to its end, a page at a time.
 
     While the list changes, no entry is given twice unless more than a page of new ones
@@ -92,10 +92,10 @@ async def each_result(read: Read, request: PagedRequest[Any]) -> AsyncIterator[A
             yield each
 
 
-def each_result_blocking(
+def paginate_blocking(
     send: Callable[[Request[Any]], Any], request: PagedRequest[Any]
 ) -> Iterator[Any]:
-    """Read a list as `each_result` does, with a `send` that blocks."""
+    """Read a list as `paginate` does, with a `send` that blocks."""
     reading = _Reading(request)
     while not reading.ended:
         try:
@@ -106,8 +106,8 @@ def each_result_blocking(
         yield from reading.new_of(page)
 
 
-async def all_results(
+async def collect_pages(
     read: Read, request_of: Callable[[int], PagedRequest[Any]]
 ) -> list[Any]:
     """Read every page of a list."""
-    return [each async for each in each_result(read, request_of(1))]
+    return [each async for each in paginate(read, request_of(1))]

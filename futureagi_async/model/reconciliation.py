@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen
-class Done:
+class Applied:
     """It was done, by whomever; `result` is put together from what was read."""
 
     result: Result
 
 
 @attrs.frozen
-class NotDone:
+class NotApplied:
     """It was not done, or not wholly; `request` is what is still to be sent."""
 
     request: Request[Any]
@@ -32,7 +32,7 @@ class NotDone:
 
 
 @attrs.frozen
-class Taken:
+class Conflict:
     """Something else has its place, so that it could only be refused.
 
     `existing` are the names that were asked for and that are there, whoever made them.
@@ -43,7 +43,7 @@ class Taken:
 
 
 @attrs.frozen
-class Missing:
+class TargetMissing:
     """What it is about is not there, so that it could only be refused.
 
     The service answers 500 to some requests of that kind, which says nothing.
@@ -53,16 +53,18 @@ class Missing:
 
 
 @attrs.frozen
-class Unclear:
+class Indeterminate:
     """What was seen proves neither."""
 
     seen: str
 
 
-Finding: TypeAlias = Done | NotDone | Taken | Missing | Unclear
+Reconciliation: TypeAlias = (
+    Applied | NotApplied | Conflict | TargetMissing | Indeterminate
+)
 
 
-class Settleable(Request[ResultT_co]):
+class Reconcilable(Request[ResultT_co]):
     """A request of which the service shows afterwards whether it was done."""
 
     @property
@@ -71,7 +73,7 @@ class Settleable(Request[ResultT_co]):
         return frozenset()
 
     @abc.abstractmethod
-    async def look(self, read: Read, *, was_absent: bool) -> Finding:
+    async def look(self, read: Read, *, was_absent: bool) -> Reconciliation:
         """Find out by reading if it was done.
 
         Args:
@@ -91,13 +93,13 @@ class Settleable(Request[ResultT_co]):
         return False
 
     @abc.abstractmethod
-    def made_of(self, seen: Any) -> Result:
+    def result_from(self, seen: Any) -> Result:
         """Make the result of a request that was done, without an answer to it.
 
         `seen` is what a look has found; `None` if a person says that it was done.
         """
 
-    def accept_refusal(
+    def merge_rejection(
         self,
         error: APIStatusError,  # noqa: ARG002 - for endpoints to decide by
     ) -> Result | None:
@@ -107,5 +109,5 @@ class Settleable(Request[ResultT_co]):
         """
         return None
 
-    async def explain(self, error: APIStatusError, read: Read) -> None:
+    async def enrich_error(self, error: APIStatusError, read: Read) -> None:
         """Add to a refusal what reading can tell about it."""

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, final
 import attrs
 import orjson
 
-from futureagi_async.errors import AnsweredError, APIStatusError, InvalidRequestError
+from futureagi_async.errors import APIResponseError, APIStatusError, InvalidRequestError
 from futureagi_async.model.validation import kind
 
 
@@ -31,14 +31,14 @@ class Result:
         request_id: the `X-Request-ID` of the exchange.
         warnings: what the service could not do, one message an item; empty if all of
             it was done.
-        settled: whether this is no answer to the request, but was read back after the
+        reconciled: whether this is no answer to the request, but was read back after the
             answer had been lost.
     """
 
     _raw: dict[str, Any] | bytes = attrs.field(alias="raw", repr=False, eq=False)
     request_id: str | None = attrs.field(default=None, eq=False)
     warnings: tuple[str, ...] = ()
-    settled: bool = False
+    reconciled: bool = False
 
     @property
     def raw(self) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class Request(abc.ABC, Generic[ResultT_co]):
 
     method: ClassVar[str]
     result_type: ClassVar[type[Result]]
-    safe_to_repeat: ClassVar[bool] = False
+    idempotent: ClassVar[bool] = False
     """Whether doing it twice is the same as doing it once, as with reads."""
 
     @property
@@ -89,10 +89,10 @@ class Request(abc.ABC, Generic[ResultT_co]):
     def body(self) -> bytes | None:
         """The JSON to send."""
 
-    def objection(
+    def validate_response(
         self,
         result: Any,  # noqa: ARG002 - for endpoints to decide by
-    ) -> tuple[type[AnsweredError], str] | None:
+    ) -> tuple[type[APIResponseError], str] | None:
         """Say why an answer of the right shape is not the answer to this request."""
         return None
 
@@ -104,14 +104,14 @@ class Request(abc.ABC, Generic[ResultT_co]):
         """Name a closer error class than that of the status, if there is one."""
         return None
 
-    def accept(self, result: Any) -> Any:
+    def merge(self, result: Any) -> Any:
         """Give the result of the whole, where this was only the rest of it."""
         return result
 
 
 @final
 @attrs.frozen
-class RefusedItem(Request[Any]):
+class InvalidItem(Request[Any]):
     """Stands for an item of a lazily read input that no request could be made of.
 
     It is never sent: a fan-out answers it with its error and goes on.
@@ -143,13 +143,13 @@ class RefusedItem(Request[Any]):
 Requests: TypeAlias = "Iterable[Request[ResultT]] | AsyncIterable[Request[ResultT]]"
 
 
-def make_requests(
+def build_requests(
     items: Any, make: Callable[[Any], Request[ResultT]], where: str
 ) -> Requests[ResultT]:
     """Make a request of each item.
 
     The items of a collection are looked at at once. Those of an iterator are looked at
-    when they are read; one that no request can be made of becomes a `RefusedItem`.
+    when they are read; one that no request can be made of becomes a `InvalidItem`.
 
     Raises:
         InvalidRequestError: `items` is no iterable, or a collection with an item that
@@ -181,12 +181,12 @@ def _make(
     try:
         return make(item)
     except InvalidRequestError as error:
-        return RefusedItem(item, InvalidRequestError(f"{where}[{place}]: {error}"))
+        return InvalidItem(item, InvalidRequestError(f"{where}[{place}]: {error}"))
 
 
 def _all_good(requests: Iterable[Request[ResultT]]) -> list[Request[ResultT]]:
     made = list(requests)
     for request in made:
-        if type(request) is RefusedItem:  # quicker than to ask an abstract class
+        if type(request) is InvalidItem:  # quicker than to ask an abstract class
             raise request.error
     return made

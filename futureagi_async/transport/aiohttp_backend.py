@@ -20,15 +20,15 @@ from futureagi_async.errors import (
     Delivery,
     UnexpectedResponseError,
 )
-from futureagi_async.transport.http import Answer
-from futureagi_async.transport.silence import Silence, Upload
-from futureagi_async.transport.timeouts import Deadlines
+from futureagi_async.transport.http import HTTPResponse
+from futureagi_async.transport.silence import ChunkedBody, ReadTimeout
+from futureagi_async.transport.timeouts import TimeoutRegistry
 
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
 
-    from futureagi_async.transport.http import Attempt
+    from futureagi_async.transport.http import HTTPRequest
     from futureagi_async.transport.settings import Settings, Timeout
 
 
@@ -43,7 +43,7 @@ _RETRY_AFTER = istr("Retry-After")
 _LOCATION = istr("Location")
 
 
-_silence: contextvars.ContextVar[Silence] = contextvars.ContextVar("silence")
+_silence: contextvars.ContextVar[ReadTimeout] = contextvars.ContextVar("silence")
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -58,7 +58,7 @@ class _Connector(aiohttp.TCPConnector):
         self,
         req: aiohttp.ClientRequest,
         traces: list[Any],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - it is aiohttp's signature
+        timeout: aiohttp.ClientTimeout,
     ) -> ResponseHandler:
         """Make one within the limit that aiohttp has for two of its steps only.
 
@@ -68,10 +68,10 @@ class _Connector(aiohttp.TCPConnector):
             return await super()._create_connection(req, traces, timeout)
 
     def __del__(self, _warnings: object = None) -> None:
-        """Say nothing of connections that were left open: `AiohttpSender` cares."""
+        """Say nothing of connections that were left open: `AiohttpBackend` cares."""
 
 
-class AiohttpSender:
+class AiohttpBackend:
     """Keeps the connections of one event loop."""
 
     def __init__(self, settings: Settings) -> None:
@@ -96,12 +96,12 @@ class AiohttpSender:
         # attempt that nobody counts, under the same request id.
         self._session._retry_connection = False  # noqa: SLF001 - there is no other switch
         loop = asyncio.get_running_loop()
-        self._deadlines = Deadlines(loop)
+        self._deadlines = TimeoutRegistry(loop)
         weakref.finalize(self, _close_forgotten, self._session, loop)
 
-    async def send(self, attempt: Attempt) -> Answer:
-        """Carry one attempt; see `Sender`."""
-        silence = Silence(self._deadlines, attempt)
+    async def send(self, attempt: HTTPRequest) -> HTTPResponse:
+        """Carry one attempt; see `HTTPBackend`."""
+        silence = ReadTimeout(self._deadlines, attempt)
         token = _silence.set(silence)
         try:
             with silence:
@@ -126,8 +126,8 @@ class AiohttpSender:
         raise failed from cause  # here, where nothing else is its context
 
     async def _answer(
-        self, response: aiohttp.ClientResponse, attempt: Attempt
-    ) -> Answer:
+        self, response: aiohttp.ClientResponse, attempt: HTTPRequest
+    ) -> HTTPResponse:
         headers, reason = response.headers, response.reason or ""
         request_id = headers.get(_REQUEST_ID, attempt.request_id)
         # Nearly always it is ASCII: a call for each request can be spared.
@@ -137,7 +137,7 @@ class AiohttpSender:
         if body is None:
             attempt.status = response.status
             body = await self._read(response, attempt.timeout.read)
-        return Answer(
+        return HTTPResponse(
             response.status,
             reason if reason.isascii() else _text(reason),
             attempt.request_id,
@@ -174,14 +174,14 @@ class AiohttpSender:
             )
         return b"".join(chunks)
 
-    def _headers_of(self, attempt: Attempt) -> CIMultiDict[str]:
+    def _headers_of(self, attempt: HTTPRequest) -> CIMultiDict[str]:
         headers = CIMultiDict(self._headers)
         headers[_REQUEST_ID] = attempt.request_id
         if attempt.body is not None:
             headers[_CONTENT_TYPE] = "application/json"
         return headers
 
-    def _timeout_of(self, attempt: Attempt) -> aiohttp.ClientTimeout:
+    def _timeout_of(self, attempt: HTTPRequest) -> aiohttp.ClientTimeout:
         if attempt.timeout is self._settings.timeout:
             return self._timeout
         return _client_timeout(attempt.timeout)
@@ -239,8 +239,8 @@ def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
     )
 
 
-def _data(body: bytes | None, silence: Silence) -> bytes | Upload | None:
-    return Upload(body, silence) if body and len(body) > _LARGE_BODY else body
+def _data(body: bytes | None, silence: ReadTimeout) -> bytes | ChunkedBody | None:
+    return ChunkedBody(body, silence) if body and len(body) > _LARGE_BODY else body
 
 
 def _whole_body(content: aiohttp.StreamReader) -> bytes | None:
@@ -255,7 +255,7 @@ def _text(received: str) -> str:
     return received.encode(errors="surrogateescape").decode(errors="replace")
 
 
-def _connection_error(error: Exception, attempt: Attempt) -> APIConnectionError:
+def _connection_error(error: Exception, attempt: HTTPRequest) -> APIConnectionError:
     """Say what broke, and if the request can have arrived."""
     if attempt.handed_over:
         if isinstance(error, TimeoutError):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from futureagi_async.errors import (
-    AnsweredError,
     APIError,
+    APIResponseError,
     APIStatusError,
     APITimeoutError,
     ClientClosedError,
@@ -25,18 +25,18 @@ from futureagi_async.errors import (
     NotFoundError,
 )
 from futureagi_async.model.reconciliation import (
-    Done,
-    Finding,
-    Missing,
-    NotDone,
-    Settleable,
-    Taken,
-    Unclear,
+    Applied,
+    Conflict,
+    Indeterminate,
+    NotApplied,
+    Reconcilable,
+    Reconciliation,
+    TargetMissing,
 )
 from futureagi_async.transport import retry
-from futureagi_async.transport.http import Attempt
-from futureagi_async.transport.reconcile import find_out
-from futureagi_async.transport.response import read_answer, status_delivery
+from futureagi_async.transport.http import HTTPRequest
+from futureagi_async.transport.reconcile import reconcile_by_reading
+from futureagi_async.transport.response import parse_response, status_delivery
 
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 
     from futureagi_async.model.request import Request, ResultT
     from futureagi_async.transport.connections import Connections
-    from futureagi_async.transport.rate_limiter import Pace
+    from futureagi_async.transport.rate_limiter import RateLimiter
     from futureagi_async.transport.settings import RetryPolicy, Timeout
-    from futureagi_async.transport.timeouts import Deadline
+    from futureagi_async.transport.timeouts import TaskTimeout
 
 
 logger = logging.getLogger("futureagi_async")
@@ -61,7 +61,7 @@ _NOT_FOUND = 404
 # What stays within the package has no methods that nobody calls: attrs compiles each
 # when its class is made, which a process waits for before its first request.
 @attrs.define(eq=False, repr=False)
-class Patience:
+class ThrottleBudget:
     """How long the requests of one fan-out go on when they are turned away.
 
     A limit on requests a minute turns away most of a large fan-out most of the time, so
@@ -96,7 +96,7 @@ class Past:
 
 
 @attrs.frozen(eq=False, repr=False)
-class CallOptions:
+class RequestOptions:
     """What `with_options` can change."""
 
     timeout: Timeout
@@ -108,7 +108,7 @@ class Means:
     """What the calls of a client share."""
 
     connections: Connections
-    pace: Pace
+    pace: RateLimiter
     quota: retry.RetryQuota
     random: Callable[[], float]
     wall_clock: Callable[[], float]
@@ -121,17 +121,17 @@ class Call:
     means: Means
     request: Request[Any]
     """What is to be sent: the rest, once a part has proved to be done."""
-    options: CallOptions
-    patience: Patience | None
+    options: RequestOptions
+    patience: ThrottleBudget | None
     past: Past | None
     send: Callable[..., Awaitable[tuple[Any, int]]]
     """Makes another call, given its request, its options and its patience."""
     now: Callable[[], float]
     """The time of the event loop."""
 
-    deadline: Deadline = attrs.field(init=False)
+    deadline: TaskTimeout = attrs.field(init=False)
     """How long it may take; in a fan-out that is known when it has its turn."""
-    attempt: Attempt | None = None
+    attempt: HTTPRequest | None = None
     """The last attempt, under way or ended."""
     attempts: int = 0
     counted: int = 0
@@ -149,11 +149,11 @@ class Call:
     """Whether it is known that nothing of it was there before it was sent."""
     inherited: APIError | None = None
     """The doubt in which an earlier fan-out left the request."""
-    settling: APIError | None = None
+    reconciling: APIError | None = None
     """The error about which more is being found out: nothing may replace it."""
 
     async def run(self) -> Any:
-        """Bring it to its end; one that may have been done before is settled first."""
+        """Bring it to its end; one that may have been done before is reconciled first."""
         total = self.options.timeout.total
         if self.patience is not None and total is not None:
             self.deadline.move(self.now() + total)
@@ -167,13 +167,13 @@ class Call:
                 except APIError as failure:
                     error = failure
             finding = await self._look(error)
-            if isinstance(finding, Done):
+            if isinstance(finding, Applied):
                 return finding.result
-            if isinstance(finding, Taken):
+            if isinstance(finding, Conflict):
                 raise self.complete(_name_conflict(finding)) from error
-            if isinstance(finding, Missing):
+            if isinstance(finding, TargetMissing):
                 raise self.complete(_not_found(finding)) from error
-            wait = self._wait_after(error, is_not_done=isinstance(finding, NotDone))
+            wait = self._wait_after(error, is_not_done=isinstance(finding, NotApplied))
             if wait is None:
                 raise self.complete(error)
             logger.debug("trying again in %.3f s: %s", wait, error)
@@ -181,7 +181,7 @@ class Call:
             await asyncio.sleep(wait)
 
     async def read(self, request: Request[ResultT], /) -> ResultT:
-        """Send what has to be read to settle this call."""
+        """Send what has to be read to reconcile this call."""
         answered = await self.send(request, self.options, self.patience)
         result: ResultT = answered[0]
         return result
@@ -192,7 +192,7 @@ class Call:
         if means.pace.is_limited or (patience and patience.deadline is not None):
             await self._take_pace()
         sender = means.connections.sender()  # not sooner: it may have been closed
-        attempt = self.attempt = Attempt(
+        attempt = self.attempt = HTTPRequest(
             request.method,
             request.path,
             request.body,
@@ -205,7 +205,7 @@ class Call:
         try:
             answer = await sender.send(attempt)
             status = answer.status
-            result = read_answer(request, answer, means.wall_clock())
+            result = parse_response(request, answer, means.wall_clock())
         except APIError as error:
             attempt.under_way = False
             self.delivery = error.delivery
@@ -216,7 +216,7 @@ class Call:
         means.quota.give_back(self.price)
         if patience:
             patience.last_answer = self.now()
-        return request.accept(result)
+        return request.merge(result)
 
     async def _take_pace(self) -> None:
         """Wait until the rate limit lets an attempt through: no time of the request.
@@ -256,7 +256,7 @@ class Call:
         )
 
     async def _read_before(self) -> None:
-        if not isinstance(self.request, Settleable):
+        if not isinstance(self.request, Reconcilable):
             return
         try:
             self.was_absent = await self.request.is_absent(self.read)
@@ -266,65 +266,67 @@ class Call:
         if self.was_absent and self.past is not None:
             await self.past.note_absent()
 
-    async def _look(self, error: APIError) -> Finding | None:
+    async def _look(self, error: APIError) -> Reconciliation | None:
         """Find out about an attempt in doubt; `None` where that is not asked for.
 
         The error learns what was seen, and the call what is still to be sent.
         """
         policy, request = self.options.retry, self.request
-        if not policy.settle or not isinstance(request, Settleable):
+        if not policy.reconcile or not isinstance(request, Reconcilable):
             return None
         if isinstance(error, APIStatusError) and error.delivery is Delivery.REJECTED:
-            accepted = request.accept_refusal(error)
+            accepted = request.merge_rejection(error)
             if accepted is not None:
-                return Done(accepted)
-            self.settling = error
+                return Applied(accepted)
+            self.reconciling = error
             with contextlib.suppress(APIError, NotAttemptedError):
-                await request.explain(error, self.read)
-            self.settling = None
+                await request.enrich_error(error, self.read)
+            self.reconciling = None
         if error.delivery is not Delivery.UNKNOWN:
             return None
-        if not self._has_time_to_settle():
+        if not self._can_reconcile():
             if self._is_cut_by_batch():
-                error.hint = "the deadline of the batch came before it could be settled"
+                error.hint = (
+                    "the deadline of the batch came before it could be reconciled"
+                )
             return None
-        self.settling = error
+        self.reconciling = error
         if self.past is not None and not self.was_absent:
             with contextlib.suppress(JournalError):  # the fan-out will stop by itself
                 self.was_absent = await self.past.was_absent()
-        finding = await self._settled(request)
-        self.settling = None
-        if isinstance(finding, NotDone):
+        finding = await self._reconciled(request)
+        self.reconciling = None
+        if isinstance(finding, NotApplied):
             self.request = finding.request
             self.delivery = error.delivery = Delivery.REJECTED
             error.hint = finding.seen
-        elif isinstance(finding, Unclear):
+        elif isinstance(finding, Indeterminate):
             error.hint = finding.seen
         return finding
 
-    def _has_time_to_settle(self) -> bool:
+    def _can_reconcile(self) -> bool:
         if self.means.connections.closed:
             return False
         if self.patience is not None:
             return not self._is_cut_by_batch()
-        return self._settles_from() < self.deadline.when
+        return self._reconcile_at() < self.deadline.when
 
     def _is_cut_by_batch(self) -> bool:
         """Tell if the batch begins nothing more when it is time to look."""
         latest = None if self.patience is None else self.patience.deadline
-        return latest is not None and self._settles_from() >= latest
+        return latest is not None and self._reconcile_at() >= latest
 
-    def _settles_from(self) -> float:
-        return self.sent_at + self.options.retry.settle_after
+    def _reconcile_at(self) -> float:
+        return self.sent_at + self.options.retry.reconcile_after
 
-    async def _settled(self, request: Settleable[Any]) -> Finding:
+    async def _reconciled(self, request: Reconcilable[Any]) -> Reconciliation:
         """Look; in a fan-out, that is no time of the request."""
         with self._stopped_clock() if self.patience else contextlib.nullcontext():
-            return await find_out(
+            return await reconcile_by_reading(
                 request,
                 self.read,
                 sent_at=self.sent_at,
-                settle_after=self.options.retry.settle_after,
+                reconcile_after=self.options.retry.reconcile_after,
                 was_absent=self.was_absent,
             )
 
@@ -334,7 +336,7 @@ class Call:
         policy, patience = self.options.retry, self.patience
         reason = retry.reason_to_repeat(
             error,
-            repeat_unknown=self.request.safe_to_repeat or policy.retry_unknown,
+            repeat_unknown=self.request.idempotent or policy.retry_unknown,
         )
         wait = retry.wait_before(self.repeated, error.retry_after, self.means.random)
         self.repeated += 1
@@ -343,7 +345,7 @@ class Call:
                 return None
             self.deadline.move(self.deadline.when + now - self.sent_at + wait)
             return wait
-        if patience and isinstance(error, AnsweredError):
+        if patience and isinstance(error, APIResponseError):
             patience.last_answer = now
         self.counted += 1
         is_last = self.counted >= policy.max_attempts
@@ -371,8 +373,8 @@ class Call:
 
     def deadline_exceeded(self) -> APIError:
         """Make the error of a call whose time is over."""
-        if self.settling is not None:
-            return self.complete(self.settling)
+        if self.reconciling is not None:
+            return self.complete(self.reconciling)
         total = self.options.timeout.total
         message = f"not done within {total:g} s, the deadline of the call"
         if (status := self._status_so_far()) is not None:
@@ -411,7 +413,7 @@ class Call:
             return None
         return self.attempt.status
 
-    def _log(self, attempt: Attempt, status: int | None, elapsed: float) -> None:
+    def _log(self, attempt: HTTPRequest, status: int | None, elapsed: float) -> None:
         logger.debug(
             "%s %s: %s after %.3f s (attempt %d, request id %s)",
             attempt.method,
@@ -436,7 +438,7 @@ def _too_late() -> NotAttemptedError:
     return NotAttemptedError("not sent: the deadline of the batch has passed")
 
 
-def _name_conflict(finding: Taken) -> NameConflictError:
+def _name_conflict(finding: Conflict) -> NameConflictError:
     error = NameConflictError(
         finding.message, status_code=_BAD_REQUEST, delivery=Delivery.REJECTED
     )
@@ -444,7 +446,7 @@ def _name_conflict(finding: Taken) -> NameConflictError:
     return error
 
 
-def _not_found(finding: Missing) -> NotFoundError:
+def _not_found(finding: TargetMissing) -> NotFoundError:
     return NotFoundError(
         finding.message, status_code=_NOT_FOUND, delivery=Delivery.REJECTED
     )

@@ -12,7 +12,7 @@ from futureagi_async.errors import ClientClosedError, ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from futureagi_async.transport.http import Sender
+    from futureagi_async.transport.http import HTTPBackend
 
 
 class Connections:
@@ -23,14 +23,14 @@ class Connections:
     the sender's lifetime. A loop that has ended can be followed by another.
     """
 
-    def __init__(self, open_sender: Callable[[], Sender]) -> None:
+    def __init__(self, open_sender: Callable[[], HTTPBackend]) -> None:
         self._open_sender = open_sender
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._sender: Sender | None = None
+        self._sender: HTTPBackend | None = None
         self._lifetime: AsyncGenerator[None, None] | None = None
         self.closed = False
 
-    def sender(self) -> Sender:
+    def sender(self) -> HTTPBackend:
         """Give the sender of the running loop.
 
         Raises:
@@ -44,7 +44,7 @@ class Connections:
             return self._opened(loop)
         return self._sender
 
-    def _opened(self, loop: asyncio.AbstractEventLoop) -> Sender:
+    def _opened(self, loop: asyncio.AbstractEventLoop) -> HTTPBackend:
         if self._loop is not None and not self._loop.is_closed():
             raise ConfigurationError(
                 "the client belongs to another event loop that is still alive; "
@@ -91,7 +91,7 @@ class Connections:
 _inherited: list[object] = []
 
 
-async def _lifetime(sender: Sender) -> AsyncGenerator[None, None]:
+async def _lifetime(sender: HTTPBackend) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:

@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 
 from futureagi_async.errors import ItemError
-from futureagi_async.model.codec import UnreadableError, decode
+from futureagi_async.model.codec import DecodeError, decode
 
 
 _MESSAGE_KEYS = ("message", "detail", "error", "result")
@@ -48,7 +48,7 @@ def parse_error_body(body: bytes, *, reason: str) -> ErrorBody:
     reason = reason.strip() or _NO_REASON
     try:
         value = decode(body)
-    except UnreadableError:
+    except DecodeError:
         return ErrorBody(_unstructured(body, reason))
     match value:
         case {"error": Mapping() as inner} | {"result": Mapping() as inner} if inner:

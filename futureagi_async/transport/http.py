@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @attrs.define(eq=False, repr=False)
-class Attempt:
+class HTTPRequest:
     """One attempt at a request.
 
     `handed_over` turns true when a connection is ready to take the bytes: before that
@@ -31,7 +31,7 @@ class Attempt:
     status: int | None = None
 
 
-class Answer(NamedTuple):
+class HTTPResponse(NamedTuple):
     """The answer to an attempt, as bytes."""
 
     status: int
@@ -42,10 +42,10 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class Sender(Protocol):
+class HTTPBackend(Protocol):
     """What carries attempts."""
 
-    async def send(self, attempt: Attempt) -> Answer:
+    async def send(self, attempt: HTTPRequest) -> HTTPResponse:
         """Carry one attempt.
 
         Raises:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
 
-class Turns:
+class KeyedLock:
     """A lock for every key, first come first served; an idle key costs nothing.
 
     The service does not notice parallel writes: it stores configs twice and starts

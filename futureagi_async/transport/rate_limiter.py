@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from futureagi_async.transport.settings import RateLimit
 
 
-class Pace:
+class RateLimiter:
     """Hands out turns at the rate of a limit; without one, at once.
 
     A bucket that holds the requests of a whole period would let nearly twice of them

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from futureagi_async.errors import (
-    AnsweredError,
+    APIResponseError,
     APIStatusError,
     Delivery,
     UnexpectedResponseError,
@@ -19,14 +19,16 @@ from futureagi_async.model import codec
 
 if TYPE_CHECKING:
     from futureagi_async.model.request import Request, ResultT
-    from futureagi_async.transport.http import Answer
+    from futureagi_async.transport.http import HTTPResponse
 
 
 _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _UNAVAILABLE = 503
 
 
-def read_answer(request: Request[ResultT], answer: Answer, now: float) -> ResultT:
+def parse_response(
+    request: Request[ResultT], answer: HTTPResponse, now: float
+) -> ResultT:
     """Turn an answer into the result of the request.
 
     `now` is Unix time, for a `Retry-After` that is a date.
@@ -43,17 +45,17 @@ def read_answer(request: Request[ResultT], answer: Answer, now: float) -> Result
         result: Any = codec.decode_result(
             answer.body, request.result_type, answer.request_id
         )
-    except codec.UnreadableError as error:
+    except codec.DecodeError as error:
         raise _answered(UnexpectedResponseError, str(error), answer) from None
-    objection = request.objection(result)
+    objection = request.validate_response(result)
     if objection is not None:
         raise _answered(*objection, answer)
     return result  # type: ignore[no-any-return]  # result_type is the request's own
 
 
 def _answered(
-    error_class: type[AnsweredError], message: str, answer: Answer
-) -> AnsweredError:
+    error_class: type[APIResponseError], message: str, answer: HTTPResponse
+) -> APIResponseError:
     return error_class(
         message,
         status_code=answer.status,
@@ -63,7 +65,9 @@ def _answered(
     )
 
 
-def _status_error(request: Request[Any], answer: Answer, now: float) -> APIStatusError:
+def _status_error(
+    request: Request[Any], answer: HTTPResponse, now: float
+) -> APIStatusError:
     # Imported for an error only: `html` takes its time.
     from futureagi_async.transport.error_body import parse_error_body  # noqa: PLC0415
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import ipaddress
 import math
 import os
@@ -66,7 +67,9 @@ def positive_seconds(
     name: str,
     wanted: str = "at all; give a finite number of seconds above 0",
 ) -> float:
-    """Check a time that has to be given."""
+    """Return a duration in seconds, given as seconds or as a `timedelta`."""
+    if isinstance(value, dt.timedelta):
+        value = value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigurationError(
             f"{name}: seconds are wanted, not {validation.kind(value)}"
@@ -118,10 +121,10 @@ class RetryPolicy:
         max_attempts: attempts in all, the first included.
         retry_unknown: try again what may have been done, too. The work, and its price,
             can then come twice.
-        settle: find out by reading whether a request was done that may have been. What
-            proves to be done is a success, marked `settled`; what proves not to be done
+        reconcile: find out by reading whether a request was done that may have been. What
+            proves to be done is a success, marked `reconciled`; what proves not to be done
             is tried again; anything else stays unknown.
-        settle_after: seconds since sending that the service is given before it is read.
+        reconcile_after: seconds since sending that the service is given before it is read.
             One that is slower can still act after it was read.
         read_before: read before evaluations are started, too, so that results that are
             found afterwards are known to be new. It costs the reads for each request.
@@ -129,20 +132,20 @@ class RetryPolicy:
 
     max_attempts: int = 3
     retry_unknown: bool = False
-    settle: bool = True
-    settle_after: float = 10.0
+    reconcile: bool = True
+    reconcile_after: float = 10.0
     read_before: bool = False
 
     def __attrs_post_init__(self) -> None:
         positive_int(self.max_attempts, "RetryPolicy.max_attempts")
-        for name in ("retry_unknown", "settle", "read_before"):
+        for name in ("retry_unknown", "reconcile", "read_before"):
             value = getattr(self, name)
             if not isinstance(value, bool):
                 raise ConfigurationError(
                     f"RetryPolicy.{name}: True or False is wanted, "
                     f"not {validation.kind(value)}"
                 )
-        positive_seconds(self.settle_after, "RetryPolicy.settle_after")
+        positive_seconds(self.reconcile_after, "RetryPolicy.reconcile_after")
 
 
 @attrs.frozen
@@ -359,7 +362,7 @@ class Settings:
         headers: Mapping[str, str] | None = None,
         allow_http: bool = False,
     ) -> Settings:
-        """Settle each setting: argument over environment variable over default.
+        """Reconcile each setting: argument over environment variable over default.
 
         Raises:
             ConfigurationError: a setting is missing or cannot work.

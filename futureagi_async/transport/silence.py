@@ -6,15 +6,15 @@ import io
 import math
 from typing import TYPE_CHECKING
 
-from futureagi_async.transport.timeouts import Deadline
+from futureagi_async.transport.timeouts import TaskTimeout
 
 
 if TYPE_CHECKING:
-    from futureagi_async.transport.http import Attempt
-    from futureagi_async.transport.timeouts import Deadlines
+    from futureagi_async.transport.http import HTTPRequest
+    from futureagi_async.transport.timeouts import TimeoutRegistry
 
 
-class Silence(Deadline):
+class ReadTimeout(TaskTimeout):
     """The wait for the beginning of an answer, from when there is a connection.
 
     It takes the place of aiohttp's own read timeout, whose timers of the event loop, two
@@ -23,7 +23,7 @@ class Silence(Deadline):
 
     __slots__ = ("_attempt",)
 
-    def __init__(self, deadlines: Deadlines, attempt: Attempt) -> None:
+    def __init__(self, deadlines: TimeoutRegistry, attempt: HTTPRequest) -> None:
         super().__init__(deadlines, math.inf)
         self._attempt = attempt
 
@@ -39,10 +39,10 @@ class Silence(Deadline):
             self.move(self.now() + limit)
 
 
-class Upload(io.BytesIO):
+class ChunkedBody(io.BytesIO):
     """A body that is written piece by piece, the next when there is room for it."""
 
-    def __init__(self, body: bytes, silence: Silence) -> None:
+    def __init__(self, body: bytes, silence: ReadTimeout) -> None:
         super().__init__(body)
         self._silence = silence
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-class Deadlines:
+class TimeoutRegistry:
     """Watches what is under way in one event loop: calls, or their attempts.
 
     Nearly every call ends long before its deadline, and a timer for each would be the
@@ -24,15 +24,15 @@ class Deadlines:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.now = loop.time
-        self._under_way: set[Deadline] = set()
+        self._under_way: set[TaskTimeout] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = math.inf
         # The timer outlives the call that set it, whose context would stay with it.
         self._context = contextvars.Context()
 
-    def after(self, seconds: float | None) -> Deadline:
+    def after(self, seconds: float | None) -> TaskTimeout:
         """Make a deadline that comes so many seconds from now; `None` means never."""
-        return Deadline(self, math.inf if seconds is None else self.now() + seconds)
+        return TaskTimeout(self, math.inf if seconds is None else self.now() + seconds)
 
     def expire_all(self) -> None:
         """Let every deadline come, once what is ready in the loop has had its turn."""
@@ -43,12 +43,12 @@ class Deadlines:
         for deadline in self._under_way:
             deadline.expire()
 
-    def enter(self, deadline: Deadline) -> None:
+    def enter(self, deadline: TaskTimeout) -> None:
         """Watch one more."""
         self._under_way.add(deadline)
         self.watch(deadline.when)
 
-    def leave(self, deadline: Deadline) -> None:
+    def leave(self, deadline: TaskTimeout) -> None:
         """Watch one less."""
         self._under_way.discard(deadline)
 
@@ -73,7 +73,7 @@ class Deadlines:
             deadline.expire()
 
 
-class Deadline:
+class TaskTimeout:
     """Cancels the task that has entered it, and raises `TimeoutError` for that.
 
     It does what `asyncio.timeout` does.
@@ -81,7 +81,7 @@ class Deadline:
 
     __slots__ = ("_cancelling", "_deadlines", "_has_come", "_task", "when")
 
-    def __init__(self, deadlines: Deadlines, when: float) -> None:
+    def __init__(self, deadlines: TimeoutRegistry, when: float) -> None:
         self._deadlines = deadlines
         self._has_come = False
         self.when = when

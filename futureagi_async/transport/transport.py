@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 from futureagi_async.errors import APIConnectionError, ClientClosedError
 from futureagi_async.transport.call import Call, Means
 from futureagi_async.transport.connections import Connections
-from futureagi_async.transport.keyed_lock import Turns
-from futureagi_async.transport.rate_limiter import Pace
+from futureagi_async.transport.keyed_lock import KeyedLock
+from futureagi_async.transport.rate_limiter import RateLimiter
 from futureagi_async.transport.retry import RetryQuota
-from futureagi_async.transport.timeouts import Deadlines
+from futureagi_async.transport.timeouts import TimeoutRegistry
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from futureagi_async.model.operation import Hands, Job
+    from futureagi_async.model.operation import Executor, Operation
     from futureagi_async.model.request import Request, ResultT
-    from futureagi_async.transport.call import CallOptions, Past, Patience
-    from futureagi_async.transport.http import Sender
+    from futureagi_async.transport.call import Past, RequestOptions, ThrottleBudget
+    from futureagi_async.transport.http import HTTPBackend
     from futureagi_async.transport.settings import RateLimit
 
 
@@ -34,19 +34,19 @@ class Transport:
 
     def __init__(
         self,
-        open_sender: Callable[[], Sender],
+        open_sender: Callable[[], HTTPBackend],
         *,
         rate_limit: RateLimit | None = None,
         random: Callable[[], float] = random.random,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._connections = Connections(open_sender)
-        self._turns = Turns()
-        self._job_turns = Turns()
-        self._deadlines: Deadlines | None = None
+        self._turns = KeyedLock()
+        self._job_turns = KeyedLock()
+        self._deadlines: TimeoutRegistry | None = None
         self._means = Means(
             self._connections,
-            Pace(rate_limit),
+            RateLimiter(rate_limit),
             RetryQuota(),
             random,
             wall_clock,
@@ -75,23 +75,23 @@ class Transport:
 
     def forget(self) -> None:
         """Begin anew in a process that was forked: what is under way is the parent's."""
-        self._turns = Turns()
-        self._job_turns = Turns()
+        self._turns = KeyedLock()
+        self._job_turns = KeyedLock()
         self._deadlines = None
         self._connections.forget()
 
     async def call(
         self,
         request: Request[ResultT],
-        options: CallOptions,
-        patience: Patience | None = None,
+        options: RequestOptions,
+        patience: ThrottleBudget | None = None,
         past: Past | None = None,
     ) -> tuple[ResultT, int]:
         """Carry one request to its end; give its result and the number of attempts.
 
         With `patience` the request is one of a fan-out: waiting for its turn, being
-        turned away, and settling are then no part of the time that the call may take.
-        With a `past` it may have been done already: that is settled first.
+        turned away, and reconciling are then no part of the time that the call may take.
+        With a `past` it may have been done already: that is reconciled first.
 
         Raises:
             APIError: it failed for good.
@@ -118,7 +118,7 @@ class Transport:
             raise
         return result, call.attempts
 
-    async def work(self, job: Job[ResultT], hands: Hands) -> ResultT:
+    async def work(self, job: Operation[ResultT], executor: Executor) -> ResultT:
         """Do a job when no other is under way for its run test.
 
         Raises:
@@ -126,7 +126,7 @@ class Transport:
         """
         await self._job_turns.take(job.run_test_id)
         try:
-            return await job.work(hands)
+            return await job.work(executor)
         finally:
             self._job_turns.give_back(job.run_test_id)
 
@@ -139,15 +139,15 @@ class Transport:
         ):
             await event.wait()
 
-    def _deadlines_here(self) -> Deadlines:
+    def _deadlines_here(self) -> TimeoutRegistry:
         loop = asyncio.get_running_loop()
         if self._deadlines is None or self._deadlines.loop is not loop:
-            self._deadlines = Deadlines(loop)
+            self._deadlines = TimeoutRegistry(loop)
         return self._deadlines
 
     async def _in_turn(self, call: Call) -> Any:
         """Carry on, with a write when no other is under way for its run test."""
-        if call.request.safe_to_repeat:
+        if call.request.idempotent:
             return await call.run()
         turns, run_test_id = self._turns, call.request.run_test_id
         if not turns.take_if_free(run_test_id):

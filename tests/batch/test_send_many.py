@@ -42,7 +42,7 @@ from futureagi_async import (
     UnexpectedResponseError,
 )
 from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
-from futureagi_async.model.operation import Job
+from futureagi_async.model.operation import Operation
 from futureagi_async.transport.retry import RetryQuota
 
 
@@ -500,12 +500,12 @@ def test_a_request_whose_work_was_cancelled_elsewhere_has_an_outcome():
 
 
 @attrs.frozen
-class CutShort(Job[RunNewEvalsResult]):
+class CutShort(Operation[RunNewEvalsResult]):
     """A job that waits for something that is cancelled."""
 
     run_test_id: str
 
-    async def work(self, hands):
+    async def work(self, executor):
         await cancelled_elsewhere()
 
 
@@ -519,13 +519,13 @@ async def test_a_job_that_was_cancelled_elsewhere_has_an_outcome():
 
 
 @attrs.frozen
-class ReadsOnly(Job[RunTest]):
+class ReadsOnly(Operation[RunTest]):
     """A job of one read."""
 
     run_test_id: str
 
-    async def work(self, hands):
-        return await hands.read(GetRunTest(self.run_test_id))
+    async def work(self, executor):
+        return await executor.read(GetRunTest(self.run_test_id))
 
 
 @pytest.mark.parametrize("reads", [1, 2])
@@ -667,7 +667,7 @@ def test_other_failures_keep_to_max_attempts_and_remember_the_doubt():
             return script[len(sender.attempts) - 1]
 
         sender = FakeSender(handle)
-        policy = RetryPolicy(settle=False, max_attempts=3, retry_unknown=True)
+        policy = RetryPolicy(reconcile=False, max_attempts=3, retry_unknown=True)
         [failure] = await simulated(sender, retry=policy).send_many([request()])
         assert failure.attempts == 5
         assert failure.error.status_code == 400
@@ -691,7 +691,7 @@ def test_failures_of_a_batch_hold_no_frames():
         def wrong(attempt):
             return answer(200, b"{}")
 
-        policy = RetryPolicy(settle=False, max_attempts=2, retry_unknown=True)
+        policy = RetryPolicy(reconcile=False, max_attempts=2, retry_unknown=True)
         client = simulated(FakeSender(wrong), retry=policy)
         batch = await client.send_many(requests(3))
         for failure in batch.failures:

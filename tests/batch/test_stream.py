@@ -244,7 +244,7 @@ async def test_a_stream_of_a_closed_client_is_refused(connect):
 
 def test_memory_stays_flat_over_many_items():
     async def main():
-        class Sender(FakeSender):
+        class HTTPBackend(FakeSender):
             async def send(self, attempt):
                 return accepted(attempt)
 
@@ -254,7 +254,7 @@ def test_memory_stays_flat_over_many_items():
             for _ in range(count):
                 yield one.__class__(one.run_test_id, one.eval_config_ids, None, True)
 
-        client = simulated(Sender(None))
+        client = simulated(HTTPBackend(None))
         at = {}
         async with client.stream(many(50_000), max_concurrency=8) as outcomes:
             count = 0

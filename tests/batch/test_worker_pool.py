@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futureagi_async.batch.worker_pool import Buffered, CallerError, FanOut
+from futureagi_async.batch.worker_pool import Buffered, CallerCodeError, WorkerPool
 
 
-class Job:
+class Operation:
     """Work that takes so many steps, watched."""
 
     def __init__(self) -> None:
@@ -45,8 +45,8 @@ class Job:
     def deliver(self, place: int, done: int) -> None:
         self.delivered.append((place, done))
 
-    def fan_out(self, items, workers: int, **more) -> FanOut:
-        return FanOut(items, self.run, self.deliver, workers=workers, **more)
+    def fan_out(self, items, workers: int, **more) -> WorkerPool:
+        return WorkerPool(items, self.run, self.deliver, workers=workers, **more)
 
 
 async def arriving(items):
@@ -81,7 +81,7 @@ steps = st.lists(st.integers(0, 5), max_size=30)
 def test_every_item_is_worked_on_once_and_delivered_with_its_place(
     items, workers, given_as
 ):
-    job = Job()
+    job = Operation()
 
     asyncio.run(job.fan_out(given_as(items), workers).work())
 
@@ -94,7 +94,7 @@ def test_every_item_is_worked_on_once_and_delivered_with_its_place(
 def test_never_more_than_the_workers_run_and_the_input_is_read_lazily(
     items, workers, is_async
 ):
-    job = Job()
+    job = Operation()
     lazily = job.reading(items)
 
     asyncio.run(job.fan_out(arriving(lazily) if is_async else lazily, workers).work())
@@ -105,7 +105,7 @@ def test_never_more_than_the_workers_run_and_the_input_is_read_lazily(
 
 @given(st.integers(1, 8), st.integers(1, 30))
 def test_as_many_run_as_there_are_workers(workers, count):
-    job = Job()
+    job = Operation()
 
     asyncio.run(job.fan_out([3] * count, workers).work())
 
@@ -113,7 +113,7 @@ def test_as_many_run_as_there_are_workers(workers, count):
 
 
 async def test_a_slow_item_does_not_hold_up_the_others():
-    job = Job()
+    job = Operation()
 
     await job.fan_out([50, 1, 1, 1, 1], 2).work()
 
@@ -121,7 +121,7 @@ async def test_a_slow_item_does_not_hold_up_the_others():
 
 
 async def test_no_items_are_no_work():
-    job = Job()
+    job = Operation()
 
     await job.fan_out([], 4).work()
 
@@ -129,7 +129,7 @@ async def test_no_items_are_no_work():
 
 
 async def test_an_input_without_end_can_be_cancelled_and_leaves_nothing_running():
-    job = Job()
+    job = Operation()
     task = asyncio.create_task(job.fan_out(itertools.repeat(2), 4).work())
     for _ in range(20):
         await asyncio.sleep(0)
@@ -144,14 +144,14 @@ async def test_an_input_without_end_can_be_cancelled_and_leaves_nothing_running(
 
 
 async def test_what_the_input_raises_ends_the_work_after_what_is_under_way():
-    job = Job()
+    job = Operation()
 
     def items():
         yield 5
         yield 1
         raise LookupError("no more")
 
-    with pytest.raises(CallerError) as caught:
+    with pytest.raises(CallerCodeError) as caught:
         await job.fan_out(items(), 2).work()
 
     assert isinstance(caught.value.__cause__, LookupError)
@@ -160,14 +160,14 @@ async def test_what_the_input_raises_ends_the_work_after_what_is_under_way():
 
 
 async def test_what_an_asynchronous_input_raises_ends_the_work_likewise():
-    job = Job()
+    job = Operation()
 
     async def items():
         yield 5
         yield 1
         raise LookupError("no more")
 
-    with pytest.raises(CallerError) as caught:
+    with pytest.raises(CallerCodeError) as caught:
         await job.fan_out(items(), 4).work()
 
     assert isinstance(caught.value.__cause__, LookupError)
@@ -183,14 +183,14 @@ async def cancelled_elsewhere():
 
 
 async def test_what_was_cancelled_elsewhere_is_a_failure_of_the_input():
-    job = Job()
+    job = Operation()
 
     async def items():
         yield 5
         yield 1
         await cancelled_elsewhere()
 
-    with pytest.raises(CallerError) as caught:
+    with pytest.raises(CallerCodeError) as caught:
         await job.fan_out(items(), 4).work()
 
     assert isinstance(caught.value.__cause__, asyncio.CancelledError)
@@ -199,30 +199,30 @@ async def test_what_was_cancelled_elsewhere_is_a_failure_of_the_input():
 
 
 async def test_a_cancellation_on_delivery_is_a_failure_unless_it_is_ones_own():
-    job = Job()
+    job = Operation()
 
     def deliver(place, done):
         job.deliver(place, done)
         if place == 0:
             raise asyncio.CancelledError
 
-    with pytest.raises(CallerError) as caught:
-        await FanOut([1, 5, 5, 5], job.run, deliver, workers=2).work()
+    with pytest.raises(CallerCodeError) as caught:
+        await WorkerPool([1, 5, 5, 5], job.run, deliver, workers=2).work()
 
     assert isinstance(caught.value.__cause__, asyncio.CancelledError)
     assert job.delivered == [(0, -1), (1, -5)]
 
 
 async def test_work_that_was_cancelled_elsewhere_does_not_end_in_silence():
-    job = Job()
+    job = Operation()
 
     async def run(steps):
         if steps == 1:
             await cancelled_elsewhere()
         return await job.run(steps)
 
-    with pytest.raises(CallerError) as caught:
-        await FanOut([5, 1, 5, 5], run, job.deliver, workers=2).work()
+    with pytest.raises(CallerCodeError) as caught:
+        await WorkerPool([5, 1, 5, 5], run, job.deliver, workers=2).work()
 
     assert isinstance(caught.value.__cause__, asyncio.CancelledError)
     assert job.delivered == [(0, -5)]
@@ -238,7 +238,7 @@ async def test_an_input_that_is_waited_for_can_be_cancelled():
         finally:
             ends.append("input")
 
-    task = asyncio.create_task(Job().fan_out(items(), 4).work())
+    task = asyncio.create_task(Operation().fan_out(items(), 4).work())
     await waits.wait()
     task.cancel()
 
@@ -268,8 +268,8 @@ class Ending:
 async def test_an_asynchronous_input_that_has_raised_is_not_asked_again():
     items = Ending(LookupError)
 
-    with pytest.raises(CallerError):
-        await Job().fan_out(items, 4).work()
+    with pytest.raises(CallerCodeError):
+        await Operation().fan_out(items, 4).work()
 
     assert items.asked == 3
 
@@ -277,13 +277,13 @@ async def test_an_asynchronous_input_that_has_raised_is_not_asked_again():
 async def test_an_asynchronous_input_that_has_ended_is_not_asked_again():
     items = Ending(StopAsyncIteration)
 
-    await Job().fan_out(items, 4).work()
+    await Operation().fan_out(items, 4).work()
 
     assert items.asked == 3
 
 
 async def test_what_is_raised_on_delivery_ends_the_work_after_what_is_under_way():
-    job = Job()
+    job = Operation()
     items = job.reading([1, 5, 5, 5, 5, 5])
 
     def deliver(place, done):
@@ -291,8 +291,8 @@ async def test_what_is_raised_on_delivery_ends_the_work_after_what_is_under_way(
         if place == 0:
             raise LookupError("full")
 
-    with pytest.raises(CallerError) as caught:
-        await FanOut(items, job.run, deliver, workers=2).work()
+    with pytest.raises(CallerCodeError) as caught:
+        await WorkerPool(items, job.run, deliver, workers=2).work()
 
     assert isinstance(caught.value.__cause__, LookupError)
     assert caught.value.read == 2
@@ -301,22 +301,22 @@ async def test_what_is_raised_on_delivery_ends_the_work_after_what_is_under_way(
 
 
 async def test_an_asynchronous_input_is_not_asked_after_a_failed_delivery():
-    job = Job()
+    job = Operation()
 
     items = arriving(job.reading(itertools.repeat(0)))
 
     def deliver(place, done):
         raise LookupError
 
-    with pytest.raises(CallerError) as caught:
-        await FanOut(items, job.run, deliver, workers=4).work()
+    with pytest.raises(CallerCodeError) as caught:
+        await WorkerPool(items, job.run, deliver, workers=4).work()
 
     assert job.read == 1
     assert caught.value.read == 1
 
 
 async def test_nothing_is_read_before_it_is_admitted():
-    job = Job()
+    job = Operation()
     room = asyncio.Semaphore(3)
     work = job.fan_out(job.reading(itertools.repeat(0)), 2, admit=room.acquire).work()
     task = asyncio.create_task(work)
@@ -336,4 +336,4 @@ async def test_nothing_is_read_before_it_is_admitted():
 
 async def test_what_is_no_iterable_is_the_callers_mistake():
     with pytest.raises(TypeError, match="not iterable"):
-        await Job().fan_out(5, 2).work()
+        await Operation().fan_out(5, 2).work()

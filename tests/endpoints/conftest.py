@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-QUICK = RetryPolicy(settle_after=0.05)
+QUICK = RetryPolicy(reconcile_after=0.05)
 
 
 @pytest.fixture

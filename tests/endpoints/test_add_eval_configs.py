@@ -24,7 +24,7 @@ from futureagi_async import (
 )
 from futureagi_async.endpoints.add_eval_configs import eval_configs, for_run_tests
 from futureagi_async.errors import InvalidRequestError
-from futureagi_async.model.request import RefusedItem
+from futureagi_async.model.request import InvalidItem
 
 
 RUN_TEST = "b968b200-c57b-5aca-9c9f-60672e3183e7"
@@ -90,7 +90,7 @@ def test_a_request_goes_to_the_path_of_its_run_test():
     assert request.path == f"/simulate/run-tests/{RUN_TEST}/eval-configs/"
     assert request.run_test_id == RUN_TEST
     assert request.result_type is AddEvalConfigsResult
-    assert not request.safe_to_repeat
+    assert not request.idempotent
 
 
 def test_the_smallest_body_holds_the_template_only():
@@ -419,7 +419,7 @@ def test_a_bad_id_of_a_generator_takes_the_place_of_its_request():
 
     good, bad, last = requests
     assert (good.run_test_id, last.run_test_id) == (RUN_TEST, OTHER)
-    assert type(bad) is RefusedItem
+    assert type(bad) is InvalidItem
     assert str(bad.error).startswith("run_test_ids[1]: run_test_id: 'abc' is no UUID")
 
 
@@ -475,9 +475,9 @@ def test_a_request_shows_what_is_asked():
 
 
 def test_a_config_is_kept_as_it_was_sent():
-    assert EvalConfig(**ALL_FIELDS).is_kept_as(created())
-    assert EvalConfig(TEMPLATE, " tone ").is_kept_as(created())
-    assert EvalConfig(TEMPLATE).is_kept_as(created(name=f"Eval-{TEMPLATE}"))
+    assert EvalConfig(**ALL_FIELDS).matches(created())
+    assert EvalConfig(TEMPLATE, " tone ").matches(created())
+    assert EvalConfig(TEMPLATE).matches(created(name=f"Eval-{TEMPLATE}"))
 
 
 @pytest.mark.parametrize("sent", [{}, []])
@@ -485,16 +485,16 @@ def test_a_config_is_kept_as_it_was_sent():
 def test_what_is_empty_is_kept_as_whatever_is_empty(sent, kept):
     config = EvalConfig(TEMPLATE, "tone", config={}, mapping={}, filters=sent)
 
-    assert config.is_kept_as(created(config=kept, mapping=kept, filters=kept))
+    assert config.matches(created(config=kept, mapping=kept, filters=kept))
 
 
 @pytest.mark.parametrize("field", ["config", "mapping", "filters"])
 def test_what_is_empty_is_not_kept_as_what_is_not(field):
-    assert not EvalConfig(TEMPLATE, "tone", **{field: {}}).is_kept_as(created())
+    assert not EvalConfig(TEMPLATE, "tone", **{field: {}}).matches(created())
 
 
 def test_a_flag_that_is_off_is_not_kept_as_one_that_is_on():
-    assert not EvalConfig(TEMPLATE, "tone", error_localizer=False).is_kept_as(created())
+    assert not EvalConfig(TEMPLATE, "tone", error_localizer=False).matches(created())
 
 
 @pytest.mark.parametrize(
@@ -510,7 +510,7 @@ def test_a_flag_that_is_off_is_not_kept_as_one_that_is_on():
     ],
 )
 def test_a_config_that_differs_in_what_was_sent_is_another(changes):
-    assert not EvalConfig(**ALL_FIELDS).is_kept_as(created(**changes))
+    assert not EvalConfig(**ALL_FIELDS).matches(created(**changes))
 
 
 def test_results_are_values():

@@ -76,7 +76,7 @@ def test_a_config_is_brought_to_what_is_wanted(client, emulator, run_test):
 
     changed = client.get_run_test(run_test.id).simulate_eval_configs_detail[0]
     assert changed.id == kept.id
-    assert wanted.is_kept_as(changed)
+    assert wanted.matches(changed)
 
 
 def test_an_eval_config_is_deleted(call, run_test):
@@ -126,7 +126,7 @@ def test_an_update_whose_answer_is_lost_is_done_once(call, emulator, run_test, f
         "update_eval_config", run_test.id, run_test.eval_configs[0].id, name="renamed"
     )
 
-    assert result.settled is (fault != "drop_before")
+    assert result.reconciled is (fault != "drop_before")
     assert run_test.eval_configs[0].name == "renamed"
     sent = [each for each in emulator.log.requests if each.method == "POST"]
     assert len(sent) == (2 if fault == "drop_before" else 1)
@@ -138,7 +138,7 @@ def test_a_deletion_whose_answer_is_lost_is_done_once(call, emulator, run_test, 
 
     result = call("delete_eval_config", run_test.id, run_test.eval_configs[0].id)
 
-    assert result.settled is (fault != "drop_before")
+    assert result.reconciled is (fault != "drop_before")
     assert [each.deleted for each in run_test.eval_configs] == [True, False]
 
 
@@ -154,7 +154,7 @@ def test_a_change_that_is_turned_away_is_sent_again(
 
     result = call(endpoint, run_test.id, run_test.eval_configs[0].id, **options)
 
-    assert not result.settled
+    assert not result.reconciled
     assert fault.hits == 1
 
 
@@ -162,7 +162,9 @@ def test_a_change_that_fails_for_good_says_that_it_was_not_done(
     client, emulator, run_test
 ):
     emulator.faults.add("status", status=502, endpoint="update_eval_config")
-    patient = client.with_options(retry=RetryPolicy(settle_after=0.01, max_attempts=1))
+    patient = client.with_options(
+        retry=RetryPolicy(reconcile_after=0.01, max_attempts=1)
+    )
 
     with pytest.raises(ServerError, match="read back: it was not done"):
         patient.update_eval_config(

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futureagi_async import EvalOutput, EvalState
+from futureagi_async import EvalOutput, EvalOutputStatus
 
 
-PENDING, DONE, FAILED, SKIPPED = EvalState
+PENDING, DONE, FAILED, SKIPPED = EvalOutputStatus
 WHOLE = {
     "value": "Passed",
     "reason": "it was polite",
@@ -99,7 +99,7 @@ def test_what_is_pending_has_nothing(entry):
 def test_nothing_that_json_can_say_breaks_the_reading(entry):
     output = EvalOutput.from_wire(entry)
 
-    assert output.state in EvalState
+    assert output.state in EvalOutputStatus
     assert isinstance(output.raw, dict)
     assert isinstance(hash(output), int)
 
@@ -108,4 +108,4 @@ def test_nothing_that_json_can_say_breaks_the_reading(entry):
     st.fixed_dictionaries({}, optional=dict.fromkeys(WHOLE, json_values)),
 )
 def test_known_fields_of_any_kind_do_not_break_it_either(entry):
-    assert EvalOutput.from_wire(entry).state in EvalState
+    assert EvalOutput.from_wire(entry).state in EvalOutputStatus

@@ -12,7 +12,8 @@ from futureagi_async import (
     AddEvalConfigs,
     AsyncFutureAGI,
     BatchInterruptedError,
-    EvalState,
+    EvalOutputStatus,
+    ExecutionStatus,
     FutureAGI,
     GetRunTest,
     InvalidRequestError,
@@ -21,7 +22,6 @@ from futureagi_async import (
     PassFailScores,
     PermissionDeniedError,
     RunTest,
-    Status,
 )
 from futureagi_async.emulator import Emulator, World
 
@@ -78,9 +78,9 @@ def test_executions_are_listed_with_their_states_and_times(call, emulator):
 
     assert [each.id for each in entries] == [each.id for each in reversed(rows)]
     assert [each.status for each in entries] == [
-        Status.COMPLETED,
-        Status.EVALUATING,
-        Status.COMPLETED,
+        ExecutionStatus.COMPLETED,
+        ExecutionStatus.EVALUATING,
+        ExecutionStatus.COMPLETED,
     ]
     first = datetime(2026, 1, 1, tzinfo=UTC)
     assert [each.start_time - first for each in entries] == [
@@ -91,7 +91,7 @@ def test_executions_are_listed_with_their_states_and_times(call, emulator):
     assert [each.calls for each in entries] == [2, 2, 2]
 
 
-@pytest.mark.parametrize("status", [Status.EVALUATING, "Evaluating"])
+@pytest.mark.parametrize("status", [ExecutionStatus.EVALUATING, "Evaluating"])
 def test_executions_are_listed_by_their_state(call, emulator, status):
     run_test_id = emulator.world.run_test_ids[0]
     rows = emulator.world.run_tests.get(run_test_id).executions
@@ -114,8 +114,8 @@ def test_calls_are_listed_with_what_their_evaluations_gave(call, emulator):
 
     assert len(entries) == 6
     assert entries[0].id == row.id
-    assert entries[0].eval_outputs[contains].state is EvalState.PENDING
-    assert entries[0].eval_outputs[is_json].state is EvalState.DONE
+    assert entries[0].eval_outputs[contains].state is EvalOutputStatus.PENDING
+    assert entries[0].eval_outputs[is_json].state is EvalOutputStatus.COMPLETED
     assert entries[1].eval_outputs == {}
 
 
@@ -209,7 +209,7 @@ def test_many_run_tests_are_read_at_once(call, emulator):
 def test_scores_of_many_run_tests_are_read_at_once(call, emulator):
     ids = emulator.world.run_test_ids[:20]
 
-    batch = call("get_eval_summary_many", iter(ids), max_concurrency=4, deadline=60)
+    batch = call("get_eval_summary_many", iter(ids), max_concurrency=4, timeout=60)
 
     assert [each.run_test_id for each in batch.successes] == list(ids)
 

@@ -16,6 +16,7 @@ from futureagi_async import (
     CreatedEvalConfig,
     DeleteEvalConfig,
     EvalConfig,
+    ExecutionStatus,
     GetEvalSummary,
     GetRunTest,
     InvalidRequestError,
@@ -24,7 +25,6 @@ from futureagi_async import (
     ListRunTests,
     ListTestExecutions,
     RunTestsPage,
-    Status,
     UpdateEvalConfig,
 )
 from futureagi_async.endpoints import get_eval_summary, get_run_test
@@ -56,12 +56,12 @@ CHANGES = [UpdateEvalConfig(ID, OTHER, name="x"), DeleteEvalConfig(ID, OTHER)]
 def test_a_read_is_a_get_without_a_body_that_can_be_repeated(request_):
     assert request_.method == "GET"
     assert request_.body is None
-    assert request_.safe_to_repeat
+    assert request_.idempotent
 
 
 @pytest.mark.parametrize("request_", CHANGES, ids=lambda each: type(each).__name__)
 def test_a_change_waits_for_its_turn(request_):
-    assert not request_.safe_to_repeat
+    assert not request_.idempotent
     assert request_.run_test_id == ID
 
 
@@ -158,7 +158,7 @@ def test_what_cannot_be_searched_for_is_refused(search):
 
 
 @pytest.mark.parametrize(
-    "state", [Status.EVALUATING, "evaluating", "Evaluating", " EVALUATING "]
+    "state", [ExecutionStatus.EVALUATING, "evaluating", "Evaluating", " EVALUATING "]
 )
 def test_a_state_is_asked_for_in_small_letters(state):
     request = ListTestExecutions(ID, status=state, limit=1)
@@ -358,7 +358,7 @@ def test_a_config_that_no_update_can_empty_is_refused():
 
 def answer(request, **fields):
     body = {"message": "ok", "eval_config_id": OTHER, "run_test_id": ID}
-    return request.objection(request.result_type(raw={}, **(body | fields)))
+    return request.validate_response(request.result_type(raw={}, **(body | fields)))
 
 
 def test_the_answer_about_something_else_is_objected_to():
@@ -376,8 +376,8 @@ def test_the_answer_about_something_else_is_objected_to():
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda each: type(each).__name__)
 def test_somebody_can_decide_that_a_change_was_done(change):
-    result = change.made_of(None)
+    result = change.result_from(None)
 
     assert type(result) is change.result_type
-    assert result.settled
+    assert result.reconciled
     assert "somebody decided" in result.message

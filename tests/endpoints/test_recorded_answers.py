@@ -30,8 +30,8 @@ from futureagi_async.errors import (
     ServerError,
     UnexpectedResponseError,
 )
-from futureagi_async.transport.http import Answer
-from futureagi_async.transport.response import read_answer
+from futureagi_async.transport.http import HTTPResponse
+from futureagi_async.transport.response import parse_response
 
 
 RECORDING = Path(__file__).parents[3] / "shared" / "wire" / "scenarios.jsonl"
@@ -152,7 +152,7 @@ def request_for(recording: Exchange) -> AddEvalConfigs | RunNewEvals:
 
 
 def read(recording: Exchange) -> Any:
-    answer = Answer(
+    answer = HTTPResponse(
         status=recording.status,
         reason=HTTPStatus(recording.status).phrase,
         request_id=REQUEST_ID,
@@ -160,7 +160,7 @@ def read(recording: Exchange) -> Any:
         location=recording.location,
         body=recording.content,
     )
-    return read_answer(request_for(recording), answer, 0.0)
+    return parse_response(request_for(recording), answer, 0.0)
 
 
 def refused(recording: Exchange) -> APIStatusError:

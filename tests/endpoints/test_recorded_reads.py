@@ -19,7 +19,8 @@ import pytest
 from futureagi_async import (
     ChoiceScores,
     DeleteEvalConfig,
-    EvalState,
+    EvalOutputStatus,
+    ExecutionStatus,
     GetEvalSummary,
     GetRunTest,
     ListCallExecutions,
@@ -28,7 +29,6 @@ from futureagi_async import (
     ListTestExecutions,
     NumericScores,
     PassFailScores,
-    Status,
     UpdateEvalConfig,
 )
 from futureagi_async.errors import (
@@ -41,8 +41,8 @@ from futureagi_async.errors import (
     ServerError,
     UnexpectedResponseError,
 )
-from futureagi_async.transport.http import Answer
-from futureagi_async.transport.response import read_answer
+from futureagi_async.transport.http import HTTPResponse
+from futureagi_async.transport.response import parse_response
 
 
 RECORDING = Path(__file__).parents[3] / "shared" / "wire" / "scenarios.jsonl"
@@ -202,7 +202,7 @@ def request_for(recording: Exchange) -> Any:
 
 
 def read(recording: Exchange) -> Any:
-    answer = Answer(
+    answer = HTTPResponse(
         status=recording.status,
         reason=HTTPStatus(recording.status).phrase,
         request_id="r-1",
@@ -210,7 +210,7 @@ def read(recording: Exchange) -> Any:
         location=recording.location,
         body=recording.content,
     )
-    return read_answer(request_for(recording), answer, 0.0)
+    return parse_response(request_for(recording), answer, 0.0)
 
 
 @pytest.mark.skipif(not RECORDED, reason="the recorded answers are not beside it")
@@ -227,7 +227,7 @@ def test_a_success_is_read_whole(recording):
 
     assert result.raw == recording.body
     assert result.request_id == "r-1"
-    assert not result.settled
+    assert not result.reconciled
     assert result.warnings == ()
 
 
@@ -269,16 +269,16 @@ def test_executions_are_read_with_a_state_that_is_known(recording):
         assert entry.start_time == (moment and datetime.fromisoformat(moment))
 
 
-def expected_state(output: dict[str, Any]) -> EvalState:
+def expected_state(output: dict[str, Any]) -> EvalOutputStatus:
     match output:
         case {"skipped": True}:
-            return EvalState.SKIPPED
+            return EvalOutputStatus.SKIPPED
         case {"error": True}:
-            return EvalState.FAILED
+            return EvalOutputStatus.FAILED
         case {"value": str()}:
-            return EvalState.DONE
+            return EvalOutputStatus.COMPLETED
     assert output == {}
-    return EvalState.PENDING
+    return EvalOutputStatus.PENDING
 
 
 @pytest.mark.parametrize("recording", those("calls", "call", status=SUCCESS))
@@ -307,7 +307,7 @@ def test_the_recording_has_evaluations_in_every_state():
         for output in call.eval_outputs.values()
     }
 
-    assert states == set(EvalState)
+    assert states == set(EvalOutputStatus)
 
 
 def as_on_the_wire(scores: Any) -> dict[str, Any]:
@@ -418,5 +418,9 @@ def test_every_state_that_was_recorded_is_known():
     ]
 
     states = {entry.status for page in pages for entry in page.results}
-    assert states >= {Status.EVALUATING, Status.COMPLETED, Status.CANCELLING}
+    assert states >= {
+        ExecutionStatus.EVALUATING,
+        ExecutionStatus.COMPLETED,
+        ExecutionStatus.CANCELLING,
+    }
     assert all(state.is_known for state in states)

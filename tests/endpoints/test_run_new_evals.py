@@ -22,7 +22,11 @@ from futureagi_async import (
     RunNewEvalsResult,
 )
 from futureagi_async.endpoints.list_call_executions import EvalOutput
-from futureagi_async.endpoints.run_new_evals import Verdict, for_run_tests, judge
+from futureagi_async.endpoints.run_new_evals import (
+    StartEvidence,
+    for_run_tests,
+    weigh_evidence,
+)
 from futureagi_async.errors import (
     Delivery,
     InvalidRequestError,
@@ -30,7 +34,7 @@ from futureagi_async.errors import (
     ServerError,
 )
 from futureagi_async.model.outcome import Batch, Failure, NotAttempted, Success
-from futureagi_async.model.request import RefusedItem
+from futureagi_async.model.request import InvalidItem
 
 
 RUN_TEST = "b968b200-c57b-5aca-9c9f-60672e3183e7"
@@ -84,7 +88,7 @@ def test_a_request_goes_to_the_path_of_its_run_test():
     assert request.path == f"/simulate/run-tests/{RUN_TEST}/run-new-evals/"
     assert request.run_test_id == RUN_TEST
     assert request.result_type is RunNewEvalsResult
-    assert not request.safe_to_repeat
+    assert not request.idempotent
 
 
 def test_the_body_for_every_execution_names_no_executions():
@@ -337,21 +341,21 @@ RESULT = {"value": True, "status": "Completed"}
 @pytest.mark.parametrize(
     ("cells", "is_evaluating", "was_absent", "verdict"),
     [
-        ([], False, False, Verdict.NOT_STARTED),
-        ([None, None], False, False, Verdict.NOT_STARTED),
-        ([{}, {}], False, False, Verdict.NOT_STARTED),
-        ([{}, None], False, True, Verdict.NOT_STARTED),
-        ([RESULT, RESULT], False, True, Verdict.STARTED),
-        ([RESULT, RESULT], False, False, Verdict.OPEN),
-        ([RESULT, None], False, True, Verdict.OPEN),
-        ([RESULT, {}], False, True, Verdict.OPEN),
-        ([], True, True, Verdict.OPEN),
-        ([None], True, True, Verdict.OPEN),
-        ([{}, None], True, True, Verdict.OPEN),
-        ([{}, {}], True, False, Verdict.STARTED),
-        ([{}, RESULT], True, False, Verdict.STARTED),
-        ([RESULT], True, False, Verdict.OPEN),
-        ([RESULT], True, True, Verdict.STARTED),
+        ([], False, False, StartEvidence.NOT_STARTED),
+        ([None, None], False, False, StartEvidence.NOT_STARTED),
+        ([{}, {}], False, False, StartEvidence.NOT_STARTED),
+        ([{}, None], False, True, StartEvidence.NOT_STARTED),
+        ([RESULT, RESULT], False, True, StartEvidence.STARTED),
+        ([RESULT, RESULT], False, False, StartEvidence.OPEN),
+        ([RESULT, None], False, True, StartEvidence.OPEN),
+        ([RESULT, {}], False, True, StartEvidence.OPEN),
+        ([], True, True, StartEvidence.OPEN),
+        ([None], True, True, StartEvidence.OPEN),
+        ([{}, None], True, True, StartEvidence.OPEN),
+        ([{}, {}], True, False, StartEvidence.STARTED),
+        ([{}, RESULT], True, False, StartEvidence.STARTED),
+        ([RESULT], True, False, StartEvidence.OPEN),
+        ([RESULT], True, True, StartEvidence.STARTED),
     ],
 )
 def test_results_of_the_wanted_calls_say_if_evaluations_were_started(
@@ -361,7 +365,7 @@ def test_results_of_the_wanted_calls_say_if_evaluations_were_started(
         each if each is None else EvalOutput.from_wire(each).state for each in cells
     ]
 
-    judged = judge(states, is_evaluating=is_evaluating, was_absent=was_absent)
+    judged = weigh_evidence(states, is_evaluating=is_evaluating, was_absent=was_absent)
 
     assert judged is verdict
 
@@ -482,5 +486,5 @@ def test_a_bad_pair_of_a_generator_takes_the_place_of_its_request():
     good, bad = many(iter([(RUN_TEST, [CONFIG_1]), (OTHER, [])]))
 
     assert good.run_test_id == RUN_TEST
-    assert type(bad) is RefusedItem
+    assert type(bad) is InvalidItem
     assert "the list is empty" in str(bad.error)

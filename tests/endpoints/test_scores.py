@@ -138,5 +138,5 @@ def test_totals_are_numbers_of_their_own_kind():
     ],
 )
 def test_a_config_of_another_shape_is_refused_by_place(entry, problem):
-    with pytest.raises(codec.UnreadableError, match=problem):
+    with pytest.raises(codec.DecodeError, match=problem):
         read(entry)

@@ -14,43 +14,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futureagi_async import Status
+from futureagi_async import ExecutionStatus
 from futureagi_async.endpoints import status as module
 
 
-@pytest.mark.parametrize("state", Status)
+@pytest.mark.parametrize("state", ExecutionStatus)
 def test_a_state_is_the_same_member_in_any_case(state):
     for text in (state.value, state.value.upper(), state.value.title()):
-        assert Status(text) is state
-        assert Status.from_wire(text) is state
+        assert ExecutionStatus(text) is state
+        assert ExecutionStatus.from_wire(text) is state
 
 
 def test_a_state_is_its_text_in_lower_case():
-    assert Status.COMPLETED == "completed"
-    assert f"{Status.COMPLETED}" == "completed"
-    assert all(state == state.value == state.lower() for state in Status)
+    assert ExecutionStatus.COMPLETED == "completed"
+    assert f"{ExecutionStatus.COMPLETED}" == "completed"
+    assert all(state == state.value == state.lower() for state in ExecutionStatus)
 
 
 @given(st.text())
 def test_any_text_is_a_state_and_equals_itself_in_lower_case(text):
-    state = Status(text)
+    state = ExecutionStatus(text)
 
-    assert type(state) is Status
+    assert type(state) is ExecutionStatus
     assert state == text.lower()
     assert state.value == text.lower()
     assert hash(state) == hash(text.lower())
-    assert state.is_known is (text.lower() in {each.value for each in Status})
-    assert Status(state) == state
+    assert state.is_known is (text.lower() in {each.value for each in ExecutionStatus})
+    assert ExecutionStatus(state) == state
 
 
 def test_a_state_that_is_not_known_says_so_and_is_no_member():
-    paused = Status("Paused")
+    paused = ExecutionStatus("Paused")
 
     assert not paused.is_known
-    assert paused not in list(Status)
-    assert paused == Status("PAUSED")
-    assert paused != Status.PENDING
-    assert repr(paused) == "<Status.PAUSED: 'paused'>"
+    assert paused not in list(ExecutionStatus)
+    assert paused == ExecutionStatus("PAUSED")
+    assert paused != ExecutionStatus.PENDING
+    assert repr(paused) == "<ExecutionStatus.PAUSED: 'paused'>"
     assert {paused: 1}["paused"] == 1
 
 
@@ -67,37 +67,37 @@ def test_a_state_that_is_not_known_says_so_and_is_no_member():
     ],
 )
 def test_a_state_travels(text, again):
-    state = Status(text)
+    state = ExecutionStatus(text)
 
     arrived = again(state)
 
-    assert type(arrived) is Status
+    assert type(arrived) is ExecutionStatus
     assert arrived == state
     assert arrived.is_known is state.is_known
 
 
 def test_a_state_is_written_as_its_text():
-    states = [Status.FAILED, Status("Paused")]
+    states = [ExecutionStatus.FAILED, ExecutionStatus("Paused")]
 
     assert orjson.loads(orjson.dumps(states)) == ["failed", "paused"]
     assert json.loads(json.dumps(states)) == ["failed", "paused"]
 
 
 def test_a_state_that_is_not_known_is_not_kept():
-    before = len(Status._value2member_map_)
-    vanishing = weakref.ref(Status("vanishing"))
+    before = len(ExecutionStatus._value2member_map_)
+    vanishing = weakref.ref(ExecutionStatus("vanishing"))
     gc.collect()
 
     assert vanishing() is None
-    assert len(Status._value2member_map_) == before
+    assert len(ExecutionStatus._value2member_map_) == before
 
 
 @pytest.mark.parametrize("value", [None, 5, True, [], {}, b"completed"])
 def test_what_is_no_text_is_no_state(value):
-    with pytest.raises(ValueError, match="is not a valid Status"):
-        Status(value)
+    with pytest.raises(ValueError, match="is not a valid ExecutionStatus"):
+        ExecutionStatus(value)
     with pytest.raises(TypeError, match=r"^text belongs here, not "):
-        Status.from_wire(value)
+        ExecutionStatus.from_wire(value)
 
 
 def test_the_example_does_what_it_says():

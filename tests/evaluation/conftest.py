@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
 
-QUICK = RetryPolicy(settle_after=0.02)
+QUICK = RetryPolicy(reconcile_after=0.02)
 """Looks soon what came of a request in doubt."""
 
 

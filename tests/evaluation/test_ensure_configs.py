@@ -13,8 +13,9 @@ from futureagi_async import (
     Delivery,
     EnsureEvalConfigs,
     EvalConfig,
+    EvalConfigOrigin,
     EvalConfigsDifferError,
-    EvaluationState,
+    EvaluationStatus,
     Failure,
     InvalidRequestError,
     Journal,
@@ -24,7 +25,6 @@ from futureagi_async import (
     NotAttempted,
     NotAttemptedError,
     NotFoundError,
-    Origin,
     RetryPolicy,
     Success,
     Timeout,
@@ -54,11 +54,14 @@ def test_what_is_missing_is_added_and_the_second_time_is_there(
     first = call("ensure_eval_configs", run_tests[0].id, configs[:2])
     again = call("ensure_eval_configs", run_tests[0].id, configs)
 
-    assert origins(first) == {"mood": Origin.CREATED, "contains": Origin.CREATED}
+    assert origins(first) == {
+        "mood": EvalConfigOrigin.CREATED,
+        "contains": EvalConfigOrigin.CREATED,
+    }
     assert origins(again) == {
-        "mood": Origin.EXISTING,
-        "contains": Origin.EXISTING,
-        "similar": Origin.CREATED,
+        "mood": EvalConfigOrigin.EXISTING,
+        "contains": EvalConfigOrigin.EXISTING,
+        "similar": EvalConfigOrigin.CREATED,
     }
     assert names(run_tests[0]) == ["mood", "contains", "similar"]
     assert emulator.log.configs == {run_tests[0].id: 3}
@@ -119,12 +122,12 @@ def test_what_differs_is_named_and_nothing_is_changed(
 
 
 def test_what_differs_is_kept(call, run_tests, differing, wanted):
-    ensured = call("ensure_eval_configs", differing, wanted, different="keep")
+    ensured = call("ensure_eval_configs", differing, wanted, on_conflict="keep")
 
     assert origins(ensured) == {
-        "mood": Origin.DIFFERENT,
-        "contains": Origin.EXISTING,
-        "similar": Origin.CREATED,
+        "mood": EvalConfigOrigin.DIFFERENT,
+        "contains": EvalConfigOrigin.EXISTING,
+        "similar": EvalConfigOrigin.CREATED,
     }
     assert ensured.different[0].model == "old"
     assert run_tests[0].eval_configs[0].model == "old"
@@ -133,15 +136,15 @@ def test_what_differs_is_kept(call, run_tests, differing, wanted):
 def test_what_differs_is_changed_and_what_is_left_open_stays(
     call, run_tests, differing, wanted
 ):
-    ensured = call("ensure_eval_configs", differing, wanted, different="update")
+    ensured = call("ensure_eval_configs", differing, wanted, on_conflict="update")
 
-    assert origins(ensured)["mood"] is Origin.UPDATED
+    assert origins(ensured)["mood"] is EvalConfigOrigin.UPDATED
     assert ensured.updated[0].model == "new"
     kept = run_tests[0].eval_configs[0]
     assert (kept.model, kept.mapping) == ("new", {"output": "transcript"})
     assert len(run_tests[0].eval_configs) == 3
     again = call("ensure_eval_configs", differing, wanted)
-    assert set(origins(again).values()) == {Origin.EXISTING}
+    assert set(origins(again).values()) == {EvalConfigOrigin.EXISTING}
 
 
 def test_another_template_under_the_name_is_a_difference(
@@ -151,7 +154,7 @@ def test_another_template_under_the_name_is_a_difference(
 
     with pytest.raises(EvalConfigsDifferError, match="'contains'"):
         call("ensure_eval_configs", differing, [other])
-    call("ensure_eval_configs", differing, [other], different="update")
+    call("ensure_eval_configs", differing, [other], on_conflict="update")
 
     assert run_tests[0].eval_configs[1].template_id == other["template_id"]
 
@@ -172,7 +175,7 @@ def test_an_update_that_cannot_be_is_refused_before_anything_is_added(
             "ensure_eval_configs",
             run_tests[0].id,
             [emptied, configs[1]],
-            different="update",
+            on_conflict="update",
         )
 
     assert writes(emulator) == []
@@ -187,7 +190,7 @@ def test_an_update_that_fails_says_what_was_added_before(
     )
 
     with pytest.raises(Exception, match="before, 'similar' was created") as caught:
-        call("ensure_eval_configs", differing, wanted, different="update")
+        call("ensure_eval_configs", differing, wanted, on_conflict="update")
 
     assert caught.value.delivery is Delivery.REJECTED
 
@@ -198,7 +201,7 @@ def test_an_update_that_fails_first_has_nothing_to_say_of_before(
     emulator.faults.add("status", status=400, endpoint="update_eval_config")
 
     with pytest.raises(Exception, match="400") as caught:
-        call("ensure_eval_configs", differing, wanted[:2], different="update")
+        call("ensure_eval_configs", differing, wanted[:2], on_conflict="update")
 
     assert caught.value.hint == ""
 
@@ -214,7 +217,7 @@ def test_names_are_compared_as_the_service_keeps_them(call, run_tests, configs):
         [{**configs[0], "name": "mood "}, {**nameless, "name": " "}],
     )
 
-    assert set(origins(ensured).values()) == {Origin.EXISTING}
+    assert set(origins(ensured).values()) == {EvalConfigOrigin.EXISTING}
     assert names(run_tests[0]) == ["mood", f"Eval-{configs[1]['template_id']}"]
 
 
@@ -242,9 +245,9 @@ def test_what_is_empty_is_kept_by_an_old_row_as_null(
 ):
     wanted = [{**configs[0], **EMPTY}]
 
-    ensured = call("ensure_eval_configs", old_row, wanted, different=different)
+    ensured = call("ensure_eval_configs", old_row, wanted, on_conflict=different)
 
-    assert origins(ensured) == {"mood": Origin.EXISTING}
+    assert origins(ensured) == {"mood": EvalConfigOrigin.EXISTING}
     assert writes(emulator) == []
 
 
@@ -253,12 +256,12 @@ def test_an_update_of_an_old_row_leaves_alone_what_is_empty(
 ):
     wanted = [{**configs[0], **EMPTY, "model": "new"}]
 
-    call("ensure_eval_configs", old_row, wanted, different="update")
+    call("ensure_eval_configs", old_row, wanted, on_conflict="update")
 
     (kept,) = run_tests[0].eval_configs
     assert (kept.model, kept.mapping, kept.filters) == ("new", None, {})
     again = call("ensure_eval_configs", old_row, wanted)
-    assert origins(again) == {"mood": Origin.EXISTING}
+    assert origins(again) == {"mood": EvalConfigOrigin.EXISTING}
 
 
 def test_a_model_with_spaces_around_it_is_no_difference(call, run_tests, configs):
@@ -267,7 +270,7 @@ def test_a_model_with_spaces_around_it_is_no_difference(call, run_tests, configs
     call("ensure_eval_configs", run_tests[0].id, spaced)
     again = call("ensure_eval_configs", run_tests[0].id, spaced)
 
-    assert origins(again) == {"mood": Origin.EXISTING}
+    assert origins(again) == {"mood": EvalConfigOrigin.EXISTING}
     assert again.existing[0].model == run_tests[0].eval_configs[0].model == "gpt-4o"
 
 
@@ -316,8 +319,8 @@ def test_parameters_that_the_template_fills_in_are_no_difference(
     again = call("ensure_eval_configs", run_tests[0].id, wanted)
 
     assert run_tests[0].eval_configs[0].config == {"params": {"least": 3, "share": 0.5}}
-    assert origins(first) == {"length": Origin.CREATED}
-    assert origins(again) == {"length": Origin.EXISTING}
+    assert origins(first) == {"length": EvalConfigOrigin.CREATED}
+    assert origins(again) == {"length": EvalConfigOrigin.EXISTING}
 
 
 def test_a_text_of_another_number_than_the_one_that_is_kept_is_a_difference(
@@ -333,7 +336,7 @@ def test_a_text_of_another_number_than_the_one_that_is_kept_is_a_difference(
     call("ensure_eval_configs", run_tests[0].id, wanted("20"))
 
     again = call("ensure_eval_configs", run_tests[0].id, wanted("20"))
-    assert origins(again) == {"length": Origin.EXISTING}
+    assert origins(again) == {"length": EvalConfigOrigin.EXISTING}
     with pytest.raises(EvalConfigsDifferError, match="'length'"):
         call("ensure_eval_configs", run_tests[0].id, wanted("10"))
 
@@ -343,7 +346,7 @@ def test_an_unknown_template_beside_good_ones_is_a_warning(call, run_tests, conf
 
     ensured = call("ensure_eval_configs", run_tests[0].id, [unknown, *configs[:1]])
 
-    assert origins(ensured) == {"mood": Origin.CREATED}
+    assert origins(ensured) == {"mood": EvalConfigOrigin.CREATED}
     assert ensured.warnings == (f"EvalTemplate with id {NOWHERE} not found",)
 
 
@@ -363,7 +366,7 @@ def test_an_unknown_template_beside_what_is_there_is_a_warning_each_time(
     again = call("ensure_eval_configs", run_tests[0].id, wanted)
 
     assert len(first.warnings) == 2
-    assert origins(again) == {"mood": Origin.EXISTING}
+    assert origins(again) == {"mood": EvalConfigOrigin.EXISTING}
     assert again.warnings == (not_created("unknown"), not_created(f"Eval-{NOWHERE}"))
     assert names(run_tests[0]) == ["mood"]
 
@@ -374,14 +377,14 @@ def test_an_unknown_template_beside_what_differs_is_a_warning(
     unknown = {"template_id": NOWHERE, "name": "unknown"}
 
     kept = call(
-        "ensure_eval_configs", differing, [wanted[0], unknown], different="keep"
+        "ensure_eval_configs", differing, [wanted[0], unknown], on_conflict="keep"
     )
     changed = call(
-        "ensure_eval_configs", differing, [wanted[0], unknown], different="update"
+        "ensure_eval_configs", differing, [wanted[0], unknown], on_conflict="update"
     )
 
-    assert origins(kept) == {"mood": Origin.DIFFERENT}
-    assert origins(changed) == {"mood": Origin.UPDATED}
+    assert origins(kept) == {"mood": EvalConfigOrigin.DIFFERENT}
+    assert origins(changed) == {"mood": EvalConfigOrigin.UPDATED}
     assert kept.warnings == changed.warnings == (not_created("unknown"),)
     assert run_tests[0].eval_configs[0].model == "new"
 
@@ -414,7 +417,7 @@ def test_an_answer_that_is_lost_leaves_an_unknown_template_a_warning(
 
     ensured = call("ensure_eval_configs", run_tests[0].id, [unknown, *configs[:1]])
 
-    assert origins(ensured) == {"mood": Origin.CREATED}
+    assert origins(ensured) == {"mood": EvalConfigOrigin.CREATED}
     assert len(ensured.warnings) == 1
     assert NOWHERE in ensured.warnings[0]
     assert names(run_tests[0]) == ["mood"]
@@ -425,7 +428,7 @@ def test_an_unknown_template_is_a_warning_each_time_that_a_journal_is_resumed(
 ):
     wanted = [{"template_id": NOWHERE, "name": "unknown"}, configs[0]]
     emulator.faults.add("drop_after", endpoint="add_eval_configs", times=1)
-    blind = client.with_options(retry=RetryPolicy(settle=False, max_attempts=1))
+    blind = client.with_options(retry=RetryPolicy(reconcile=False, max_attempts=1))
     ids = [run_tests[0].id]
 
     blind.ensure_eval_configs_many(ids, wanted, journal=journal)
@@ -520,9 +523,9 @@ def test_what_somebody_adds_in_between_is_there(
 
     # The service keeps what stood before the name that clashed.
     assert sorted(names(run_tests[0])) == ["contains", "mood", "similar"]
-    assert origins(ensured)["mood"] is Origin.CREATED
-    assert origins(ensured)["contains"] is Origin.EXISTING
-    assert origins(ensured)["similar"] is Origin.CREATED
+    assert origins(ensured)["mood"] is EvalConfigOrigin.CREATED
+    assert origins(ensured)["contains"] is EvalConfigOrigin.EXISTING
+    assert origins(ensured)["similar"] is EvalConfigOrigin.CREATED
 
 
 def test_what_somebody_adds_otherwise_in_between_is_a_difference(
@@ -569,7 +572,7 @@ def test_somebody_who_adds_and_takes_away_is_looked_after_three_times(
 def test_without_settling_a_name_that_is_taken_is_looked_at_all_the_same(
     client, emulator, configs, run_tests, somebody_adds
 ):
-    blind = client.with_options(retry=RetryPolicy(settle=False))
+    blind = client.with_options(retry=RetryPolicy(reconcile=False))
     somebody_adds(configs[1])
 
     ensured = blind.ensure_eval_configs(run_tests[0].id, configs)
@@ -594,7 +597,7 @@ def test_what_somebody_added_and_took_away_in_between_is_added(
 
     ensured = call("ensure_eval_configs", run_tests[0].id, configs[:1])
 
-    assert origins(ensured) == {"mood": Origin.CREATED}
+    assert origins(ensured) == {"mood": EvalConfigOrigin.CREATED}
 
 
 async def test_when_time_is_up_after_something_was_added_the_error_says_so(
@@ -604,7 +607,7 @@ async def test_when_time_is_up_after_something_was_added_the_error_says_so(
 
     async with connect(timeout=Timeout(read=None, total=None)) as client:
         (outcome,) = await client.ensure_eval_configs_many(
-            [differing], wanted, different="update", deadline=500
+            [differing], wanted, on_conflict="update", timeout=500
         )
 
     assert isinstance(outcome.error, NotAttemptedError)
@@ -618,10 +621,10 @@ async def test_an_evaluation_that_has_added_something_is_not_called_untouched(
 
     async with connect(timeout=Timeout(read=None, total=None)) as client:
         (end,) = await client.evaluate(
-            [differing], wanted, different="update", deadline=500
+            [differing], wanted, on_conflict="update", timeout=500
         )
 
-    assert end.state is EvaluationState.FAILED
+    assert end.state is EvaluationStatus.FAILED
     assert "before, 'similar' was created" in end.reason
 
 
@@ -655,7 +658,7 @@ def test_an_answer_that_is_lost_leaves_everything_there_once(
     ensured = call("ensure_eval_configs", run_tests[0].id, configs)
 
     assert names(run_tests[0]) == ["mood", "contains", "similar"]
-    assert set(origins(ensured).values()) == {Origin.CREATED}
+    assert set(origins(ensured).values()) == {EvalConfigOrigin.CREATED}
 
 
 def test_a_read_that_fails_leaves_no_work_in_doubt(client, emulator, run_test_ids):
@@ -670,7 +673,7 @@ def test_a_read_that_fails_leaves_no_work_in_doubt(client, emulator, run_test_id
 
 def test_many_run_tests_have_an_outcome_each(call, run_test_ids, configs):
     batch = call(
-        "ensure_eval_configs_many", [*run_test_ids[:3], NOWHERE], configs, deadline=60
+        "ensure_eval_configs_many", [*run_test_ids[:3], NOWHERE], configs, timeout=60
     )
 
     assert [type(each) for each in batch] == [Success] * 3 + [Failure]
@@ -700,10 +703,10 @@ def test_an_outcome_counts_the_attempts_of_the_call_that_failed(
 def test_items_that_are_no_ids_are_refused_or_stand_in_the_outcomes(
     call, run_test_ids, configs
 ):
-    with pytest.raises(InvalidRequestError, match=r"run_test_ids\[0\]"):
+    with pytest.raises(InvalidRequestError, match=r"run_tests\[0\]"):
         call("ensure_eval_configs_many", ["no id"], configs)
-    with pytest.raises(InvalidRequestError, match="different"):
-        call("ensure_eval_configs_many", run_test_ids, configs, different="drop")
+    with pytest.raises(InvalidRequestError, match="on_conflict"):
+        call("ensure_eval_configs_many", run_test_ids, configs, on_conflict="drop")
 
     batch = call(
         "ensure_eval_configs_many", iter(["no id", run_test_ids[0]]), configs[:1]
@@ -731,7 +734,7 @@ def test_what_was_left_in_doubt_is_added_once_when_it_is_resumed(
     client, emulator, configs, journal, fault
 ):
     emulator.faults.add(fault, endpoint="add_eval_configs", times=1)
-    blind = client.with_options(retry=RetryPolicy(settle=False, max_attempts=1))
+    blind = client.with_options(retry=RetryPolicy(reconcile=False, max_attempts=1))
     ids = emulator.world.run_test_ids[:1]
 
     (lost,) = blind.ensure_eval_configs_many(ids, configs, journal=journal)
@@ -746,7 +749,7 @@ def test_what_was_left_in_doubt_is_added_once_when_it_is_resumed(
 def test_a_deadline_that_has_passed_leaves_nothing_attempted(
     client, emulator, run_test_ids, configs
 ):
-    batch = client.ensure_eval_configs_many(run_test_ids, configs, deadline=1e-9)
+    batch = client.ensure_eval_configs_many(run_test_ids, configs, timeout=1e-9)
 
     assert len(batch.not_attempted) == 8
     assert not emulator.log.counts
@@ -759,7 +762,7 @@ async def test_a_deadline_during_the_first_reading_leaves_it_not_attempted(
     leap_when_served(one)
 
     async with connect(timeout=Timeout(read=None, total=None)) as client:
-        (outcome,) = await client.ensure_eval_configs_many([one], configs, deadline=500)
+        (outcome,) = await client.ensure_eval_configs_many([one], configs, timeout=500)
 
     assert isinstance(outcome, NotAttempted)
     assert "before the answer came" in str(outcome.error)
@@ -776,7 +779,7 @@ async def test_a_deadline_after_the_first_change_is_a_failure(
         await client.ensure_eval_configs(one, configs[:2])
         leap_when_served("update")
         (outcome,) = await client.ensure_eval_configs_many(
-            [one], changed, different="update", deadline=500
+            [one], changed, on_conflict="update", timeout=500
         )
 
     assert isinstance(outcome, Failure)
@@ -821,7 +824,7 @@ async def test_a_time_out_that_no_code_foresaw_is_not_taken_for_the_deadline(
     async with connect() as client:
         monkeypatch.setattr(client._transport, "call", break_down)
         batch = await client.ensure_eval_configs_many(
-            run_test_ids[:1], configs, deadline=60
+            run_test_ids[:1], configs, timeout=60
         )
 
     assert str(batch.failures[0].error).startswith("TimeoutError: a defect")
@@ -832,10 +835,10 @@ def test_what_no_code_foresaw_hurts_one_run_test_only(
 ):
     work = EnsureEvalConfigs.work
 
-    async def work_or_break(self, hands):
+    async def work_or_break(self, executor):
         if self.run_test_id == run_test_ids[0]:
             raise ZeroDivisionError("a defect")
-        return await work(self, hands)
+        return await work(self, executor)
 
     monkeypatch.setattr(EnsureEvalConfigs, "work", work_or_break)
 

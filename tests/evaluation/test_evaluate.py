@@ -14,14 +14,14 @@ from futureagi_async import (
     Delivery,
     EnsuredEvalConfigs,
     EvalConfig,
+    EvalConfigOrigin,
     EvalConfigsDifferError,
     EvalDispatchError,
-    EvaluationState,
+    EvaluationStatus,
     ExecutionsNotCompletedError,
     InvalidRequestError,
     NotAttemptedError,
     NotFoundError,
-    Origin,
     PaymentRequiredError,
 )
 from futureagi_async.emulator.rules.evaluations import Job, prepare
@@ -31,10 +31,10 @@ from futureagi_async.evaluation.start import Progress, StartEvaluations
 
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"
-LONG = {"deadline": 60, "poll": 0.01}
+LONG = {"timeout": 60, "poll_interval": 0.01}
 
-SCORED = EvaluationState.SCORED
-FAILED = EvaluationState.FAILED
+SCORED = EvaluationStatus.SCORED
+FAILED = EvaluationStatus.FAILED
 
 
 def states(report):
@@ -82,9 +82,9 @@ def test_every_run_test_is_scored_and_run_once(
     assert (first.requests, first.executions) == (1, 2)
     assert (first.reason, first.error, first.warnings) == ("", None, ())
     assert [(c.name, c.origin, c.evaluated) for c in first.configs] == [
-        ("mood", Origin.CREATED, 4),
-        ("contains", Origin.CREATED, 4),
-        ("similar", Origin.CREATED, 4),
+        ("mood", EvalConfigOrigin.CREATED, 4),
+        ("contains", EvalConfigOrigin.CREATED, 4),
+        ("similar", EvalConfigOrigin.CREATED, 4),
     ]
     assert first.configs[0].choices is not None
     assert first.configs[1].pass_rate is not None
@@ -103,7 +103,7 @@ def test_the_second_time_nothing_is_written(
     assert {each.method for each in emulator.log.requests} == {"GET"}
     assert states(again) == [SCORED] * 8
     assert [each.requests for each in again] == [0] * 8
-    assert again[0].configs[0].origin is Origin.EXISTING
+    assert again[0].configs[0].origin is EvalConfigOrigin.EXISTING
     assert [[c.scores for c in each.configs] for each in again] == [
         [c.scores for c in each.configs] for each in first
     ]
@@ -127,21 +127,21 @@ def test_only_what_is_missing_is_run(call, client, emulator, run_tests, configs)
 def test_a_rerun_runs_everything_once_more(call, emulator, run_test_ids, configs):
     call("evaluate", run_test_ids, configs, **LONG)
 
-    report = call("evaluate", run_test_ids, configs, existing="rerun", **LONG)
+    report = call("evaluate", run_test_ids, configs, rerun=True, **LONG)
 
     assert states(report) == [SCORED] * 8
     assert emulator.log.runs == dict.fromkeys(run_test_ids, 2)
     assert [each.requests for each in report] == [1] * 8
 
 
-@pytest.mark.parametrize("existing", ["skip", "rerun"])
+@pytest.mark.parametrize("rerun", [False, True])
 def test_a_run_test_that_comes_again_is_run_once(
-    call, emulator, run_test_ids, configs, existing
+    call, emulator, run_test_ids, configs, rerun
 ):
     one = run_test_ids[0]
     spelled = [one, one.upper(), one.replace("-", ""), one]
 
-    report = call("evaluate", spelled, configs, existing=existing, **LONG)
+    report = call("evaluate", spelled, configs, rerun=rerun, **LONG)
 
     assert states(report) == [SCORED] * 4
     assert {each.run_test_id for each in report} == {one}
@@ -153,7 +153,7 @@ def test_a_run_test_that_comes_again_is_run_once(
 def test_with_its_journal_a_rerun_is_never_done_a_second_time(
     call, emulator, run_test_ids, configs, journal
 ):
-    options = {"existing": "rerun", "journal": journal, **LONG}
+    options = {"rerun": True, "journal": journal, **LONG}
     call("evaluate", run_test_ids, configs, **options)
     emulator.log.clear()
 
@@ -166,10 +166,10 @@ def test_with_its_journal_a_rerun_is_never_done_a_second_time(
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"latest": 1}, [False, True]),
-        ({"latest": 2}, [True, True]),
-        ({"newer_than": dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)}, [False, True]),
-        ({"newer_than": dt.datetime(2026, 3, 1, tzinfo=dt.UTC)}, [False, False]),
+        ({"latest_executions": 1}, [False, True]),
+        ({"latest_executions": 2}, [True, True]),
+        ({"started_after": dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)}, [False, True]),
+        ({"started_after": dt.datetime(2026, 3, 1, tzinfo=dt.UTC)}, [False, False]),
     ],
 )
 def test_only_the_executions_that_are_meant_are_run(
@@ -179,7 +179,9 @@ def test_only_the_executions_that_are_meant_are_run(
 
     assert [bool(each[0]) for each in outputs(run_tests[0])] == expected
     assert end.executions == sum(expected)
-    assert end.state is (SCORED if any(expected) else EvaluationState.NOTHING)
+    assert end.state is (
+        SCORED if any(expected) else EvaluationStatus.NOTHING_TO_EVALUATE
+    )
     assert {each.evaluated for each in end.configs} == {2 * sum(expected)}
 
 
@@ -224,7 +226,7 @@ def test_where_no_call_is_completed_there_is_nothing_to_evaluate(
 
     report = call("evaluate", ids, configs, **LONG)
 
-    assert states(report) == [EvaluationState.NOTHING] * 3
+    assert states(report) == [EvaluationStatus.NOTHING_TO_EVALUATE] * 3
     assert not emulator.log.runs
     assert report[0].reason == "no completed execution has a completed call"
     assert report.raise_for_failures() is report
@@ -257,12 +259,12 @@ def test_results_of_a_part_of_an_execution_are_left_so(
     (end,) = call("evaluate", [one.id], configs[:1], **LONG)
 
     # What has no result at all is run; what has some is neither erased nor billed.
-    assert end.state is EvaluationState.PARTIAL
-    assert "existing='rerun'" in end.reason
+    assert end.state is EvaluationStatus.PARTIAL
+    assert "rerun=True" in end.reason
     assert (end.configs[0].evaluated, end.configs[0].pending) == (3, 1)
     assert emulator.log.runs == {one.id: 1}
 
-    (rerun,) = call("evaluate", [one.id], configs[:1], existing="rerun", **LONG)
+    (rerun,) = call("evaluate", [one.id], configs[:1], rerun=True, **LONG)
 
     assert rerun.state is SCORED
     assert rerun.configs[0].evaluated == 4
@@ -303,9 +305,9 @@ def test_what_is_still_under_way_at_the_deadline_is_pending(
     leave("accept")
     leap_when_seen(8)
 
-    report = call("evaluate", run_test_ids, configs, deadline=3600, poll=0.01)
+    report = call("evaluate", run_test_ids, configs, timeout=3600, poll_interval=0.01)
 
-    assert states(report) == [EvaluationState.PENDING] * 8
+    assert states(report) == [EvaluationStatus.PENDING] * 8
     assert {each.reason for each in report} == {
         "not waited for any longer: the deadline of the batch has passed"
     }
@@ -317,11 +319,11 @@ def test_what_is_still_under_way_at_the_deadline_is_pending(
 def test_without_a_wait_it_is_started_and_can_be_waited_for(
     call, emulator, run_test_ids, configs
 ):
-    started = call("evaluate", run_test_ids, configs, deadline=60, wait=False)
+    started = call("evaluate", run_test_ids, configs, timeout=60, wait=False)
     waited = call("wait_for_evals", run_test_ids, **LONG)
-    again = call("evaluate", run_test_ids, configs, deadline=None, wait=False)
+    again = call("evaluate", run_test_ids, configs, timeout=None, wait=False)
 
-    assert states(started) == [EvaluationState.STARTED] * 8
+    assert states(started) == [EvaluationStatus.STARTED] * 8
     assert all("was not to be waited for" in each.reason for each in started)
     assert started.raise_for_failures() is started
     assert states(waited) == states(again) == [SCORED] * 8
@@ -332,11 +334,11 @@ def test_without_a_wait_what_others_evaluate_counts_as_started(
     call, emulator, run_test_ids, configs, leave
 ):
     leave("accept")
-    call("evaluate", run_test_ids[:1], configs, deadline=None, wait=False)
+    call("evaluate", run_test_ids[:1], configs, timeout=None, wait=False)
 
-    (end,) = call("evaluate", run_test_ids[:1], configs, deadline=None, wait=False)
+    (end,) = call("evaluate", run_test_ids[:1], configs, timeout=None, wait=False)
 
-    assert end.state is EvaluationState.STARTED
+    assert end.state is EvaluationStatus.STARTED
     assert (end.requests, emulator.log.runs[run_test_ids[0]]) == (0, 1)
 
 
@@ -344,11 +346,11 @@ def test_without_a_wait_what_others_keep_from_being_started_is_not_called_starte
     call, emulator, run_test_ids, configs, leave
 ):
     leave("accept")
-    call("evaluate", run_test_ids[:1], configs[:1], deadline=None, wait=False)
+    call("evaluate", run_test_ids[:1], configs[:1], timeout=None, wait=False)
 
-    (end,) = call("evaluate", run_test_ids[:1], configs[1:], deadline=None, wait=False)
+    (end,) = call("evaluate", run_test_ids[:1], configs[1:], timeout=None, wait=False)
 
-    assert end.state is EvaluationState.NEVER_STARTED
+    assert end.state is EvaluationStatus.NOT_STARTED
     assert "others have evaluations under way" in end.reason
     assert emulator.log.runs[run_test_ids[0]] == 1
 
@@ -358,9 +360,9 @@ def test_without_a_wait_nobody_waits_for_what_others_evaluate(
 ):
     call("evaluate", run_test_ids[:1], configs[:1], **LONG)
     leave("accept")
-    call("evaluate", run_test_ids[:1], configs[1:], deadline=None, wait=False)
+    call("evaluate", run_test_ids[:1], configs[1:], timeout=None, wait=False)
 
-    (end,) = call("evaluate", run_test_ids[:1], configs[:1], deadline=None, wait=False)
+    (end,) = call("evaluate", run_test_ids[:1], configs[:1], timeout=None, wait=False)
 
     assert end.state is SCORED
 
@@ -381,14 +383,14 @@ def started_by_others(emulator, run_test, config_ids, seconds=0.0):
     emulator.desk.service.evaluations.jobs.append(job)
 
 
-@pytest.mark.parametrize("existing", ["skip", "rerun"])
+@pytest.mark.parametrize("rerun", [False, True])
 def test_what_others_evaluate_is_waited_for_and_then_what_is_missing_is_run(
-    call, emulator, equipped, configs, existing
+    call, emulator, equipped, configs, rerun
 ):
     theirs = [equipped.eval_configs[0].id]
     started_by_others(emulator, equipped, theirs, seconds=0.05)
 
-    (end,) = call("evaluate", [equipped.id], configs, existing=existing, **LONG)
+    (end,) = call("evaluate", [equipped.id], configs, rerun=rerun, **LONG)
 
     assert end.state is SCORED
     assert end.requests == 1
@@ -457,7 +459,7 @@ def test_with_its_journal_a_rerun_runs_what_is_new_and_nothing_else(
     call, emulator, run_tests, configs, journal
 ):
     one = run_tests[0]
-    options = {"existing": "rerun", "journal": journal, **LONG}
+    options = {"rerun": True, "journal": journal, **LONG}
     call("evaluate", [one.id], configs, **options)
     for _, each in one.calls():
         each.eval_outputs = {
@@ -513,9 +515,9 @@ def test_a_rerun_that_others_keep_from_being_started_is_not_called_scored(
 
     when_served(evaluate_whenever_it_is_planned, "executions", times=-1)
 
-    (end,) = call("evaluate", [one.id], configs, existing="rerun", **LONG)
+    (end,) = call("evaluate", [one.id], configs, rerun=True, **LONG)
 
-    assert end.state is EvaluationState.NEVER_STARTED
+    assert end.state is EvaluationStatus.NOT_STARTED
     assert "others evaluate its executions time and again" in end.reason
     assert not emulator.log.runs
 
@@ -555,7 +557,7 @@ def test_a_rerun_whose_results_are_all_there_is_scored_as_well(
     emulator.log.clear()
     one = stuck(after=lambda: emulator.log.runs)
 
-    (end,) = call("evaluate", [one.id], configs, existing="rerun", **LONG)
+    (end,) = call("evaluate", [one.id], configs, rerun=True, **LONG)
 
     assert end.state is SCORED
     assert end.requests == 1
@@ -569,10 +571,10 @@ def test_what_is_stuck_already_can_be_read_but_not_be_run_again(
     emulator.log.clear()
 
     (skipped,) = call("evaluate", [one.id], configs, **LONG)
-    (rerun,) = call("evaluate", [one.id], configs, existing="rerun", **LONG)
+    (rerun,) = call("evaluate", [one.id], configs, rerun=True, **LONG)
 
     assert skipped.state is SCORED
-    assert rerun.state is EvaluationState.NEVER_FINISHES
+    assert rerun.state is EvaluationStatus.STUCK
     assert "the service does not run it again" in rerun.reason
     assert not emulator.log.runs
 
@@ -587,7 +589,7 @@ def test_an_execution_that_evaluates_without_a_call_is_never_waited_for(
 
     report = call("evaluate", [one.id, other.id], configs, **LONG)
 
-    assert states(report) == [SCORED, EvaluationState.NEVER_FINISHES]
+    assert states(report) == [SCORED, EvaluationStatus.STUCK]
     assert len(report[0].warnings) == 1
     assert "nothing of it is" in report[1].reason
     assert emulator.log.runs == {one.id: 1}
@@ -602,7 +604,7 @@ def test_what_is_stuck_takes_no_further_eval_config_and_is_not_waited_for(
 
     (end,) = call("evaluate", [one.id], configs[:2], **LONG)
 
-    assert end.state is EvaluationState.NEVER_FINISHES
+    assert end.state is EvaluationStatus.STUCK
     assert "takes no further evaluations" in end.reason
     assert not emulator.log.runs
 
@@ -618,12 +620,12 @@ def test_scores_that_a_rerun_has_erased_are_not_shown(
         "evaluate",
         run_test_ids[:1],
         configs,
-        existing="rerun",
+        rerun=True,
         wait=False,
-        deadline=None,
+        timeout=None,
     )
 
-    assert end.state is (EvaluationState.STARTED if dispatch == "accept" else FAILED)
+    assert end.state is (EvaluationStatus.STARTED if dispatch == "accept" else FAILED)
     for each in end.configs:
         assert (each.scores, each.evaluated, each.pending) == (None, 0, 4)
 
@@ -650,9 +652,9 @@ def test_an_eval_config_that_cannot_be_created_is_named_and_no_success(
     report = call("evaluate", run_test_ids[:1], [configs[0], unknown], **LONG)
 
     (end,) = report.failures
-    assert end.state is EvaluationState.NOT_CREATED
+    assert end.state is EvaluationStatus.NOT_CREATED
     first, second = report.to_rows()
-    assert (first["evaluated"], first["state"]) == (4, "not created")
+    assert (first["evaluated"], first["state"]) == (4, "not_created")
     assert second["eval_config_id"] is None
     assert second["reason"].startswith("not created: ")
     assert NOWHERE in second["reason"]
@@ -672,7 +674,7 @@ def test_an_eval_config_that_cannot_be_created_does_not_keep_new_executions_from
     one.executions.append(newest)
     (more,) = call("evaluate", [one.id], wanted, **LONG)
 
-    assert again.state is more.state is EvaluationState.NOT_CREATED
+    assert again.state is more.state is EvaluationStatus.NOT_CREATED
     assert again.run_test_name == one.name
     assert (again.requests, again.configs[0].evaluated) == (0, 2)
     assert (more.requests, more.configs[0].evaluated) == (1, 4)
@@ -736,7 +738,7 @@ def test_why_the_evaluation_of_a_call_failed_is_told(call, run_tests, configs):
     (row,) = report.to_rows()
     assert (row["failed"], row["reason"]) == (4, "too long")
     (end,) = report.unscored
-    assert end.state is EvaluationState.WITHOUT_RESULT
+    assert end.state is EvaluationStatus.NO_RESULT
     assert "by 'mood' failed or was skipped (too long)" in end.reason
     assert report.failures == [end]
 
@@ -751,8 +753,8 @@ def test_what_was_skipped_for_every_call_has_no_result(call, run_tests, configs)
 
     (end,) = call("wait_for_evals", [one.id], **LONG)
 
-    assert end.state is EvaluationState.WITHOUT_RESULT
-    assert "failed or was skipped; existing='rerun'" in end.reason
+    assert end.state is EvaluationStatus.NO_RESULT
+    assert "failed or was skipped; rerun=True" in end.reason
 
 
 def test_a_run_test_that_comes_again_shares_the_failure_of_the_first_rerun(
@@ -761,7 +763,7 @@ def test_a_run_test_that_comes_again_shares_the_failure_of_the_first_rerun(
     call("evaluate", run_test_ids[:1], configs, **LONG)
     emulator.faults.add("status", status=400, times=1, endpoint="run_new_evals")
 
-    report = call("evaluate", run_test_ids[:1] * 2, configs, existing="rerun", **LONG)
+    report = call("evaluate", run_test_ids[:1] * 2, configs, rerun=True, **LONG)
 
     assert states(report) == [FAILED, FAILED]
     assert report[0].error is report[1].error
@@ -772,14 +774,12 @@ def test_a_run_test_that_comes_again_has_the_scores_of_the_first_rerun(
 ):
     call("evaluate", run_test_ids[:1], configs[1:2], **LONG)
     leave("run", 0.3)
-    client.evaluate(run_test_ids[:1], configs[:1], deadline=None, wait=False)
+    client.evaluate(run_test_ids[:1], configs[:1], timeout=None, wait=False)
     template = emulator.world.templates[configs[1]["template_id"]]
     new = {"type": "choices", "value": "new", "status": "Completed"}
     when_served(lambda _: setattr(template, "on_run", new), "run-new-evals")
 
-    report = call(
-        "evaluate", run_test_ids[:1] * 2, configs[1:2], existing="rerun", **LONG
-    )
+    report = call("evaluate", run_test_ids[:1] * 2, configs[1:2], rerun=True, **LONG)
 
     assert [each.configs[0].score_text for each in report] == ["new 100 %"] * 2
 
@@ -813,14 +813,14 @@ def test_eval_configs_that_differ_are_named_kept_or_changed(
     wanted = [{**configs[0], "model": "new"}]
 
     (refused,) = call("evaluate", [one.id], wanted, **LONG)
-    (kept,) = call("evaluate", [one.id], wanted, different="keep", **LONG)
-    (changed,) = call("evaluate", [one.id], wanted, different="update", **LONG)
+    (kept,) = call("evaluate", [one.id], wanted, on_conflict="keep", **LONG)
+    (changed,) = call("evaluate", [one.id], wanted, on_conflict="update", **LONG)
 
     assert refused.state is FAILED
     assert isinstance(refused.error, EvalConfigsDifferError)
     assert kept.state is changed.state is SCORED
-    assert kept.configs[0].origin is Origin.DIFFERENT
-    assert changed.configs[0].origin is Origin.UPDATED
+    assert kept.configs[0].origin is EvalConfigOrigin.DIFFERENT
+    assert changed.configs[0].origin is EvalConfigOrigin.UPDATED
     assert (
         "results that it had before are of its earlier content" in changed.warnings[0]
     )
@@ -845,14 +845,14 @@ def test_keys_and_plans_that_do_not_do_end_it_and_everything_is_named(
         "status", status=status, endpoint="run_new_evals", run_test_id=ids[2]
     )
     emulator.desk.service.evaluations.dispatch = "accept"
-    options = {"deadline": 20, "poll": 5, "max_concurrency": 1}
+    options = {"timeout": 20, "poll_interval": 5, "max_concurrency": 1}
 
     report = call("evaluate", iter(ids), configs, **options)
 
     assert states(report) == [
-        *[EvaluationState.PENDING] * 2,
+        *[EvaluationStatus.PENDING] * 2,
         FAILED,
-        *[EvaluationState.NOT_ATTEMPTED] * 5,
+        *[EvaluationStatus.NOT_ATTEMPTED] * 5,
     ]
     assert isinstance(report[2].error, kind)
     assert "the batch was stopped by: 40" in report[0].reason
@@ -875,12 +875,12 @@ def test_keys_that_stop_working_while_it_waits_end_the_wait(
         "evaluate",
         run_test_ids[:4],
         configs,
-        deadline=60,
-        poll=0.01,
+        timeout=60,
+        poll_interval=0.01,
         on_progress=break_keys,
     )
 
-    assert set(states(report)) <= {FAILED, EvaluationState.PENDING}
+    assert set(states(report)) <= {FAILED, EvaluationStatus.PENDING}
     assert FAILED in states(report)
     assert {each.requests for each in report} == {1}
 
@@ -921,9 +921,9 @@ async def test_the_run_tests_of_the_same_asynchronous_client_are_too(connect, co
     assert states(report) == [SCORED] * 8
 
 
-@pytest.mark.parametrize("max_evaluating", [1, 2, 7])
+@pytest.mark.parametrize("max_in_progress", [1, 2, 7])
 def test_no_more_are_under_way_than_may_be(
-    call, run_test_ids, configs, leave, max_evaluating
+    call, run_test_ids, configs, leave, max_in_progress
 ):
     leave("run", 0.01)
     waiting = []
@@ -932,13 +932,13 @@ def test_no_more_are_under_way_than_may_be(
         "evaluate",
         iter(run_test_ids),
         configs,
-        max_evaluating=max_evaluating,
+        max_in_progress=max_in_progress,
         on_progress=lambda progress: waiting.append(progress.read - progress.ended),
         **LONG,
     )
 
     assert states(report) == [SCORED] * 8
-    assert max(waiting) <= max_evaluating
+    assert max(waiting) <= max_in_progress
 
 
 def test_progress_adds_up(call, emulator, run_test_ids, configs):

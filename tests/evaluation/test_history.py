@@ -56,7 +56,7 @@ class Entry:
     body: bytes | None
     content: bytes
     sequence: int = 7
-    state: JournalState = JournalState.SENT
+    state: JournalState = JournalState.IN_FLIGHT
 
 
 def entry_of(request, **changes):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from futureagi_async import EvaluationState, RateLimitError, ServerError
+from futureagi_async import EvaluationStatus, RateLimitError, ServerError
 
 
-LONG = {"deadline": 60, "poll": 0.01}
+LONG = {"timeout": 60, "poll_interval": 0.01}
 
 
 @pytest.fixture(params=[429, 503])
@@ -24,14 +24,14 @@ async def test_a_list_that_is_turned_away_does_not_end_what_is_read_from_it(
     async with connect() as client:
         report = await client.evaluate(client.list_run_tests(), configs, **LONG)
 
-    assert [each.state for each in report] == [EvaluationState.SCORED] * 8
+    assert [each.state for each in report] == [EvaluationStatus.SCORED] * 8
     assert turned_away.hits == 5
 
 
 def test_nor_does_it_in_the_blocking_client(turned_away, client, configs):
     report = client.evaluate(client.list_run_tests(), configs, **LONG)
 
-    assert [each.state for each in report] == [EvaluationState.SCORED] * 8
+    assert [each.state for each in report] == [EvaluationStatus.SCORED] * 8
     assert turned_away.hits == 5
 
 

@@ -21,15 +21,15 @@ from evaluation_values import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futureagi_async import EvaluationState, RunNewEvals
+from futureagi_async import EvaluationStatus, RunNewEvals
 from futureagi_async.evaluation.conclusion import state_of
 from futureagi_async.evaluation.plan import (
+    Assessment,
     Begun,
-    Finding,
+    EvaluationPhase,
     Start,
-    Verdict,
+    assess,
     can_be_evaluated,
-    judge,
     make_plan,
 )
 from futureagi_async.evaluation.results import Tally
@@ -208,52 +208,67 @@ def test_only_what_is_or_will_be_completed_can_be_evaluated(status, expected):
 
 
 VERDICTS = [
-    ({}, Finding(Verdict.FINISHED, is_certain=True)),
-    ({"completed": []}, Finding(Verdict.FINISHED, is_certain=True)),
-    ({"completed": ["done failed"]}, Finding(Verdict.FINISHED, is_certain=True)),
-    ({"evaluating": ["done done"]}, Finding(Verdict.FINISHED, is_certain=False)),
-    ({"evaluating": ["done pending"]}, Finding(Verdict.UNDER_WAY, is_certain=True)),
-    ({"evaluating": ["- -"]}, Finding(Verdict.STUCK, is_certain=False)),
-    ({"evaluating": ["- done"]}, Finding(Verdict.STUCK, is_certain=False)),
+    ({}, Assessment(EvaluationPhase.FINISHED, is_certain=True)),
+    ({"completed": []}, Assessment(EvaluationPhase.FINISHED, is_certain=True)),
+    (
+        {"completed": ["done failed"]},
+        Assessment(EvaluationPhase.FINISHED, is_certain=True),
+    ),
+    (
+        {"evaluating": ["done done"]},
+        Assessment(EvaluationPhase.FINISHED, is_certain=False),
+    ),
+    (
+        {"evaluating": ["done pending"]},
+        Assessment(EvaluationPhase.UNDER_WAY, is_certain=True),
+    ),
+    ({"evaluating": ["- -"]}, Assessment(EvaluationPhase.STUCK, is_certain=False)),
+    ({"evaluating": ["- done"]}, Assessment(EvaluationPhase.STUCK, is_certain=False)),
     (
         {"completed": ["- done"], "evaluating": ["- done"]},
-        Finding(Verdict.MISSING, is_certain=True),
+        Assessment(EvaluationPhase.MISSING, is_certain=True),
     ),
     (
         {"completed": ["pending done"], "evaluating": ["pending done"]},
-        Finding(Verdict.UNDER_WAY, is_certain=True),
+        Assessment(EvaluationPhase.UNDER_WAY, is_certain=True),
     ),
-    ({"completed": ["done pending"]}, Finding(Verdict.NOT_STARTED, is_certain=False)),
-    ({"completed": ["- pending"]}, Finding(Verdict.NOT_STARTED, is_certain=False)),
+    (
+        {"completed": ["done pending"]},
+        Assessment(EvaluationPhase.NOT_STARTED, is_certain=False),
+    ),
+    (
+        {"completed": ["- pending"]},
+        Assessment(EvaluationPhase.NOT_STARTED, is_certain=False),
+    ),
     (
         {"completed": ["pending done"], "evaluating": ["done done"]},
-        Finding(Verdict.NOT_STARTED, is_certain=False),
+        Assessment(EvaluationPhase.NOT_STARTED, is_certain=False),
     ),
-    ({"completed": ["- done"]}, Finding(Verdict.MISSING, is_certain=True)),
-    ({"evaluating": []}, Finding(Verdict.STUCK, is_certain=False)),
+    ({"completed": ["- done"]}, Assessment(EvaluationPhase.MISSING, is_certain=True)),
+    ({"evaluating": []}, Assessment(EvaluationPhase.STUCK, is_certain=False)),
     (
         {"completed": ["done done"], "evaluating": []},
-        Finding(Verdict.STUCK, is_certain=False),
+        Assessment(EvaluationPhase.STUCK, is_certain=False),
     ),
     (
         {"evaluating a": [], "evaluating b": ["done done"]},
-        Finding(Verdict.STUCK, is_certain=False),
+        Assessment(EvaluationPhase.STUCK, is_certain=False),
     ),
 ]
 
 
 @pytest.mark.parametrize(("executions", "finding"), VERDICTS)
 def test_a_reading_is_judged(executions, finding):
-    assert judge(tally_of(executions, ids(2))) == finding
+    assert assess(tally_of(executions, ids(2))) == finding
 
 
 @given(EXECUTIONS)
 def test_nothing_is_called_finished_while_a_result_is_open(rows):
     tally = tallied(rows)
-    verdict = judge(tally).verdict
+    verdict = assess(tally).verdict
 
     if any(tally.of_execution(id_).open for id_ in tally.executions):
-        assert verdict is not Verdict.FINISHED
+        assert verdict is not EvaluationPhase.FINISHED
 
 
 NOTHING = {"completed": []}
@@ -265,28 +280,43 @@ UNSTARTED = {"completed": ["pending"]}
 @pytest.mark.parametrize(
     ("executions", "verdict", "is_planned", "state"),
     [
-        (SCORED, Verdict.FINISHED, True, EvaluationState.SCORED),
-        (SCORED, Verdict.FINISHED, False, EvaluationState.SCORED),
-        (NOTHING, Verdict.FINISHED, True, EvaluationState.NOTHING),
-        ({}, Verdict.FINISHED, False, EvaluationState.NOTHING),
-        ({"evaluating": []}, Verdict.STUCK, True, EvaluationState.NEVER_FINISHES),
+        (SCORED, EvaluationPhase.FINISHED, True, EvaluationStatus.SCORED),
+        (SCORED, EvaluationPhase.FINISHED, False, EvaluationStatus.SCORED),
+        (NOTHING, EvaluationPhase.FINISHED, True, EvaluationStatus.NOTHING_TO_EVALUATE),
+        ({}, EvaluationPhase.FINISHED, False, EvaluationStatus.NOTHING_TO_EVALUATE),
+        (
+            {"evaluating": []},
+            EvaluationPhase.STUCK,
+            True,
+            EvaluationStatus.STUCK,
+        ),
         (
             {"evaluating": [], **SCORED},
-            Verdict.STUCK,
+            EvaluationPhase.STUCK,
             False,
-            EvaluationState.NEVER_FINISHES,
+            EvaluationStatus.STUCK,
         ),
-        ({"evaluating": [], **SCORED}, Verdict.STUCK, True, EvaluationState.SCORED),
-        (PARTLY, Verdict.NOT_STARTED, True, EvaluationState.PARTIAL),
-        (PARTLY, Verdict.NOT_STARTED, False, EvaluationState.NEVER_STARTED),
-        (UNSTARTED, Verdict.NOT_STARTED, True, EvaluationState.NEVER_STARTED),
+        (
+            {"evaluating": [], **SCORED},
+            EvaluationPhase.STUCK,
+            True,
+            EvaluationStatus.SCORED,
+        ),
+        (PARTLY, EvaluationPhase.NOT_STARTED, True, EvaluationStatus.PARTIAL),
+        (PARTLY, EvaluationPhase.NOT_STARTED, False, EvaluationStatus.NOT_STARTED),
+        (UNSTARTED, EvaluationPhase.NOT_STARTED, True, EvaluationStatus.NOT_STARTED),
         (
             {"completed": ["done", "-"]},
-            Verdict.MISSING,
+            EvaluationPhase.MISSING,
             True,
-            EvaluationState.PARTIAL,
+            EvaluationStatus.PARTIAL,
         ),
-        ({"completed": ["-"]}, Verdict.MISSING, True, EvaluationState.NEVER_STARTED),
+        (
+            {"completed": ["-"]},
+            EvaluationPhase.MISSING,
+            True,
+            EvaluationStatus.NOT_STARTED,
+        ),
     ],
 )
 def test_a_verdict_is_a_state_where_nothing_more_is_to_be_started(

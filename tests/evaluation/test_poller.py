@@ -25,7 +25,7 @@ from futureagi_async import (
     ServerError,
     TestExecutionsPage,
 )
-from futureagi_async.evaluation.plan import Verdict
+from futureagi_async.evaluation.plan import EvaluationPhase
 from futureagi_async.evaluation.poller import Rounds, Watched, look
 
 
@@ -80,7 +80,7 @@ def looked(*scenes, config_ids=None):
     return asyncio.run(main())
 
 
-FINISHED = Verdict.FINISHED
+FINISHED = EvaluationPhase.FINISHED
 
 
 def test_most_looks_only_count_and_those_of_a_power_of_two_read_the_calls():
@@ -105,8 +105,8 @@ def test_results_that_are_all_there_are_believed_at_once():
     ("scene", "verdict"),
     [
         ("evaluating done", FINISHED),
-        ("completed pending", Verdict.NOT_STARTED),
-        ("evaluating", Verdict.STUCK),
+        ("completed pending", EvaluationPhase.NOT_STARTED),
+        ("evaluating", EvaluationPhase.STUCK),
     ],
 )
 def test_what_contradicts_itself_is_believed_when_seen_twice(scene, verdict):
@@ -131,13 +131,13 @@ def test_a_contradiction_that_has_gone_is_forgotten():
 def test_one_contradiction_does_not_confirm_another():
     found, _ = looked("completed pending", "evaluating", "evaluating")
 
-    assert found == [None, None, Verdict.STUCK]
+    assert found == [None, None, EvaluationPhase.STUCK]
 
 
 def test_only_the_configs_that_are_meant_are_looked_at():
     found, _ = looked("completed done", config_ids=["another"])
 
-    assert found == [Verdict.MISSING]
+    assert found == [EvaluationPhase.MISSING]
 
 
 CONTEXT = {"delivery": Delivery.NOT_SENT}

@@ -6,7 +6,7 @@ import pytest
 
 from futureagi_async import (
     AddEvalConfigs,
-    EvaluationState,
+    EvaluationStatus,
     Failure,
     FutureAGIError,
     Journal,
@@ -17,16 +17,16 @@ from futureagi_async import (
     UpdateEvalConfig,
 )
 from futureagi_async.evaluation.recovery import Past
-from futureagi_async.model.operation import Job
-from futureagi_async.model.reconciliation import Done, NotDone
+from futureagi_async.model.operation import Operation
+from futureagi_async.model.reconciliation import Applied, NotApplied
 from futureagi_async.model.request import Result
 
 
-LONG = {"deadline": 60, "poll": 0.01}
+LONG = {"timeout": 60, "poll_interval": 0.01}
 
-BLIND = RetryPolicy(settle=False, max_attempts=1)
+BLIND = RetryPolicy(reconcile=False, max_attempts=1)
 
-SCORED = EvaluationState.SCORED
+SCORED = EvaluationStatus.SCORED
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_an_update_in_doubt_that_was_corrected_since_is_not_sent_again(
     (end,) = client.evaluate(
         [one.id],
         [{**configs[0], "model": "good"}],
-        different="update",
+        on_conflict="update",
         journal=journal,
         **LONG,
     )
@@ -114,7 +114,9 @@ def test_a_start_in_doubt_of_other_executions_is_left_alone(
     start = RunNewEvals(one.id, [ensured.created[0].id], [executions[-1]])
     leave_in_doubt(start, "run_new_evals")
 
-    (end,) = client.evaluate([one.id], configs[:1], latest=1, journal=journal, **LONG)
+    (end,) = client.evaluate(
+        [one.id], configs[:1], latest_executions=1, journal=journal, **LONG
+    )
 
     assert end.state is SCORED
     assert emulator.log.runs == {one.id: 1}
@@ -157,8 +159,8 @@ def test_a_start_of_other_configs_that_is_seen_to_be_done_is_no_matter(
 
     looked_at, is_done = [], Past.is_done
 
-    async def note(past, hands, request):
-        looked_at.append(await is_done(past, hands, request))
+    async def note(past, executor, request):
+        looked_at.append(await is_done(past, executor, request))
         return looked_at[-1]
 
     def finish_once_it_was_seen(_):
@@ -198,7 +200,7 @@ def test_keys_that_are_refused_end_what_is_taken_up(
 
     (end,) = client.evaluate([one.id], configs[:1], journal=journal, **LONG)
 
-    assert end.state is EvaluationState.FAILED
+    assert end.state is EvaluationStatus.FAILED
     assert "401" in end.reason
 
 
@@ -249,7 +251,7 @@ def test_a_journal_that_has_as_done_an_update_that_was_undone_is_an_error(
 ):
     client.ensure_eval_configs(one.id, configs[:1])
     wanted = [{**configs[0], "model": "new"}]
-    options = {"different": "update", "journal": journal}
+    options = {"on_conflict": "update", "journal": journal}
     client.ensure_eval_configs_many([one.id], wanted, **options)
     one.eval_configs[0].model = "old"
 
@@ -258,7 +260,7 @@ def test_a_journal_that_has_as_done_an_update_that_was_undone_is_an_error(
     assert "the journal has this UpdateEvalConfig as done" in str(outcome.error)
 
 
-class Look(Job[Result]):
+class Look(Operation[Result]):
     """A job that only looks what came of another request."""
 
     run_test_id = ""
@@ -266,8 +268,8 @@ class Look(Job[Result]):
     def __init__(self, request, found):
         self.__dict__.update(request=request, found=found)
 
-    async def work(self, hands):
-        self.found.append(await hands.look(self.request))
+    async def work(self, executor):
+        self.found.append(await executor.look(self.request))
         return Result(raw={})
 
 
@@ -279,4 +281,4 @@ def test_a_job_that_is_sent_alone_can_look_too(client, one, configs):
     client.add_eval_configs(one.id, configs)
     client.send(Look(request, found))
 
-    assert [type(each) for each in found] == [NotDone, Done]
+    assert [type(each) for each in found] == [NotApplied, Applied]

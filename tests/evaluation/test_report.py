@@ -13,15 +13,15 @@ from futureagi_async import (
     ChoiceScores,
     ConfigScores,
     Delivery,
+    EvalConfigOrigin,
     EvaluationError,
     EvaluationInterruptedError,
     EvaluationProgress,
     EvaluationReport,
-    EvaluationState,
+    EvaluationStatus,
     FutureAGIError,
     NotFoundError,
     NumericScores,
-    Origin,
     PassFailScores,
     RunTestEvaluation,
 )
@@ -32,7 +32,7 @@ ONE, OTHER = (f"{n:08x}-0000-4000-8000-000000000000" for n in (1, 2))
 PASSES = ConfigScores(
     name="tone",
     eval_config_id=OTHER,
-    origin=Origin.CREATED,
+    origin=EvalConfigOrigin.CREATED,
     scores=PassFailScores(75.0, 25.0, 3, 1),
     evaluated=4,
     failed=1,
@@ -55,7 +55,7 @@ LOST = APITimeoutError(
 SCORED = RunTestEvaluation(
     run_test_id=ONE,
     run_test_name="support",
-    state=EvaluationState.SCORED,
+    state=EvaluationStatus.SCORED,
     configs=(PASSES, NUMBERS, CHOICES),
     requests=1,
     executions=2,
@@ -63,7 +63,7 @@ SCORED = RunTestEvaluation(
     elapsed=1.5,
 )
 FAILED = RunTestEvaluation(
-    run_test_id=OTHER, state=EvaluationState.FAILED, reason=str(LOST), error=LOST
+    run_test_id=OTHER, state=EvaluationStatus.FAILED, reason=str(LOST), error=LOST
 )
 REPORT = EvaluationReport([SCORED, FAILED])
 
@@ -143,7 +143,7 @@ def test_every_row_has_the_same_keys_in_the_same_order():
 
 def test_the_choices_of_a_row_are_the_callers_own():
     (row,) = RunTestEvaluation(
-        run_test_id=ONE, state=EvaluationState.SCORED, configs=(CHOICES,)
+        run_test_id=ONE, state=EvaluationStatus.SCORED, configs=(CHOICES,)
     ).rows()
     row["choices"].clear()
 
@@ -199,14 +199,14 @@ def test_the_dict_is_plain_json_with_everything():
     ],
 )
 def test_the_dict_has_all_that_scores_hold(config, scores):
-    told = of_state(EvaluationState.SCORED, configs=(config,)).to_dict()
+    told = of_state(EvaluationStatus.SCORED, configs=(config,)).to_dict()
 
     assert told["configs"][0]["scores"] == scores
 
 
 def test_an_error_without_a_request_id_is_told_without_one():
     error = FutureAGIError("no")
-    told = of_state(EvaluationState.FAILED, error=error).to_dict()
+    told = of_state(EvaluationStatus.FAILED, error=error).to_dict()
 
     assert told["error"]["request_id"] is None
     assert told["error"]["delivery"] == "not_sent"
@@ -232,15 +232,15 @@ def test_the_table_has_a_line_a_row_and_numbers_to_the_right():
 
 
 def test_the_table_says_once_that_something_was_not_created():
-    config = ConfigScores(name="tone", reason="not created: no such template")
+    config = ConfigScores(name="tone", reason="not_created: no such template")
     end = of_state(
-        EvaluationState.NOT_CREATED, configs=(config, BARE), reason="not all could be"
+        EvaluationStatus.NOT_CREATED, configs=(config, BARE), reason="not all could be"
     )
 
     *_, first, second = EvaluationReport([end]).to_markdown().splitlines()
 
-    assert first.endswith("| 0 | not created: no such template |")
-    assert second.endswith("| 0 | not created: not all could be |")
+    assert first.endswith("| 0 | not_created: no such template |")
+    assert second.endswith("| 0 | not_created: not all could be |")
 
 
 @pytest.mark.parametrize(
@@ -254,13 +254,13 @@ def test_the_table_says_once_that_something_was_not_created():
 )
 def test_whatever_a_name_holds_it_stays_in_its_cell(name, cell):
     config = ConfigScores(name=name)
-    report = EvaluationReport([of_state(EvaluationState.SCORED, configs=(config,))])
+    report = EvaluationReport([of_state(EvaluationStatus.SCORED, configs=(config,))])
 
     assert f"| {ONE} | {cell} |  | 0 |" in report.to_markdown()
 
 
 def test_a_run_test_that_is_no_id_leaves_its_cell_empty():
-    refused = RunTestEvaluation(run_test_id=None, state=EvaluationState.FAILED)
+    refused = RunTestEvaluation(run_test_id=None, state=EvaluationStatus.FAILED)
 
     assert "|  |  |  | 0 | 0 | 0 | 0 | failed |" in EvaluationReport(
         [refused]
@@ -276,20 +276,20 @@ def test_an_empty_report_is_a_table_without_lines():
 
 def test_counts_are_of_states_that_occur_in_their_order():
     states = [
-        EvaluationState.FAILED,
-        EvaluationState.SCORED,
-        EvaluationState.FAILED,
-        EvaluationState.NOTHING,
+        EvaluationStatus.FAILED,
+        EvaluationStatus.SCORED,
+        EvaluationStatus.FAILED,
+        EvaluationStatus.NOTHING_TO_EVALUATE,
     ]
     report = EvaluationReport(map(of_state, states))
 
     assert list(report.counts().items()) == [
         ("scored", 1),
-        ("nothing to evaluate", 1),
+        ("nothing_to_evaluate", 1),
         ("failed", 2),
     ]
     assert repr(report) == (
-        "<EvaluationReport of 4: 1 scored, 1 nothing to evaluate, 2 failed>"
+        "<EvaluationReport of 4: 1 scored, 1 nothing_to_evaluate, 2 failed>"
     )
 
 
@@ -305,10 +305,14 @@ def test_a_report_is_a_sequence():
     assert REPORT.unscored == [FAILED]
 
 
-GOOD = {EvaluationState.SCORED, EvaluationState.STARTED, EvaluationState.NOTHING}
+GOOD = {
+    EvaluationStatus.SCORED,
+    EvaluationStatus.STARTED,
+    EvaluationStatus.NOTHING_TO_EVALUATE,
+}
 
 
-@pytest.mark.parametrize("state", EvaluationState)
+@pytest.mark.parametrize("state", EvaluationStatus)
 def test_only_what_came_as_far_as_it_was_to_come_is_no_failure(state):
     report = EvaluationReport([of_state(state, reason="why")])
 
@@ -321,7 +325,7 @@ def test_only_what_came_as_far_as_it_was_to_come_is_no_failure(state):
 
 
 def evaluation_error():
-    pending = of_state(EvaluationState.PENDING, reason="not waited for any longer")
+    pending = of_state(EvaluationStatus.PENDING, reason="not waited for any longer")
     report = EvaluationReport([SCORED, FAILED, pending])
     with pytest.raises(EvaluationError) as caught:
         report.raise_for_failures()
@@ -396,7 +400,7 @@ def test_an_interrupted_evaluation_survives_pickling():
 
 def test_a_report_survives_pickling():
     gone = NotFoundError("gone", status_code=404, delivery=Delivery.REJECTED)
-    report = EvaluationReport([SCORED, of_state(EvaluationState.FAILED, error=gone)])
+    report = EvaluationReport([SCORED, of_state(EvaluationStatus.FAILED, error=gone)])
 
     again = pickle.loads(pickle.dumps(report))
 
@@ -420,11 +424,11 @@ def test_a_score_is_told_in_a_few_characters():
     ]
 
 
-@pytest.mark.parametrize("origin", [None, *Origin])
+@pytest.mark.parametrize("origin", [None, *EvalConfigOrigin])
 def test_only_what_was_added_was_created(origin):
     scores = ConfigScores(name="tone", origin=origin)
 
-    assert scores.is_created is (origin is Origin.CREATED)
+    assert scores.is_created is (origin is EvalConfigOrigin.CREATED)
 
 
 def test_progress_is_a_value():
@@ -438,7 +442,7 @@ def test_progress_is_a_value():
     ("requests", "delivery"), [(0, Delivery.NOT_SENT), (1, Delivery.UNKNOWN)]
 )
 def test_what_was_started_and_did_not_end_is_not_called_not_sent(requests, delivery):
-    pending = of_state(EvaluationState.PENDING, requests=requests)
+    pending = of_state(EvaluationStatus.PENDING, requests=requests)
 
     with pytest.raises(EvaluationError) as raised:
         EvaluationReport([pending]).raise_for_failures()

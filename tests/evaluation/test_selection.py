@@ -71,12 +71,12 @@ def taken(selection, listed=LISTED):
     ("selection", "expected", "pages"),
     [
         (EVERYTHING, [5, 4, 2, 1, 0], 4),
-        (Selection(latest=1), [5], 1),
-        (Selection(latest=3), [5, 4, 2], 3),
-        (Selection(latest=99), [5, 4, 2, 1, 0], 4),
-        (Selection(newer_than=hours_after(2)), [5, 4], 4),
-        (Selection(newer_than=hours_after(9)), [], 4),
-        (Selection(latest=1, newer_than=hours_after(1)), [5], 1),
+        (Selection(latest_executions=1), [5], 1),
+        (Selection(latest_executions=3), [5, 4, 2], 3),
+        (Selection(latest_executions=99), [5, 4, 2, 1, 0], 4),
+        (Selection(started_after=hours_after(2)), [5, 4], 4),
+        (Selection(started_after=hours_after(9)), [], 4),
+        (Selection(latest_executions=1, started_after=hours_after(1)), [5], 1),
         (Selection(ids=frozenset({execution_id(6), execution_id(3)})), [6, 3], 2),
         (Selection(ids=frozenset({execution_id(99)})), [], 4),
         (Selection(ids=frozenset()), [], 4),
@@ -90,23 +90,23 @@ def test_an_execution_that_others_push_onto_later_pages_is_taken_once():
     began_since = [execution(8, "running"), execution(7, "running")]
     pushed = [*LISTED[1:3], *began_since, *LISTED[1:]]
 
-    assert taken(Selection(latest=3), pushed)[0] == [5, 4, 2]
+    assert taken(Selection(latest_executions=3), pushed)[0] == [5, 4, 2]
 
 
 def test_a_moment_of_another_time_zone_is_the_same_moment():
     elsewhere = dt.timezone(dt.timedelta(hours=5, minutes=30))
-    selection = Selection(newer_than=hours_after(4).astimezone(elsewhere))
+    selection = Selection(started_after=hours_after(4).astimezone(elsewhere))
 
     assert taken(selection)[0] == [5]
 
 
 def test_an_execution_that_began_at_the_moment_itself_is_not_newer():
-    assert not Selection(newer_than=NOON).takes(LISTED[-1])
+    assert not Selection(started_after=NOON).takes(LISTED[-1])
 
 
 def test_where_no_execution_is_meant_no_calls_are_read():
     service = Service(LISTED)
-    selection = Selection(newer_than=hours_after(9))
+    selection = Selection(started_after=hours_after(9))
 
     tally = asyncio.run(read_tally(service, RUN_TEST, selection, []))
 

@@ -13,21 +13,21 @@ from futureagi_async import (
     ClientClosedError,
     Delivery,
     EvaluationInterruptedError,
-    EvaluationState,
+    EvaluationStatus,
     NotAttemptedError,
     Timeout,
 )
 from futureagi_async.evaluation import pipeline
 
 
-AT_ONCE = {"deadline": 60, "poll": 0.01}
-NEVER = {"deadline": 3600, "poll": 600}
+AT_ONCE = {"timeout": 60, "poll_interval": 0.01}
+NEVER = {"timeout": 3600, "poll_interval": 600}
 """Whoever waits for the first round here waits too long."""
 
 ENDLESS = Timeout(read=None, total=None)
 
-SCORED = EvaluationState.SCORED
-PENDING = EvaluationState.PENDING
+SCORED = EvaluationStatus.SCORED
+PENDING = EvaluationStatus.PENDING
 
 
 def states(report):
@@ -40,13 +40,13 @@ def under_way(leave):
     leave("accept")
 
 
-@pytest.mark.parametrize("existing", ["skip", "rerun"])
+@pytest.mark.parametrize("rerun", [False, True])
 def test_after_the_deadline_nothing_is_begun(
-    call, emulator, run_test_ids, configs, existing
+    call, emulator, run_test_ids, configs, rerun
 ):
-    report = call("evaluate", run_test_ids, configs, deadline=1e-9, existing=existing)
+    report = call("evaluate", run_test_ids, configs, timeout=1e-9, rerun=rerun)
 
-    assert states(report) == [EvaluationState.NOT_ATTEMPTED] * 8
+    assert states(report) == [EvaluationStatus.NOT_ATTEMPTED] * 8
     assert {type(each.error) for each in report} == {NotAttemptedError}
     assert "the deadline of the batch has passed" in report[0].reason
     assert not emulator.log.counts
@@ -59,10 +59,10 @@ async def test_a_deadline_before_the_start_says_how_far_it_came(
 
     async with connect(timeout=ENDLESS) as client:
         (end,) = await client.evaluate(
-            emulator.world.run_test_ids[:1], configs, deadline=500
+            emulator.world.run_test_ids[:1], configs, timeout=500
         )
 
-    assert end.state is EvaluationState.FAILED
+    assert end.state is EvaluationStatus.FAILED
     assert isinstance(end.error, NotAttemptedError)
     assert [each.eval_config_id is not None for each in end.configs] == [True] * 3
     assert end.requests == 0
@@ -77,10 +77,10 @@ async def test_those_behind_the_deadline_are_named_beside_those_before(
 
     async with connect(timeout=ENDLESS) as client:
         report = await client.evaluate(
-            iter(emulator.world.run_test_ids), configs, deadline=500, max_concurrency=1
+            iter(emulator.world.run_test_ids), configs, timeout=500, max_concurrency=1
         )
 
-    assert states(report) == [PENDING] + [EvaluationState.NOT_ATTEMPTED] * 7
+    assert states(report) == [PENDING] + [EvaluationStatus.NOT_ATTEMPTED] * 7
     assert report[0].requests == 1
     assert sum(emulator.log.runs.values()) == 1
 
@@ -99,11 +99,11 @@ async def test_a_run_test_that_is_read_after_the_deadline_is_named(
     async with connect(timeout=ENDLESS) as client:
         task = asyncio.create_task(client.evaluate(given(), configs, **NEVER))
         await eventually(lambda: emulator.log.runs)
-        leap(NEVER["deadline"])
+        leap(NEVER["timeout"])
         go_on.set()
         report = await task
 
-    assert states(report) == [PENDING, EvaluationState.NOT_ATTEMPTED]
+    assert states(report) == [PENDING, EvaluationStatus.NOT_ATTEMPTED]
 
 
 @pytest.mark.usefixtures("under_way")
@@ -122,7 +122,7 @@ async def test_what_is_still_being_started_at_the_deadline_is_given_up_when_it_i
 
     async with connect(timeout=ENDLESS) as client:
         ids = emulator.world.run_test_ids[:1]
-        task = asyncio.create_task(client.evaluate(ids, configs, deadline=500))
+        task = asyncio.create_task(client.evaluate(ids, configs, timeout=500))
         await eventually(leapt.is_set)
         # Whatever waits for the deadline has its turn now.
         for _ in range(10):
@@ -252,7 +252,7 @@ async def test_a_pause_ends_when_the_keys_stop_working(
     async with connect() as client, asyncio.timeout(60):
         report = await client.evaluate(given(), configs, **NEVER)
 
-    assert states(report) == [PENDING, EvaluationState.FAILED]
+    assert states(report) == [PENDING, EvaluationStatus.FAILED]
     assert "the batch was stopped by: 401" in report[0].reason
 
 
@@ -327,8 +327,8 @@ def test_closing_the_blocking_client_ends_a_stream(
 
     assert set(states(ends)) <= {
         PENDING,
-        EvaluationState.FAILED,
-        EvaluationState.NOT_ATTEMPTED,
+        EvaluationStatus.FAILED,
+        EvaluationStatus.NOT_ATTEMPTED,
     }
     assert all(each.reason for each in ends)
 
@@ -355,7 +355,7 @@ async def test_cancelling_leaves_nothing_running(
 ):
     async with connect() as client:
         task = asyncio.create_task(
-            client.evaluate(run_test_ids, configs, deadline=60, poll=0.005)
+            client.evaluate(run_test_ids, configs, timeout=60, poll_interval=0.005)
         )
         await eventually(lambda: len(emulator.log.runs) == 8)
         task.cancel()
@@ -365,9 +365,9 @@ async def test_cancelling_leaves_nothing_running(
 
         assert asyncio.all_tasks() == {asyncio.current_task()}
         # The client works on, and what was started is only waited for.
-        report = await client.evaluate(run_test_ids, configs, deadline=None, wait=False)
+        report = await client.evaluate(run_test_ids, configs, timeout=None, wait=False)
 
-    assert {each.state for each in report} == {EvaluationState.STARTED}
+    assert {each.state for each in report} == {EvaluationStatus.STARTED}
     assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
 
 
@@ -397,7 +397,7 @@ async def test_leaving_a_stream_early_cancels_what_is_in_flight(
 ):
     async with connect() as client:
         async with client.stream_evaluations(
-            run_test_ids, configs, max_evaluating=2, **AT_ONCE
+            run_test_ids, configs, max_in_progress=2, **AT_ONCE
         ) as ends:
             first = await anext(ends)
         await eventually(lambda: emulator.log.in_flight == 0)
@@ -413,7 +413,7 @@ def test_leaving_a_blocking_stream_early_cancels_what_is_in_flight(
     client, emulator, run_test_ids, configs
 ):
     with client.stream_evaluations(
-        run_test_ids, configs, max_evaluating=2, **AT_ONCE
+        run_test_ids, configs, max_in_progress=2, **AT_ONCE
     ) as ends:
         assert next(ends).state is SCORED
 
@@ -433,7 +433,7 @@ async def test_a_stream_that_is_not_read_begins_no_more_than_may_be_under_way(
     async with (
         connect() as client,
         client.stream_evaluations(
-            given(), configs, max_evaluating=2, **AT_ONCE
+            given(), configs, max_in_progress=2, **AT_ONCE
         ) as ends,
     ):
         await eventually(lambda: len(emulator.log.runs) == 2)
@@ -448,12 +448,12 @@ def test_a_blocking_stream_is_read_to_its_end_with_one_place(
     client, run_test_ids, configs
 ):
     with client.stream_evaluations(
-        iter(run_test_ids), configs, max_evaluating=1, **AT_ONCE
+        iter(run_test_ids), configs, max_in_progress=1, **AT_ONCE
     ) as ends:
         assert [each.state for each in ends] == [SCORED] * 8
 
 
-@pytest.mark.parametrize("options", [{}, {"existing": "rerun"}, {"latest": 1}])
+@pytest.mark.parametrize("options", [{}, {"rerun": True}, {"latest_executions": 1}])
 def test_a_stream_gives_what_a_report_has(
     call, emulator, run_test_ids, configs, options
 ):
@@ -465,15 +465,15 @@ def test_a_stream_gives_what_a_report_has(
 
 
 def test_a_stream_without_a_wait_gives_what_was_started(call, run_test_ids, configs):
-    ends = call("stream_evaluations", run_test_ids, configs, deadline=None, wait=False)
+    ends = call("stream_evaluations", run_test_ids, configs, timeout=None, wait=False)
 
-    assert {each.state for each in ends} == {EvaluationState.STARTED}
+    assert {each.state for each in ends} == {EvaluationStatus.STARTED}
 
 
 def test_a_stream_with_a_journal_runs_nothing_twice(
     call, emulator, run_test_ids, configs, journal
 ):
-    options = {"journal": journal, "existing": "rerun", **AT_ONCE}
+    options = {"journal": journal, "rerun": True, **AT_ONCE}
 
     call("stream_evaluations", run_test_ids, configs, **options)
     call("stream_evaluations", run_test_ids, configs, **options)
@@ -496,6 +496,6 @@ def test_what_no_code_foresaw_hurts_one_run_test_only(
 
     report = call("evaluate", run_test_ids[:3], configs, **AT_ONCE)
 
-    assert states(report) == [SCORED, EvaluationState.FAILED, SCORED]
+    assert states(report) == [SCORED, EvaluationStatus.FAILED, SCORED]
     assert "ZeroDivisionError: a defect" in report[1].reason
     assert report[1].error.delivery is Delivery.UNKNOWN

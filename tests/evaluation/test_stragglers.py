@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from futureagi_async import EvaluationState
+from futureagi_async import EvaluationStatus
 
 
 async def test_a_slow_run_test_holds_up_no_other_and_is_given_up_at_the_deadline(
@@ -28,13 +28,13 @@ async def test_a_slow_run_test_holds_up_no_other_and_is_given_up_at_the_deadline
         report = await client.evaluate(
             ids,
             configs,
-            deadline=500,
-            poll=0.01,
+            timeout=500,
+            poll_interval=0.01,
             on_progress=pass_the_deadline,
         )
 
-    scored = EvaluationState.SCORED
-    assert [each.state for each in report] == [EvaluationState.PENDING, *[scored] * 4]
+    scored = EvaluationStatus.SCORED
+    assert [each.state for each in report] == [EvaluationStatus.PENDING, *[scored] * 4]
     assert report[0].reason == (
         "not waited for any longer: the deadline of the batch has passed"
     )

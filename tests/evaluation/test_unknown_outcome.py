@@ -9,7 +9,7 @@ import pytest
 from futureagi_async import (
     Delivery,
     EvalDispatchError,
-    EvaluationState,
+    EvaluationStatus,
     Journal,
     JournalError,
     JournalState,
@@ -19,16 +19,16 @@ from futureagi_async import (
 from futureagi_async.journal.writer import JournalWriter
 
 
-LONG = {"deadline": 60, "poll": 0.01}
+LONG = {"timeout": 60, "poll_interval": 0.01}
 
-SCORED = EvaluationState.SCORED
-FAILED = EvaluationState.FAILED
+SCORED = EvaluationStatus.SCORED
+FAILED = EvaluationStatus.FAILED
 
 NEVER_DONE = ["drop_before"]
 DONE_ALL_THE_SAME = ["drop_after", "truncate", "garbage"]
 LOST = NEVER_DONE + DONE_ALL_THE_SAME
 
-BLIND = RetryPolicy(settle=False, max_attempts=1)
+BLIND = RetryPolicy(reconcile=False, max_attempts=1)
 """Neither looks what came of a request, nor sends it again."""
 
 
@@ -109,7 +109,7 @@ def test_a_rerun_in_doubt_is_named_whatever_is_there(
     blind.evaluate([one.id], configs, **LONG)
     emulator.faults.add(fault, endpoint="run_new_evals", times=1)
 
-    (end,) = blind.evaluate([one.id], configs, existing="rerun", **LONG)
+    (end,) = blind.evaluate([one.id], configs, rerun=True, **LONG)
 
     assert end.state is FAILED
     assert end.error.delivery is Delivery.UNKNOWN
@@ -124,9 +124,7 @@ def test_a_rerun_in_doubt_is_named_though_something_is_under_way(
     emulator.desk.service.evaluations.dispatch = "accept"
     emulator.faults.add(fault, endpoint="run_new_evals", times=1)
 
-    (end,) = blind.evaluate(
-        [one.id], configs, existing="rerun", deadline=None, wait=False
-    )
+    (end,) = blind.evaluate([one.id], configs, rerun=True, timeout=None, wait=False)
 
     assert end.state is FAILED
     assert end.error.delivery is Delivery.UNKNOWN
@@ -148,12 +146,12 @@ def test_configs_in_doubt_are_named_and_found_the_next_time(
 
 
 @pytest.mark.usefixtures("answer_is_lost")
-@pytest.mark.parametrize("existing", ["skip", "rerun"])
+@pytest.mark.parametrize("rerun", [False, True])
 def test_with_a_journal_what_was_left_in_doubt_is_settled_and_nothing_done_twice(
-    client, emulator, configs, journal, existing
+    client, emulator, configs, journal, rerun
 ):
     one = emulator.world.run_test_ids[0]
-    options = {"journal": journal, "existing": existing, **LONG}
+    options = {"journal": journal, "rerun": rerun, **LONG}
 
     client.with_options(retry=BLIND).evaluate([one], configs, **options)
     (end,) = client.evaluate([one], configs, **options)
@@ -171,7 +169,7 @@ def test_an_update_that_was_left_in_doubt_is_settled(
     client.evaluate([one.id], configs[:1], **LONG)
     emulator.faults.add(fault, endpoint="update_eval_config", times=1)
     wanted = [{**configs[0], "model": "new"}]
-    options = {"journal": journal, "different": "update", **LONG}
+    options = {"journal": journal, "on_conflict": "update", **LONG}
 
     client.with_options(retry=BLIND).evaluate([one.id], wanted, **options)
     (end,) = client.evaluate([one.id], wanted, **options)
@@ -187,7 +185,7 @@ def test_a_doubt_that_cannot_be_settled_is_named_again(
 ):
     blind.evaluate([one.id], configs, **LONG)
     emulator.faults.add("drop_before", endpoint="run_new_evals", times=1)
-    options = {"journal": journal, "existing": "rerun", **LONG}
+    options = {"journal": journal, "rerun": True, **LONG}
 
     (first,) = blind.evaluate([one.id], configs, **options)
     (again,) = blind.evaluate([one.id], configs, **options)
@@ -199,7 +197,7 @@ def test_a_doubt_that_cannot_be_settled_is_named_again(
 def test_a_doubt_that_somebody_resolved_is_none(blind, emulator, one, configs, journal):
     blind.evaluate([one.id], configs, **LONG)
     emulator.faults.add("drop_before", endpoint="run_new_evals", times=1)
-    options = {"journal": journal, "existing": "rerun", **LONG}
+    options = {"journal": journal, "rerun": True, **LONG}
     blind.evaluate([one.id], configs, **options)
 
     with Journal.open(journal) as entries:
@@ -215,7 +213,7 @@ def test_with_a_journal_a_start_that_failed_is_tried_the_next_time(
     client, emulator, one, configs, journal
 ):
     emulator.faults.add("dispatch", endpoint="run_new_evals", times=3)
-    options = {"journal": journal, "existing": "rerun", **LONG}
+    options = {"journal": journal, "rerun": True, **LONG}
 
     (failed,) = client.evaluate([one.id], configs, **options)
     (end,) = client.evaluate([one.id], configs, **options)
@@ -236,7 +234,7 @@ def test_with_a_journal_what_was_begun_and_lost_is_named_and_not_begun_again(
     (lost,) = client.evaluate([one.id], configs, **options)
     (anew,) = client.evaluate([one.id], configs, **LONG)
 
-    assert lost.state is EvaluationState.NEVER_STARTED
+    assert lost.state is EvaluationStatus.NOT_STARTED
     assert "evaluate again, with another journal" in lost.reason
     assert anew.state is SCORED
 
@@ -245,7 +243,7 @@ def test_an_error_after_a_doubt_does_not_hide_it(
     blind, emulator, one, configs, when_served
 ):
     """Of two starts one is in doubt, and the other is refused."""
-    blind.evaluate([one.id], configs[:1], latest=1, **LONG)
+    blind.evaluate([one.id], configs[:1], latest_executions=1, **LONG)
     emulator.faults.add("drop_after", endpoint="run_new_evals", times=1)
     when_served(
         lambda _: emulator.faults.add("status", status=403, endpoint="run_new_evals"),
@@ -263,7 +261,7 @@ def test_a_doubt_that_only_a_restart_overcomes_keeps_its_place(
     blind, emulator, one, configs
 ):
     """One of two starts is in doubt, the other is carried out."""
-    blind.evaluate([one.id], configs[:1], latest=1, **LONG)
+    blind.evaluate([one.id], configs[:1], latest_executions=1, **LONG)
     emulator.faults.add("drop_after", endpoint="run_new_evals", times=1)
 
     (end,) = blind.evaluate([one.id], configs, **LONG)
@@ -299,9 +297,7 @@ def test_what_the_journal_knows_as_started_otherwise_is_not_started_again(
         [RunNewEvals(one.id, ids[:1], select_all=True)], journal=journal
     ).raise_for_failures()
 
-    (end,) = client.evaluate(
-        [one.id], configs, existing="rerun", journal=journal, **LONG
-    )
+    (end,) = client.evaluate([one.id], configs, rerun=True, journal=journal, **LONG)
 
     assert end.state is SCORED
     assert end.requests == 1

@@ -8,7 +8,7 @@ import pytest
 
 from futureagi_async import (
     Delivery,
-    EvaluationState,
+    EvaluationStatus,
     NotFoundError,
     ServerError,
     Timeout,
@@ -18,7 +18,7 @@ from futureagi_async.emulator.world import Call, Execution
 
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"
-LONG = {"deadline": 60, "poll": 0.01}
+LONG = {"timeout": 60, "poll_interval": 0.01}
 
 ATTEMPTS = 3
 """How often each reading is tried before it is a failure."""
@@ -32,7 +32,7 @@ def states(report):
 def started(client, run_test_ids, configs, leave):
     """Evaluations of all run tests that take a moment."""
     leave("run", 0.03)
-    client.evaluate(run_test_ids, configs, deadline=None, wait=False)
+    client.evaluate(run_test_ids, configs, timeout=None, wait=False)
     return run_test_ids
 
 
@@ -41,7 +41,7 @@ def test_what_was_started_is_waited_for_and_scored_as_the_service_does(
 ):
     report = call("wait_for_evals", started, **LONG)
 
-    assert states(report) == [EvaluationState.SCORED] * 8
+    assert states(report) == [EvaluationStatus.SCORED] * 8
     for each in report:
         summary = client.get_eval_summary(each.run_test_id)
         assert {c.eval_config_id: c.scores for c in each.configs} == {
@@ -124,18 +124,18 @@ async def test_a_reading_goes_on_no_longer_than_to_the_deadline(
     leap_when_served("executions")
 
     async with connect(timeout=Timeout(read=None, total=None)) as client:
-        (end,) = await client.wait_for_evals(run_test_ids[:1], deadline=500)
+        (end,) = await client.wait_for_evals(run_test_ids[:1], timeout=500)
 
-    assert end.state is EvaluationState.NOT_ATTEMPTED
+    assert end.state is EvaluationStatus.NOT_ATTEMPTED
     assert "before the answer came" in end.reason
 
 
 def test_what_is_under_way_at_the_deadline_is_pending(call, leap_when_seen, under_way):
     leap_when_seen(1)
 
-    (end,) = call("wait_for_evals", [under_way], deadline=3600, poll=0.01)
+    (end,) = call("wait_for_evals", [under_way], timeout=3600, poll_interval=0.01)
 
-    assert end.state is EvaluationState.PENDING
+    assert end.state is EvaluationStatus.PENDING
     assert end.reason == (
         "not waited for any longer: the deadline of the batch has passed"
     )
@@ -150,7 +150,7 @@ def test_what_was_prepared_and_never_started_is_not_waited_for(
 
     (end,) = call("wait_for_evals", run_test_ids[:1], **LONG)
 
-    assert end.state is EvaluationState.NEVER_STARTED
+    assert end.state is EvaluationStatus.NOT_STARTED
     assert "nothing works on them" in end.reason
 
 
@@ -161,7 +161,7 @@ def test_what_can_never_finish_is_not_waited_for(call, run_tests):
 
     (end,) = call("wait_for_evals", [run_tests[0].id], **LONG)
 
-    assert end.state is EvaluationState.NEVER_FINISHES
+    assert end.state is EvaluationStatus.STUCK
 
 
 def test_what_contradicts_itself_is_looked_at_twice_and_not_more_often(
@@ -188,7 +188,7 @@ def test_what_never_finishes_beside_results_is_told_with_its_scores(
 
     (end,) = call("wait_for_evals", [run_tests[0].id], **LONG)
 
-    assert end.state is EvaluationState.NEVER_FINISHES
+    assert end.state is EvaluationStatus.STUCK
     assert {each.evaluated for each in end.configs} == {2}
 
 
@@ -201,7 +201,7 @@ def test_all_results_are_the_end_even_of_what_says_that_it_is_evaluating(
 
     (end,) = call("wait_for_evals", [run_tests[0].id], **LONG)
 
-    assert end.state is EvaluationState.SCORED
+    assert end.state is EvaluationStatus.SCORED
 
 
 def test_where_nothing_can_have_results_there_is_nothing_to_wait_for(call, run_tests):
@@ -209,13 +209,13 @@ def test_where_nothing_can_have_results_there_is_nothing_to_wait_for(call, run_t
 
     (end,) = call("wait_for_evals", [run_tests[0].id], **LONG)
 
-    assert end.state is EvaluationState.NOTHING
+    assert end.state is EvaluationStatus.NOTHING_TO_EVALUATE
 
 
 def test_a_run_test_that_is_not_there_fails_alone(call, started):
     report = call("wait_for_evals", [NOWHERE, started[0]], **LONG)
 
-    assert states(report) == [EvaluationState.FAILED, EvaluationState.SCORED]
+    assert states(report) == [EvaluationStatus.FAILED, EvaluationStatus.SCORED]
     assert isinstance(report[0].error, NotFoundError)
     assert report[0].run_test_id == NOWHERE
 
@@ -224,7 +224,7 @@ def test_a_run_test_that_is_not_there_fails_alone(call, started):
 def under_way(client, run_test_ids, configs, leave):
     """A run test whose evaluations stay under way."""
     leave("accept")
-    client.evaluate(run_test_ids[:1], configs, deadline=None, wait=False)
+    client.evaluate(run_test_ids[:1], configs, timeout=None, wait=False)
     return run_test_ids[0]
 
 
@@ -262,7 +262,7 @@ def test_a_look_that_fails_is_made_again_in_the_next_round(
     (end,) = call("wait_for_evals", [under_way], on_progress=tell, **LONG)
 
     assert fault.hits == 2 * ATTEMPTS
-    assert end.state is EvaluationState.SCORED
+    assert end.state is EvaluationStatus.SCORED
 
 
 def test_a_look_that_fails_three_times_is_the_end(
@@ -273,7 +273,7 @@ def test_a_look_that_fails_three_times_is_the_end(
     (end,) = call("wait_for_evals", [under_way], on_progress=tell, **LONG)
 
     assert fault.hits == 3 * ATTEMPTS
-    assert end.state is EvaluationState.FAILED
+    assert end.state is EvaluationStatus.FAILED
     assert isinstance(end.error, ServerError)
     assert end.error.delivery is Delivery.NOT_SENT
 
@@ -283,7 +283,7 @@ def test_a_first_look_that_fails_is_the_end(call, emulator, started):
 
     report = call("wait_for_evals", started[:2], **LONG)
 
-    assert states(report) == [EvaluationState.FAILED] * 2
+    assert states(report) == [EvaluationStatus.FAILED] * 2
 
 
 def test_results_are_those_of_every_execution_that_could_be_evaluated(
@@ -301,12 +301,12 @@ def test_results_are_those_of_every_execution_that_could_be_evaluated(
 def test_the_same_run_test_can_be_waited_for_twice(call, started):
     report = call("wait_for_evals", [started[0], started[0].upper()], **LONG)
 
-    assert states(report) == [EvaluationState.SCORED] * 2
+    assert states(report) == [EvaluationStatus.SCORED] * 2
     assert report[0].run_test_id == report[1].run_test_id
 
 
 def test_where_nothing_was_ever_run_nothing_is_called_scored(call, run_test_ids):
     (end,) = call("wait_for_evals", run_test_ids[:1], **LONG)
 
-    assert end.state is EvaluationState.NOTHING
+    assert end.state is EvaluationStatus.NOTHING_TO_EVALUATE
     assert end.reason == "no eval config was ever run on a completed call"

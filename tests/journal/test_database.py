@@ -61,7 +61,7 @@ async def test_a_path_may_hold_what_means_something_in_an_address(tmp_path):
     await intend(writer, Ask("/run"))
     await writer.aclose()
 
-    assert states(path) == {"/run": "SENT"}
+    assert states(path) == {"/run": "IN_FLIGHT"}
     assert path.exists()
 
 
@@ -86,7 +86,7 @@ async def test_an_empty_file_becomes_a_journal(path):
     await intend(writer, Ask("/run"))
     await writer.aclose()
 
-    assert states(path) == {"/run": "SENT"}
+    assert states(path) == {"/run": "IN_FLIGHT"}
 
 
 def test_an_empty_file_is_no_journal_yet(path):
@@ -217,7 +217,7 @@ async def test_a_second_writer_of_the_process_is_refused_and_may_come_later(path
     await first.aclose()
 
     second = await JournalWriter.open(path)
-    assert (await intend(second, Ask("/run"))).state.name == "SENT"
+    assert (await intend(second, Ask("/run"))).state.name == "IN_FLIGHT"
     await second.aclose()
 
 

@@ -79,7 +79,7 @@ def test_what_was_in_flight_when_its_process_was_killed_is_sent(path, other_proc
     other_process.kill()
     other_process.wait()
 
-    assert states(path) == {"/done": "DONE", "/cut-off": "SENT"}
+    assert states(path) == {"/done": "DONE", "/cut-off": "IN_FLIGHT"}
 
 
 def test_a_killed_process_leaves_the_journal_to_the_next(path, other_process):
@@ -94,7 +94,7 @@ def test_a_killed_process_leaves_the_journal_to_the_next(path, other_process):
         await writer.aclose()
         return earlier
 
-    assert asyncio.run(go_on()).state.name == "SENT"
+    assert asyncio.run(go_on()).state.name == "IN_FLIGHT"
     assert states(path) == {"/done": "DONE", "/cut-off": "DONE"}
 
 
@@ -103,10 +103,10 @@ def test_a_second_process_may_read_and_not_write(path, other_process):
         asyncio.run(JournalWriter.open(path))
 
     with Journal.open(path) as journal:
-        assert [each.state.name for each in journal] == ["DONE", "SENT"]
+        assert [each.state.name for each in journal] == ["DONE", "IN_FLIGHT"]
     other_process.send_signal(signal.SIGKILL)
     other_process.wait()
-    assert states(path) == {"/done": "DONE", "/cut-off": "SENT"}
+    assert states(path) == {"/done": "DONE", "/cut-off": "IN_FLIGHT"}
 
 
 async def test_looking_at_its_own_journal_does_not_let_another_process_in(path, writer):
@@ -141,7 +141,7 @@ async def test_whose_process_is_another_now_is_told(path, writer, monkeypatch):
         monkeypatch.undo()
 
     await intend(writer, Ask("/run"))
-    assert states(path) == {"/run": "SENT"}
+    assert states(path) == {"/run": "IN_FLIGHT"}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -193,7 +193,7 @@ def test_a_forked_child_is_told_and_does_no_harm(path):
 
     assert (code, errors) == (0, "")
     assert out.split("\n") == [*["refused: True"] * 4, "over", ""]
-    assert states(path) == {"/before": "SENT", "/after": "SENT"}
+    assert states(path) == {"/before": "IN_FLIGHT", "/after": "IN_FLIGHT"}
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_a_forgotten_writer_prints_nothing(path, forget):
     )
 
     assert (code, out, errors) == (0, "", "")
-    assert states(path) == {"/run": "SENT"}
+    assert states(path) == {"/run": "IN_FLIGHT"}
 
 
 @pytest.mark.skipif(not hasattr(os, "setuid"), reason="no users here")

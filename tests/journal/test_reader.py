@@ -34,9 +34,9 @@ async def fill(path):
         await intend(writer, request)
         if request is not SENT:
             await writer.finish(same(request), outcome)
-    settled = Count("/c")
-    await intend(writer, settled)
-    await writer.finish(same(settled), success(settled), settled=True)
+    reconciled = Count("/c")
+    await intend(writer, reconciled)
+    await writer.finish(same(reconciled), success(reconciled), reconciled=True)
     await writer.aclose()
 
 
@@ -55,23 +55,23 @@ def test_a_summary_counts_by_state_and_endpoint(journal, path):
         JournalState.DONE: 2,
         JournalState.FAILED: 1,
         JournalState.UNKNOWN: 1,
-        JournalState.SENT: 1,
+        JournalState.IN_FLIGHT: 1,
     }
     assert summary.endpoints == {
         "Ask": {
             JournalState.DONE: 1,
             JournalState.FAILED: 1,
             JournalState.UNKNOWN: 1,
-            JournalState.SENT: 1,
+            JournalState.IN_FLIGHT: 1,
         },
         "Count": {
             JournalState.DONE: 1,
             JournalState.FAILED: 0,
             JournalState.UNKNOWN: 0,
-            JournalState.SENT: 0,
+            JournalState.IN_FLIGHT: 0,
         },
     }
-    assert (summary.settled, summary.resolved) == (1, 0)
+    assert (summary.reconciled, summary.resolved) == (1, 0)
     assert (summary.first_sent_at, summary.last_sent_at) == (100, 104)
 
 
@@ -136,7 +136,7 @@ def test_what_an_answer_has_decided_stays(journal, request_):
 
 def test_all_that_is_in_doubt_can_be_decided_in_one_loop(journal):
     for entry in journal:
-        if entry.state in {JournalState.UNKNOWN, JournalState.SENT}:
+        if entry.state in {JournalState.UNKNOWN, JournalState.IN_FLIGHT}:
             journal.resolve(entry, done=True)
 
     assert journal.summary().states[JournalState.DONE] == 4
@@ -155,7 +155,7 @@ def test_what_was_decided_not_done_is_sent_next_time(journal):
 
     assert (earlier.state, earlier.resolved) == (JournalState.FAILED, True)
     (now,) = [each for each in journal if each.path == "/u"]
-    assert (now.state, now.resolved) == (JournalState.SENT, False)
+    assert (now.state, now.resolved) == (JournalState.IN_FLIGHT, False)
 
 
 def test_a_strange_request_is_not_in_there(journal):
@@ -198,7 +198,7 @@ def test_a_request_to_two_services_is_decided_by_its_entry(path):
 
     assert [each.state for each in entries(path)] == [
         JournalState.DONE,
-        JournalState.SENT,
+        JournalState.IN_FLIGHT,
     ]
 
 
@@ -211,7 +211,7 @@ async def test_nothing_is_decided_while_a_fan_out_writes(writer, path):
     ):
         journal.resolve(OUTCOMES[UNKNOWN], done=True)
 
-    assert states(path) == {"/u": "SENT"}
+    assert states(path) == {"/u": "IN_FLIGHT"}
 
 
 def test_a_closed_journal_says_so(journal):

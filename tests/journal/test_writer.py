@@ -50,7 +50,7 @@ async def test_a_request_is_on_disk_before_it_may_leave(path):
     assert earlier is None
     (entry,) = entries(path)
     assert (entry.state, entry.sequence, entry.identity) == (
-        JournalState.SENT,
+        JournalState.IN_FLIGHT,
         1,
         same(request),
     )
@@ -60,7 +60,7 @@ async def test_a_request_is_on_disk_before_it_may_leave(path):
     assert (entry.sent_at, entry.read_before) == (1234.5, True)
     assert (entry.attempts, entry.elapsed, entry.answer) == (0, 0.0, None)
     assert (entry.error, entry.error_class, entry.delivery) == (None, None, None)
-    assert (entry.settled, entry.resolved, entry.request_id) == (False, False, None)
+    assert (entry.reconciled, entry.resolved, entry.request_id) == (False, False, None)
     await writer.aclose()
 
 
@@ -74,7 +74,7 @@ async def test_a_success_is_kept_with_its_answer(writer, path):
     assert entry.state is JournalState.DONE
     assert orjson.loads(entry.answer) == {"count": 3, "new": None}
     assert (entry.attempts, entry.elapsed, entry.request_id) == (2, 0.5, "r-1")
-    assert (entry.settled, entry.error, entry.delivery) == (False, None, None)
+    assert (entry.reconciled, entry.error, entry.delivery) == (False, None, None)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ async def test_a_request_id_that_no_file_could_hold_is_kept_all_the_same(writer,
     [
         (success, JournalState.DONE),
         (lambda request: failure(request, Delivery.UNKNOWN), JournalState.UNKNOWN),
-        (None, JournalState.SENT),
+        (None, JournalState.IN_FLIGHT),
     ],
 )
 async def test_done_and_doubtful_requests_are_given_back_unchanged(
@@ -181,7 +181,7 @@ async def test_a_failed_request_is_given_back_and_set_to_sent(path):
 
     assert earlier.state is JournalState.FAILED
     assert (entry.state, entry.sent_at, entry.read_before) == (
-        JournalState.SENT,
+        JournalState.IN_FLIGHT,
         2.0,
         True,
     )
@@ -194,10 +194,10 @@ async def test_an_unknown_request_can_be_settled(writer, path):
     await intend(writer, request)
     await writer.finish(same(request), failure(request, Delivery.UNKNOWN))
 
-    await writer.finish(same(request), success(request, {"ok": 1}), settled=True)
+    await writer.finish(same(request), success(request, {"ok": 1}), reconciled=True)
 
     (entry,) = entries(path)
-    assert (entry.state, entry.settled, entry.answer) == (
+    assert (entry.state, entry.reconciled, entry.answer) == (
         JournalState.DONE,
         True,
         b'{"ok":1}',
@@ -273,7 +273,7 @@ async def test_the_same_request_twice_at_once_is_one_entry(writer, path):
     )
 
     assert first is None
-    assert second.state is JournalState.SENT
+    assert second.state is JournalState.IN_FLIGHT
     assert len(entries(path)) == 1
 
 
@@ -329,16 +329,18 @@ async def test_created_configs_are_those_that_answers_speak_of(path):
     answers = {
         "/1": (created("a", "B"), False),
         "/2": (created("c"), False),
-        "/3": (created("settled"), True),
+        "/3": (created("reconciled"), True),
         "/4": ({"created_eval_configs": "none"}, False),
         "/5": ({"created_eval_configs": [None, {"id": 7}, {}]}, False),
         "/6": ({"message": "started"}, False),
     }
     first = await JournalWriter.open(path)
-    for where, (answer, settled) in answers.items():
+    for where, (answer, reconciled) in answers.items():
         request = Ask(where, run_test_id="rt-1")
         await intend(first, request)
-        await first.finish(same(request), success(request, answer), settled=settled)
+        await first.finish(
+            same(request), success(request, answer), reconciled=reconciled
+        )
     other = Ask("/other", run_test_id="rt-2")
     await intend(first, other)
     await first.finish(same(other), success(other, created("d")))
@@ -514,7 +516,7 @@ async def test_a_forgotten_writer_lets_go_of_the_journal(path):
     assert remembered() is None
     assert not thread.is_alive()
     await (await JournalWriter.open(path)).aclose()
-    assert states(path) == {"/run": "SENT"}
+    assert states(path) == {"/run": "IN_FLIGHT"}
 
 
 def test_a_writer_ends_with_the_loop_that_was_closed_under_it(path):
@@ -535,7 +537,7 @@ def test_a_writer_ends_with_the_loop_that_was_closed_under_it(path):
     thread.join(60)
 
     assert not thread.is_alive()
-    assert states(path) == {"/run": "SENT"}
+    assert states(path) == {"/run": "IN_FLIGHT"}
 
 
 class Model:
@@ -547,11 +549,11 @@ class Model:
     def intend(self, key):
         earlier = self.states.get(key)
         if earlier in {None, "FAILED"}:
-            self.states[key] = "SENT"
+            self.states[key] = "IN_FLIGHT"
         return earlier
 
     def end(self, key, state):
-        if self.states.get(key) not in {"SENT", "UNKNOWN"}:
+        if self.states.get(key) not in {"IN_FLIGHT", "UNKNOWN"}:
             return "refused"
         self.states[key] = state
         return None

@@ -17,10 +17,10 @@ from futureagi_async import (
     AddEvalConfigsResult,
     CreatedEvalConfig,
     EvalOutput,
-    EvalState,
+    EvalOutputStatus,
     EvalTemplates,
+    ExecutionStatus,
     RunNewEvalsResult,
-    Status,
 )
 from futureagi_async.model import codec
 from futureagi_async.model.request import Result
@@ -69,7 +69,7 @@ def read(value: Any, result_type: type[Any]) -> Any:
 
 
 def complaint(value: Any, result_type: type[Any]) -> str:
-    with pytest.raises(codec.UnreadableError) as caught:
+    with pytest.raises(codec.DecodeError) as caught:
         read(value, result_type)
     return str(caught.value)
 
@@ -127,7 +127,7 @@ def test_an_answer_is_kept_as_it_came_and_parsed_when_somebody_looks():
     assert result.raw == {"message": "done", "new": {"a": [1]}}
     assert result.raw is result.raw
     assert orjson.loads(result.body) == result.raw
-    assert attrs.evolve(result, settled=True).raw is result.raw
+    assert attrs.evolve(result, reconciled=True).raw is result.raw
 
 
 def test_what_was_put_together_has_a_body_too():
@@ -137,13 +137,13 @@ def test_what_was_put_together_has_a_body_too():
 
 
 def test_an_answer_cannot_set_what_the_package_adds():
-    answer = STARTED | {"request_id": "theirs", "raw": "theirs", "settled": True}
+    answer = STARTED | {"request_id": "theirs", "raw": "theirs", "reconciled": True}
 
     result = read(answer, RunNewEvalsResult)
 
     assert result.raw == answer
     assert result.request_id == "r-1"
-    assert not result.settled
+    assert not result.reconciled
 
 
 def test_warnings_are_read():
@@ -303,13 +303,13 @@ def test_json_that_is_no_object_is_refused(value, problem):
     ],
 )
 def test_what_is_no_json_is_refused(body, problem):
-    with pytest.raises(codec.UnreadableError, match=problem):
+    with pytest.raises(codec.DecodeError, match=problem):
         codec.decode_result(body, RunNewEvalsResult, "r-1")
 
 
 @given(st.binary())
 def test_no_bytes_raise_anything_else(body):
-    with pytest.raises(codec.UnreadableError):
+    with pytest.raises(codec.DecodeError):
         codec.decode_result(body, RunNewEvalsResult, "r-1")
 
 
@@ -319,7 +319,7 @@ def test_a_field_is_read_as_it_is_or_refused(field, value):
 
     try:
         result = read(answer, RunNewEvalsResult)
-    except codec.UnreadableError:
+    except codec.DecodeError:
         return
 
     assert getattr(result, field) == value
@@ -340,8 +340,8 @@ def test_passes_of_the_converter_that_disagree_are_a_fault_of_the_package(monkey
 class Reading(Result):
     """A result with each kind of field that a rule of the codec is for."""
 
-    state: Status = Status.PENDING
-    states: tuple[Status, ...] = ()
+    state: ExecutionStatus = ExecutionStatus.PENDING
+    states: tuple[ExecutionStatus, ...] = ()
     by_name: dict[str, EvalOutput] = attrs.field(factory=dict)
     shares: dict[str, float] | None = None
     begun: datetime | None = None
@@ -356,14 +356,14 @@ def test_what_reads_itself_is_asked_wherever_it_stands():
         state="Completed", states=["FAILED", "odd"], by_name={"c": {"value": 1}}
     )
 
-    assert result.state is Status.COMPLETED
-    assert result.states == (Status.FAILED, Status("odd"))
-    assert result.by_name["c"].state is EvalState.DONE
+    assert result.state is ExecutionStatus.COMPLETED
+    assert result.states == (ExecutionStatus.FAILED, ExecutionStatus("odd"))
+    assert result.by_name["c"].state is EvalOutputStatus.COMPLETED
 
 
 def test_what_reads_itself_says_where_it_could_not():
     with pytest.raises(
-        codec.UnreadableError,
+        codec.DecodeError,
         match=r"^text belongs here, not an int @ states\[1\]$",
     ):
         reading(states=["failed", 5])
@@ -377,13 +377,13 @@ def test_null_stands_for_an_object_without_entries():
 
 @pytest.mark.parametrize("value", [[], [["a", {}]], "text", 5, True])
 def test_what_is_no_object_has_no_entries_to_read(value):
-    with pytest.raises(codec.UnreadableError, match="an object belongs here, not "):
+    with pytest.raises(codec.DecodeError, match="an object belongs here, not "):
         reading(by_name=value)
 
 
 def test_an_entry_that_cannot_be_read_is_named():
     with pytest.raises(
-        codec.UnreadableError,
+        codec.DecodeError,
         match=r"a number belongs here, not text @ shares\['joy'\]",
     ):
         reading(shares={"joy": "x"})
@@ -418,5 +418,5 @@ def test_an_empty_answer_will_do_where_nothing_is_needed():
 
 
 def test_an_empty_answer_will_not_do_where_something_is_needed():
-    with pytest.raises(codec.UnreadableError, match=r"^the answer is empty$"):
+    with pytest.raises(codec.DecodeError, match=r"^the answer is empty$"):
         codec.decode_result(b"", EvalTemplates, None)

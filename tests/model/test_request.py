@@ -9,7 +9,7 @@ import pytest
 
 from futureagi_async import RunNewEvals
 from futureagi_async.errors import InvalidRequestError
-from futureagi_async.model.request import RefusedItem, Request, Result, make_requests
+from futureagi_async.model.request import InvalidItem, Request, Result, build_requests
 
 
 RUN_TEST = "b968b200-c57b-5aca-9c9f-60672e3183e7"
@@ -45,19 +45,19 @@ async def arriving(*items: Any):
     [[1, 2], (1, 2), {1: "a", 2: "b"}, {1, 2}, range(1, 3), {1: 0, 2: 0}.keys()],
 )
 def test_a_request_is_made_of_each_item_of_a_collection(items):
-    assert make_requests(items, ping, "items") == [Ping(1), Ping(2)]
+    assert build_requests(items, ping, "items") == [Ping(1), Ping(2)]
 
 
 def test_a_bad_item_of_a_collection_is_named_before_anything_is_sent():
     with pytest.raises(InvalidRequestError, match=r"^items\[2\]: -1 is negative$"):
-        make_requests([1, 2, -1, -2], ping, "items")
+        build_requests([1, 2, -1, -2], ping, "items")
 
 
 def test_an_iterator_is_not_read_before_its_requests_are():
     read = []
     items = (read.append(number) or number for number in range(3))
 
-    requests = iter(make_requests(items, ping, "items"))
+    requests = iter(build_requests(items, ping, "items"))
     read_at_first = list(read)
     next(requests)
 
@@ -66,16 +66,16 @@ def test_an_iterator_is_not_read_before_its_requests_are():
 
 
 def test_a_bad_item_of_an_iterator_takes_the_place_of_its_request():
-    first, second, third = make_requests(iter([1, -1, 3]), ping, "items")
+    first, second, third = build_requests(iter([1, -1, 3]), ping, "items")
 
     assert (first, third) == (Ping(1), Ping(3))
-    assert isinstance(second, RefusedItem)
+    assert isinstance(second, InvalidItem)
     assert second.item == -1
     assert str(second.error) == "items[1]: -1 is negative"
 
 
 async def test_a_bad_item_of_an_asynchronous_iterable_takes_the_place_of_its_request():
-    requests = make_requests(arriving(1, -1, 3), ping, "items")
+    requests = build_requests(arriving(1, -1, 3), ping, "items")
 
     first, second, third = [each async for each in requests]
 
@@ -91,7 +91,7 @@ async def test_an_asynchronous_iterable_is_not_read_before_its_requests_are():
             read.append(number)
             yield number
 
-    requests = aiter(make_requests(items(), ping, "items"))
+    requests = aiter(build_requests(items(), ping, "items"))
     read_at_first = list(read)
     await anext(requests)
     read_for_one = list(read)
@@ -108,7 +108,7 @@ def test_an_error_of_the_caller_is_not_taken_for_a_bad_item():
         raise LookupError
 
     with pytest.raises(LookupError):
-        list(make_requests(items(), ping, "items"))
+        list(build_requests(items(), ping, "items"))
 
 
 @pytest.mark.parametrize(
@@ -126,16 +126,16 @@ def test_a_single_item_is_no_iterable(items, named):
         InvalidRequestError,
         match=f"^items: an iterable is wanted, not {named}; put a single item into a list",
     ):
-        make_requests(items, ping, "items")
+        build_requests(items, ping, "items")
 
 
 def test_a_request_is_not_safe_to_repeat_unless_it_says_so():
-    assert not Ping(1).safe_to_repeat
-    assert not RefusedItem.safe_to_repeat
+    assert not Ping(1).idempotent
+    assert not InvalidItem.idempotent
 
 
 def test_a_request_objects_to_nothing_unless_it_says_so():
-    assert Ping(1).objection(Result(raw={})) is None
+    assert Ping(1).validate_response(Result(raw={})) is None
     assert Ping(1).error_class(400, "no") is None
 
 
@@ -151,13 +151,13 @@ def test_a_request_without_the_parts_of_one_cannot_be_made():
     ("item", "run_test_id"), [("abc", "abc"), (5, None), (None, None)]
 )
 def test_a_refused_item_is_about_the_run_test_that_it_was_to_be(item, run_test_id):
-    refused = RefusedItem(item, InvalidRequestError("no"))
+    refused = InvalidItem(item, InvalidRequestError("no"))
 
     assert refused.run_test_id == run_test_id
 
 
 def test_a_refused_item_asks_for_nothing():
-    refused = RefusedItem("abc", InvalidRequestError("no"))
+    refused = InvalidItem("abc", InvalidRequestError("no"))
 
     assert (refused.method, refused.path, refused.body) == ("", "", None)
 

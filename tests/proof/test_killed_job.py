@@ -131,7 +131,7 @@ def worlds() -> Iterator[World]:
     return (World.synthetic(RUN_TESTS, seed=number) for number in range(1, 10_000))
 
 
-def job_on(emulator: Emulator, journal: pathlib.Path, existing) -> Job:
+def job_on(emulator: Emulator, journal: pathlib.Path, rerun) -> Job:
     return evaluating_child.Job(
         url=emulator.url,
         api_key=emulator.api_key,
@@ -139,10 +139,10 @@ def job_on(emulator: Emulator, journal: pathlib.Path, existing) -> Job:
         run_test_ids=tuple(emulator.world.run_test_ids),
         template_ids=tuple(emulator.world.template_ids[:TEMPLATES]),
         journal=str(journal),
-        existing=existing,
-        settle_after=SETTLE_AFTER,
-        poll=POLL,
-        deadline=ENOUGH,
+        rerun=rerun,
+        reconcile_after=SETTLE_AFTER,
+        poll_interval=POLL,
+        timeout=ENOUGH,
     )
 
 
@@ -154,16 +154,16 @@ def serve(world: World) -> Emulator:
 
 def have_results(emulator: Emulator, job: Job) -> None:
     """Have every run test be evaluated before, and forget what that took."""
-    arguments = job.evaluation | {"existing": "skip", "journal": None}
+    arguments = job.evaluation | {"rerun": False, "journal": None}
     with FutureAGI(**job.client) as client:
         report = client.evaluate(**arguments)
     assert len(report.scored) == RUN_TESTS
     emulator.log.clear()
 
 
-@pytest.mark.parametrize("existing", ["skip", "rerun"])
+@pytest.mark.parametrize("rerun", [False, True])
 def test_an_evaluation_is_lost_or_done_twice_by_no_kill(
-    existing,
+    rerun,
     processes,
     worlds: Iterator[World],
     tmp_path: pathlib.Path,
@@ -174,8 +174,8 @@ def test_an_evaluation_is_lost_or_done_twice_by_no_kill(
     while killed < KILLS:
         rounds += 1
         with serve(next(worlds)) as emulator:
-            job = job_on(emulator, tmp_path / f"evals-{rounds}.db", existing)
-            if existing == "rerun":
+            job = job_on(emulator, tmp_path / f"evals-{rounds}.db", rerun)
+            if rerun:
                 have_results(emulator, job)
             told = None
             while told is None:
@@ -191,7 +191,7 @@ def test_an_evaluation_is_lost_or_done_twice_by_no_kill(
             unknown += sum(not each.is_scored for each in told)
     with capsys.disabled():
         print(
-            f"\n{existing}: {killed} kills in {rounds} jobs, "
+            f"\n{rerun}: {killed} kills in {rounds} jobs, "
             f"{unknown} left unknown (seed {SEED})"
         )
 
@@ -267,7 +267,7 @@ def assert_true(emulator: Emulator, job: Job, ends: list[End] | None) -> None:
     assert ends is not None
     log = emulator.log
     said = f"seed {SEED}: {[each for each in ends if is_doubted(each)][:3]}"
-    asked_to_add = TEMPLATES if job.existing == "skip" else 0
+    asked_to_add = TEMPLATES if job.rerun == "skip" else 0
     assert [each.run_test_id for each in ends] == list(job.run_test_ids)
     assert max(log.runs.values()) == 1, f"run twice: {said}"
     assert max(log.configs.values(), default=0) <= asked_to_add, f"added twice: {said}"

@@ -12,7 +12,7 @@ from futureagi_async import (
     AsyncFutureAGI,
     ClientClosedError,
     Delivery,
-    EvaluationState,
+    EvaluationStatus,
     RetryPolicy,
 )
 from futureagi_async.emulator import Emulator, World
@@ -45,8 +45,8 @@ async def evaluated(client: AsyncFutureAGI, emulator: Emulator):
     report = await client.evaluate(
         emulator.world.run_test_ids,
         configs_for(emulator.world),
-        deadline=DEADLINE,
-        poll=POLL,
+        timeout=DEADLINE,
+        poll_interval=POLL,
     )
     return report[0]
 
@@ -60,7 +60,7 @@ async def test_a_read_that_failed_leaves_no_work_in_doubt(
 
     ended = await evaluated(client, emulator)
 
-    assert ended.state is EvaluationState.FAILED
+    assert ended.state is EvaluationStatus.FAILED
     assert ended.error is not None
     assert ended.error.delivery is Delivery.NOT_SENT
     assert "may have been done" not in ended.reason
@@ -90,7 +90,7 @@ async def test_a_read_that_failed_hides_no_work_in_doubt(
     ended = await evaluated(client, emulator)
 
     assert emulator.log.runs.total() == 1
-    assert ended.state is EvaluationState.FAILED
+    assert ended.state is EvaluationStatus.FAILED
     assert ended.error is not None
     assert ended.error.delivery is Delivery.UNKNOWN
     assert "may have been done" in ended.reason
@@ -103,12 +103,12 @@ async def test_what_is_in_doubt_is_not_started_again_though_nothing_is_seen_of_i
 ):
     # The service has taken the request, and takes longer than anybody waits.
     on_the_wire = emulator.faults.add("latency", endpoint="run_new_evals", seconds=60)
-    policy = RetryPolicy(settle=False)
+    policy = RetryPolicy(reconcile=False)
     async with AsyncFutureAGI(**settings(emulator) | {"retry": policy}) as client:
         ended = await evaluated(client, emulator)
 
     assert on_the_wire.hits == 1
-    assert ended.state is EvaluationState.FAILED
+    assert ended.state is EvaluationStatus.FAILED
     assert ended.error is not None
     assert ended.error.delivery is Delivery.UNKNOWN
     assert "may have been done" in ended.reason
@@ -126,7 +126,7 @@ async def test_a_client_that_was_closed_hides_no_work_in_doubt(
     await client.aclose()
     ended = await work
 
-    assert ended.state is EvaluationState.FAILED
+    assert ended.state is EvaluationStatus.FAILED
     assert isinstance(ended.error, ClientClosedError)
     assert ended.error.delivery is Delivery.UNKNOWN
     assert "may have been done" in ended.reason

@@ -68,7 +68,9 @@ async def test_every_run_test_is_scored_or_named_and_nothing_is_done_twice(
     async with AsyncFutureAGI(**settings(emulator)) as client:
         without_jitter(client)
 
-        report = await client.evaluate(ids, configs, deadline=DEADLINE, poll=POLL)
+        report = await client.evaluate(
+            ids, configs, timeout=DEADLINE, poll_interval=POLL
+        )
 
         line = told(seed, report, capsys, emulator)
         assert [each.run_test_id for each in report] == ids
@@ -78,7 +80,9 @@ async def test_every_run_test_is_scored_or_named_and_nothing_is_done_twice(
 
         # Without trouble the same call does what is missing, and only that.
         emulator.faults.clear()
-        again = await client.evaluate(ids, configs, deadline=DEADLINE, poll=POLL)
+        again = await client.evaluate(
+            ids, configs, timeout=DEADLINE, poll_interval=POLL
+        )
         summaries = await client.send_many(GetEvalSummary(each) for each in ids)
         assert_all_done_once(
             again,
@@ -95,7 +99,9 @@ def test_every_run_test_is_scored_or_named_from_the_blocking_client_too(
     with FutureAGI(**settings(emulator)) as client:
         without_jitter(client)
 
-        report = client.evaluate(iter(ids), configs, deadline=DEADLINE, poll=POLL)
+        report = client.evaluate(
+            iter(ids), configs, timeout=DEADLINE, poll_interval=POLL
+        )
 
         line = told(seed, report, capsys, emulator)
         assert [each.run_test_id for each in report] == ids
@@ -103,7 +109,7 @@ def test_every_run_test_is_scored_or_named_from_the_blocking_client_too(
         assert len(report.scored) >= BORNE * len(report), line
 
         emulator.faults.clear()
-        again = client.evaluate(ids, configs, deadline=DEADLINE, poll=POLL)
+        again = client.evaluate(ids, configs, timeout=DEADLINE, poll_interval=POLL)
         summaries = client.send_many(GetEvalSummary(each) for each in ids)
         assert_all_done_once(
             again,

@@ -1,4 +1,4 @@
-"""What the tests of settling share: an emulator, and clients of it."""
+"""What the tests of reconciling share: an emulator, and clients of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
-from settling_service import small_world
+from reconciling_service import small_world
 
 from futureagi_async import AsyncFutureAGI, EvalConfig, RetryPolicy, Timeout
 from futureagi_async.emulator import Emulator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 
-QUICK = RetryPolicy(settle_after=0.05)
+QUICK = RetryPolicy(reconcile_after=0.05)
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ async def emulator() -> AsyncIterator[Emulator]:
 
 @pytest.fixture
 async def make_client() -> AsyncIterator[Callable[..., AsyncFutureAGI]]:
-    """Make clients that settle soon and wait for no retry, and close them at the end."""
+    """Make clients that reconcile soon and wait for no retry, and close them at the end."""
     async with contextlib.AsyncExitStack() as stack:
 
         def make(emulator: Emulator, **options: Any) -> AsyncFutureAGI:

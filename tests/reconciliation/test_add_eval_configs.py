@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from settling_service import failure, while_time_flies
+from reconciling_service import failure, while_time_flies
 
 from futureagi_async import (
     AddEvalConfigs,
@@ -64,7 +64,7 @@ async def test_configs_that_all_landed_are_a_settled_success(
 
     result = await connect().add_eval_configs(run_test, configs)
 
-    assert result.settled
+    assert result.reconciled
     assert result.run_test_id == run_test
     assert result.warnings == ()
     assert_whole(result, emulator, run_test, configs)
@@ -91,7 +91,7 @@ async def test_configs_of_which_none_landed_are_sent_again(
 
     assert isinstance(outcome, Success)
     assert outcome.attempts == 2
-    assert not outcome.result.settled
+    assert not outcome.result.reconciled
     assert_whole(outcome.result, emulator, run_test, configs)
 
 
@@ -104,7 +104,7 @@ async def test_only_the_rest_is_sent_and_the_result_is_the_whole_in_order(
 
     result = await client.add_eval_configs(run_test, configs)
 
-    assert result.settled
+    assert result.reconciled
     assert result.created_eval_configs[1] == earlier.created_eval_configs[0]
     assert_whole(result, emulator, run_test, configs)
 
@@ -114,14 +114,14 @@ async def test_a_service_that_answers_too_late_is_given_its_time(
 ):
     emulator.faults.add("latency", seconds=60, endpoint=ADD)
     client = connect(
-        timeout=Timeout(read=30, total=None), retry=RetryPolicy(settle_after=100)
+        timeout=Timeout(read=30, total=None), retry=RetryPolicy(reconcile_after=100)
     )
 
     result = await while_time_flies(client.add_eval_configs(run_test, configs), leap)
     # What was sent again would be done by then.
     await while_time_flies(asyncio.sleep(200), leap)
 
-    assert result.settled
+    assert result.reconciled
     assert len(requests(emulator, "POST")) == 1
     assert_whole(result, emulator, run_test, configs)
 
@@ -161,7 +161,7 @@ async def test_without_settling_it_stays_unknown_and_nothing_is_read(
     fault, error_class, emulator, connect, run_test
 ):
     emulator.faults.add(fault, endpoint=ADD)
-    client = connect(retry=RetryPolicy(settle=False))
+    client = connect(retry=RetryPolicy(reconcile=False))
     template = {"template_id": emulator.world.template_ids[0]}
 
     error = await failure(client.add_eval_configs(run_test, [template]))
@@ -218,7 +218,7 @@ async def test_a_refused_name_says_which_of_the_names_exist(
 async def test_a_refused_name_is_not_looked_up_without_settling(
     emulator, connect, run_test, configs
 ):
-    client = connect(retry=RetryPolicy(settle=False))
+    client = connect(retry=RetryPolicy(reconcile=False))
     await client.add_eval_configs(run_test, configs[1:2])
 
     error = await failure(client.add_eval_configs(run_test, configs))
@@ -257,13 +257,13 @@ async def test_many_are_settled_side_by_side(emulator, connect, configs):
     faults = ("drop_before", "drop_after", "truncate", "garbage", "status")
     for seed, fault in enumerate(faults):
         emulator.faults.add(fault, endpoint=ADD, probability=0.3, seed=seed)
-    client = connect(retry=RetryPolicy(settle_after=0.05, max_attempts=20))
+    client = connect(retry=RetryPolicy(reconcile_after=0.05, max_attempts=20))
 
     batch = await client.add_eval_configs_many(emulator.world.run_test_ids, configs)
 
     assert len(batch.successes) == len(batch) == 30
     assert set(emulator.log.configs.values()) == {3}
-    assert any(each.result.settled for each in batch)
+    assert any(each.result.reconciled for each in batch)
     assert any(each.attempts > 1 for each in batch)
     for each in batch:
         created = [one.name for one in each.result.created_eval_configs]

@@ -7,7 +7,7 @@ import json
 import tracemalloc
 
 import pytest
-from settling_service import (
+from reconciling_service import (
     RulesSender,
     answered,
     client_of,
@@ -16,14 +16,14 @@ from settling_service import (
     small_world,
 )
 
-from futureagi_async import Delivery, NotFoundError, ServerError, Status
+from futureagi_async import Delivery, ExecutionStatus, NotFoundError, ServerError
 from futureagi_async.endpoints.list_call_executions import ListCallExecutions
 from futureagi_async.endpoints.list_test_executions import (
     ListTestExecutions,
     TestExecution,
     TestExecutionsPage,
 )
-from futureagi_async.model.paging import all_results, each_result, each_result_blocking
+from futureagi_async.model.paging import collect_pages, paginate, paginate_blocking
 
 
 RUN_TEST = small_world().run_test_ids[0]
@@ -32,7 +32,7 @@ RUN_TEST = small_world().run_test_ids[0]
 def read_all(sender, list_of):
     """Everything on all pages of two."""
     return on_a_jumping_clock(
-        all_results(client_of(sender).send, lambda page: list_of(RUN_TEST, page, 2))
+        collect_pages(client_of(sender).send, lambda page: list_of(RUN_TEST, page, 2))
     )
 
 
@@ -89,7 +89,9 @@ def test_a_page_that_fails_fails_the_whole_list():
 
     error = on_a_jumping_clock(
         failure(
-            all_results(client.send, lambda page: ListTestExecutions(RUN_TEST, page, 2))
+            collect_pages(
+                client.send, lambda page: ListTestExecutions(RUN_TEST, page, 2)
+            )
         )
     )
 
@@ -126,7 +128,7 @@ class Listing:
 def page_of(names, total, *, count=0, number=1):
     """A page of executions with these ids."""
     results = tuple(
-        TestExecution(id=str(name), status=Status.COMPLETED) for name in names
+        TestExecution(id=str(name), status=ExecutionStatus.COMPLETED) for name in names
     )
     return TestExecutionsPage(
         raw={}, results=results, count=count, total_pages=total, current_page=number
@@ -143,12 +145,12 @@ def awaited(page, request):
     async def read(request):
         return page(request)
 
-    return asyncio.run(collected(each_result(read, request)))
+    return asyncio.run(collected(paginate(read, request)))
 
 
 def blocked(page, request):
     """What the iterator over the pages gives, blocking."""
-    return [each.id for each in each_result_blocking(page, request)]
+    return [each.id for each in paginate_blocking(page, request)]
 
 
 BOTH = pytest.mark.parametrize("ids_of", [awaited, blocked])
@@ -320,7 +322,7 @@ def test_pages_that_are_all_the_same_are_read_as_often_as_there_are(ids_of):
 
 def test_no_page_is_read_before_it_is_needed():
     listing = Listing(5)
-    iterator = each_result_blocking(listing.page, FIRST)
+    iterator = paginate_blocking(listing.page, FIRST)
 
     assert listing.asked == []
     assert [next(iterator).id, next(iterator).id] == ["0", "1"]
@@ -336,7 +338,7 @@ def test_a_long_list_takes_no_more_memory_than_a_short_one():
             return page_of(names, pages)
 
         tracemalloc.start()
-        count = sum(1 for _ in each_result_blocking(page, FIRST))
+        count = sum(1 for _ in paginate_blocking(page, FIRST))
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert count == 100 * pages

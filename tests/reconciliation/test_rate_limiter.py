@@ -7,7 +7,7 @@ import itertools
 
 import attrs
 import pytest
-from settling_service import (
+from reconciling_service import (
     RulesSender,
     answered,
     client_of,
@@ -31,7 +31,7 @@ from futureagi_async import (
     Success,
     Timeout,
 )
-from futureagi_async.transport.rate_limiter import Pace
+from futureagi_async.transport.rate_limiter import RateLimiter
 
 
 WORLD = small_world(run_tests=1)
@@ -67,7 +67,7 @@ def test_without_a_limit_there_is_nothing_to_wait_for():
     async def main():
         started = now()
         for _ in range(1000):
-            await Pace(None).turn()
+            await RateLimiter(None).turn()
         assert now() == started
 
     on_a_jumping_clock(main())
@@ -78,7 +78,7 @@ def test_without_a_limit_there_is_nothing_to_wait_for():
 )
 def test_no_window_holds_more_than_the_limit_and_one(limit):
     async def main():
-        pace, moments = Pace(limit), []
+        pace, moments = RateLimiter(limit), []
 
         async def take():
             await pace.turn()
@@ -95,7 +95,7 @@ def test_no_window_holds_more_than_the_limit_and_one(limit):
 
 def test_turns_are_spread_evenly_from_the_first_one_on():
     async def main():
-        pace, moments = Pace(RateLimit(6, per=60)), []
+        pace, moments = RateLimiter(RateLimit(6, per=60)), []
         for _ in range(20):
             await pace.turn()
             moments.append(now())
@@ -109,7 +109,7 @@ def test_turns_are_spread_evenly_from_the_first_one_on():
 
 def test_turns_that_were_not_used_are_not_saved_up():
     async def main():
-        pace, moments = Pace(RateLimit(6, per=60)), []
+        pace, moments = RateLimiter(RateLimit(6, per=60)), []
         await pace.turn()
         await asyncio.sleep(600)
         for _ in range(3):
@@ -125,7 +125,7 @@ def test_turns_that_were_not_used_are_not_saved_up():
 
 def test_a_turn_is_not_lost_on_somebody_who_has_gone():
     async def main():
-        pace = Pace(RateLimit(6, per=60))
+        pace = RateLimiter(RateLimit(6, per=60))
         await pace.turn()
         started = now()
         gone = asyncio.create_task(pace.turn())
@@ -139,7 +139,7 @@ def test_a_turn_is_not_lost_on_somebody_who_has_gone():
 
 
 def test_a_pace_that_another_loop_has_used_begins_anew():
-    pace = Pace(RateLimit(1, per=60))
+    pace = RateLimiter(RateLimit(1, per=60))
 
     async def main():
         started = now()
@@ -153,7 +153,7 @@ def test_a_pace_that_another_loop_has_used_begins_anew():
 def test_all_workers_and_all_copies_of_a_client_share_the_limit():
     async def main():
         client = client_of(sender, rate_limit=RateLimit(60, per=60))
-        copy = client.with_options(retry=RetryPolicy(settle=False))
+        copy = client.with_options(retry=RetryPolicy(reconcile=False))
         first, second = requests(40)[:20], requests(40)[20:]
         batches = await asyncio.gather(
             client.send_many(first, max_concurrency=20),
@@ -246,7 +246,7 @@ def test_what_has_no_turn_before_the_deadline_of_its_batch_is_not_attempted():
     async def main():
         client = client_of(sender, rate_limit=RateLimit(6, per=60))
         started = now()
-        batch = await client.send_many(requests(10), deadline=25)
+        batch = await client.send_many(requests(10), timeout=25)
         return batch, now() - started
 
     sender = sender_for(10)
@@ -263,7 +263,7 @@ def test_what_has_no_turn_before_the_deadline_of_its_batch_is_not_attempted():
 def test_what_was_begun_before_the_deadline_of_its_batch_is_brought_to_its_end():
     async def main():
         client = client_of(sender, rate_limit=RateLimit(1, per=15))
-        return await client.send_many(requests(1), deadline=40)
+        return await client.send_many(requests(1), timeout=40)
 
     sender = sender_for(1, "before")
     (outcome,) = on_a_jumping_clock(main())
@@ -294,14 +294,14 @@ def test_a_client_that_is_closed_ends_what_waits_for_its_turn():
 def test_a_client_that_is_closed_in_the_moment_of_a_turn_sends_nothing(
     many, monkeypatch
 ):
-    turn = Pace.turn
+    turn = RateLimiter.turn
 
     async def main():
         async def turn_with_the_close(pace):
             await turn(pace)
             await client.aclose()
 
-        monkeypatch.setattr(Pace, "turn", turn_with_the_close)
+        monkeypatch.setattr(RateLimiter, "turn", turn_with_the_close)
         client = client_of(sender, rate_limit=RateLimit(1, per=60))
         if not many:
             return await failure(client.send(requests(1)[0]))

@@ -7,7 +7,7 @@ import json
 from datetime import datetime
 
 import pytest
-from settling_service import (
+from reconciling_service import (
     RESULT,
     RulesSender,
     answered,
@@ -35,7 +35,7 @@ from futureagi_async.endpoints.list_call_executions import (
     CallExecution,
     CallExecutionsPage,
     EvalOutput,
-    EvalState,
+    EvalOutputStatus,
     ListCallExecutions,
 )
 from futureagi_async.endpoints.list_test_executions import (
@@ -43,7 +43,7 @@ from futureagi_async.endpoints.list_test_executions import (
     TestExecution,
     TestExecutionsPage,
 )
-from futureagi_async.endpoints.status import Status
+from futureagi_async.endpoints.status import ExecutionStatus
 
 
 RUN_TEST, OTHER = small_world().run_test_ids[:2]
@@ -63,7 +63,7 @@ def test_a_read_is_a_get_without_a_body_and_safe_to_repeat(read):
 
     assert request.method == "GET"
     assert request.body is None
-    assert request.safe_to_repeat
+    assert request.idempotent
     assert request.path.startswith(f"/simulate/run-tests/{RUN_TEST}/")
 
 
@@ -104,7 +104,7 @@ async def test_a_run_test_comes_with_its_eval_configs(emulator, connect, configs
     assert run_test.simulate_eval_configs_detail == newest_first
     assert run_test.raw["agent_definition_detail"]["agent_name"] == "Synthetic agent"
     assert run_test.request_id == emulator.log.requests[-1].request_id
-    assert not run_test.settled
+    assert not run_test.reconciled
 
 
 async def test_executions_come_with_their_states(emulator, connect):
@@ -118,13 +118,13 @@ async def test_executions_come_with_their_states(emulator, connect):
     assert page.results == (
         TestExecution(
             id=second.id,
-            status=Status.EVALUATING,
+            status=ExecutionStatus.EVALUATING,
             start_time=datetime.fromisoformat(second.start_time),
             calls=3,
         ),
         TestExecution(
             id=first.id,
-            status=Status.COMPLETED,
+            status=ExecutionStatus.COMPLETED,
             start_time=datetime.fromisoformat(first.start_time),
             calls=3,
         ),
@@ -134,7 +134,7 @@ async def test_executions_come_with_their_states(emulator, connect):
 
 @pytest.mark.parametrize("status", ["Evaluating", "evaluating", "EVALUATING"])
 def test_the_case_of_a_state_does_not_matter(status):
-    assert TestExecution(id=RUN_TEST, status=Status(status)).is_evaluating
+    assert TestExecution(id=RUN_TEST, status=ExecutionStatus(status)).is_evaluating
 
 
 async def test_calls_come_with_what_their_evaluations_gave(emulator, connect, configs):
@@ -151,16 +151,16 @@ async def test_calls_come_with_what_their_evaluations_gave(emulator, connect, co
     newest = emulator.world.run_tests.get(RUN_TEST).executions[-1]
     assert page.results[0] == CallExecution(
         id=newest.calls[-1].id,
-        status=Status.COMPLETED,
+        status=ExecutionStatus.COMPLETED,
         test_execution_id=newest.id,
         eval_outputs={
             done: EvalOutput(
-                state=EvalState.DONE,
+                state=EvalOutputStatus.COMPLETED,
                 value="Passed",
                 reason="it was polite",
                 raw=RESULT,
             ),
-            waits: EvalOutput(state=EvalState.PENDING),
+            waits: EvalOutput(state=EvalOutputStatus.PENDING),
         },
     )
     rest = await client.send(ListCallExecutions(RUN_TEST, 2, 4))

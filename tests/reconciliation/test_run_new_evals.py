@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from settling_service import RESULT, failure, fill, small_world, while_time_flies
+from reconciling_service import RESULT, failure, fill, small_world, while_time_flies
 
 from futureagi_async import (
     APIConnectionError,
@@ -24,7 +24,7 @@ from futureagi_async.emulator import Emulator
 
 
 RUN = "run_new_evals"
-READ_BEFORE = RetryPolicy(settle_after=0.05, read_before=True)
+READ_BEFORE = RetryPolicy(reconcile_after=0.05, read_before=True)
 CALLS = 6
 """How many calls a run test of the small world has, in two executions."""
 
@@ -61,7 +61,7 @@ async def test_evaluations_under_way_are_a_settled_success(
         run_test, eval_config_ids=config_ids, select_all=True
     )
 
-    assert result.settled
+    assert result.reconciled
     assert result.run_test_id == run_test
     assert result.call_execution_count == CALLS
     assert emulator.log.runs == {run_test: 1}
@@ -85,7 +85,7 @@ async def test_evaluations_that_were_not_started_are_sent_again(
 
     assert isinstance(outcome, Success)
     assert outcome.attempts == 2
-    assert not outcome.result.settled
+    assert not outcome.result.reconciled
     assert outcome.result.call_execution_count == CALLS
     assert emulator.log.runs == {run_test: 1}
 
@@ -95,7 +95,7 @@ async def test_a_service_that_answers_too_late_is_given_its_time(
 ):
     emulator.faults.add("latency", seconds=60, endpoint=RUN)
     client = connect(
-        timeout=Timeout(read=30, total=None), retry=RetryPolicy(settle_after=100)
+        timeout=Timeout(read=30, total=None), retry=RetryPolicy(reconcile_after=100)
     )
 
     call = client.run_new_evals(run_test, eval_config_ids=config_ids, select_all=True)
@@ -104,7 +104,7 @@ async def test_a_service_that_answers_too_late_is_given_its_time(
     await while_time_flies(asyncio.sleep(200), leap)
 
     assert len(sent(emulator, "POST")) == 1
-    assert result.settled
+    assert result.reconciled
     assert emulator.log.runs == {run_test: 1}
 
 
@@ -112,7 +112,7 @@ async def test_a_timeout_stays_unknown_without_settling(
     emulator, connect, run_test, config_ids
 ):
     emulator.faults.add("latency", seconds=0.1, endpoint=RUN)
-    client = connect(timeout=Timeout(read=0.03), retry=RetryPolicy(settle=False))
+    client = connect(timeout=Timeout(read=0.03), retry=RetryPolicy(reconcile=False))
 
     error = await failure(
         client.run_new_evals(run_test, eval_config_ids=config_ids, select_all=True)
@@ -134,13 +134,13 @@ async def test_only_the_chosen_executions_count(
         run_test, eval_config_ids=config_ids, test_execution_ids=[first.id]
     )
 
-    assert result.settled
+    assert result.reconciled
     assert result.call_execution_count == CALLS / 2
     emulator.faults.add("drop_before", endpoint=RUN, times=1)
     result = await client.run_new_evals(
         run_test, eval_config_ids=config_ids, test_execution_ids=[second.id]
     )
-    assert not result.settled
+    assert not result.reconciled
     assert emulator.log.runs == {run_test: 2}
 
 
@@ -213,7 +213,7 @@ async def test_finished_results_are_a_success_only_if_they_were_absent_before(
     read_before, finishing, make_client, configs
 ):
     run_test = finishing.world.run_test_ids[0]
-    retry = RetryPolicy(settle_after=0.05, read_before=read_before)
+    retry = RetryPolicy(reconcile_after=0.05, read_before=read_before)
     client = make_client(finishing, retry=retry)
     added = await client.add_eval_configs(run_test, configs)
     request = RunNewEvals.from_added(added)
@@ -224,7 +224,7 @@ async def test_finished_results_are_a_success_only_if_they_were_absent_before(
     assert finishing.log.runs == {run_test: 1}
     assert isinstance(outcome, Success) is read_before
     if read_before:
-        assert outcome.result.settled
+        assert outcome.result.reconciled
         assert outcome.result.call_execution_count == CALLS
     else:
         assert outcome.error.delivery is Delivery.UNKNOWN
@@ -240,7 +240,7 @@ async def test_evaluations_that_were_prepared_and_never_started_are_sent_again(
         run_test, eval_config_ids=config_ids, select_all=True
     )
 
-    assert not result.settled
+    assert not result.reconciled
     assert emulator.log.runs == {run_test: 1}
     assert len(sent(emulator, "POST")) == 2
 
@@ -273,7 +273,7 @@ async def test_every_page_of_calls_is_read(make_client, configs):
 
         result = await client.send(RunNewEvals.from_added(added))
 
-    assert result.settled
+    assert result.reconciled
     assert result.call_execution_count == 210
     assert emulator.log.counts["call_executions", 200] == 2 * 3
     assert emulator.log.counts["executions", 200] == 2
@@ -304,7 +304,7 @@ async def test_without_settling_it_stays_unknown_and_nothing_is_read(
     emulator.faults.add("garbage", endpoint=RUN)
 
     error = await failure(
-        connect(retry=RetryPolicy(settle=False)).run_new_evals(
+        connect(retry=RetryPolicy(reconcile=False)).run_new_evals(
             run_test, eval_config_ids=config_ids, select_all=True
         )
     )
@@ -359,7 +359,7 @@ async def test_reading_before_costs_the_reads_and_nothing_else(
         run_test, eval_config_ids=config_ids, select_all=True
     )
 
-    assert not result.settled
+    assert not result.reconciled
     assert [each.method for each in emulator.log.requests] == ["GET", "GET", "POST"]
 
 
@@ -393,7 +393,7 @@ async def test_refusals_are_not_settled(emulator, connect, run_test, config_ids)
 
 async def test_many_are_settled_side_by_side(emulator, connect, configs):
     ids = emulator.world.run_test_ids
-    client = connect(retry=RetryPolicy(settle_after=0.05, max_attempts=20))
+    client = connect(retry=RetryPolicy(reconcile_after=0.05, max_attempts=20))
     batch = await client.add_eval_configs_many(ids, configs[:1])
     for seed, fault in enumerate(("drop_before", "drop_after", "truncate", "garbage")):
         emulator.faults.add(fault, endpoint=RUN, probability=0.3, seed=seed)
@@ -404,4 +404,4 @@ async def test_many_are_settled_side_by_side(emulator, connect, configs):
     assert len(batch.successes) == len(batch) == 30
     assert {each.result.call_execution_count for each in batch} == {CALLS}
     assert emulator.log.runs == dict.fromkeys(ids, 1)
-    assert any(each.result.settled for each in batch)
+    assert any(each.result.reconciled for each in batch)

@@ -6,7 +6,7 @@ import asyncio
 
 import attrs
 import pytest
-from settling_service import (
+from reconciling_service import (
     RulesSender,
     answered,
     client_of,
@@ -80,7 +80,7 @@ def test_a_rest_that_is_lost_as_well_is_settled_as_part_of_the_whole(trouble):
 
     result = added(sender, *ABC)
 
-    assert result.settled
+    assert result.reconciled
     assert names(result.created_eval_configs) == ["a", "b", "c"]
     assert names(rows(sender)) == ["a", "b", "c"]
     assert {"".join(names_sent(each)) for each in sender.writes[1:]} == {"bc"}
@@ -103,7 +103,7 @@ def test_a_rest_of_which_nothing_can_be_created_leaves_a_success_with_warnings()
 
     result = added(sender, STRANGE, A, stranger, B)
 
-    assert result.settled
+    assert result.reconciled
     assert names(result.created_eval_configs) == ["a", "b"]
     assert [each.id for each in result.created_eval_configs] == [
         each.id for each in rows(sender)
@@ -295,7 +295,7 @@ def test_a_field_that_was_not_sent_may_be_whatever_it_is(field):
 
     result = added(sender, A)
 
-    assert result.settled
+    assert result.reconciled
     assert getattr(result.created_eval_configs[0], field) == WHOLE[field]
 
 
@@ -361,7 +361,7 @@ def test_work_that_is_done_between_two_readings_is_not_done_again():
 
     result = added(sender, *ABC)
 
-    assert result.settled
+    assert result.reconciled
     assert len(sender.reads) == 3
     assert len(sender.writes) == 1
 
@@ -392,7 +392,7 @@ def test_what_took_longer_than_that_is_read_at_once():
     sender = having()
     sender.trouble.append(very_late)
 
-    added(sender, *ABC, retry=RetryPolicy(settle_after=2))
+    added(sender, *ABC, retry=RetryPolicy(reconcile_after=2))
 
     first, second = (each.at - sender.writes[0].at for each in sender.reads)
     assert first == pytest.approx(30, abs=0.01)
@@ -449,7 +449,7 @@ def test_an_error_before_the_one_that_is_settled_does_not_count_as_doubt():
 
     result = added(sender, *ABC)
 
-    assert result.settled
+    assert result.reconciled
     assert len(sender.writes) == 3
 
 
@@ -460,7 +460,7 @@ def test_repeating_what_is_unknown_is_the_second_choice_after_settling():
 
     result = added(sender, *ABC, retry=retry)
 
-    assert result.settled
+    assert result.reconciled
     assert len(sender.writes) == 1
 
 
@@ -471,7 +471,7 @@ def test_what_cannot_be_settled_is_repeated_if_that_was_asked_for():
 
     result = added(sender, *ABC, retry=RetryPolicy(retry_unknown=True))
 
-    assert not result.settled
+    assert not result.reconciled
     assert len(sender.writes) == 2
 
 
@@ -507,7 +507,7 @@ def test_a_call_without_a_deadline_has_time_to_settle():
     sender = having()
     sender.trouble.append("after")
 
-    assert added(sender, *ABC, timeout=Timeout(total=None)).settled
+    assert added(sender, *ABC, timeout=Timeout(total=None)).reconciled
 
 
 def test_a_deadline_during_settling_leaves_the_error_as_it_was():
@@ -543,7 +543,7 @@ def test_reads_that_are_turned_away_are_repeated():
     sender.trouble.append("after")
     sender.on_read = throttled
 
-    assert added(sender, *ABC).settled
+    assert added(sender, *ABC).reconciled
     assert len(sender.reads) == 4
 
 
@@ -568,7 +568,7 @@ def test_an_answer_that_is_an_error_of_the_server_is_settled_like_a_lost_one():
     sender = having()
     sender.trouble.append(broken)
 
-    assert added(sender, *ABC).settled
+    assert added(sender, *ABC).reconciled
 
     sender = having()
     sender.trouble.append(broken)

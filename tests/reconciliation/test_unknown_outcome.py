@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import attrs
 import pytest
-from settling_service import (
+from reconciling_service import (
     RESULT,
     RulesSender,
     answered,
@@ -44,15 +44,15 @@ from futureagi_async.emulator.rows import EvalConfig as KeptConfig
 from futureagi_async.endpoints.get_run_test import GetRunTest
 from futureagi_async.errors import APIStatusError
 from futureagi_async.model.reconciliation import (
-    Done,
-    NotDone,
-    Settleable,
-    Taken,
-    Unclear,
+    Applied,
+    Conflict,
+    Indeterminate,
+    NotApplied,
+    Reconcilable,
 )
 from futureagi_async.model.request import Result
-from futureagi_async.transport.call import CallOptions, Past, Patience
-from futureagi_async.transport.reconcile import find_out
+from futureagi_async.transport.call import Past, RequestOptions, ThrottleBudget
+from futureagi_async.transport.reconcile import reconcile_by_reading
 
 
 WORLD = small_world()
@@ -61,7 +61,7 @@ TEMPLATE, OTHER_TEMPLATE = WORLD.template_ids[:2]
 CONFIG = "cccccccc-cccc-4ccc-8ccc-cccccccccccc"
 ADD = AddEvalConfigs(RUN_TEST, [EvalConfig(TEMPLATE, "tone")])
 RUN = RunNewEvals(RUN_TEST, [CONFIG], select_all=True)
-OPTIONS = CallOptions(Timeout(), RetryPolicy())
+OPTIONS = RequestOptions(Timeout(), RetryPolicy())
 CALLS = 6
 
 
@@ -75,7 +75,7 @@ def sender_with(*trouble):
 
 
 @attrs.frozen
-class Riddle(Settleable[Result]):
+class Riddle(Reconcilable[Result]):
     """A request of which the looks find what they are told."""
 
     method: ClassVar[str] = "POST"
@@ -94,25 +94,25 @@ class Riddle(Settleable[Result]):
             raise finding
         return finding
 
-    def made_of(self, seen):
-        return Result(raw={}, settled=True)
+    def result_from(self, seen):
+        return Result(raw={}, reconciled=True)
 
 
-DONE = Done(Result(raw={}, settled=True))
-OTHER = Done(Result(raw={}, settled=True, warnings=("other",)))
-UNCLEAR = Unclear("half of it")
+DONE = Applied(Result(raw={}, reconciled=True))
+OTHER = Applied(Result(raw={}, reconciled=True, warnings=("other",)))
+UNCLEAR = Indeterminate("half of it")
 
 
-def found(riddle, *, sent=0.0, settle_after=10.0):
+def found(riddle, *, sent=0.0, reconcile_after=10.0):
     """What is found, and after how many seconds."""
 
     async def main():
         started = now()
-        finding = await find_out(
+        finding = await reconcile_by_reading(
             riddle,
             None,
             sent_at=started - sent,
-            settle_after=settle_after,
+            reconcile_after=reconcile_after,
             was_absent=True,
         )
         return finding, round(now() - started, 3)
@@ -127,8 +127,8 @@ def found(riddle, *, sent=0.0, settle_after=10.0):
         ([UNCLEAR, UNCLEAR], UNCLEAR, 2),
         ([DONE, OTHER, OTHER], OTHER, 3),
         ([DONE, UNCLEAR, DONE, DONE], DONE, 4),
-        ([Taken("t", ()), Taken("t", ())], Taken("t", ()), 2),
-        ([NotDone(RUN), NotDone(RUN)], NotDone(RUN), 2),
+        ([Conflict("t", ()), Conflict("t", ())], Conflict("t", ()), 2),
+        ([NotApplied(RUN), NotApplied(RUN)], NotApplied(RUN), 2),
     ],
     ids=lambda value: "",
 )
@@ -143,13 +143,15 @@ def test_two_looks_in_a_row_that_agree_are_believed(findings, believed, looks):
 
 @pytest.mark.parametrize(
     "findings",
-    [[DONE, OTHER, DONE, OTHER], [NotDone(RUN), DONE, NotDone(ADD), UNCLEAR]],
+    [[DONE, OTHER, DONE, OTHER], [NotApplied(RUN), DONE, NotApplied(ADD), UNCLEAR]],
     ids=["two", "four"],
 )
 def test_looks_that_never_agree_are_unclear(findings):
     finding, seconds = found(Riddle([*findings, *findings]))
 
-    assert finding == Unclear("read back: it changed from one reading to the next")
+    assert finding == Indeterminate(
+        "read back: it changed from one reading to the next"
+    )
     assert seconds == pytest.approx(13, abs=0.01)
 
 
@@ -173,7 +175,7 @@ def test_a_look_that_fails_ends_the_looking(earlier):
 
     finding, _ = found(riddle)
 
-    assert type(finding) is Unclear
+    assert type(finding) is Indeterminate
     assert finding.seen.startswith("it could not be read back (500: down")
     assert len(riddle.looks) == earlier + 1
 
@@ -189,12 +191,12 @@ def test_what_an_endpoint_does_not_say_is_nothing():
 
     async def main():
         assert await riddle.is_absent(None) is False
-        assert await riddle.explain(error, None) is None
+        assert await riddle.enrich_error(error, None) is None
 
     on_a_jumping_clock(main())
     assert riddle.absent_if_new == frozenset()
     assert RUN.absent_if_new == {CONFIG}
-    assert riddle.accept(DONE.result) is DONE.result
+    assert riddle.merge(DONE.result) is DONE.result
     assert error.hint == ""
 
 
@@ -204,7 +206,7 @@ def test_what_an_endpoint_does_not_say_is_nothing():
 def batch_of(sender, requests, *, deadline=None, **options):
     async def main():
         client = client_of(sender, **options)
-        return await client.send_many(requests, deadline=deadline)
+        return await client.send_many(requests, timeout=deadline)
 
     return on_a_jumping_clock(main())
 
@@ -215,7 +217,7 @@ def test_settling_is_no_time_of_a_request_in_a_fan_out():
     (outcome,) = batch_of(sender, [RUN], timeout=5)
 
     assert isinstance(outcome, Success)
-    assert outcome.result.settled
+    assert outcome.result.reconciled
     assert outcome.elapsed == pytest.approx(11, abs=0.01)
 
 
@@ -235,7 +237,7 @@ def test_the_time_of_a_request_goes_on_after_it_was_settled():
 def test_without_a_time_limit_a_fan_out_settles_as_well():
     (outcome,) = batch_of(sender_with("after"), [RUN], timeout=Timeout(total=None))
 
-    assert outcome.result.settled
+    assert outcome.result.reconciled
 
 
 def test_others_go_on_while_one_is_settled():
@@ -269,7 +271,7 @@ def test_in_a_fan_out_readings_outlast_being_turned_away():
 
     (outcome,) = batch_of(sender, [ADD], timeout=60)
 
-    assert outcome.result.settled
+    assert outcome.result.reconciled
     assert outcome.attempts == 1
 
 
@@ -344,7 +346,7 @@ def call(sender, request, past, *, patience=False, options=OPTIONS):
     async def main():
         client = client_of(sender)
         started = now()
-        of_fan_out = Patience(started) if patience else None
+        of_fan_out = ThrottleBudget(started) if patience else None
         result = await client._transport.call(request, options, of_fan_out, past)
         return (*result, now() - started)
 
@@ -370,7 +372,7 @@ def test_what_an_earlier_process_did_is_not_done_again(patience):
         call(sender, RUN, past(3.0), patience=patience)
     )
 
-    assert result.settled
+    assert result.reconciled
     assert result.call_execution_count == CALLS
     assert attempts == 0
     assert seconds == pytest.approx(8, abs=0.01)
@@ -382,20 +384,20 @@ def test_what_an_earlier_process_did_not_do_is_done():
 
     result, attempts, _ = on_a_jumping_clock(call(sender, RUN, past(100.0)))
 
-    assert not result.settled
+    assert not result.reconciled
     assert attempts == 3
     assert sender.runs == 1
 
 
 def test_the_attempt_of_an_earlier_process_does_not_count():
-    options = CallOptions(Timeout(), RetryPolicy(max_attempts=1))
+    options = RequestOptions(Timeout(), RetryPolicy(max_attempts=1))
     sender = sender_with()
 
     result, attempts, _ = on_a_jumping_clock(
         call(sender, RUN, past(100.0), options=options)
     )
 
-    assert not result.settled
+    assert not result.reconciled
     assert attempts == 1
 
 
@@ -435,7 +437,7 @@ def test_results_that_were_absent_before_an_earlier_process_are_its_own():
         call(sender, RUN, past(100.0, was_absent=True))
     )
 
-    assert result.settled
+    assert result.reconciled
     assert attempts == 0
 
 
@@ -454,7 +456,7 @@ def test_results_that_were_absent_before_are_known_of_an_own_attempt_too():
         call(sender, RUN, past(None, was_absent=True))
     )
 
-    assert result.settled
+    assert result.reconciled
     assert attempts == 1
 
 
@@ -470,7 +472,7 @@ def test_a_name_that_an_earlier_process_lost_to_another_is_a_conflict():
 
 
 def test_without_settling_the_doubt_of_an_earlier_process_stays():
-    options = CallOptions(Timeout(), RetryPolicy(settle=False))
+    options = RequestOptions(Timeout(), RetryPolicy(reconcile=False))
     sender = sender_with()
 
     error = on_a_jumping_clock(failure(call(sender, RUN, past(100.0), options=options)))
@@ -480,7 +482,9 @@ def test_without_settling_the_doubt_of_an_earlier_process_stays():
 
 
 def test_what_is_unknown_of_an_earlier_process_is_repeated_if_asked_for():
-    options = CallOptions(Timeout(), RetryPolicy(settle=False, retry_unknown=True))
+    options = RequestOptions(
+        Timeout(), RetryPolicy(reconcile=False, retry_unknown=True)
+    )
     sender = sender_with(*["before"] * 3)
 
     error = on_a_jumping_clock(failure(call(sender, RUN, past(100.0), options=options)))
@@ -491,11 +495,13 @@ def test_what_is_unknown_of_an_earlier_process_is_repeated_if_asked_for():
 
 
 def test_what_is_in_doubt_is_never_called_not_attempted():
-    options = CallOptions(Timeout(), RetryPolicy(settle=False, retry_unknown=True))
+    options = RequestOptions(
+        Timeout(), RetryPolicy(reconcile=False, retry_unknown=True)
+    )
     sender = sender_with()
 
     async def main():
-        patience = Patience(now(), now())
+        patience = ThrottleBudget(now(), now())
         transport = client_of(sender)._transport
         return await transport.call(RUN, options, patience, past(100.0))
 
@@ -508,7 +514,7 @@ def test_what_was_read_not_to_be_done_is_not_attempted_after_the_deadline():
     sender = sender_with()
 
     async def main():
-        patience = Patience(now(), now() + 2)
+        patience = ThrottleBudget(now(), now() + 2)
         transport = client_of(sender)._transport
         with pytest.raises(NotAttemptedError):
             await transport.call(ADD, OPTIONS, patience, past(100.0))
@@ -653,7 +659,7 @@ def test_evaluations_that_end_between_two_readings_are_not_believed_before_that(
     sender.on_read = lambda number: end(number - 2)
     retry = RetryPolicy(read_before=True)
     (outcome,) = batch_of(sender, [RUN], retry=retry)
-    assert outcome.result.settled
+    assert outcome.result.reconciled
 
 
 def test_what_was_prepared_and_lies_idle_is_started():
@@ -662,7 +668,7 @@ def test_what_was_prepared_and_lies_idle_is_started():
 
     (outcome,) = batch_of(sender, [RUN])
 
-    assert not outcome.result.settled
+    assert not outcome.result.reconciled
     assert outcome.attempts == 2
     assert sender.runs == 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from settling_service import (
+from reconciling_service import (
     RulesSender,
     answered,
     client_of,
@@ -87,7 +87,7 @@ def test_an_update_that_is_answered_is_not_looked_up():
     result = on_a_jumping_clock(updated(sender))
 
     (row,) = rows(sender)
-    assert not result.settled
+    assert not result.reconciled
     assert result.eval_config_id == row.id
     assert {name: getattr(row, name) for name in CHANGES} == CHANGES
     assert [each.method for each in sender.sent] == ["POST"]
@@ -100,7 +100,7 @@ def test_an_update_that_was_done_and_not_answered_is_not_sent_again(field):
 
     result = on_a_jumping_clock(updated(sender, **{field: CHANGES[field]}))
 
-    assert result.settled
+    assert result.reconciled
     assert result.run_test_id == RUN_TEST
     assert result.eval_config_id == rows(sender)[0].id
     assert len(changes_sent(sender)) == 1
@@ -113,7 +113,7 @@ def test_an_update_that_never_arrived_is_sent_again(field):
 
     result = on_a_jumping_clock(updated(sender, **{field: CHANGES[field]}))
 
-    assert not result.settled
+    assert not result.reconciled
     assert getattr(rows(sender)[0], field) == CHANGES[field]
     assert len(changes_sent(sender)) == 2
 
@@ -201,7 +201,7 @@ def test_a_run_test_that_is_not_there_is_not_found(change):
 
 def test_an_update_that_fails_and_is_not_looked_up_stays_in_doubt():
     sender = having("a")
-    options = {"retry": RetryPolicy(settle=False)}
+    options = {"retry": RetryPolicy(reconcile=False)}
 
     error = on_a_jumping_clock(failure(updated(sender, NOBODY, options=options)))
 
@@ -237,7 +237,7 @@ def test_a_deletion_that_is_answered_is_not_looked_up():
 
     result = on_a_jumping_clock(deleted(sender))
 
-    assert not result.settled
+    assert not result.reconciled
     assert result.message == "Evaluation config deleted successfully"
     assert [each.name for each in rows(sender)] == ["b"]
     assert [(each.method, each.body) for each in sender.sent] == [("DELETE", None)]
@@ -249,7 +249,7 @@ def test_a_deletion_that_was_done_and_not_answered_is_not_sent_again():
 
     result = on_a_jumping_clock(deleted(sender))
 
-    assert result.settled
+    assert result.reconciled
     assert "it is gone" in result.message
     assert len(changes_sent(sender)) == 1
 
@@ -260,7 +260,7 @@ def test_a_deletion_that_never_arrived_is_sent_again():
 
     result = on_a_jumping_clock(deleted(sender))
 
-    assert not result.settled
+    assert not result.reconciled
     assert [each.name for each in rows(sender)] == ["b"]
     assert len(changes_sent(sender)) == 2
 
@@ -276,7 +276,7 @@ def test_any_success_deletes_with_or_without_a_body(status):
 
     result = on_a_jumping_clock(deleted(sender))
 
-    assert not result.settled
+    assert not result.reconciled
     assert result.message == ""
     assert len(sender.sent) == 1
 
@@ -373,5 +373,5 @@ def test_a_config_is_looked_up_by_its_id_in_any_spelling():
 
     result = on_a_jumping_clock(updated(sender, config_id.upper(), name="x"))
 
-    assert result.settled
+    assert result.reconciled
     assert result.eval_config_id == config_id

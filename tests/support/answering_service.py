@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jumping_clock import now
 
 from futureagi_async import AsyncFutureAGI, RetryPolicy, RunNewEvals
-from futureagi_async.transport.http import Answer
+from futureagi_async.transport.http import HTTPResponse
 from futureagi_async.transport.transport import Transport
 
 
@@ -27,7 +27,7 @@ class Service:
         self._handle = handle
         self.attempts: list[tuple[float, str]] = []
 
-    async def send(self, attempt: Attempt) -> Answer:
+    async def send(self, attempt: Attempt) -> HTTPResponse:
         self.attempts.append((now(), run_test_of(attempt)))
         attempt.handed_over = True
         answer = self._handle(attempt)
@@ -42,7 +42,7 @@ class Service:
 
 def client_of(service: Service, **options: Any) -> AsyncFutureAGI:
     """A client of such a service, whose retries wait as long as they are told."""
-    options.setdefault("retry", RetryPolicy(settle=False))
+    options.setdefault("retry", RetryPolicy(reconcile=False))
     client = AsyncFutureAGI("key", "secret", base_url="http://localhost", **options)
     client._transport = Transport(
         lambda: service, rate_limit=options.get("rate_limit"), random=lambda: 0.0
@@ -54,12 +54,16 @@ def run_test_of(attempt: Attempt) -> str:
     return attempt.path.split("/run-tests/")[1].split("/")[0]
 
 
-def answered(status: int, body: Any = "", retry_after: str | None = None) -> Answer:
+def answered(
+    status: int, body: Any = "", retry_after: str | None = None
+) -> HTTPResponse:
     encoded = json.dumps(body).encode()
-    return Answer(status, "Some Reason", "of-the-answer", retry_after, None, encoded)
+    return HTTPResponse(
+        status, "Some Reason", "of-the-answer", retry_after, None, encoded
+    )
 
 
-def accepted(attempt: Attempt) -> Answer:
+def accepted(attempt: Attempt) -> HTTPResponse:
     body = {
         "message": "started",
         "run_test_id": run_test_of(attempt),
@@ -68,7 +72,7 @@ def accepted(attempt: Attempt) -> Answer:
     return answered(200, body)
 
 
-async def accepted_after_ten_seconds(attempt: Attempt) -> Answer:
+async def accepted_after_ten_seconds(attempt: Attempt) -> HTTPResponse:
     await asyncio.sleep(10)
     return accepted(attempt)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import signal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -43,10 +43,10 @@ class Job:
     run_test_ids: tuple[str, ...]
     template_ids: tuple[str, ...]
     journal: str
-    existing: Literal["skip", "rerun"]
-    settle_after: float
-    poll: float
-    deadline: float
+    rerun: bool
+    reconcile_after: float
+    poll_interval: float
+    timeout: float
 
     @property
     def client(self) -> dict[str, Any]:
@@ -56,20 +56,20 @@ class Job:
             "secret_key": self.secret_key,
             "base_url": self.url,
             "timeout": Timeout(total=None),
-            "retry": RetryPolicy(settle_after=self.settle_after),
+            "retry": RetryPolicy(reconcile_after=self.reconcile_after),
         }
 
     @property
     def evaluation(self) -> dict[str, Any]:
         """The arguments of `evaluate`."""
         return {
-            "run_test_ids": self.run_test_ids,
-            "evaluations_config": [
+            "run_tests": self.run_test_ids,
+            "configs": [
                 EvalConfig(id_, name=f"eval {id_}") for id_ in self.template_ids
             ],
-            "deadline": self.deadline,
-            "existing": self.existing,
-            "poll": self.poll,
+            "timeout": self.timeout,
+            "rerun": self.rerun,
+            "poll_interval": self.poll_interval,
             "journal": self.journal,
         }
 

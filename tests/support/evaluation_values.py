@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from futureagi_async import CallExecution, EvalOutput, Status, TestExecution
+from futureagi_async import CallExecution, EvalOutput, ExecutionStatus, TestExecution
 from futureagi_async.evaluation.results import Tally
 
 
@@ -34,7 +34,9 @@ def execution_id(number: int) -> str:
 
 def execution(number: int, status: str = "Completed", **values: Any) -> TestExecution:
     """An execution."""
-    return TestExecution(id=execution_id(number), status=Status(status), **values)
+    return TestExecution(
+        id=execution_id(number), status=ExecutionStatus(status), **values
+    )
 
 
 def call(
@@ -47,7 +49,7 @@ def call(
     """A call of an execution, with results as they stand in an answer."""
     return CallExecution(
         id=name,
-        status=Status(status),
+        status=ExecutionStatus(status),
         test_execution_id=execution_id(number),
         eval_outputs={id_: EvalOutput.from_wire(each) for id_, each in outputs.items()},
     )

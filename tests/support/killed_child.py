@@ -27,7 +27,7 @@ class Job:
     run_test_ids: tuple[str, ...]
     template_ids: tuple[str, ...]
     journal: str
-    settle_after: float
+    reconcile_after: float
 
 
 def carry_out(job: Job, report: Any) -> None:
@@ -43,7 +43,7 @@ async def _carry_out(job: Job) -> list[str]:
         job.secret_key,
         base_url=job.url,
         timeout=Timeout(total=None),
-        retry=RetryPolicy(settle_after=job.settle_after),
+        retry=RetryPolicy(reconcile_after=job.reconcile_after),
     ) as client:
         added = await client.add_eval_configs_many(
             job.run_test_ids, configs, journal=job.journal

@@ -97,13 +97,15 @@ def configs_for(world: World) -> list[EvalConfig]:
     return [EvalConfig(id_, name=f"eval {n}") for n, id_ in enumerate(ids)]
 
 
-def settings(emulator: Emulator, settle_after: float = SETTLE_AFTER) -> dict[str, Any]:
+def settings(
+    emulator: Emulator, reconcile_after: float = SETTLE_AFTER
+) -> dict[str, Any]:
     """How a client reaches it, and how long it waits for what."""
     return {
         "api_key": emulator.api_key,
         "secret_key": emulator.secret_key,
         "base_url": emulator.url,
-        "retry": RetryPolicy(settle_after=settle_after),
+        "retry": RetryPolicy(reconcile_after=reconcile_after),
         # Without an end: how long the machine takes is not what is proved.
         "timeout": Timeout(read=READ, total=None),
     }

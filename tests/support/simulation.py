@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from raw_server import CONFIG, RUN_TEST, success_body
 
 from futureagi_async import AsyncFutureAGI, RetryPolicy, RunNewEvals
-from futureagi_async.transport.http import Answer
+from futureagi_async.transport.http import HTTPResponse
 from futureagi_async.transport.transport import Transport
 
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from futureagi_async.transport.http import Attempt
+    from futureagi_async.transport.http import HTTPRequest
 
 
 EPOCH = 1_800_000_000.0
@@ -27,13 +27,15 @@ EPOCH = 1_800_000_000.0
 class FakeSender:
     """Answers attempts by a function, which may be a coroutine function."""
 
-    def __init__(self, handle: Callable[[Attempt], Answer | Awaitable[Answer]]) -> None:
+    def __init__(
+        self, handle: Callable[[HTTPRequest], HTTPResponse | Awaitable[HTTPResponse]]
+    ) -> None:
         self._handle = handle
-        self.attempts: list[Attempt] = []
+        self.attempts: list[HTTPRequest] = []
         self.closed = False
         self.abandoned = False
 
-    async def send(self, attempt: Attempt) -> Answer:
+    async def send(self, attempt: HTTPRequest) -> HTTPResponse:
         self.attempts.append(attempt)
         attempt.handed_over = True
         answer = self._handle(attempt)
@@ -48,7 +50,7 @@ class FakeSender:
 
 def simulated(sender: Any, **options: Any) -> AsyncFutureAGI:
     """A client whose requests end at a fake sender."""
-    options.setdefault("retry", RetryPolicy(settle=False))
+    options.setdefault("retry", RetryPolicy(reconcile=False))
     client = AsyncFutureAGI("key", "secret", base_url="http://localhost", **options)
     client._transport = Transport(
         lambda: sender,
@@ -58,17 +60,17 @@ def simulated(sender: Any, **options: Any) -> AsyncFutureAGI:
     return client
 
 
-def run_test_of(attempt: Attempt) -> str:
+def run_test_of(attempt: HTTPRequest) -> str:
     return attempt.path.split("/run-tests/")[1].split("/")[0]
 
 
 def answer(
     status: int = 200, body: bytes = b"", retry_after: str | None = None
-) -> Answer:
-    return Answer(status, "Some Reason", "from-server", retry_after, None, body)
+) -> HTTPResponse:
+    return HTTPResponse(status, "Some Reason", "from-server", retry_after, None, body)
 
 
-def accepted(attempt: Attempt) -> Answer:
+def accepted(attempt: HTTPRequest) -> HTTPResponse:
     return answer(body=success_body(run_test_of(attempt)))
 
 

@@ -77,11 +77,11 @@ class Course:
     def arguments(self) -> dict[str, Any]:
         """Those of `stream_evaluations`."""
         return {
-            "run_test_ids": self.run_test_ids(),
-            "evaluations_config": [EvalConfig(self.world.template_ids[0], name="one")],
-            "deadline": DEADLINE,
-            "poll": POLL,
-            "max_evaluating": MAX_EVALUATING,
+            "run_tests": self.run_test_ids(),
+            "configs": [EvalConfig(self.world.template_ids[0], name="one")],
+            "timeout": DEADLINE,
+            "poll_interval": POLL,
+            "max_in_progress": MAX_EVALUATING,
         }
 
 

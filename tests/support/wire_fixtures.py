@@ -15,8 +15,8 @@ from aioresponses import aioresponses
 from raw_server import RawServer
 
 from futureagi_async import AsyncFutureAGI, RetryPolicy
-from futureagi_async.transport.aiohttp_backend import AiohttpSender
-from futureagi_async.transport.silence import Silence
+from futureagi_async.transport.aiohttp_backend import AiohttpBackend
+from futureagi_async.transport.silence import ReadTimeout
 
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ async def connect() -> AsyncIterator[Callable[..., AsyncFutureAGI]]:
 
         def make(to: RawServer | str | None, **options: Any) -> AsyncFutureAGI:
             url = to.url if isinstance(to, RawServer) else to
-            # Settling has tests of its own: here no request is sent but those asked for.
-            options.setdefault("retry", RetryPolicy(settle=False))
+            # Reconciling has tests of its own: here no request is sent but those asked for.
+            options.setdefault("retry", RetryPolicy(reconcile=False))
             client = AsyncFutureAGI(API_KEY, SECRET_KEY, base_url=url, **options)
             stack.push_async_callback(client.aclose)
             return client
@@ -78,26 +78,26 @@ async def connect() -> AsyncIterator[Callable[..., AsyncFutureAGI]]:
 @pytest.fixture
 def handed_over(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Set as soon as a request may have reached the service."""
-    event, begin = asyncio.Event(), Silence.begin
+    event, begin = asyncio.Event(), ReadTimeout.begin
 
-    def noted(silence: Silence) -> None:
+    def noted(silence: ReadTimeout) -> None:
         begin(silence)
         event.set()
 
-    monkeypatch.setattr(Silence, "begin", noted)
+    monkeypatch.setattr(ReadTimeout, "begin", noted)
     return event
 
 
 @pytest.fixture
 def in_the_body(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Set as soon as the head of an answer is there and its body is waited for."""
-    event, read = asyncio.Event(), AiohttpSender._read
+    event, read = asyncio.Event(), AiohttpBackend._read
 
     async def noted(*arguments: Any) -> bytes:
         event.set()
         return await read(*arguments)
 
-    monkeypatch.setattr(AiohttpSender, "_read", noted)
+    monkeypatch.setattr(AiohttpBackend, "_read", noted)
     return event
 
 

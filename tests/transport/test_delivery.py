@@ -48,7 +48,7 @@ from futureagi_async.endpoints.get_run_test import GetRunTest
 
 
 NOT_SENT, REJECTED, UNKNOWN = Delivery.NOT_SENT, Delivery.REJECTED, Delivery.UNKNOWN
-ONCE = RetryPolicy(settle=False, max_attempts=1)
+ONCE = RetryPolicy(reconcile=False, max_attempts=1)
 PATIENT = Timeout(connect=60, read=60, total=60)
 SHORT = Timeout(connect=60, read=0.3, total=60)
 """For a server that falls silent."""
@@ -392,7 +392,7 @@ async def test_an_untrusted_certificate_was_not_sent_and_is_not_tried_again(
     connect, server_tls
 ):
     async with RawServer(tls=server_tls) as server:
-        client = connect(server, retry=RetryPolicy(settle=False, max_attempts=3))
+        client = connect(server, retry=RetryPolicy(reconcile=False, max_attempts=3))
 
         with pytest.raises(APIConnectionError, match="certificate") as caught:
             await client.send(request())

@@ -8,21 +8,21 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from futureagi_async.transport.keyed_lock import Turns
+from futureagi_async.transport.keyed_lock import KeyedLock
 
 
-async def settle() -> None:
+async def reconcile() -> None:
     """Let every task run until it waits."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
-async def queued(turns: Turns, key: str, count: int) -> list[asyncio.Task]:
+async def queued(turns: KeyedLock, key: str, count: int) -> list[asyncio.Task]:
     """Let tasks ask for the turn, one after the other."""
     tasks = []
     for _ in range(count):
         tasks.append(asyncio.create_task(turns.take(key)))
-        await settle()
+        await reconcile()
     return tasks
 
 
@@ -31,47 +31,47 @@ def finished(tasks: list[asyncio.Task]) -> list[bool]:
 
 
 async def test_the_first_one_need_not_wait():
-    turns = Turns()
+    turns = KeyedLock()
 
     await asyncio.wait_for(turns.take("a"), 60)
 
 
 async def test_a_turn_is_waited_for_until_it_is_given_back():
-    turns = Turns()
+    turns = KeyedLock()
     await turns.take("a")
     (second,) = await queued(turns, "a", 1)
 
     had_it_before = second.done()
     turns.give_back("a")
-    await settle()
+    await reconcile()
 
     assert not had_it_before
     assert second.done()
 
 
 async def test_turns_of_different_keys_do_not_wait_for_each_other():
-    turns = Turns()
+    turns = KeyedLock()
     await turns.take("a")
 
     await asyncio.wait_for(turns.take("b"), 60)
 
 
 async def test_turns_are_had_in_the_order_of_asking():
-    turns = Turns()
+    turns = KeyedLock()
     await turns.take("a")
     tasks = await queued(turns, "a", 3)
     seen = []
 
     for _ in tasks:
         turns.give_back("a")
-        await settle()
+        await reconcile()
         seen.append(finished(tasks))
 
     assert seen == [[True, False, False], [True, True, False], [True, True, True]]
 
 
 async def test_a_key_that_is_given_back_can_be_taken_anew():
-    turns = Turns()
+    turns = KeyedLock()
 
     for _ in range(3):
         await asyncio.wait_for(turns.take("a"), 60)
@@ -79,27 +79,27 @@ async def test_a_key_that_is_given_back_can_be_taken_anew():
 
 
 async def test_an_idle_key_costs_nothing():
-    turns = Turns()
+    turns = KeyedLock()
     await turns.take("a")
     tasks = await queued(turns, "a", 2)
 
     for _ in range(3):
         turns.give_back("a")
-        await settle()
+        await reconcile()
 
     assert finished(tasks) == [True, True]
     assert turns._waiting == {}
 
 
 async def test_one_who_gives_up_waiting_is_passed_over():
-    turns = Turns()
+    turns = KeyedLock()
     await turns.take("a")
     impatient, patient = await queued(turns, "a", 2)
 
     impatient.cancel()
-    await settle()
+    await reconcile()
     turns.give_back("a")
-    await settle()
+    await reconcile()
 
     assert impatient.cancelled()
     assert patient.done()
@@ -107,13 +107,13 @@ async def test_one_who_gives_up_waiting_is_passed_over():
 
 
 async def test_a_turn_that_came_in_the_moment_of_giving_up_is_passed_on():
-    turns = Turns()
+    turns = KeyedLock()
     await turns.take("a")
     impatient, patient = await queued(turns, "a", 2)
 
     turns.give_back("a")
     impatient.cancel()
-    await settle()
+    await reconcile()
 
     assert impatient.cancelled()
     assert patient.done()
@@ -121,13 +121,13 @@ async def test_a_turn_that_came_in_the_moment_of_giving_up_is_passed_on():
 
 
 async def test_a_turn_that_came_to_the_last_who_gave_up_is_free_again():
-    turns = Turns()
+    turns = KeyedLock()
     await turns.take("a")
     (impatient,) = await queued(turns, "a", 1)
 
     turns.give_back("a")
     impatient.cancel()
-    await settle()
+    await reconcile()
 
     assert impatient.cancelled()
     assert turns._waiting == {}
@@ -137,7 +137,7 @@ class Street:
     """Runs tasks that take turns, and watches them."""
 
     def __init__(self) -> None:
-        self.turns = Turns()
+        self.turns = KeyedLock()
         self.holders: defaultdict[str, list[int]] = defaultdict(list)
         self.asked: defaultdict[str, list[int]] = defaultdict(list)
         self.served: defaultdict[str, list[int]] = defaultdict(list)

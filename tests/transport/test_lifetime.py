@@ -430,7 +430,7 @@ async def test_closing_ends_a_call_between_two_attempts(
     caplog.set_level(logging.DEBUG, logger="futureagi_async")
     script = [Reply(http(status)), Reply(http(429, Retry_After="50"))]
     async with RawServer(*script) as server:
-        client = connect(server, retry=RetryPolicy(settle=False, retry_unknown=True))
+        client = connect(server, retry=RetryPolicy(reconcile=False, retry_unknown=True))
 
         async def until_it_waits():
             async with asyncio.timeout(60):

@@ -33,7 +33,7 @@ from futureagi_async import (
 )
 
 
-ONCE = RetryPolicy(settle=False, max_attempts=1)
+ONCE = RetryPolicy(reconcile=False, max_attempts=1)
 BRIEF = Timeout(connect=0.2, read=0.2, total=5)
 LARGE = [{"template_id": RUN_TEST, "config": {"x": "y" * 1_500_000}}]
 
@@ -282,7 +282,7 @@ async def test_an_attempt_without_answer_is_logged(connect, everything):
 async def test_nothing_is_logged_above_debug(connect, caplog):
     caplog.set_level(logging.INFO)
     async with RawServer(Reply(http(500)), Reply(b"", "reset"), success) as server:
-        client = connect(server, retry=RetryPolicy(settle=False, retry_unknown=True))
+        client = connect(server, retry=RetryPolicy(reconcile=False, retry_unknown=True))
         await client.send(request())
     gc.collect()
 

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from futureagi_async.transport.keyed_lock import Turns
+from futureagi_async.transport.keyed_lock import KeyedLock
 
 
 async def test_turns_come_in_the_order_of_asking():
-    turns, order = Turns(), []
+    turns, order = KeyedLock(), []
 
     async def use(name):
         await turns.take("run test")
@@ -24,7 +24,7 @@ async def test_turns_come_in_the_order_of_asking():
 
 
 async def test_other_keys_do_not_wait():
-    turns = Turns()
+    turns = KeyedLock()
     await turns.take("one")
 
     async with asyncio.timeout(0):
@@ -32,7 +32,7 @@ async def test_other_keys_do_not_wait():
 
 
 async def test_idle_keys_are_forgotten():
-    turns = Turns()
+    turns = KeyedLock()
     await turns.take("one")
     turns.give_back("one")
 
@@ -40,7 +40,7 @@ async def test_idle_keys_are_forgotten():
 
 
 async def test_a_turn_that_comes_in_the_moment_of_a_cancellation_is_passed_on():
-    turns = Turns()
+    turns = KeyedLock()
     await turns.take("one")
     second = asyncio.create_task(turns.take("one"))
     third = asyncio.create_task(turns.take("one"))
@@ -57,7 +57,7 @@ async def test_a_turn_that_comes_in_the_moment_of_a_cancellation_is_passed_on():
 
 
 async def test_who_was_cancelled_while_waiting_is_passed_over():
-    turns = Turns()
+    turns = KeyedLock()
     await turns.take("one")
     second = asyncio.create_task(turns.take("one"))
     third = asyncio.create_task(turns.take("one"))

@@ -18,7 +18,7 @@ from futureagi_async import (
 )
 
 
-ONCE = RetryPolicy(settle=False, max_attempts=1)
+ONCE = RetryPolicy(reconcile=False, max_attempts=1)
 
 
 @pytest.fixture

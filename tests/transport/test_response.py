@@ -26,9 +26,9 @@ from futureagi_async.errors import (
     ServerError,
     UnexpectedResponseError,
 )
-from futureagi_async.transport.http import Answer
+from futureagi_async.transport.http import HTTPResponse
 from futureagi_async.transport.response import (
-    read_answer,
+    parse_response,
     retry_after_seconds,
     status_delivery,
 )
@@ -60,21 +60,21 @@ ADDED = {
 }
 
 
-def answer(status, body=b"", *, retry_after=None, location=None) -> Answer:
+def answer(status, body=b"", *, retry_after=None, location=None) -> HTTPResponse:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     reason = HTTPStatus(status).phrase
-    return Answer(status, reason, "r-1", retry_after, location, content)
+    return HTTPResponse(status, reason, "r-1", retry_after, location, content)
 
 
 def refused(request, given_answer) -> APIStatusError:
     with pytest.raises(APIStatusError) as caught:
-        read_answer(request, given_answer, NOW)
+        parse_response(request, given_answer, NOW)
     return caught.value
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 206])
 def test_any_success_status_gives_the_result(status):
-    result = read_answer(RUN, answer(status, STARTED), NOW)
+    result = parse_response(RUN, answer(status, STARTED), NOW)
 
     assert result.call_execution_count == 5
     assert result.request_id == "r-1"
@@ -83,7 +83,7 @@ def test_any_success_status_gives_the_result(status):
 def test_an_answer_for_the_same_run_test_in_other_letters_is_taken():
     body = STARTED | {"run_test_id": RUN_TEST.upper()}
 
-    assert read_answer(RUN, answer(200, body), NOW).message == "ok"
+    assert parse_response(RUN, answer(200, body), NOW).message == "ok"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_an_answer_for_another_run_test_is_no_answer(request_, body):
     with pytest.raises(
         UnexpectedResponseError, match=f"about run test {OTHER}"
     ) as caught:
-        read_answer(request_, answer(200, body | {"run_test_id": OTHER}), NOW)
+        parse_response(request_, answer(200, body | {"run_test_id": OTHER}), NOW)
 
     assert caught.value.delivery is Delivery.UNKNOWN
     assert caught.value.request_id == "r-1"
@@ -103,7 +103,7 @@ def test_an_item_that_is_neither_created_nor_warned_of_is_missed():
     body = ADDED | {"created_eval_configs": [CREATED]}
 
     with pytest.raises(UnexpectedResponseError) as caught:
-        read_answer(ADD, answer(201, body), NOW)
+        parse_response(ADD, answer(201, body), NOW)
 
     assert caught.value.message == (
         "2 configs were asked for, and the answer speaks of 1 created and 0 with warnings"
@@ -113,7 +113,7 @@ def test_an_item_that_is_neither_created_nor_warned_of_is_missed():
 def test_an_item_with_a_warning_is_a_success_in_part():
     body = ADDED | {"created_eval_configs": [CREATED], "warnings": ["no such template"]}
 
-    result = read_answer(ADD, answer(201, body), NOW)
+    result = parse_response(ADD, answer(201, body), NOW)
 
     assert len(result.created_eval_configs) == 1
     assert result.warnings == ("no such template",)
@@ -125,7 +125,7 @@ def test_a_failed_dispatch_is_an_error_although_the_status_is_200():
     )
 
     with pytest.raises(EvalDispatchError) as caught:
-        read_answer(RUN, answer(200, STARTED | {"message": message}), NOW)
+        parse_response(RUN, answer(200, STARTED | {"message": message}), NOW)
 
     assert caught.value.message == message
     assert caught.value.delivery is Delivery.REJECTED
@@ -144,7 +144,7 @@ def test_a_failed_dispatch_is_an_error_although_the_status_is_200():
 )
 def test_a_success_that_cannot_be_read_leaves_the_work_in_doubt(body, problem):
     with pytest.raises(UnexpectedResponseError, match=problem) as caught:
-        read_answer(RUN, answer(200, body), NOW)
+        parse_response(RUN, answer(200, body), NOW)
 
     assert caught.value.delivery is Delivery.UNKNOWN
     assert caught.value.status_code == 200
@@ -154,10 +154,10 @@ def test_a_success_that_cannot_be_read_leaves_the_work_in_doubt(body, problem):
 
 @given(st.integers(200, 599), st.binary(), st.none() | st.text(), st.none() | st.text())
 def test_no_answer_is_too_odd(status, body, retry_after, location):
-    odd = Answer(status, "", "r-1", retry_after, location, body)
+    odd = HTTPResponse(status, "", "r-1", retry_after, location, body)
 
     with pytest.raises((APIStatusError, UnexpectedResponseError)) as caught:
-        read_answer(RUN, odd, NOW)
+        parse_response(RUN, odd, NOW)
 
     assert caught.value.status_code == status
     assert caught.value.body == body

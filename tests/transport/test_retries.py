@@ -47,7 +47,7 @@ DISPATCH_FAILURE = answer(body=DISPATCH_FAILED)
 class Read(type(request())):
     """A request that may be repeated, as reads may."""
 
-    safe_to_repeat = True
+    idempotent = True
 
 
 def no_connection(attempt):
@@ -143,7 +143,7 @@ def test_what_may_have_been_done_is_tried_again_when_the_caller_asks(name):
     step, error, _ = NOT_RETRIED[name]
 
     raised, attempts, _ = play(
-        step, retry=RetryPolicy(settle=False, retry_unknown=True)
+        step, retry=RetryPolicy(reconcile=False, retry_unknown=True)
     )
 
     assert type(raised) is error
@@ -177,7 +177,7 @@ def test_reads_of_one_run_test_do_not_wait_for_each_other():
 @pytest.mark.parametrize("name", NEVER_RETRIED)
 def test_a_refusal_is_final_even_then(name):
     _, attempts, _ = play(
-        NEVER_RETRIED[name][0], retry=RetryPolicy(settle=False, retry_unknown=True)
+        NEVER_RETRIED[name][0], retry=RetryPolicy(reconcile=False, retry_unknown=True)
     )
 
     assert attempts == 1
@@ -197,7 +197,7 @@ def test_a_certificate_that_is_not_trusted_is_not_tried_again():
 @pytest.mark.parametrize("most", [1, 2, 7])
 def test_max_attempts_counts_all_attempts(most):
     raised, attempts, _ = play(
-        answer(429), retry=RetryPolicy(settle=False, max_attempts=most)
+        answer(429), retry=RetryPolicy(reconcile=False, max_attempts=most)
     )
 
     assert raised.attempts == attempts == most
@@ -205,7 +205,7 @@ def test_max_attempts_counts_all_attempts(most):
 
 def test_unknown_then_rejected_stays_unknown():
     raised, attempts, _ = play(
-        no_answer, answer(400), retry=RetryPolicy(settle=False, retry_unknown=True)
+        no_answer, answer(400), retry=RetryPolicy(reconcile=False, retry_unknown=True)
     )
 
     assert type(raised) is BadRequestError
@@ -217,7 +217,7 @@ def test_unknown_then_rejected_stays_unknown():
 
 def test_unknown_then_not_sent_stays_unknown():
     raised, _, _ = play(
-        no_answer, no_connection, retry=RetryPolicy(settle=False, retry_unknown=True)
+        no_answer, no_connection, retry=RetryPolicy(reconcile=False, retry_unknown=True)
     )
 
     assert type(raised) is APIConnectionError
@@ -271,7 +271,7 @@ def test_the_body_of_a_429_can_say_how_long_to_wait():
 
 def test_the_random_part_of_the_wait_grows_to_eight_seconds():
     _, attempts, waited = play(
-        answer(429), retry=RetryPolicy(settle=False, max_attempts=30), timeout=10_000
+        answer(429), retry=RetryPolicy(reconcile=False, max_attempts=30), timeout=10_000
     )
 
     assert attempts == 30
@@ -315,7 +315,9 @@ def test_the_quota_ends_the_retries_of_an_outage():
 def test_timeouts_cost_twice():
     async def main():
         sender = FakeSender(no_answer)
-        client = simulated(sender, retry=RetryPolicy(settle=False, retry_unknown=True))
+        client = simulated(
+            sender, retry=RetryPolicy(reconcile=False, retry_unknown=True)
+        )
         for number in range(200):
             with pytest.raises(APITimeoutError):
                 await client.send(request(number))
@@ -387,7 +389,7 @@ async def test_a_failed_dispatch_is_tried_again_for_real(connect):
 
 async def test_retry_unknown_sends_what_may_have_been_done_again(connect):
     async with RawServer(Reply(b"", "close"), success) as server:
-        client = connect(server, retry=RetryPolicy(settle=False, retry_unknown=True))
+        client = connect(server, retry=RetryPolicy(reconcile=False, retry_unknown=True))
 
         await client.send(request())
 
@@ -397,7 +399,7 @@ async def test_retry_unknown_sends_what_may_have_been_done_again(connect):
 async def test_a_copy_can_take_another_policy(connect):
     async with RawServer(Reply(http(429))) as server:
         client = connect(server).with_options(
-            retry=RetryPolicy(settle=False, max_attempts=1)
+            retry=RetryPolicy(reconcile=False, max_attempts=1)
         )
 
         with pytest.raises(RateLimitError):

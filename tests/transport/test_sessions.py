@@ -12,8 +12,8 @@ from raw_server import RUN_TEST, RawServer
 from simulation import Transport, request
 
 from futureagi_async import AsyncFutureAGI, Timeout
-from futureagi_async.transport.aiohttp_backend import AiohttpSender
-from futureagi_async.transport.http import Attempt
+from futureagi_async.transport.aiohttp_backend import AiohttpBackend
+from futureagi_async.transport.http import HTTPRequest
 from futureagi_async.transport.settings import Settings
 
 
@@ -34,7 +34,7 @@ async def test_a_client_in_a_cycle_closes_its_connections_when_it_is_collected()
 
 def test_a_session_that_outlived_its_loop_is_dropped_without_a_word():
     async def make():
-        return AiohttpSender(Settings.resolve("key", "secret"))
+        return AiohttpBackend(Settings.resolve("key", "secret"))
 
     sender = asyncio.run(make())
     session = sender._session
@@ -90,8 +90,10 @@ def test_the_package_works_where_no_process_can_fork(monkeypatch):
 
 async def test_a_request_without_body_says_nothing_of_one(keys):
     async with RawServer() as server:
-        sender = AiohttpSender(Settings.resolve(*keys, base_url=server.url))
-        attempt = Attempt("GET", f"/run-tests/{RUN_TEST}/", None, Timeout(), "my-id")
+        sender = AiohttpBackend(Settings.resolve(*keys, base_url=server.url))
+        attempt = HTTPRequest(
+            "GET", f"/run-tests/{RUN_TEST}/", None, Timeout(), "my-id"
+        )
         answer = await sender.send(attempt)
         await sender.aclose()
 

@@ -310,10 +310,19 @@ def test_what_is_no_time_is_refused(part, value, problem):
         ({"max_attempts": 0}, "RetryPolicy.max_attempts: at least 1 is wanted, not 0"),
         ({"max_attempts": 1.5}, "RetryPolicy.max_attempts: a whole number is wanted"),
         ({"retry_unknown": 1}, "RetryPolicy.retry_unknown: True or False is wanted"),
-        ({"settle": None}, "RetryPolicy.settle: True or False is wanted, not None"),
+        (
+            {"reconcile": None},
+            "RetryPolicy.reconcile: True or False is wanted, not None",
+        ),
         ({"read_before": "no"}, "RetryPolicy.read_before: True or False is wanted"),
-        ({"settle_after": 0}, "RetryPolicy.settle_after: 0 is no time at all; give"),
-        ({"settle_after": None}, "RetryPolicy.settle_after: seconds are wanted, not N"),
+        (
+            {"reconcile_after": 0},
+            "RetryPolicy.reconcile_after: 0 is no time at all; give",
+        ),
+        (
+            {"reconcile_after": None},
+            "RetryPolicy.reconcile_after: seconds are wanted, not N",
+        ),
     ],
 )
 def test_a_retry_policy_that_cannot_work_is_refused(fields, problem):

@@ -8,20 +8,20 @@ import math
 import pytest
 from jumping_clock import now, on_a_jumping_clock
 
-from futureagi_async.transport.timeouts import Deadlines
+from futureagi_async.transport.timeouts import TimeoutRegistry
 
 
 SOON, LATE = 0.01, 100.0
 
 
-async def waits(deadlines: Deadlines, seconds: float | None) -> None:
+async def waits(deadlines: TimeoutRegistry, seconds: float | None) -> None:
     with deadlines.after(seconds):
         await asyncio.Event().wait()
 
 
 @pytest.fixture
 async def deadlines():
-    return Deadlines(asyncio.get_running_loop())
+    return TimeoutRegistry(asyncio.get_running_loop())
 
 
 async def test_what_comes_late_ends_with_a_timeout(deadlines):
@@ -61,7 +61,7 @@ def test_each_of_several_ends_at_its_own_deadline():
         ended.append((now(), seconds))
 
     async def main():
-        deadlines = Deadlines(asyncio.get_running_loop())
+        deadlines = TimeoutRegistry(asyncio.get_running_loop())
         await asyncio.gather(*(end(deadlines, each) for each in (3, 1, 2)))
 
     on_a_jumping_clock(main())
@@ -164,6 +164,6 @@ async def test_an_exception_of_the_call_comes_through_a_deadline_that_has_come(
 
 def test_telling_the_calls_of_a_loop_that_has_ended_is_harmless():
     async def make():
-        return Deadlines(asyncio.get_running_loop())
+        return TimeoutRegistry(asyncio.get_running_loop())
 
     asyncio.run(make()).expire_all()

@@ -34,9 +34,9 @@ from futureagi_async import (
     ServerError,
     Timeout,
 )
-from futureagi_async.transport.http import Attempt
-from futureagi_async.transport.silence import Silence, Upload
-from futureagi_async.transport.timeouts import Deadlines
+from futureagi_async.transport.http import HTTPRequest
+from futureagi_async.transport.silence import ChunkedBody, ReadTimeout
+from futureagi_async.transport.timeouts import TimeoutRegistry
 
 
 NOT_SENT, REJECTED, UNKNOWN = Delivery.NOT_SENT, Delivery.REJECTED, Delivery.UNKNOWN
@@ -189,7 +189,7 @@ def test_an_attempt_after_others_is_cut_short_with_what_they_left():
 
         sender = FakeSender(first_fails)
         client = simulated(
-            sender, timeout=20, retry=RetryPolicy(settle=False, retry_unknown=True)
+            sender, timeout=20, retry=RetryPolicy(reconcile=False, retry_unknown=True)
         )
         error = await fail(client)
         assert error.delivery is UNKNOWN
@@ -242,11 +242,14 @@ async def test_a_read_timeout_is_not_the_deadline(connect):
 def test_a_read_timeout_begins_anew_with_each_piece_of_a_large_body():
     async def main():
         loop = asyncio.get_running_loop()
-        attempt = Attempt("POST", "/", None, Timeout(read=10.0), "id")
-        with pytest.raises(TimeoutError), Silence(Deadlines(loop), attempt) as silence:
+        attempt = HTTPRequest("POST", "/", None, Timeout(read=10.0), "id")
+        with (
+            pytest.raises(TimeoutError),
+            ReadTimeout(TimeoutRegistry(loop), attempt) as silence,
+        ):
             await asyncio.sleep(100)  # no connection so far
             silence.begin()
-            upload = Upload(b"body", silence)
+            upload = ChunkedBody(b"body", silence)
             for _ in range(3):
                 await asyncio.sleep(9)
                 assert upload.read(1)
@@ -261,7 +264,7 @@ async def test_the_timer_keeps_nothing_of_the_context_of_who_set_it():
         pass
 
     variable = contextvars.ContextVar("variable")
-    deadlines = Deadlines(asyncio.get_running_loop())
+    deadlines = TimeoutRegistry(asyncio.get_running_loop())
 
     async def call():
         variable.set(value := Value())

@@ -260,7 +260,7 @@ async def test_a_batch_sends_one_request_a_run_test(connect, wire):
         wire.post(url, body=success_body(run_test))
 
     batch = await connect(
-        None, retry=RetryPolicy(settle=False, max_attempts=1)
+        None, retry=RetryPolicy(reconcile=False, max_attempts=1)
     ).send_many(
         RunNewEvals(run_test_id(number), [CONFIG], select_all=True)
         for number in numbers

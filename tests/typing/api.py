@@ -75,7 +75,7 @@ def reading_and_changing(text: str, uuid: UUID, kept: fa.CreatedEvalConfig) -> N
     fa.GetEvalSummary(text, execution_id=uuid)
     fa.ListRunTests("support", page=2, limit=10)
     fa.ListRunTests()
-    fa.ListTestExecutions(text, status=fa.Status.EVALUATING, limit=1)
+    fa.ListTestExecutions(text, status=fa.ExecutionStatus.EVALUATING, limit=1)
     fa.ListTestExecutions(uuid, status="Completed")
     fa.ListCallExecutions(uuid, 1, 50)
     fa.ListEvalTemplates()
@@ -117,12 +117,12 @@ def entries(
     template: fa.EvalTemplate,
 ) -> None:
     assert_type(run_test.simulate_eval_configs, tuple[str, ...])
-    assert_type(execution.status, fa.Status)
+    assert_type(execution.status, fa.ExecutionStatus)
     assert_type(execution.status.is_known, bool)
-    assert_type(fa.Status("Completed"), fa.Status)
+    assert_type(fa.ExecutionStatus("Completed"), fa.ExecutionStatus)
     assert_type(execution.start_time, datetime | None)
     assert_type(call.eval_outputs, dict[str, fa.EvalOutput])
-    assert_type(call.eval_outputs[""].state, fa.EvalState)
+    assert_type(call.eval_outputs[""].state, fa.EvalOutputStatus)
     assert_type(template.required_keys, tuple[str, ...] | None)
 
 
@@ -153,13 +153,13 @@ async def reading(text: str, uuid: UUID) -> None:
         assert_type(deleted, fa.DeleteEvalConfigResult)
         assert_type(await client.get_run_test_many(ids()), fa.Batch[fa.RunTest])
         assert_type(
-            await client.get_eval_summary_many([text, uuid], deadline=60),
+            await client.get_eval_summary_many([text, uuid], timeout=60),
             fa.Batch[fa.EvalSummary],
         )
         async for run_test in client.list_run_tests("support"):
             assert_type(run_test, fa.RunTestEntry)
         async for execution in client.list_test_executions(
-            text, status=fa.Status.COMPLETED
+            text, status=fa.ExecutionStatus.COMPLETED
         ):
             assert_type(execution, fa.TestExecution)
         async for call in client.list_call_executions(uuid):
@@ -192,7 +192,7 @@ def reading_and_blocking(text: str, uuid: UUID) -> None:
 
 
 def jobs(text: str, uuid: UUID) -> None:
-    ensure = fa.EnsureEvalConfigs(uuid, [fa.EvalConfig(text)], different="keep")
+    ensure = fa.EnsureEvalConfigs(uuid, [fa.EvalConfig(text)], on_conflict="keep")
     assert_type(ensure.evaluations_config[0], fa.EvalConfig)
     run = fa.RunNamedEvals(text, ["tone"], [uuid], enable_tool_evaluation=True)
     assert_type(run.eval_config_names, tuple[str, ...])
@@ -211,9 +211,9 @@ def ensured(found: fa.EnsuredEvalConfigs) -> None:
     ):
         assert_type(config, fa.CreatedEvalConfig)
     match found.eval_configs[0].origin:
-        case fa.Origin.CREATED | fa.Origin.EXISTING:
+        case fa.EvalConfigOrigin.CREATED | fa.EvalConfigOrigin.EXISTING:
             pass
-        case fa.Origin.UPDATED | fa.Origin.DIFFERENT:
+        case fa.EvalConfigOrigin.UPDATED | fa.EvalConfigOrigin.DIFFERENT:
             pass
         case never:
             assert_never(never)
@@ -231,7 +231,7 @@ def evaluated(report: fa.EvaluationReport) -> None:
     assert_type(report.counts(), dict[str, int])
     for each in report:
         assert_type(each.run_test_id, str | None)
-        assert_type(each.state, fa.EvaluationState)
+        assert_type(each.state, fa.EvaluationStatus)
         assert_type(each.error, fa.FutureAGIError | None)
         assert_type(each.rows(), Iterator[dict[str, Any]])
         assert_type(each.to_dict(), dict[str, Any])
@@ -250,7 +250,7 @@ def evaluated(report: fa.EvaluationReport) -> None:
 
 def one_config(config: fa.ConfigScores) -> None:
     assert_type(config.eval_config_id, str | None)
-    assert_type(config.origin, fa.Origin | None)
+    assert_type(config.origin, fa.EvalConfigOrigin | None)
     assert_type(config.pass_rate, float | None)
     assert_type(config.average, float | None)
     assert_type(config.choices, dict[str, float] | None)
@@ -274,7 +274,7 @@ async def whole_job(text: str, uuid: UUID, moment: datetime) -> None:
         {"template_id": text},
     ]
     async with fa.AsyncFutureAGI() as client:
-        one = await client.ensure_eval_configs(uuid, configs, different="update")
+        one = await client.ensure_eval_configs(uuid, configs, on_conflict="update")
         assert_type(one, fa.EnsuredEvalConfigs)
         many = await client.ensure_eval_configs_many(ids(), configs, journal="a.db")
         assert_type(many, fa.Batch[fa.EnsuredEvalConfigs])
@@ -291,26 +291,26 @@ async def whole_job(text: str, uuid: UUID, moment: datetime) -> None:
         report = await client.evaluate(
             client.list_run_tests("support"),
             configs,
-            deadline=600,
-            existing="rerun",
-            different="keep",
-            latest=3,
-            newer_than=moment,
+            timeout=600,
+            rerun=True,
+            on_conflict="keep",
+            latest_executions=3,
+            started_after=moment,
             enable_tool_evaluation=False,
-            poll=1,
+            poll_interval=1,
             max_concurrency=8,
-            max_evaluating=100,
+            max_in_progress=100,
             journal="a.db",
             on_progress=progress,
         )
         assert_type(report, fa.EvaluationReport)
-        await client.evaluate([text, uuid], configs, deadline=None, wait=False)
-        async with client.stream_evaluations(ids(), configs, deadline=60) as ends:
+        await client.evaluate([text, uuid], configs, timeout=None, wait=False)
+        async with client.stream_evaluations(ids(), configs, timeout=60) as ends:
             assert_type(ends, fa.EvaluationStream)
             async for end in ends:
                 assert_type(end, fa.RunTestEvaluation)
         waited = await client.wait_for_evals(
-            [await client.get_run_test(text)], deadline=60, poll=0.5
+            [await client.get_run_test(text)], timeout=60, poll_interval=0.5
         )
         assert_type(waited, fa.EvaluationReport)
 
@@ -321,7 +321,7 @@ def whole_job_blocking(text: str, uuid: UUID, moment: datetime) -> None:
         {"template_id": text},
     ]
     with fa.FutureAGI() as client:
-        one = client.ensure_eval_configs(uuid, configs, different="raise")
+        one = client.ensure_eval_configs(uuid, configs, on_conflict="raise")
         assert_type(one, fa.EnsuredEvalConfigs)
         many = client.ensure_eval_configs_many([text, uuid], configs)
         assert_type(many, fa.Batch[fa.EnsuredEvalConfigs])
@@ -333,17 +333,17 @@ def whole_job_blocking(text: str, uuid: UUID, moment: datetime) -> None:
         report = client.evaluate(
             client.list_run_tests(),
             configs,
-            deadline=600,
-            existing="skip",
-            newer_than=moment,
+            timeout=600,
+            rerun=False,
+            started_after=moment,
             on_progress=progress,
         )
         assert_type(report, fa.EvaluationReport)
-        with client.stream_evaluations([text], configs, deadline=60) as ends:
+        with client.stream_evaluations([text], configs, timeout=60) as ends:
             assert_type(ends, fa.BlockingEvaluationStream)
             for end in ends:
                 assert_type(end, fa.RunTestEvaluation)
-        waited = client.wait_for_evals([text, uuid], deadline=60)
+        waited = client.wait_for_evals([text, uuid], timeout=60)
         assert_type(waited, fa.EvaluationReport)
 
 
@@ -441,7 +441,7 @@ def journals(outcome: fa.Outcome[fa.RunNewEvalsResult]) -> None:
         assert_type(len(journal), int)
         summary = journal.summary()
         assert_type(summary, fa.JournalSummary)
-        assert_type(summary.settled, int)
+        assert_type(summary.reconciled, int)
         for entry in journal:
             assert_type(entry, fa.JournalEntry)
             assert_type(entry.answer, bytes | None)
@@ -464,7 +464,7 @@ def errors(error: fa.FutureAGIError) -> None:
             assert_type(error.body, bytes)
         case fa.EvalDispatchError() | fa.UnexpectedResponseError():
             assert_type(error.status_code, int)
-        case fa.AnsweredError() | fa.APIConnectionError() | fa.APIError():
+        case fa.APIResponseError() | fa.APIConnectionError() | fa.APIError():
             assert_type(error.request_id, str | None)
             assert_type(error.run_test_id, str | None)
             assert_type(error.retry_after, float | None)
@@ -510,7 +510,7 @@ class Ping(fa.Request[fa.Result]):
 
     method = "GET"
     result_type = fa.Result
-    safe_to_repeat = True
+    idempotent = True
 
     @property
     def run_test_id(self) -> str | None:

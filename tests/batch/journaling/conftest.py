@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 
-SETTLING = RetryPolicy(settle_after=0.05)
+SETTLING = RetryPolicy(reconcile_after=0.05)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture
 async def connect(emulator: Emulator) -> AsyncIterator[Callable[..., AsyncFutureAGI]]:
-    """Make clients that settle soon and do not wait long, and close them at the end."""
+    """Make clients that reconcile soon and do not wait long, and close them at the end."""
     async with contextlib.AsyncExitStack() as stack:
 
         def make(**options: Any) -> AsyncFutureAGI:

@@ -42,7 +42,7 @@ def test_what_was_not_begun_in_time_names_the_deadline():
     async def main():
         service = Service(accepted_after_ten_seconds)
         batch = await client_of(service).send_many(
-            requests(9), max_concurrency=2, deadline=25
+            requests(9), max_concurrency=2, timeout=25
         )
         assert kinds(batch) == [Success] * 6 + [NotAttempted] * 3
         assert {str(each.error) for each in batch.not_attempted} == {
@@ -61,7 +61,7 @@ def test_what_was_not_begun_in_time_names_the_deadline():
 def test_what_is_in_flight_at_the_deadline_is_brought_to_its_end():
     async def main():
         service = Service(accepted_after_ten_seconds)
-        batch = await client_of(service).send_many(requests(3), deadline=0.5)
+        batch = await client_of(service).send_many(requests(3), timeout=0.5)
         assert kinds(batch) == [Success] * 3
         assert now() == 10
 
@@ -72,7 +72,7 @@ def test_what_is_in_flight_at_the_deadline_has_its_own_time_limit():
     async def main():
         service = Service(lambda _: asyncio.sleep(1000))
         client = client_of(service, timeout=Timeout(total=70))
-        batch = await client.send_many(requests(3), deadline=50, max_concurrency=2)
+        batch = await client.send_many(requests(3), timeout=50, max_concurrency=2)
         assert kinds(batch) == [Failure, Failure, NotAttempted]
         assert {type(each.error) for each in batch.failures} == {DeadlineExceededError}
         assert now() == 70
@@ -89,8 +89,10 @@ def test_what_is_in_flight_is_retried_after_the_deadline():
             return accepted(attempt)
 
         service = Service(first_fails)
-        client = client_of(service, retry=RetryPolicy(settle=False, retry_unknown=True))
-        (outcome,) = await client.send_many(requests(1), deadline=5)
+        client = client_of(
+            service, retry=RetryPolicy(reconcile=False, retry_unknown=True)
+        )
+        (outcome,) = await client.send_many(requests(1), timeout=5)
         assert outcome.attempts == 2
 
     on_a_jumping_clock(main())
@@ -99,7 +101,7 @@ def test_what_is_in_flight_is_retried_after_the_deadline():
 def test_being_turned_away_is_borne_until_the_deadline():
     async def main():
         service = Service(lambda _: answered(429, retry_after="10"))
-        (outcome,) = await client_of(service).send_many(requests(1), deadline=35)
+        (outcome,) = await client_of(service).send_many(requests(1), timeout=35)
         assert isinstance(outcome.error, RateLimitError)
         assert outcome.error.delivery is Delivery.REJECTED
         assert [moment for moment, _ in service.attempts] == [0, 10, 20, 30]
@@ -111,7 +113,7 @@ def test_being_turned_away_is_borne_until_the_deadline():
 def test_a_deadline_lets_a_batch_be_turned_away_no_longer_than_ten_minutes():
     async def main():
         service = Service(lambda _: answered(429, retry_after="60"))
-        (outcome,) = await client_of(service).send_many(requests(1), deadline=9999)
+        (outcome,) = await client_of(service).send_many(requests(1), timeout=9999)
         assert isinstance(outcome.error, RateLimitError)
         assert now() == 600
 
@@ -122,7 +124,7 @@ def test_a_rate_limit_begins_nothing_after_the_deadline():
     async def main():
         service = Service(accepted)
         client = client_of(service, rate_limit=RateLimit(requests=1, per=10))
-        batch = await client.send_many(requests(9), deadline=25)
+        batch = await client.send_many(requests(9), timeout=25)
         assert len(batch.successes) == 3
         assert len(batch.not_attempted) == 6
         assert {str(each.error) for each in batch.not_attempted} == {
@@ -141,7 +143,7 @@ def test_what_waits_for_its_run_test_at_the_deadline_is_not_begun():
             RunNewEvals(run_test_id(0), [run_test_id(number)], select_all=True)
             for number in range(3)
         ]
-        batch = await client_of(service).send_many(again, deadline=15)
+        batch = await client_of(service).send_many(again, timeout=15)
         assert kinds(batch) == [Success, Success, NotAttempted]
 
     on_a_jumping_clock(main())
@@ -155,7 +157,7 @@ def test_an_input_without_end_ends_when_it_is_left_after_the_deadline():
 
         service = Service(accepted_after_ten_seconds)
         client = client_of(service)
-        async with client.stream(endless(), deadline=25, max_concurrency=1) as outcomes:
+        async with client.stream(endless(), timeout=25, max_concurrency=1) as outcomes:
             async for outcome in outcomes:
                 if isinstance(outcome, NotAttempted):
                     break
@@ -167,7 +169,7 @@ def test_an_input_without_end_ends_when_it_is_left_after_the_deadline():
 def test_each_batch_has_its_own_deadline():
     async def main():
         client = client_of(Service(accepted_after_ten_seconds))
-        options = {"deadline": 15, "max_concurrency": 1}
+        options = {"timeout": 15, "max_concurrency": 1}
         for _ in range(2):
             batch = await client.send_many(requests(3), **options)
             assert kinds(batch) == [Success, Success, NotAttempted]
@@ -185,14 +187,14 @@ async def test_a_deadline_that_is_none_is_refused(
     configs = adds(emulator, 1)[0].evaluations_config
     for client in (connect(), connect_blocking()):
         for call in (
-            lambda client: client.send_many(adds(emulator), deadline=value),
-            lambda client: client.stream(adds(emulator), deadline=value),
-            lambda client: client.add_eval_configs_many(ids, configs, deadline=value),
+            lambda client: client.send_many(adds(emulator), timeout=value),
+            lambda client: client.stream(adds(emulator), timeout=value),
+            lambda client: client.add_eval_configs_many(ids, configs, timeout=value),
             lambda client: client.run_new_evals_many(
-                {ids[0]: ids}, select_all=True, deadline=value
+                {ids[0]: ids}, select_all=True, timeout=value
             ),
         ):
-            with pytest.raises(ConfigurationError, match="deadline: "):
+            with pytest.raises(ConfigurationError, match="timeout: "):
                 await call(client)
 
     assert not emulator.log.requests
@@ -203,11 +205,11 @@ async def test_what_the_deadline_left_over_is_sent_by_the_next_fan_out(
 ):
     leap_when_served(20)
     first = await connect().send_many(
-        adds(emulator), journal=journal, max_concurrency=1, deadline=50
+        adds(emulator), journal=journal, max_concurrency=1, timeout=50
     )
     assert kinds(first) == [Success] * 3 + [NotAttempted] * 5
     assert list(states(journal).values()).count("DONE") == 3
-    assert "SENT" not in states(journal).values()
+    assert "IN_FLIGHT" not in states(journal).values()
     assert arrived(emulator) == 3
 
     again = await connect().send_many(adds(emulator), journal=journal)
@@ -221,7 +223,7 @@ async def test_what_is_done_is_answered_from_the_journal_until_the_deadline(
 ):
     await connect().send_many(runs(emulator), journal=journal)
 
-    batch = await connect().send_many(runs(emulator), journal=journal, deadline=60)
+    batch = await connect().send_many(runs(emulator), journal=journal, timeout=60)
 
     assert [each.from_journal for each in batch.successes] == [True] * 8
     assert len(entries(journal)) == 8
@@ -230,8 +232,8 @@ async def test_what_is_done_is_answered_from_the_journal_until_the_deadline(
 def test_the_blocking_client_has_deadlines_too(emulator, connect_blocking):
     # Too short for any request, and nothing was sent.
     client = connect_blocking()
-    batch = client.send_many(adds(emulator), deadline=1e-9)
-    with client.stream(adds(emulator), deadline=1e-9) as outcomes:
+    batch = client.send_many(adds(emulator), timeout=1e-9)
+    with client.stream(adds(emulator), timeout=1e-9) as outcomes:
         streamed = list(outcomes)
 
     assert kinds([*batch, *streamed]) == [NotAttempted] * 16

@@ -43,8 +43,8 @@ from futureagi_async.journal.entry import JournalState
 from futureagi_async.journal.store import Store
 
 
-UNSETTLED = RetryPolicy(settle=False)
-ONCE = RetryPolicy(settle=False, max_attempts=1)
+UNSETTLED = RetryPolicy(reconcile=False)
+ONCE = RetryPolicy(reconcile=False, max_attempts=1)
 
 
 async def streamed(client, requests, **options):
@@ -324,7 +324,7 @@ async def test_a_request_is_on_disk_when_it_arrives(
         found.extend(
             each.body == request.body
             for each in entries(journal)
-            if each.path == request.path and each.state is JournalState.SENT
+            if each.path == request.path and each.state is JournalState.IN_FLIGHT
         )
 
     when_served(look)
@@ -565,14 +565,14 @@ async def test_an_outcome_that_cannot_be_written_is_told_and_warned_of(
         (outcome,) = await connect().send_many(adds(emulator, 1), journal=journal)
 
     assert isinstance(outcome, Success)
-    assert states(journal) == {outcome.run_test_id: "SENT"}
+    assert states(journal) == {outcome.run_test_id: "IN_FLIGHT"}
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert outcome.run_test_id in record.message
     assert "disk is full" in record.message
 
     (again,) = await connect().send_many(adds(emulator, 1), journal=journal)
-    assert again.result.settled
+    assert again.result.reconciled
     assert emulator.log.configs.total() == 1
 
 
@@ -603,7 +603,7 @@ async def test_a_journal_that_breaks_while_settling_leaves_the_doubt(
 
     assert outcome.error.delivery.value == "unknown"
     assert isinstance(outcome.error, APIConnectionError)
-    assert states(journal) == {outcome.run_test_id: "SENT"}
+    assert states(journal) == {outcome.run_test_id: "IN_FLIGHT"}
 
 
 async def test_equal_requests_are_all_told_that_the_journal_refuses(

@@ -16,14 +16,14 @@ from futureagi_async import (
     RunNewEvalsResult,
     Success,
 )
-from futureagi_async.model.operation import Job
+from futureagi_async.model.operation import Operation
 
 
-ONCE = RetryPolicy(settle=False, max_attempts=1)
+ONCE = RetryPolicy(reconcile=False, max_attempts=1)
 
 
 @attrs.frozen
-class Insistent(Job):
+class Insistent(Operation):
     """Runs evaluations, and once more if that fails."""
 
     result_type = RunNewEvalsResult
@@ -34,11 +34,11 @@ class Insistent(Job):
     def run_test_id(self):
         return self.request.run_test_id
 
-    async def work(self, hands):
+    async def work(self, executor):
         try:
-            return await hands.write(self.request)
+            return await executor.write(self.request)
         except FutureAGIError:
-            return await hands.write(self.request)
+            return await executor.write(self.request)
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ journal, template_id, *ids = sys.argv[1:]
 requests = [
     AddEvalConfigs(each, [{"template_id": template_id, "name": "tone"}]) for each in ids
 ]
-retry = RetryPolicy(settle_after=0.05)
+retry = RetryPolicy(reconcile_after=0.05)
 
 def refused(client):
     try:
@@ -133,7 +133,7 @@ def assert_true(emulator, journal, half_stuck, connect_blocking):
         told = states(journal)
         done = {each for each in told if told[each] == "DONE"}
         assert done == set(emulator.log.configs)
-        assert {told[each] for each in half_stuck} <= {"SENT", "UNKNOWN"}
+        assert {told[each] for each in half_stuck} <= {"IN_FLIGHT", "UNKNOWN"}
         emulator.faults.clear()
         batch = connect_blocking().send_many(adds(emulator), journal=journal)
         assert len(batch.successes) == 8

@@ -20,8 +20,8 @@ from futureagi_async import (
 )
 
 
-PATIENT = RetryPolicy(settle_after=0.2)
-"""Settling that leaves time to arrive for what was on the wire when it was cut off."""
+PATIENT = RetryPolicy(reconcile_after=0.2)
+"""Reconciling that leaves time to arrive for what was on the wire when it was cut off."""
 
 
 class StopError(Exception):

@@ -1,4 +1,4 @@
-"""What an earlier fan-out left in doubt: settled, sent again, or decided by a person."""
+"""What an earlier fan-out left in doubt: reconciled, sent again, or decided by a person."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from futureagi_async import (
 from futureagi_async.journal.writer import JournalWriter
 
 
-SETTLING = RetryPolicy(settle_after=0.05)
-UNSETTLED = RetryPolicy(settle=False)
-AT_ALL_COSTS = RetryPolicy(settle=False, retry_unknown=True)
+SETTLING = RetryPolicy(reconcile_after=0.05)
+UNSETTLED = RetryPolicy(reconcile=False)
+AT_ALL_COSTS = RetryPolicy(reconcile=False, retry_unknown=True)
 
 
 @pytest.fixture
@@ -66,11 +66,11 @@ async def test_what_had_been_done_is_a_settled_success(
 
     batch = await connect().send_many(requests, journal=journal)
 
-    assert [each.result.settled for each in batch.successes] == [True] * 8
+    assert [each.result.reconciled for each in batch.successes] == [True] * 8
     assert not any(each.from_journal for each in batch)
     assert {each.attempts for each in batch} == {0}
     assert arrived(emulator) == before == 8
-    assert [each.settled for each in entries(journal)] == [True] * 8
+    assert [each.reconciled for each in entries(journal)] == [True] * 8
 
 
 @pytest.mark.parametrize("make", [adds, runs])
@@ -79,14 +79,14 @@ async def test_a_settled_success_comes_back_whole(
 ):
     requests = make(emulator)
     await doubt(requests, done=True)
-    settled = await connect().send_many(requests, journal=journal)
+    reconciled = await connect().send_many(requests, journal=journal)
     before = len(emulator.log.requests)
 
     again = await connect().send_many(requests, journal=journal)
 
     assert [each.from_journal for each in again] == [True] * 8
-    assert results(again) == results(settled)
-    assert all(each.result.settled for each in again)
+    assert results(again) == results(reconciled)
+    assert all(each.result.reconciled for each in again)
     assert len(emulator.log.requests) == before
 
 
@@ -97,7 +97,7 @@ async def test_what_had_not_been_done_is_sent(make, emulator, connect, journal, 
 
     batch = await connect().send_many(requests, journal=journal)
 
-    assert [each.result.settled for each in batch.successes] == [False] * 8
+    assert [each.result.reconciled for each in batch.successes] == [False] * 8
     assert {each.attempts for each in batch} == {1}
     assert arrived(emulator) == 16
     assert set((emulator.log.configs + emulator.log.runs).values()) == {1}
@@ -176,7 +176,7 @@ async def test_whoever_asks_for_it_gets_it_sent_again(
 ):
     requests = runs(emulator, 2)
     await doubt(requests, done=False)
-    retry = RetryPolicy(settle=False, retry_unknown=True, max_attempts=max_attempts)
+    retry = RetryPolicy(reconcile=False, retry_unknown=True, max_attempts=max_attempts)
 
     batch = await connect(retry=retry).send_many(requests, journal=journal)
 
@@ -213,7 +213,7 @@ async def test_what_a_person_calls_done_is_answered_from_the_journal(
     for each in again:
         assert isinstance(each, Success)
         assert each.from_journal
-        assert each.result.settled
+        assert each.result.reconciled
         assert each.result.run_test_id == each.run_test_id
         assert "somebody decided" in each.result.message
     assert len(emulator.log.requests) == before
@@ -266,7 +266,7 @@ async def test_finished_results_of_configs_made_through_the_journal_are_its_own(
 
     batch = await connect().send_many(requests, journal=journal)
 
-    assert [each.result.settled for each in batch.successes] == [True] * 2
+    assert [each.result.reconciled for each in batch.successes] == [True] * 2
     assert [each.result.call_execution_count for each in batch] == [2] * 2
     assert set(emulator.log.runs.values()) == {1}
 
@@ -316,7 +316,7 @@ async def test_what_was_read_before_it_was_sent_is_remembered(
 
     batch = await connect().send_many(requests, journal=journal)
 
-    assert [each.result.settled for each in batch.successes] == [True] * 2
+    assert [each.result.reconciled for each in batch.successes] == [True] * 2
     assert set(emulator.log.runs.values()) == {1}
 
 
@@ -331,7 +331,7 @@ async def test_what_was_in_flight_when_it_was_cancelled_is_settled(
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work
-    assert set(states(journal).values()) == {"SENT"}
+    assert set(states(journal).values()) == {"IN_FLIGHT"}
     emulator.faults.clear()
 
     batch = await connect().send_many(requests, journal=journal)
@@ -375,7 +375,7 @@ async def test_what_was_cancelled_before_its_turn_is_in_no_doubt(
     await cancelled_with_four_in_flight(requests)
 
     left = Counter(each.state.name for each in entries(journal))
-    assert left == {"SENT": 4, "FAILED": 4}
+    assert left == {"IN_FLIGHT": 4, "FAILED": 4}
     assert {each.error for each in entries(journal)} == {
         None,
         "not sent: the fan-out was cancelled before its turn",
@@ -406,7 +406,7 @@ async def test_a_doubt_outlives_a_deadline_that_comes_before_its_turn(
 
     first = AddEvalConfigs(in_doubt[0].run_test_id, [config(emulator, "first")])
     batch = await client.send_many(
-        [first, *in_doubt], journal=journal, max_concurrency=1, deadline=30
+        [first, *in_doubt], journal=journal, max_concurrency=1, timeout=30
     )
 
     assert [type(each) for each in batch] == [Success] + [NotAttempted] * 3
@@ -471,7 +471,7 @@ async def test_an_equal_request_in_doubt_is_settled_once(
 
     batch = await connect().send_many([request] * 3, journal=journal)
 
-    assert [each.result.settled for each in batch] == [True] * 3
+    assert [each.result.reconciled for each in batch] == [True] * 3
     assert [each.from_journal for each in batch] == [False, True, True]
     assert len(emulator.log.requests) == 2
 
@@ -484,9 +484,9 @@ def test_the_blocking_client_settles_as_well(emulator, connect_blocking, journal
     emulator.faults.clear()
 
     with connect_blocking().stream(requests, journal=journal) as outcomes:
-        settled = [each.result.settled for each in outcomes]
+        reconciled = [each.result.reconciled for each in outcomes]
 
-    assert settled == [True] * 8
+    assert reconciled == [True] * 8
     assert set(emulator.log.configs.values()) == {1}
 
 
@@ -514,7 +514,7 @@ async def test_a_look_waits_from_the_moment_the_journal_was_opened(
     when_served(lambda _: looks.append(loop.time()))
 
     begun = loop.time()
-    await connect(retry=RetryPolicy(settle_after=0.3)).send_many(
+    await connect(retry=RetryPolicy(reconcile_after=0.3)).send_many(
         requests, journal=journal
     )
 

@@ -22,7 +22,7 @@ from futureagi_async import (
 from futureagi_async.emulator import World
 from futureagi_async.emulator.rules.exchange import Request
 from futureagi_async.emulator.rules.service import Service
-from futureagi_async.transport.http import Answer
+from futureagi_async.transport.http import HTTPResponse
 from futureagi_async.transport.transport import Transport
 
 
@@ -78,7 +78,7 @@ class RulesSender:
     def writes(self) -> list[Sent]:
         return [each for each in self.sent if each.method == "POST"]
 
-    async def send(self, attempt: Attempt) -> Answer:
+    async def send(self, attempt: Attempt) -> HTTPResponse:
         self.sent.append(Sent(now(), attempt.method, attempt.path, attempt.body))
         attempt.handed_over = True
         if attempt.method == "GET":
@@ -96,7 +96,7 @@ class RulesSender:
             raise lost()
         return answer
 
-    def served(self, attempt: Attempt) -> Answer:
+    def served(self, attempt: Attempt) -> HTTPResponse:
         """What the service does and answers."""
         world = self.service.world
         headers = CIMultiDict(
@@ -119,8 +119,10 @@ class RulesSender:
         pass
 
 
-def answered(status: int, body: bytes = b"", retry_after: str | None = None) -> Answer:
-    return Answer(status, "Some Reason", "of-the-answer", retry_after, None, body)
+def answered(
+    status: int, body: bytes = b"", retry_after: str | None = None
+) -> HTTPResponse:
+    return HTTPResponse(status, "Some Reason", "of-the-answer", retry_after, None, body)
 
 
 def lost() -> APIConnectionError:
