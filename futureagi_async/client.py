@@ -241,7 +241,7 @@ class AsyncFutureAGI:
     ) -> Batch[AddEvalConfigsResult]:
         """Add the same evaluations to many run tests; see `send_many`."""
         return await self.send_many(
-            endpoints.add_eval_configs.for_run_tests(run_test_ids, evaluations_config),
+            endpoints.add_eval_configs.requests_for(run_test_ids, evaluations_config),
             max_concurrency=max_concurrency,
             timeout=timeout,
             journal=journal,
@@ -651,7 +651,7 @@ class AsyncFutureAGI:
     ) -> Batch[RunTest]:
         """Read many run tests with their eval configs; see `send_many`."""
         return await self.send_many(
-            endpoints.get_run_test.for_run_tests(run_test_ids),
+            endpoints.get_run_test.requests_for(run_test_ids),
             max_concurrency=max_concurrency,
             timeout=timeout,
             on_outcome=on_outcome,
@@ -667,7 +667,7 @@ class AsyncFutureAGI:
     ) -> Batch[EvalSummary]:
         """Read the scores of many run tests; see `send_many`."""
         return await self.send_many(
-            endpoints.get_eval_summary.for_run_tests(run_test_ids),
+            endpoints.get_eval_summary.requests_for(run_test_ids),
             max_concurrency=max_concurrency,
             timeout=timeout,
             on_outcome=on_outcome,
@@ -736,7 +736,7 @@ class AsyncFutureAGI:
             APIError: the list could not be read; raised by the iterator.
         """
         return self._eval_templates(
-            endpoints.list_eval_templates.checked_search(search)
+            endpoints.list_eval_templates.validate_search(search)
         )
 
     async def _eval_templates(self, search: str) -> AsyncIterator[EvalTemplate]:

@@ -43,7 +43,7 @@ from futureagi_async.model.request import (
     Requests,
     ResultT,
 )
-from futureagi_async.model.validation import kind
+from futureagi_async.model.validation import describe_type
 from futureagi_async.transport.call import ThrottleBudget
 from futureagi_async.transport.reconcile import reconcile_by_reading
 from futureagi_async.transport.settings import (
@@ -121,7 +121,7 @@ class BatchConfig:
         seconds = None if timeout is None else positive_seconds(timeout, "timeout")
         if journal is not None and not isinstance(journal, str | os.PathLike):
             raise ConfigurationError(
-                f"journal: the path of a file is wanted, not {kind(journal)}"
+                f"journal: the path of a file is wanted, not {describe_type(journal)}"
             )
         concurrency = checked_concurrency(max_concurrency, settings.max_connections)
         return cls(concurrency, seconds, journal)

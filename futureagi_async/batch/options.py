@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from futureagi_async.errors import InvalidRequestError
 from futureagi_async.model.request import Request, Requests, build_requests
-from futureagi_async.model.validation import kind
+from futureagi_async.model.validation import describe_type
 
 
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ def validate_request(request: Any) -> Request[Any]:
     made_of: Any = type(request)
     if _is_request(made_of):
         return request  # type: ignore[no-any-return]  # checked just now
-    raise InvalidRequestError(f"a request is wanted, not {kind(request)}")
+    raise InvalidRequestError(f"a request is wanted, not {describe_type(request)}")
 
 
 @functools.lru_cache
-def _is_request(kind: type[Any]) -> bool:
+def _is_request(describe_type: type[Any]) -> bool:
     # Remembered by class: to ask an abstract class about each request is slow.
-    return issubclass(kind, Request)
+    return issubclass(describe_type, Request)

@@ -182,7 +182,7 @@ class FutureAGI:
     ) -> Batch[AddEvalConfigsResult]:
         """Add the same evaluations to many run tests; see `send_many`."""
         return self.send_many(
-            endpoints.add_eval_configs.for_run_tests(run_test_ids, evaluations_config),
+            endpoints.add_eval_configs.requests_for(run_test_ids, evaluations_config),
             max_concurrency=max_concurrency,
             timeout=timeout,
             journal=journal,
@@ -446,7 +446,7 @@ class FutureAGI:
     ) -> Batch[RunTest]:
         """Read many run tests with their eval configs; see `send_many`."""
         return self.send_many(
-            endpoints.get_run_test.for_run_tests(run_test_ids),
+            endpoints.get_run_test.requests_for(run_test_ids),
             max_concurrency=max_concurrency,
             timeout=timeout,
             on_outcome=on_outcome,
@@ -462,7 +462,7 @@ class FutureAGI:
     ) -> Batch[EvalSummary]:
         """Read the scores of many run tests; see `send_many`."""
         return self.send_many(
-            endpoints.get_eval_summary.for_run_tests(run_test_ids),
+            endpoints.get_eval_summary.requests_for(run_test_ids),
             max_concurrency=max_concurrency,
             timeout=timeout,
             on_outcome=on_outcome,
@@ -490,7 +490,7 @@ class FutureAGI:
     def list_eval_templates(self, search: str | None = None) -> Iterator[EvalTemplate]:
         """Read all templates; see `AsyncFutureAGI.list_eval_templates`."""
         return self._eval_templates(
-            endpoints.list_eval_templates.checked_search(search)
+            endpoints.list_eval_templates.validate_search(search)
         )
 
     def _eval_templates(self, search: str) -> Iterator[EvalTemplate]:

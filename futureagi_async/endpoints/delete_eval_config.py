@@ -21,7 +21,7 @@ from futureagi_async.model.request import Result
 
 
 if TYPE_CHECKING:
-    from futureagi_async.model.paging import Read
+    from futureagi_async.model.paging import SendRead
 
 
 @attrs.frozen(kw_only=True)
@@ -63,7 +63,7 @@ class DeleteEvalConfig(Reconcilable[DeleteEvalConfigResult]):
         """Nothing."""
         return
 
-    async def look(self, read: Read, *, was_absent: bool) -> Reconciliation:  # noqa: ARG002 - what is gone is gone
+    async def look(self, read: SendRead, *, was_absent: bool) -> Reconciliation:  # noqa: ARG002 - what is gone is gone
         """See if the eval config is gone."""
         try:
             run_test = await read(GetRunTest(self.run_test_id))
@@ -81,7 +81,7 @@ class DeleteEvalConfig(Reconcilable[DeleteEvalConfigResult]):
         }
         return codec.build_result(raw, DeleteEvalConfigResult, reconciled=True)
 
-    async def enrich_error(self, error: APIStatusError, read: Read) -> None:
+    async def enrich_error(self, error: APIStatusError, read: SendRead) -> None:
         """Say what to do where it was the last eval config."""
         if not isinstance(error, BadRequestError):
             return

@@ -45,7 +45,9 @@ class ConfigSummary:
             TypeError: it is not of the documented shape; the message says where.
         """
         if not isinstance(value, dict):
-            raise TypeError(f"an object belongs here, not {codec.json_kind(value)}")
+            raise TypeError(
+                f"an object belongs here, not {codec.json_type_name(value)}"
+            )
         return cls(
             name=_of_type(str, value, "name", "text"),
             id=_of_type(str, value, "id", "text"),
@@ -60,7 +62,9 @@ def _of_type(type_: type, entry: dict[str, Any], field: str, wanted: str) -> Any
     value = entry[field]
     if value.__class__ is type_:
         return value
-    raise TypeError(f"{field}: {wanted} belongs here, not {codec.json_kind(value)}")
+    raise TypeError(
+        f"{field}: {wanted} belongs here, not {codec.json_type_name(value)}"
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -136,7 +140,7 @@ class GetEvalSummary(Request[EvalSummary]):
         return
 
 
-def for_run_tests(
+def requests_for(
     run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
 ) -> Requests[EvalSummary]:
     """Make the requests that read the scores of each run test.

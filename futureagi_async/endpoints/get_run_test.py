@@ -72,7 +72,7 @@ class GetRunTest(Request[RunTest]):
         return None
 
 
-def for_run_tests(
+def requests_for(
     run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
 ) -> Requests[RunTest]:
     """Make the requests that read each run test.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import attrs
 
 from futureagi_async.endpoints.status import ExecutionStatus
-from futureagi_async.model.page import ListOfRunTest, Page
+from futureagi_async.model.page import Page, RunTestPageRequest
 
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class CallExecutionsPage(Page):
 
 
 @attrs.frozen
-class ListCallExecutions(ListOfRunTest[CallExecutionsPage]):
+class ListCallExecutions(RunTestPageRequest[CallExecutionsPage]):
     """Read one page of the calls of a run test; past the end it is empty."""
 
     result_type: ClassVar[type[Result]] = CallExecutionsPage

@@ -47,10 +47,12 @@ class EvalTemplate:
             TypeError: it has no id or no name.
         """
         if not isinstance(value, dict):
-            raise TypeError(f"an object belongs here, not {codec.json_kind(value)}")
+            raise TypeError(
+                f"an object belongs here, not {codec.json_type_name(value)}"
+            )
         for field in ("id", "name"):
             if not isinstance(value.get(field), str):
-                kind = codec.json_kind(value.get(field))
+                kind = codec.json_type_name(value.get(field))
                 raise TypeError(f"{field}: text belongs here, not {kind}")
         texts = {
             field: value[field]
@@ -110,6 +112,6 @@ class ListEvalTemplates(Request[EvalTemplates]):
         return
 
 
-def checked_search(value: str | None) -> str:
+def validate_search(value: str | None) -> str:
     """Check the text that names of templates are to contain; blank means any."""
-    return "" if value is None else validation.text(value, "search").strip()
+    return "" if value is None else validation.valid_text(value, "search").strip()

@@ -11,8 +11,8 @@ from futureagi_async.model.page import (
     PAGE_SIZE,
     Page,
     PagedRequest,
-    page_limit,
-    page_number,
+    validate_limit,
+    validate_page,
 )
 
 
@@ -49,7 +49,11 @@ class RunTestsPage(Page):
 
 
 def _search(value: str | None) -> str | None:
-    return None if value is None else validation.text(value, "search").strip() or None
+    return (
+        None
+        if value is None
+        else validation.valid_text(value, "search").strip() or None
+    )
 
 
 @attrs.frozen
@@ -66,8 +70,8 @@ class ListRunTests(PagedRequest[RunTestsPage]):
     result_type: ClassVar[type[Result]] = RunTestsPage
 
     search: str | None = attrs.field(default=None, converter=_search)
-    page: int = attrs.field(default=1, converter=page_number)
-    limit: int = attrs.field(default=PAGE_SIZE, converter=page_limit)
+    page: int = attrs.field(default=1, converter=validate_page)
+    limit: int = attrs.field(default=PAGE_SIZE, converter=validate_limit)
 
     @property
     def run_test_id(self) -> None:

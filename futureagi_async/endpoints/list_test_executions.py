@@ -9,7 +9,7 @@ import attrs
 
 from futureagi_async.endpoints.status import ExecutionStatus
 from futureagi_async.model import validation
-from futureagi_async.model.page import ListOfRunTest, Page
+from futureagi_async.model.page import Page, RunTestPageRequest
 
 
 if TYPE_CHECKING:
@@ -54,11 +54,11 @@ class TestExecutionsPage(Page):
 
 def _status(value: ExecutionStatus | str | None) -> str | None:
     # In answers the first letter is a capital; the filter takes small letters only.
-    return None if value is None else validation.said(value, "status").lower()
+    return None if value is None else validation.non_blank_text(value, "status").lower()
 
 
 @attrs.frozen
-class ListTestExecutions(ListOfRunTest[TestExecutionsPage]):
+class ListTestExecutions(RunTestPageRequest[TestExecutionsPage]):
     """Read one page of the executions of a run test; past the end the answer is 500.
 
     Args:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     )
     from futureagi_async.endpoints.list_test_executions import TestExecution
     from futureagi_async.model.outcome import Batch
-    from futureagi_async.model.paging import Read
+    from futureagi_async.model.paging import SendRead
 
 
 # Keys of a mapping are invariant: each kind of key is a type of its own.
@@ -95,11 +95,17 @@ def _execution_ids(value: Iterable[UUID | str] | None) -> tuple[str, ...] | None
 
 
 def _select_all(value: bool | None) -> bool:
-    return value if value is True else bool(validation.flag(value, "select_all"))
+    return (
+        value if value is True else bool(validation.optional_bool(value, "select_all"))
+    )
 
 
 def _enable_tool_evaluation(value: bool | None) -> bool | None:
-    return None if value is None else validation.flag(value, "enable_tool_evaluation")
+    return (
+        None
+        if value is None
+        else validation.optional_bool(value, "enable_tool_evaluation")
+    )
 
 
 @attrs.frozen
@@ -200,9 +206,9 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
         """The eval configs: a new one has no results yet."""
         return frozenset(self.eval_config_ids)
 
-    async def look(self, read: Read, *, was_absent: bool) -> Reconciliation:
+    async def look(self, read: SendRead, *, was_absent: bool) -> Reconciliation:
         """Judge by the executions and by what their calls have of these configs."""
-        executions, calls = await self._wanted(read)
+        executions, calls = await self._read_targets(read)
         is_evaluating = any(each.is_evaluating for each in executions)
         cells = [
             _cell(call, config) for call in calls for config in self.eval_config_ids
@@ -230,17 +236,17 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
         }
         return codec.build_result(raw, RunNewEvalsResult, reconciled=True)
 
-    async def is_absent(self, read: Read) -> bool:
+    async def is_absent(self, read: SendRead) -> bool:
         """Find out that no wanted call has a result of these configs."""
-        _, calls = await self._wanted(read)
+        _, calls = await self._read_targets(read)
         return not any(
             config in call.eval_outputs
             for call in calls
             for config in self.eval_config_ids
         )
 
-    async def _wanted(
-        self, read: Read
+    async def _read_targets(
+        self, read: SendRead
     ) -> tuple[list[TestExecution], list[CallExecution]]:
         of = self.run_test_id
         list_executions = endpoints.list_test_executions.ListTestExecutions
@@ -306,12 +312,12 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
         """
         if partial not in ("raise", "run"):
             raise InvalidRequestError(
-                f"partial: 'raise' or 'run' is wanted, not {validation.shown(partial)}"
+                f"partial: 'raise' or 'run' is wanted, not {validation.truncate_repr(partial)}"
             )
         results = _results(added)
         is_batch = not isinstance(added, Result)
         if partial == "raise":
-            _refuse_partial(results)
+            _reject_partial(results)
         if test_execution_ids is not None and is_batch:
             raise InvalidRequestError(
                 "test_execution_ids: executions belong to one run test; for a batch, "
@@ -341,11 +347,11 @@ def _results(added: Any) -> list[AddEvalConfigsResult]:
         case _:
             raise InvalidRequestError(
                 "added: what add_eval_configs or add_eval_configs_many gave is wanted, "
-                f"not {validation.kind(added)}"
+                f"not {validation.describe_type(added)}"
             )
 
 
-def _refuse_partial(results: list[AddEvalConfigsResult]) -> None:
+def _reject_partial(results: list[AddEvalConfigsResult]) -> None:
     partial = [result for result in results if result.warnings]
     if partial:
         reasons = "; ".join(
@@ -401,7 +407,7 @@ def weigh_evidence(
     return StartEvidence.STARTED if is_done else StartEvidence.OPEN
 
 
-def for_run_tests(
+def requests_for(
     eval_config_ids: IdsByRunTest | PairsByRunTest,
     *,
     select_all: bool,
@@ -414,7 +420,7 @@ def for_run_tests(
         InvalidRequestError: a value could never be accepted. One that comes from an
             iterator of pairs is looked at when it is read.
     """
-    executions = by_run_test(test_execution_ids)
+    executions = normalize_keys(test_execution_ids)
 
     def request(pair: Any) -> RunNewEvals:
         run_test_id, config_ids = _pair(pair)
@@ -436,11 +442,11 @@ def for_run_tests(
     requests = build_requests(pairs, request, "eval_config_ids")
     if isinstance(requests, list):
         asked = [each.run_test_id for each in requests]
-        refuse_strangers(executions, asked, "eval_config_ids")
+        reject_unknown_run_tests(executions, asked, "eval_config_ids")
     return requests
 
 
-def refuse_strangers(
+def reject_unknown_run_tests(
     executions: dict[str, Any], asked: Iterable[Any], where: str
 ) -> None:
     """Refuse executions of run tests that are not asked for.
@@ -461,11 +467,11 @@ def _pair(value: Any) -> tuple[Any, Any]:
         return value[0], value[1]
     raise InvalidRequestError(
         "a pair of a run test id and its eval config ids is wanted, "
-        f"not {validation.shown(value)}; eval configs belong to one run test each"
+        f"not {validation.truncate_repr(value)}; eval configs belong to one run test each"
     )
 
 
-def by_run_test(value: Any) -> dict[str, Any]:
+def normalize_keys(value: Any) -> dict[str, Any]:
     """Bring the ids of run tests that executions are given for into canonical form.
 
     Raises:
@@ -477,7 +483,7 @@ def by_run_test(value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise InvalidRequestError(
             f"{where}: a dict of execution ids by run test id is wanted, "
-            f"not {validation.kind(value)}; executions belong to one run test"
+            f"not {validation.describe_type(value)}; executions belong to one run test"
         )
     found: dict[str, Any] = {}
     for key, ids in value.items():

@@ -61,7 +61,7 @@ def read_scores(output: Any, average: Any) -> Scores | None:
         return None
     if not isinstance(output, dict):
         raise TypeError(
-            f"output: an object belongs here, not {codec.json_kind(output)}"
+            f"output: an object belongs here, not {codec.json_type_name(output)}"
         )
     if average is not None:
         return NumericScores(_number(average, "avg_score"), _percentiles(output))
@@ -90,7 +90,9 @@ def _percentiles(output: dict[str, Any]) -> dict[int, float]:
 def _number(value: Any, where: str) -> float:
     if value.__class__ is float or value.__class__ is int:
         return float(value)
-    raise TypeError(f"{where}: a number belongs here, not {codec.json_kind(value)}")
+    raise TypeError(
+        f"{where}: a number belongs here, not {codec.json_type_name(value)}"
+    )
 
 
 def _count(value: Any, where: str) -> int:
@@ -98,5 +100,5 @@ def _count(value: Any, where: str) -> int:
         count: int = value
         return count
     raise TypeError(
-        f"{where}: a whole number belongs here, not {codec.json_kind(value)}"
+        f"{where}: a whole number belongs here, not {codec.json_type_name(value)}"
     )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from futureagi_async.endpoints.eval_config import CreatedEvalConfig, EvalConfig
-    from futureagi_async.model.paging import Read
+    from futureagi_async.model.paging import SendRead
 
 
 @attrs.frozen(kw_only=True)
@@ -55,17 +55,17 @@ def eval_config_id(value: UUID | str) -> str:
 
 
 def _template_id(value: UUID | str | None) -> str | None:
-    return None if value is None else eval_config.checked_template_id(value)
+    return None if value is None else eval_config.validate_template_id(value)
 
 
 def _name(value: str | None) -> str | None:
     """Trim, as the service does, which refuses what is blank then."""
-    checked = eval_config.checked_name(value)
-    return None if checked is None else validation.said(checked, "name")
+    checked = eval_config.validate_name(value)
+    return None if checked is None else validation.non_blank_text(checked, "name")
 
 
 def _config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    copied = eval_config.checked_config(value)
+    copied = eval_config.validate_config(value)
     if copied == {}:
         raise InvalidRequestError(
             "config: is empty, which the service takes for no change; to do without "
@@ -74,7 +74,7 @@ def _config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return copied
 
 
-_CHANGEABLE = (
+_UPDATABLE_FIELDS = (
     "name",
     "template_id",
     "config",
@@ -125,16 +125,16 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
         default=None, converter=_config, hash=False, kw_only=True
     )
     mapping: dict[str, Any] | None = attrs.field(
-        default=None, converter=eval_config.checked_mapping, hash=False, kw_only=True
+        default=None, converter=eval_config.validate_mapping, hash=False, kw_only=True
     )
     filters: list[Any] | dict[str, Any] | None = attrs.field(
-        default=None, converter=eval_config.checked_filters, hash=False, kw_only=True
+        default=None, converter=eval_config.validate_filters, hash=False, kw_only=True
     )
     error_localizer: bool | None = attrs.field(
-        default=None, converter=eval_config.checked_error_localizer, kw_only=True
+        default=None, converter=eval_config.validate_error_localizer, kw_only=True
     )
     model: str | None = attrs.field(
-        default=None, converter=eval_config.checked_model, kw_only=True
+        default=None, converter=eval_config.validate_model, kw_only=True
     )
     encoded: bytes = attrs.field(init=False, repr=False, eq=False)
 
@@ -142,14 +142,14 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
         sent = self.changes
         if not sent:
             raise InvalidRequestError(
-                f"nothing is to change; give at least one of {', '.join(_CHANGEABLE)}"
+                f"nothing is to change; give at least one of {', '.join(_UPDATABLE_FIELDS)}"
             )
         object.__setattr__(self, "encoded", codec.encode(sent))
 
     @property
     def changes(self) -> dict[str, Any]:
         """What is to change, by field."""
-        given = {name: getattr(self, name) for name in _CHANGEABLE}
+        given = {name: getattr(self, name) for name in _UPDATABLE_FIELDS}
         return {name: value for name, value in given.items() if value is not None}
 
     @classmethod
@@ -166,17 +166,15 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
                 parameters of an eval config cannot be removed.
         """
         sought = {
-            **{name: getattr(wanted, name) for name in _CHANGEABLE},
+            **{name: getattr(wanted, name) for name in _UPDATABLE_FIELDS},
             "name": wanted.effective_name,
         }
-        if sought["config"] == {} and eval_config.may_be_kept_with_parameters(
-            {}, kept.config
-        ):
+        if sought["config"] == {} and eval_config.may_match_parameters({}, kept.config):
             del sought["config"]
         changes = {
             name: value
             for name, value in sought.items()
-            if value is not None and not _is_kept(name, value, kept)
+            if value is not None and not _matches_stored(name, value, kept)
         }
         return cls(run_test_id, kept.id, **changes)
 
@@ -205,7 +203,7 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
             return None
         return UnexpectedResponseError, problem
 
-    async def look(self, read: Read, *, was_absent: bool) -> Reconciliation:  # noqa: ARG002 - it is there before and after
+    async def look(self, read: SendRead, *, was_absent: bool) -> Reconciliation:  # noqa: ARG002 - it is there before and after
         """Compare the eval config with what it was to become."""
         try:
             run_test = await read(GetRunTest(self.run_test_id))
@@ -220,11 +218,11 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
         different = [
             name
             for name, value in self.changes.items()
-            if not _is_kept(name, value, kept)
+            if not _matches_stored(name, value, kept)
         ]
         if not different:
             return Applied(self.result_from(kept))
-        if different == ["config"] and eval_config.may_be_kept_with_parameters(
+        if different == ["config"] and eval_config.may_match_parameters(
             self.config, kept.config
         ):
             return Indeterminate(
@@ -244,8 +242,8 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
         return codec.build_result(raw, UpdateEvalConfigResult, reconciled=True)
 
 
-def _is_kept(name: str, value: Any, kept: CreatedEvalConfig) -> bool:
+def _matches_stored(name: str, value: Any, kept: CreatedEvalConfig) -> bool:
     found = getattr(kept, name)
     if name == "template_id":
         return bool(found.lower() == value)
-    return eval_config.is_same_setting(value, found)
+    return eval_config.settings_equal(value, found)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from futureagi_async.endpoints.list_test_executions import TestExecution
-    from futureagi_async.model.paging import Read
+    from futureagi_async.model.paging import SendRead
 
 
 @attrs.frozen
@@ -58,7 +58,7 @@ EVERYTHING = Selection()
 
 
 async def read_executions(
-    read: Read, run_test_id: str, selection: Selection
+    read: SendRead, run_test_id: str, selection: Selection
 ) -> list[TestExecution]:
     """Read the executions that are meant, the newest first.
 
@@ -75,7 +75,7 @@ async def read_executions(
 
 
 async def read_tally(
-    read: Read,
+    read: SendRead,
     run_test_id: str,
     selection: Selection,
     config_ids: Sequence[str] | None,
@@ -99,7 +99,7 @@ async def read_tally(
     return tally
 
 
-async def is_evaluating(read: Read, run_test_id: str) -> bool:
+async def is_evaluating(read: SendRead, run_test_id: str) -> bool:
     """Ask, with as little as possible, if an execution is being evaluated.
 
     Raises:

@@ -21,7 +21,7 @@ from futureagi_async.journal.database import (
 from futureagi_async.journal.entry import JournalEntry, JournalState, identity
 from futureagi_async.journal.store import ENTRIES, Store, entry_of, find
 from futureagi_async.model.outcome import Failure, NotAttempted, Success
-from futureagi_async.model.validation import kind
+from futureagi_async.model.validation import describe_type
 
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class Journal:
         if not isinstance(outcome, Success | Failure | NotAttempted):
             raise JournalError(
                 "resolve: an outcome of a fan-out or an entry of the journal is wanted, "
-                f"not {kind(outcome)}"
+                f"not {describe_type(outcome)}"
             )
         request = outcome.request
         found = [each for each in self._identities(request) if self._holds(each)]

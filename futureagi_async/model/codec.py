@@ -16,13 +16,18 @@ from cattrs.preconf.orjson import OrjsonConverter, make_converter
 
 from futureagi_async.model.freezing import unfrozen
 from futureagi_async.model.request import Result
-from futureagi_async.model.validation import kind
+from futureagi_async.model.validation import describe_type
 
 
 ResultT = TypeVar("ResultT", bound=Result)
 
-_WANTED = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
-_ADDED = ("_raw", "request_id", "reconciled")  # to a result by the package
+_TYPE_NAMES = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+}
+_PACKAGE_FIELDS = ("_raw", "request_id", "reconciled")  # to a result by the package
 
 
 class DecodeError(Exception):
@@ -63,15 +68,17 @@ def decode_result(
     Raises:
         DecodeError: it is no JSON, or not of the documented shape.
     """
-    if not body and _needs_nothing(result_type):
+    if not body and _has_no_required_fields(result_type):
         body = b"{}"
     raw = decode(body)
     if not isinstance(raw, dict):
-        raise DecodeError(f"the answer is {json_kind(raw)} where an object belongs")
+        raise DecodeError(
+            f"the answer is {json_type_name(raw)} where an object belongs"
+        )
     return build_result(raw, result_type, body=body, request_id=request_id)
 
 
-def _needs_nothing(result_type: type[Result]) -> bool:
+def _has_no_required_fields(result_type: type[Result]) -> bool:
     fields = attrs.fields_dict(result_type).values()
     return all(f.name == "_raw" or f.default is not attrs.NOTHING for f in fields)
 
@@ -121,42 +128,44 @@ def _describe(error: BaseException, type_: type[Any] | None) -> str:  # noqa: AR
     return str(error)
 
 
-def json_kind(value: Any) -> str:
+def json_type_name(value: Any) -> str:
     """Name what a value is in JSON, for a message: `an object`, `null`."""
     names = {dict: "an object", list: "a list", str: "text", type(None): "null"}
-    return names.get(type(value)) or kind(value)
+    return names.get(type(value)) or describe_type(value)
 
 
-def _strict(type_: type[Any]) -> Any:
+def _strict_hook(type_: type[Any]) -> Any:
     def structure(value: Any, _: Any) -> Any:
         if value.__class__ is type_:
             return value
-        raise TypeError(f"{_WANTED[type_]} belongs here, not {json_kind(value)}")
+        raise TypeError(
+            f"{_TYPE_NAMES[type_]} belongs here, not {json_type_name(value)}"
+        )
 
     return structure
 
 
-def _is_optional_text(type_: Any) -> bool:
-    return set(_members(type_)) == {str, type(None)}
+def _is_optional_str(type_: Any) -> bool:
+    return set(_union_members(type_)) == {str, type(None)}
 
 
-def _optional_text(value: Any, _: Any) -> Any:
+def _optional_str_hook(value: Any, _: Any) -> Any:
     if value is None or value.__class__ is str:
         return value
-    raise TypeError(f"text belongs here, not {json_kind(value)}")
+    raise TypeError(f"text belongs here, not {json_type_name(value)}")
 
 
-def _number(value: Any, _: Any) -> float:
+def _number_hook(value: Any, _: Any) -> float:
     if value.__class__ is float or value.__class__ is int:
         return float(value)
-    raise TypeError(f"a number belongs here, not {json_kind(value)}")
+    raise TypeError(f"a number belongs here, not {json_type_name(value)}")
 
 
-def _is_optional_moment(type_: Any) -> bool:
-    return set(_members(type_)) == {dt.datetime, type(None)}
+def _is_optional_datetime(type_: Any) -> bool:
+    return set(_union_members(type_)) == {dt.datetime, type(None)}
 
 
-def _optional_moment(value: Any, _: Any) -> dt.datetime | None:
+def _optional_datetime_hook(value: Any, _: Any) -> dt.datetime | None:
     """Read a time stamp; one that cannot be read is none, as it decides nothing.
 
     One without a time zone is in UTC.
@@ -175,24 +184,26 @@ _RAW_JSON: dict[Any, tuple[type, str]] = {
 }
 
 
-def _members(type_: Any) -> tuple[Any, ...]:
+def _union_members(type_: Any) -> tuple[Any, ...]:
     is_union = isinstance(type_, types.UnionType) or get_origin(type_) is Union
     return get_args(type_) if is_union else (type_,)
 
 
 def _is_raw_json(type_: Any) -> bool:
     """Tell JSON that is handed through as it is: objects, lists, and their unions."""
-    return all(member in _RAW_JSON for member in _members(type_))
+    return all(member in _RAW_JSON for member in _union_members(type_))
 
 
-def _raw_json(type_: Any) -> Any:
-    allowed, names = zip(*map(_RAW_JSON.__getitem__, _members(type_)), strict=True)
+def _raw_json_hook(type_: Any) -> Any:
+    allowed, names = zip(
+        *map(_RAW_JSON.__getitem__, _union_members(type_)), strict=True
+    )
     wanted = " or ".join(names)
 
     def structure(value: Any, _: Any) -> Any:
         if value.__class__ in allowed:
             return value
-        raise TypeError(f"{wanted} belongs here, not {json_kind(value)}")
+        raise TypeError(f"{wanted} belongs here, not {json_type_name(value)}")
 
     return structure
 
@@ -201,7 +212,7 @@ def _is_sequence(type_: Any) -> bool:
     return get_origin(type_) is tuple
 
 
-def _sequence(type_: Any, converter: Any) -> Any:
+def _sequence_hook(type_: Any, converter: Any) -> Any:
     """Read a tuple from a list only: text and objects can be iterated over as well."""
     as_list: Any = types.GenericAlias(list, get_args(type_)[:1])
     items = converter.get_structure_hook(as_list)
@@ -209,16 +220,16 @@ def _sequence(type_: Any, converter: Any) -> Any:
     def structure(value: Any, _: Any) -> Any:
         if isinstance(value, list):
             return tuple(items(value, as_list))
-        raise TypeError(f"a list belongs here, not {json_kind(value)}")
+        raise TypeError(f"a list belongs here, not {json_type_name(value)}")
 
     return structure
 
 
-def _reads_itself(type_: Any) -> bool:
+def _has_from_wire(type_: Any) -> bool:
     return hasattr(type_, "from_wire")
 
 
-def _from_wire(value: Any, type_: Any) -> Any:
+def _from_wire_hook(value: Any, type_: Any) -> Any:
     return type_.from_wire(value)
 
 
@@ -226,7 +237,7 @@ def _is_mapping(type_: Any) -> bool:
     return get_origin(type_) is dict
 
 
-def _mapping(type_: Any, converter: Any) -> Any:
+def _mapping_hook(type_: Any, converter: Any) -> Any:
     """Read what stands under the keys of an object; null stands for an empty one."""
     items = cattrs.gen.mapping_structure_factory(
         type_,
@@ -239,7 +250,7 @@ def _mapping(type_: Any, converter: Any) -> Any:
             return items(value, type_)
         if value is None:
             return {}
-        raise TypeError(f"an object belongs here, not {json_kind(value)}")
+        raise TypeError(f"an object belongs here, not {json_type_name(value)}")
 
     return structure
 
@@ -263,7 +274,7 @@ def _is_result(type_: Any) -> bool:
 
 def _open_result(type_: Any, converter: Any) -> Any:
     """Read a result as far as it is the service's, still to be completed and frozen."""
-    open_class: Any = unfrozen(type_, later=_ADDED)
+    open_class: Any = unfrozen(type_, later=_PACKAGE_FIELDS)
     return make_dict_structure_fn(open_class, converter)
 
 
@@ -273,16 +284,18 @@ def _converter(*, detailed: bool) -> OrjsonConverter:
         converter.register_structure_hook_factory(attrs.has, _frozen)
     converter.register_structure_hook_factory(_is_result, _open_result)
     for type_ in (str, int, bool):
-        converter.register_structure_hook(type_, _strict(type_))
-    converter.register_structure_hook(float, _number)
-    converter.register_structure_hook_func(_is_optional_text, _optional_text)
-    converter.register_structure_hook_func(_is_optional_moment, _optional_moment)
-    converter.register_structure_hook_func(_reads_itself, _from_wire)
+        converter.register_structure_hook(type_, _strict_hook(type_))
+    converter.register_structure_hook(float, _number_hook)
+    converter.register_structure_hook_func(_is_optional_str, _optional_str_hook)
+    converter.register_structure_hook_func(
+        _is_optional_datetime, _optional_datetime_hook
+    )
+    converter.register_structure_hook_func(_has_from_wire, _from_wire_hook)
     # By class as well, or what is a kind of text would be read as text.
-    converter.register_structure_hook(enum.StrEnum, _from_wire)
-    converter.register_structure_hook_factory(_is_mapping, _mapping)
-    converter.register_structure_hook_factory(_is_raw_json, _raw_json)
-    converter.register_structure_hook_factory(_is_sequence, _sequence)
+    converter.register_structure_hook(enum.StrEnum, _from_wire_hook)
+    converter.register_structure_hook_factory(_is_mapping, _mapping_hook)
+    converter.register_structure_hook_factory(_is_raw_json, _raw_json_hook)
+    converter.register_structure_hook_factory(_is_sequence, _sequence_hook)
     return converter
 
 

@@ -32,12 +32,12 @@ class Page(Result):
     current_page: int
 
 
-def page_number(value: int) -> int:
+def validate_page(value: int) -> int:
     """Check the number of a page."""
     return _at_least_one(value, "page")
 
 
-def page_limit(value: int) -> int:
+def validate_limit(value: int) -> int:
     """Check how many entries a page is to have."""
     return _at_least_one(value, "limit")
 
@@ -45,7 +45,7 @@ def page_limit(value: int) -> int:
 def _at_least_one(value: Any, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InvalidRequestError(
-            f"{where}: a whole number from 1 is wanted, not {validation.shown(value)}"
+            f"{where}: a whole number from 1 is wanted, not {validation.truncate_repr(value)}"
         )
     return value
 
@@ -104,7 +104,7 @@ class PagedRequest(Request[ResultT_co]):
 
 
 @attrs.frozen
-class ListOfRunTest(PagedRequest[ResultT_co]):
+class RunTestPageRequest(PagedRequest[ResultT_co]):
     """Read one page of something that a run test has many of.
 
     Args:
@@ -117,8 +117,8 @@ class ListOfRunTest(PagedRequest[ResultT_co]):
     """What it has many of, as the path names it."""
 
     run_test_id: str = attrs.field(converter=validation.run_test_id)
-    page: int = attrs.field(default=1, converter=page_number)
-    limit: int = attrs.field(default=PAGE_SIZE, converter=page_limit)
+    page: int = attrs.field(default=1, converter=validate_page)
+    limit: int = attrs.field(default=PAGE_SIZE, converter=validate_limit)
 
     @property
     def resource(self) -> str:

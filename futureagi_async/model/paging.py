@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from futureagi_async.model.request import Request, ResultT
 
 
-class Read(Protocol):
+class SendRead(Protocol):
     """Sends a request that is safe to repeat, and gives its result."""
 
     async def __call__(self, request: Request[ResultT], /) -> ResultT:
@@ -22,7 +22,7 @@ class Read(Protocol):
         ...
 
 
-class _Reading:
+class _ListCursor:
     """A list that is being read: what to ask for next, and what of a page is new.
 
     Lists change while they are read, the newest entry standing first. New ones push
@@ -33,23 +33,23 @@ class _Reading:
     def __init__(self, request: PagedRequest[Any]) -> None:
         self.request = request
         self.ended = False
-        self._met: frozenset[str] = frozenset()
-        self._refused: tuple[int, ServerError] | None = None
+        self._seen_ids: frozenset[str] = frozenset()
+        self._failed: tuple[int, ServerError] | None = None
 
-    def new_of(self, page: Any) -> list[Any]:
+    def new_entries(self, page: Any) -> list[Any]:
         """Take the page that was asked for; give its entries that are new.
 
         Raises:
             ServerError: the page before was refused, and not because the list shrank.
         """
-        if self._refused is not None:
+        if self._failed is not None:
             self.ended = True
-            number, error = self._refused
+            number, error = self._failed
             if number <= page.total_pages:
                 raise error
             return []
-        new = [each for each in page.results if each.id not in self._met]
-        self._met = frozenset(each.id for each in page.results)
+        new = [each for each in page.results if each.id not in self._seen_ids]
+        self._seen_ids = frozenset(each.id for each in page.results)
         following = self.request.after(page)
         # Behind an empty page there is nothing, whatever it says.
         if following is None or not page.results:
@@ -58,21 +58,21 @@ class _Reading:
             self.request = following
         return new
 
-    def refused(self, error: ServerError) -> None:
+    def page_failed(self, error: ServerError) -> None:
         """Take the refusal of a page: ask the first one how many pages there are now.
 
         Raises:
             ServerError: that one was refused.
         """
-        if self._refused is not None:
-            raise self._refused[1]
+        if self._failed is not None:
+            raise self._failed[1]
         if self.request.page == 1:
             raise error
-        self._refused = self.request.page, error
+        self._failed = self.request.page, error
         self.request = self.request.at(1)
 
 
-async def paginate(read: Read, request: PagedRequest[Any]) -> AsyncIterator[Any]:
+async def paginate(read: SendRead, request: PagedRequest[Any]) -> AsyncIterator[Any]:
     """Read a list from the page of the request to its end, a page at a time.
 
     While the list changes, no entry is given twice unless more than a page of new ones
@@ -81,14 +81,14 @@ async def paginate(read: Read, request: PagedRequest[Any]) -> AsyncIterator[Any]
     Raises:
         APIError: a page could not be read.
     """
-    reading = _Reading(request)
+    reading = _ListCursor(request)
     while not reading.ended:
         try:
             page = await read(reading.request)
         except ServerError as error:
-            reading.refused(error)
+            reading.page_failed(error)
             continue
-        for each in reading.new_of(page):
+        for each in reading.new_entries(page):
             yield each
 
 
@@ -96,18 +96,18 @@ def paginate_blocking(
     send: Callable[[Request[Any]], Any], request: PagedRequest[Any]
 ) -> Iterator[Any]:
     """Read a list as `paginate` does, with a `send` that blocks."""
-    reading = _Reading(request)
+    reading = _ListCursor(request)
     while not reading.ended:
         try:
             page = send(reading.request)
         except ServerError as error:
-            reading.refused(error)
+            reading.page_failed(error)
             continue
-        yield from reading.new_of(page)
+        yield from reading.new_entries(page)
 
 
 async def collect_pages(
-    read: Read, request_of: Callable[[int], PagedRequest[Any]]
+    read: SendRead, request_of: Callable[[int], PagedRequest[Any]]
 ) -> list[Any]:
     """Read every page of a list."""
     return [each async for each in paginate(read, request_of(1))]

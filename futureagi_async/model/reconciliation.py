@@ -12,7 +12,7 @@ from futureagi_async.model.request import Request, ResultT_co
 
 if TYPE_CHECKING:
     from futureagi_async.errors import APIStatusError
-    from futureagi_async.model.paging import Read
+    from futureagi_async.model.paging import SendRead
     from futureagi_async.model.request import Result
 
 
@@ -73,7 +73,7 @@ class Reconcilable(Request[ResultT_co]):
         return frozenset()
 
     @abc.abstractmethod
-    async def look(self, read: Read, *, was_absent: bool) -> Reconciliation:
+    async def look(self, read: SendRead, *, was_absent: bool) -> Reconciliation:
         """Find out by reading if it was done.
 
         Args:
@@ -84,7 +84,7 @@ class Reconcilable(Request[ResultT_co]):
 
     async def is_absent(
         self,
-        read: Read,  # noqa: ARG002 - for endpoints to look with
+        read: SendRead,  # noqa: ARG002 - for endpoints to look with
     ) -> bool:
         """Find out, before it is sent, that nothing of it is there.
 
@@ -109,5 +109,5 @@ class Reconcilable(Request[ResultT_co]):
         """
         return None
 
-    async def enrich_error(self, error: APIStatusError, read: Read) -> None:
+    async def enrich_error(self, error: APIStatusError, read: SendRead) -> None:
         """Add to a refusal what reading can tell about it."""

@@ -20,7 +20,7 @@ import attrs
 import orjson
 
 from futureagi_async.errors import APIResponseError, APIStatusError, InvalidRequestError
-from futureagi_async.model.validation import kind
+from futureagi_async.model.validation import describe_type
 
 
 @attrs.frozen(kw_only=True)
@@ -159,7 +159,7 @@ def build_requests(
         return _async_requests(items, make, where)
     if isinstance(items, str | bytes | Request) or not isinstance(items, Iterable):
         raise InvalidRequestError(
-            f"{where}: an iterable is wanted, not {kind(items)}; put a single item "
+            f"{where}: an iterable is wanted, not {describe_type(items)}; put a single item "
             "into a list"
         )
     requests = (_make(make, item, where, i) for i, item in enumerate(items))

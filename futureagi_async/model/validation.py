@@ -24,8 +24,8 @@ _SPELLING = re.compile(
     r"(?(1)\})",
     re.IGNORECASE | re.ASCII,
 )
-_DEEPEST = 100
-_SHOWN = 60
+_MAX_DEPTH = 100
+_PREVIEW_LENGTH = 60
 # As tuples: a union would be put together anew each time.
 _NO_LISTS = (str, bytes, Mapping)
 _NUMBERS = (int, float)
@@ -41,7 +41,7 @@ _JSON_ONLY = (
 )
 
 
-def kind(value: Any) -> str:
+def describe_type(value: Any) -> str:
     """Name what a value is, for a message: `None`, `a list`, `an int`."""
     if value is None:
         return "None"
@@ -49,10 +49,10 @@ def kind(value: Any) -> str:
     return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
 
 
-def shown(value: Any) -> str:
+def truncate_repr(value: Any) -> str:
     """Show a value in a message, cut short."""
     text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return text if len(text) <= _PREVIEW_LENGTH else f"{text[:_PREVIEW_LENGTH]}…"
 
 
 def uuid_text(value: Any, where: str) -> str:
@@ -65,14 +65,16 @@ def uuid_text(value: Any, where: str) -> str:
     if isinstance(value, str):
         if _SPELLING.fullmatch(value):
             return str(uuid.UUID(value.lower()))
-        problem = "is empty" if not value.strip() else f"{shown(value)} is no UUID"
+        problem = (
+            "is empty" if not value.strip() else f"{truncate_repr(value)} is no UUID"
+        )
         raise InvalidRequestError(
             f"{where}: {problem}; an id as text or a UUID is wanted"
         )
     if isinstance(value, uuid.UUID):
         return str(value)
     raise InvalidRequestError(
-        f"{where}: an id (a UUID, or its text) is wanted, not {kind(value)}"
+        f"{where}: an id (a UUID, or its text) is wanted, not {describe_type(value)}"
     )
 
 
@@ -86,7 +88,7 @@ def run_test_id(value: uuid.UUID | str) -> str:
     return uuid_text(value, "run_test_id")
 
 
-def items(value: Any, where: str, wanted: str) -> list[Any]:
+def as_list(value: Any, where: str, wanted: str) -> list[Any]:
     """List the items of a field that takes several.
 
     A set of text comes in another order in each process, and what is sent, by which a
@@ -96,7 +98,7 @@ def items(value: Any, where: str, wanted: str) -> list[Any]:
         return value.copy()
     if isinstance(value, _NO_LISTS) or not isinstance(value, Iterable):
         raise InvalidRequestError(
-            f"{where}: a list of {wanted} is wanted, not {kind(value)}; "
+            f"{where}: a list of {wanted} is wanted, not {describe_type(value)}; "
             "put a single one into a list"
         )
     return sorted(value, key=str) if isinstance(value, AbstractSet) else list(value)
@@ -109,83 +111,89 @@ def uuid_texts(value: Any, where: str) -> tuple[str, ...]:
         item
         if type(item) is str and is_canonical(item)
         else uuid_text(item, f"{where}[{index}]")
-        for index, item in enumerate(items(value, where, "ids"))
+        for index, item in enumerate(as_list(value, where, "ids"))
     ]
     if type(value) is not list and isinstance(value, AbstractSet):
         ids.sort()
     return tuple(ids)
 
 
-def flag(value: Any, where: str) -> bool | None:
+def optional_bool(value: Any, where: str) -> bool | None:
     """Check a boolean that may be left out."""
     if value is None or isinstance(value, bool):
         return value
-    raise InvalidRequestError(f"{where}: True or False is wanted, not {kind(value)}")
+    raise InvalidRequestError(
+        f"{where}: True or False is wanted, not {describe_type(value)}"
+    )
 
 
-def text(value: Any, where: str) -> str:
+def valid_text(value: Any, where: str) -> str:
     """Check text that the service can take."""
     if type(value) is str and value.isascii() and "\0" not in value:  # as most are
         return value
     if not isinstance(value, str):
-        raise InvalidRequestError(f"{where}: text is wanted, not {kind(value)}")
+        raise InvalidRequestError(
+            f"{where}: text is wanted, not {describe_type(value)}"
+        )
     if "\0" in value:
         raise InvalidRequestError(f"{where}: the service takes no null characters")
-    checked: str = json_value(value, where)
+    checked: str = copy_json(value, where)
     return checked
 
 
-def said(value: Any, where: str) -> str:
+def non_blank_text(value: Any, where: str) -> str:
     """Check text that has to say something; give it trimmed."""
-    trimmed = text(value, where).strip()
+    trimmed = valid_text(value, where).strip()
     if not trimmed:
         raise InvalidRequestError(f"{where}: is blank")
     return trimmed
 
 
-def text_up_to(value: Any, where: str, *, longest: int) -> str | None:
+def bounded_text(value: Any, where: str, *, max_length: int) -> str | None:
     """Check text that may be left out: trimmed, the service takes so many characters."""
     if value is None:
         return None
-    checked = text(value, where)
+    checked = valid_text(value, where)
     length = len(checked.strip())
-    if length > longest:
+    if length > max_length:
         raise InvalidRequestError(
-            f"{where}: {length} characters; the service takes {longest} at most"
+            f"{where}: {length} characters; the service takes {max_length} at most"
         )
     return checked
 
 
-def json_object(value: Any, where: str) -> dict[str, Any] | None:
+def copy_json_object(value: Any, where: str) -> dict[str, Any] | None:
     """Copy a JSON object that may be left out; see `json_value`."""
     if value is None:
         return None
     if not isinstance(value, _MAPPINGS):
-        raise InvalidRequestError(f"{where}: a dict is wanted, not {kind(value)}")
-    copied: dict[str, Any] = json_value(value, where)
+        raise InvalidRequestError(
+            f"{where}: a dict is wanted, not {describe_type(value)}"
+        )
+    copied: dict[str, Any] = copy_json(value, where)
     return copied
 
 
-def json_value(value: Any, where: str) -> Any:
+def copy_json(value: Any, where: str) -> Any:
     """Copy a JSON value, plain dicts and lists all the way down.
 
     Refused is what JSON cannot say, or would say otherwise: NaN and infinities, keys
     that are no text, integers beyond 64 bits, lone surrogates, nesting without end, and
     anything but None, bool, int, float, str, list, tuple and mapping.
     """
-    written = plain_json(value)
+    written = roundtrip_json(value)
     if written is not None:
         return written[1]
     try:
-        return _copied(value, _DEEPEST)
+        return _copy_json(value, _MAX_DEPTH)
     except _NotJSONError as error:
         path = "".join(reversed(error.path))
-        if len(path) > _SHOWN:
-            path = f"{path[:_SHOWN]}…"
+        if len(path) > _PREVIEW_LENGTH:
+            path = f"{path[:_PREVIEW_LENGTH]}…"
         raise InvalidRequestError(f"{where}{path}: {error}") from None
 
 
-def plain_json(value: Any) -> tuple[bytes, Any] | None:
+def roundtrip_json(value: Any) -> tuple[bytes, Any] | None:
     """Write a value as JSON and read it back: both, where it came back the same.
 
     That is the quickest proof that it is JSON, and the quickest copy. `None` says only
@@ -202,8 +210,8 @@ def plain_json(value: Any) -> tuple[bytes, Any] | None:
 def _is_shallow(written: bytes) -> bool:
     """Tell JSON that has too few brackets to be nested too deep, wherever they stand."""
     return (
-        len(written) <= 2 * _DEEPEST
-        or written.count(b"{") + written.count(b"[") <= _DEEPEST
+        len(written) <= 2 * _MAX_DEPTH
+        or written.count(b"{") + written.count(b"[") <= _MAX_DEPTH
     )
 
 
@@ -215,26 +223,26 @@ class _NotJSONError(Exception):
         self.path: list[str] = []
 
 
-def _copied(value: Any, depth: int) -> Any:
+def _copy_json(value: Any, depth: int) -> Any:
     if isinstance(value, str):
-        return _utf8(value)
+        return _check_utf8(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, _NUMBERS):
-        return _number(value)
+        return _check_number(value)
     if not isinstance(value, _CONTAINERS):
         raise _NotJSONError(
-            f"{kind(value)} is no JSON value; turn it into text, a number, a list or "
+            f"{describe_type(value)} is no JSON value; turn it into text, a number, a list or "
             "a dict first"
         )
     if depth == 0:
-        raise _NotJSONError(f"nested more than {_DEEPEST} levels deep")
+        raise _NotJSONError(f"nested more than {_MAX_DEPTH} levels deep")
     if isinstance(value, _LISTS):
-        return [_element(item, index, depth) for index, item in enumerate(value)]
-    return {_key(key): _element(item, key, depth) for key, item in value.items()}
+        return [_copy_item(item, index, depth) for index, item in enumerate(value)]
+    return {_copy_key(key): _copy_item(item, key, depth) for key, item in value.items()}
 
 
-def _number(value: float) -> float:
+def _check_number(value: float) -> float:
     if isinstance(value, int):
         if _INT_MIN <= value <= _INT_MAX:
             return int(value)
@@ -244,25 +252,27 @@ def _number(value: float) -> float:
     raise _NotJSONError(f"{float(value)} is no JSON number")
 
 
-def _element(value: Any, place: Any, depth: int) -> Any:
+def _copy_item(value: Any, place: Any, depth: int) -> Any:
     if type(value) is str and value.isascii():  # as most are, and nothing to copy
         return value
     try:
-        return _copied(value, depth - 1)
+        return _copy_json(value, depth - 1)
     except _NotJSONError as error:
         error.path.append(f"[{place}]" if isinstance(place, int) else f".{place}")
         raise
 
 
-def _key(key: Any) -> str:
+def _copy_key(key: Any) -> str:
     if type(key) is str and key.isascii():
         return key
     if isinstance(key, str):
-        return _utf8(key)
-    raise _NotJSONError(f"the key {shown(key)} is {kind(key)}; JSON has text keys only")
+        return _check_utf8(key)
+    raise _NotJSONError(
+        f"the key {truncate_repr(key)} is {describe_type(key)}; JSON has text keys only"
+    )
 
 
-def _utf8(value: str) -> str:
+def _check_utf8(value: str) -> str:
     if not value.isascii():
         try:
             value.encode()

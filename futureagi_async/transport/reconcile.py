@@ -14,7 +14,7 @@ from futureagi_async.model.reconciliation import (
 
 
 if TYPE_CHECKING:
-    from futureagi_async.model.paging import Read
+    from futureagi_async.model.paging import SendRead
 
 
 MAX_READS = 4
@@ -26,7 +26,7 @@ _INTERVAL = 0.1
 
 async def reconcile_by_reading(
     request: Reconcilable[Any],
-    read: Read,
+    read: SendRead,
     *,
     sent_at: float,
     reconcile_after: float,

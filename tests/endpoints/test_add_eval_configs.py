@@ -22,7 +22,10 @@ from futureagi_async import (
     CreatedEvalConfig,
     EvalConfig,
 )
-from futureagi_async.endpoints.add_eval_configs import eval_configs, for_run_tests
+from futureagi_async.endpoints.add_eval_configs import (
+    requests_for,
+    validate_eval_configs,
+)
 from futureagi_async.errors import InvalidRequestError
 from futureagi_async.model.request import InvalidItem
 
@@ -401,7 +404,7 @@ def test_a_bad_run_test_id_is_refused():
 
 
 def test_requests_for_many_run_tests_share_their_configs():
-    first, second = for_run_tests([RUN_TEST, uuid.UUID(OTHER)], [ALL_FIELDS])
+    first, second = requests_for([RUN_TEST, uuid.UUID(OTHER)], [ALL_FIELDS])
 
     assert (first.run_test_id, second.run_test_id) == (RUN_TEST, OTHER)
     assert first.body is second.body
@@ -411,11 +414,11 @@ def test_a_bad_id_in_a_list_of_run_tests_is_named_before_anything_is_sent():
     with pytest.raises(
         InvalidRequestError, match=r"^run_test_ids\[1\]: run_test_id: 'abc' is no UUID"
     ):
-        for_run_tests([RUN_TEST, "abc"], [ALL_FIELDS])
+        requests_for([RUN_TEST, "abc"], [ALL_FIELDS])
 
 
 def test_a_bad_id_of_a_generator_takes_the_place_of_its_request():
-    requests = for_run_tests(iter([RUN_TEST, "abc", OTHER]), [ALL_FIELDS])
+    requests = requests_for(iter([RUN_TEST, "abc", OTHER]), [ALL_FIELDS])
 
     good, bad, last = requests
     assert (good.run_test_id, last.run_test_id) == (RUN_TEST, OTHER)
@@ -427,13 +430,13 @@ def test_a_bad_config_is_refused_before_any_run_test_is_read():
     unreadable = (1 // 0 for _ in [RUN_TEST])
 
     with pytest.raises(InvalidRequestError, match=r"^evaluations_config\[0\]: "):
-        for_run_tests(unreadable, [{}])
+        requests_for(unreadable, [{}])
 
 
 def test_checked_configs_are_not_checked_again():
-    checked = eval_configs([ALL_FIELDS])
+    checked = validate_eval_configs([ALL_FIELDS])
 
-    assert eval_configs(checked) is checked
+    assert validate_eval_configs(checked) is checked
 
 
 def test_requests_are_values():

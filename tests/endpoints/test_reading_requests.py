@@ -200,16 +200,16 @@ def test_a_list_of_one_page_or_none_ends_with_the_first(total):
 @pytest.mark.parametrize(
     ("for_run_tests", "request_"),
     [
-        (get_run_test.for_run_tests, GetRunTest(ID)),
-        (get_eval_summary.for_run_tests, GetEvalSummary(ID)),
+        (get_run_test.requests_for, GetRunTest(ID)),
+        (get_eval_summary.requests_for, GetEvalSummary(ID)),
     ],
 )
-def test_many_run_tests_are_read_by_a_request_each(for_run_tests, request_):
-    assert for_run_tests([ID, ID.upper()]) == [request_, request_]
+def test_many_run_tests_are_read_by_a_request_each(requests_for, request_):
+    assert requests_for([ID, ID.upper()]) == [request_, request_]
     with pytest.raises(InvalidRequestError, match=r"^run_test_ids\[1\]: run_test_id: "):
-        for_run_tests([ID, "abc"])
+        requests_for([ID, "abc"])
     with pytest.raises(InvalidRequestError, match=r"^run_test_ids: an iterable"):
-        for_run_tests(ID)
+        requests_for(ID)
 
 
 FILTERS = [{"column_id": "status", "filter_config": {"filter_type": "text"}}]

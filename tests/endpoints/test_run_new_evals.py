@@ -24,7 +24,7 @@ from futureagi_async import (
 from futureagi_async.endpoints.list_call_executions import EvalOutput
 from futureagi_async.endpoints.run_new_evals import (
     StartEvidence,
-    for_run_tests,
+    requests_for,
     weigh_evidence,
 )
 from futureagi_async.errors import (
@@ -376,7 +376,7 @@ def many(eval_config_ids, **more):
         "test_execution_ids": None,
         "enable_tool_evaluation": None,
     }
-    return for_run_tests(eval_config_ids, **defaults | more)
+    return requests_for(eval_config_ids, **defaults | more)
 
 
 def test_each_run_test_runs_its_own_configs():
