@@ -12,7 +12,7 @@ from futureagi_async.batch.options import (
     validate_requests,
 )
 from futureagi_async.errors import ConfigurationError
-from futureagi_async.model.paging import paginate
+from futureagi_async.model.page import Paginator
 from futureagi_async.transport.call import RequestOptions
 from futureagi_async.transport.settings import (
     UNSET,
@@ -691,7 +691,7 @@ class AsyncFutureAGI:
             APIError: a page could not be read; raised by the iterator.
         """
         request = endpoints.list_run_tests.ListRunTests(search)
-        return paginate(self._read_page, request)
+        return Paginator(self._read_page, request)
 
     def list_test_executions(
         self, run_test_id: UUID | str, *, status: ExecutionStatus | str | None = None
@@ -709,7 +709,7 @@ class AsyncFutureAGI:
         request = endpoints.list_test_executions.ListTestExecutions(
             run_test_id, status=status
         )
-        return paginate(self._read_page, request)
+        return Paginator(self._read_page, request)
 
     def list_call_executions(
         self, run_test_id: UUID | str
@@ -721,7 +721,7 @@ class AsyncFutureAGI:
             APIError: a page could not be read; raised by the iterator.
         """
         request = endpoints.list_call_executions.ListCallExecutions(run_test_id)
-        return paginate(self._read_page, request)
+        return Paginator(self._read_page, request)
 
     def list_eval_templates(
         self, search: str | None = None

@@ -17,7 +17,7 @@ from futureagi_async.blocking.streams import (
 )
 from futureagi_async.client import AsyncFutureAGI
 from futureagi_async.errors import ConfigurationError
-from futureagi_async.model.paging import paginate_blocking
+from futureagi_async.model.page import Paginator
 from futureagi_async.transport.settings import (
     UNSET,
     RateLimit,
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from futureagi_async.evaluation.report import EvaluationProgress, EvaluationReport
     from futureagi_async.evaluation.start import Started
     from futureagi_async.model.outcome import Batch, Outcome
+    from futureagi_async.model.page import PagedRequest
     from futureagi_async.model.request import Request, Requests, ResultT
 
 
@@ -471,7 +472,7 @@ class FutureAGI:
     def list_run_tests(self, search: str | None = None) -> Iterator[RunTestEntry]:
         """Read all run tests; see `AsyncFutureAGI.list_run_tests`."""
         request = endpoints.list_run_tests.ListRunTests(search)
-        return paginate_blocking(self._read_page, request)
+        return self._iterate(request)
 
     def list_test_executions(
         self, run_test_id: UUID | str, *, status: ExecutionStatus | str | None = None
@@ -480,12 +481,12 @@ class FutureAGI:
         request = endpoints.list_test_executions.ListTestExecutions(
             run_test_id, status=status
         )
-        return paginate_blocking(self._read_page, request)
+        return self._iterate(request)
 
     def list_call_executions(self, run_test_id: UUID | str) -> Iterator[CallExecution]:
         """Read all calls; see `AsyncFutureAGI.list_call_executions`."""
         request = endpoints.list_call_executions.ListCallExecutions(run_test_id)
-        return paginate_blocking(self._read_page, request)
+        return self._iterate(request)
 
     def list_eval_templates(self, search: str | None = None) -> Iterator[EvalTemplate]:
         """Read all templates; see `AsyncFutureAGI.list_eval_templates`."""
@@ -497,9 +498,10 @@ class FutureAGI:
         templates = self.send(endpoints.list_eval_templates.ListEvalTemplates())
         yield from templates.named_like(search)
 
-    def _read_page(self, request: Request[ResultT]) -> ResultT:
-        twin = self._client
-        return self._portal.call(lambda: twin._read_page(request))  # noqa: SLF001 - its twin
+    def _iterate(self, request: PagedRequest[Any]) -> Iterator[Any]:
+        paginator = Paginator[Any](self._client._read_page, request)  # noqa: SLF001 - its twin
+        while entries := self._portal.call(paginator.next_entries):
+            yield from entries
 
     def find_run_test(self, name: str) -> RunTestEntry:
         """Find a run test by name; see `AsyncFutureAGI.find_run_test`."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
     from uuid import UUID
 
-    from futureagi_async.model.paging import SendRead
+    from futureagi_async.model.page import SendRead
 
 
 _NAME_TAKEN = re.compile(r"\bname '.*' already exists\b", re.DOTALL)

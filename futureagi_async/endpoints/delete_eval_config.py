@@ -21,7 +21,7 @@ from futureagi_async.model.request import Result
 
 
 if TYPE_CHECKING:
-    from futureagi_async.model.paging import SendRead
+    from futureagi_async.model.page import SendRead
 
 
 @attrs.frozen(kw_only=True)

@@ -12,13 +12,13 @@ from futureagi_async.endpoints.list_eval_templates import (
 from futureagi_async.endpoints.list_run_tests import ListRunTests, RunTestEntry
 from futureagi_async.errors import NameLookupError
 from futureagi_async.model import validation
-from futureagi_async.model.paging import paginate
+from futureagi_async.model.page import Paginator
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from futureagi_async.model.paging import SendRead
+    from futureagi_async.model.page import SendRead
 
 
 class Named(Protocol):
@@ -54,7 +54,7 @@ async def find_run_test(read: SendRead, name: str) -> RunTestEntry:
     wanted = validation.non_blank_text(name, "name")
     exact: list[RunTestEntry] = []
     others: list[str] = []
-    async for each in paginate(read, ListRunTests(wanted)):
+    async for each in Paginator[RunTestEntry](read, ListRunTests(wanted)):
         if each.name == wanted:
             exact.append(each)
         elif len(others) < _MAX_LISTED:

@@ -21,7 +21,7 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.model import codec, validation
-from futureagi_async.model.paging import collect_pages
+from futureagi_async.model.page import Paginator
 from futureagi_async.model.reconciliation import (
     Applied,
     Indeterminate,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     )
     from futureagi_async.endpoints.list_test_executions import TestExecution
     from futureagi_async.model.outcome import Batch
-    from futureagi_async.model.paging import SendRead
+    from futureagi_async.model.page import SendRead
 
 
 # Keys of a mapping are invariant: each kind of key is a type of its own.
@@ -248,11 +248,16 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
     async def _read_targets(
         self, read: SendRead
     ) -> tuple[list[TestExecution], list[CallExecution]]:
-        of = self.run_test_id
         list_executions = endpoints.list_test_executions.ListTestExecutions
         list_calls = endpoints.list_call_executions.ListCallExecutions
-        executions = await collect_pages(read, lambda n: list_executions(of, n))
-        calls = await collect_pages(read, lambda n: list_calls(of, n))
+        execution_pages: Paginator[TestExecution] = Paginator(
+            read, list_executions(self.run_test_id)
+        )
+        call_pages: Paginator[CallExecution] = Paginator(
+            read, list_calls(self.run_test_id)
+        )
+        executions = [execution async for execution in execution_pages]
+        calls = [call async for call in call_pages]
         if self.select_all:
             return executions, calls
         ids = set(self.test_execution_ids or ())

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from futureagi_async.endpoints.eval_config import CreatedEvalConfig, EvalConfig
-    from futureagi_async.model.paging import SendRead
+    from futureagi_async.model.page import SendRead
 
 
 @attrs.frozen(kw_only=True)

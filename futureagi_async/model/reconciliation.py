@@ -12,7 +12,7 @@ from futureagi_async.model.request import Request, ResultT_co
 
 if TYPE_CHECKING:
     from futureagi_async.errors import APIStatusError
-    from futureagi_async.model.paging import SendRead
+    from futureagi_async.model.page import SendRead
     from futureagi_async.model.request import Result
 
 

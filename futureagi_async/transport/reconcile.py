@@ -14,7 +14,7 @@ from futureagi_async.model.reconciliation import (
 
 
 if TYPE_CHECKING:
-    from futureagi_async.model.paging import SendRead
+    from futureagi_async.model.page import SendRead
 
 
 MAX_READS = 4

@@ -198,7 +198,7 @@ def test_a_list_of_one_page_or_none_ends_with_the_first(total):
 
 
 @pytest.mark.parametrize(
-    ("for_run_tests", "request_"),
+    ("requests_for", "request_"),
     [
         (get_run_test.requests_for, GetRunTest(ID)),
         (get_eval_summary.requests_for, GetEvalSummary(ID)),
