@@ -102,7 +102,7 @@ class AddEvalConfigs(Reconcilable[AddEvalConfigsResult]):
         asked = len(self.evaluations_config)
         created, warned = len(result.created_eval_configs), len(result.warnings)
         if result.run_test_id.lower() != self.run_test_id:
-            problem = f"the answer is about run test {result.run_test_id}"
+            problem = f"the response is about run test {result.run_test_id}"
         elif created + warned < asked:
             problem = (
                 f"{asked} configs were asked for, and the answer speaks of "

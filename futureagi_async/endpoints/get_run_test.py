@@ -68,7 +68,10 @@ class GetRunTest(Request[RunTest]):
     ) -> tuple[type[APIResponseError], str] | None:
         """Object to another run test's answer."""
         if result.id.lower() != self.run_test_id:
-            return UnexpectedResponseError, f"the answer is about run test {result.id}"
+            return (
+                UnexpectedResponseError,
+                f"the response is about run test {result.id}",
+            )
         return None
 
 

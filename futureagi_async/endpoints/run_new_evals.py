@@ -95,17 +95,11 @@ def _execution_ids(value: Iterable[UUID | str] | None) -> tuple[str, ...] | None
 
 
 def _select_all(value: bool | None) -> bool:
-    return (
-        value if value is True else bool(validation.optional_bool(value, "select_all"))
-    )
+    return bool(validation.optional_bool(value, "select_all"))
 
 
 def _enable_tool_evaluation(value: bool | None) -> bool | None:
-    return (
-        None
-        if value is None
-        else validation.optional_bool(value, "enable_tool_evaluation")
-    )
+    return validation.optional_bool(value, "enable_tool_evaluation")
 
 
 @attrs.frozen
@@ -188,7 +182,7 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
     ) -> tuple[type[APIResponseError], str] | None:
         """Object to a dispatch that failed, and to another run test's answer."""
         if result.run_test_id.lower() != self.run_test_id:
-            problem = f"the answer is about run test {result.run_test_id}"
+            problem = f"the response is about run test {result.run_test_id}"
             return UnexpectedResponseError, problem
         # The service says so with status 200; the wording is all there is to tell by.
         if _DISPATCH_FAILED in result.message.lower():
@@ -317,7 +311,7 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
         """
         if partial not in ("raise", "run"):
             raise InvalidRequestError(
-                f"partial: 'raise' or 'run' is wanted, not {validation.truncate_repr(partial)}"
+                f"partial: 'raise' or 'run' is expected, not {validation.truncate_repr(partial)}"
             )
         results = _results(added)
         is_batch = not isinstance(added, Result)
@@ -351,7 +345,7 @@ def _results(added: Any) -> list[AddEvalConfigsResult]:
             return [success.result for success in added.successes]
         case _:
             raise InvalidRequestError(
-                "added: what add_eval_configs or add_eval_configs_many gave is wanted, "
+                "added: what add_eval_configs or add_eval_configs_many gave is expected, "
                 f"not {validation.describe_type(added)}"
             )
 
@@ -471,7 +465,7 @@ def _pair(value: Any) -> tuple[Any, Any]:
     if isinstance(value, tuple | list) and len(value) == 2:  # noqa: PLR2004 - a pair
         return value[0], value[1]
     raise InvalidRequestError(
-        "a pair of a run test id and its eval config ids is wanted, "
+        "a pair of a run test id and its eval config ids is expected, "
         f"not {validation.truncate_repr(value)}; eval configs belong to one run test each"
     )
 
@@ -487,7 +481,7 @@ def normalize_keys(value: Any) -> dict[str, Any]:
     where = "test_execution_ids"
     if not isinstance(value, Mapping):
         raise InvalidRequestError(
-            f"{where}: a dict of execution ids by run test id is wanted, "
+            f"{where}: a dict of execution ids by run test id is expected, "
             f"not {validation.describe_type(value)}; executions belong to one run test"
         )
     found: dict[str, Any] = {}

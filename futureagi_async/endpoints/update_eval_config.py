@@ -59,9 +59,10 @@ def _template_id(value: UUID | str | None) -> str | None:
 
 
 def _name(value: str | None) -> str | None:
-    """Trim, as the service does, which refuses what is blank then."""
-    checked = eval_config.validate_name(value)
-    return None if checked is None else validation.non_blank_text(checked, "name")
+    """Return the name, trimmed as the service does; it rejects a blank one."""
+    return validation.bounded_text(
+        value, "name", max_length=eval_config.MAX_LENGTH, not_blank=True
+    )
 
 
 def _config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -156,7 +157,7 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
     def to_match(
         cls, run_test_id: UUID | str, kept: CreatedEvalConfig, wanted: EvalConfig
     ) -> Self:
-        """Make the update that brings what the service keeps to what is wanted.
+        """Make the update that brings what the service keeps to what is expected.
 
         Only what differs is sent. What `wanted` leaves open stays as it is, its name
         apart: without one it is `Eval-<template_id>`, as when it is added.
@@ -196,9 +197,9 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
     ) -> tuple[type[APIResponseError], str] | None:
         """Object to an answer about another eval config or run test."""
         if result.run_test_id.lower() != self.run_test_id:
-            problem = f"the answer is about run test {result.run_test_id}"
+            problem = f"the response is about run test {result.run_test_id}"
         elif result.eval_config_id.lower() != self.eval_config_id:
-            problem = f"the answer is about eval config {result.eval_config_id}"
+            problem = f"the response is about eval config {result.eval_config_id}"
         else:
             return None
         return UnexpectedResponseError, problem

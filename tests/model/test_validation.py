@@ -199,7 +199,7 @@ def test_a_bad_id_of_a_list_is_named_by_its_index():
 @pytest.mark.parametrize("value", [ID, ID.encode(), {ID: 1}, None, 5, uuid.UUID(ID)])
 def test_a_single_value_is_no_list(value):
     with pytest.raises(
-        InvalidRequestError, match=r"^ids: a list of ids is wanted, not "
+        InvalidRequestError, match=r"^ids: a list of ids is expected, not "
     ):
         validation.uuid_texts(value, "ids")
 
@@ -212,7 +212,7 @@ def test_a_flag_may_be_true_false_or_left_out(value):
 @pytest.mark.parametrize("value", [0, 1, "true", "", []])
 def test_a_flag_is_nothing_else(value):
     with pytest.raises(
-        InvalidRequestError, match=r"^x: True or False is wanted, not a"
+        InvalidRequestError, match=r"^x: True or False is expected, not a"
     ):
         validation.optional_bool(value, "x")
 
@@ -233,11 +233,11 @@ def test_text_is_measured_without_the_space_around_it():
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ("abcd", "4 characters; the service takes 3 at most"),
-        ("a\0", "the service takes no null characters"),
+        ("abcd", "4 characters; the service accepts at most 3"),
+        ("a\0", "the service accepts no null characters"),
         ("a\ud800", "character 2 is half of a surrogate pair"),
-        (5, "text is wanted, not an int"),
-        (b"a", "text is wanted, not a bytes"),
+        (5, "text is expected, not an int"),
+        (b"a", "text is expected, not a bytes"),
     ],
 )
 def test_text_that_the_service_cannot_take_is_refused(value, problem):
@@ -364,7 +364,9 @@ def test_an_object_may_be_left_out():
 
 @pytest.mark.parametrize("value", [[], "{}", 0, False])
 def test_an_object_is_a_mapping(value):
-    with pytest.raises(InvalidRequestError, match=r"^config: a dict is wanted, not a"):
+    with pytest.raises(
+        InvalidRequestError, match=r"^config: a dict is expected, not a"
+    ):
         validation.copy_json_object(value, "config")
 
 
@@ -376,11 +378,11 @@ def test_text_is_given_as_it_is(text):
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        (None, "text is wanted, not None"),
-        (5, "text is wanted, not an int"),
-        (b"x", "text is wanted, not a bytes"),
-        (["x"], "text is wanted, not a list"),
-        ("a\0", "the service takes no null characters"),
+        (None, "text is expected, not None"),
+        (5, "text is expected, not an int"),
+        (b"x", "text is expected, not a bytes"),
+        (["x"], "text is expected, not a list"),
+        ("a\0", "the service accepts no null characters"),
         ("a\ud800", "character 2 is half of a surrogate pair"),
     ],
 )
