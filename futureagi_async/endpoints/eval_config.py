@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
 
 import attrs
 
 from futureagi_async.errors import InvalidRequestError
 from futureagi_async.model import codec, validation
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from uuid import UUID
+from futureagi_async.model.codec import Serializable
+from futureagi_async.model.resource import (
+    EvalTemplateRef,
+    IdentifiesEvalConfig,
+    IdentifiesEvalTemplate,
+)
 
 
 _WHERE = "evaluations_config"
 MAX_LENGTH = 255  # of names and models
 
 
-def validate_template_id(value: UUID | str) -> str:
-    """Bring the id of a template into canonical form."""
-    return validation.uuid_text(value, "template_id")
+def validate_template_id(value: EvalTemplateRef) -> str:
+    """Return the id of an eval template in canonical form."""
+    return validation.resource_id(value, "template_id", IdentifiesEvalTemplate)
 
 
 def validate_name(value: str | None) -> str | None:
@@ -282,7 +283,7 @@ def _item(value: Any, index: int) -> EvalConfig:
 
 
 @attrs.frozen(kw_only=True)
-class CreatedEvalConfig:
+class CreatedEvalConfig(Serializable, IdentifiesEvalConfig):
     """An eval config as the service keeps it.
 
     `config`, `mapping` and `filters` can be `None`, and `filters` an object, in rows

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import AsyncIterable, Iterable
+from typing import Any, ClassVar
 
 import attrs
 
@@ -10,15 +11,11 @@ from futureagi_async.endpoints.eval_config import CreatedEvalConfig
 from futureagi_async.errors import APIResponseError, UnexpectedResponseError
 from futureagi_async.model import validation
 from futureagi_async.model.request import Request, Requests, Result, build_requests
-
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable
-    from uuid import UUID
+from futureagi_async.model.resource import IdentifiesRunTest, RunTestRef
 
 
 @attrs.frozen(kw_only=True)
-class RunTest(Result):
+class RunTest(Result, IdentifiesRunTest):
     """A run test.
 
     Attributes:
@@ -76,7 +73,7 @@ class GetRunTest(Request[RunTest]):
 
 
 def requests_for(
-    run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+    run_test_ids: Iterable[RunTestRef] | AsyncIterable[RunTestRef],
 ) -> Requests[RunTest]:
     """Make the requests that read each run test.
 

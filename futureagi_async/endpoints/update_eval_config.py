@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import attrs
 
 from futureagi_async.endpoints import eval_config
+from futureagi_async.endpoints.eval_config import CreatedEvalConfig, EvalConfig
 from futureagi_async.endpoints.get_run_test import GetRunTest
 from futureagi_async.errors import (
     APIResponseError,
@@ -15,6 +17,7 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.model import codec, validation
+from futureagi_async.model.page import SendRead
 from futureagi_async.model.reconciliation import (
     Applied,
     Indeterminate,
@@ -24,14 +27,12 @@ from futureagi_async.model.reconciliation import (
     TargetMissing,
 )
 from futureagi_async.model.request import Result
-
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from uuid import UUID
-
-    from futureagi_async.endpoints.eval_config import CreatedEvalConfig, EvalConfig
-    from futureagi_async.model.page import SendRead
+from futureagi_async.model.resource import (
+    EvalConfigRef,
+    EvalTemplateRef,
+    IdentifiesEvalConfig,
+    RunTestRef,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -49,12 +50,12 @@ class UpdateEvalConfigResult(Result):
     run_test_id: str
 
 
-def eval_config_id(value: UUID | str) -> str:
-    """Bring the id of an eval config into canonical form."""
-    return validation.uuid_text(value, "eval_config_id")
+def eval_config_id(value: EvalConfigRef) -> str:
+    """Return the id of an eval config in canonical form."""
+    return validation.resource_id(value, "eval_config_id", IdentifiesEvalConfig)
 
 
-def _template_id(value: UUID | str | None) -> str | None:
+def _template_id(value: EvalTemplateRef | None) -> str | None:
     return None if value is None else eval_config.validate_template_id(value)
 
 
@@ -155,7 +156,7 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
 
     @classmethod
     def to_match(
-        cls, run_test_id: UUID | str, kept: CreatedEvalConfig, wanted: EvalConfig
+        cls, run_test_id: RunTestRef, kept: CreatedEvalConfig, wanted: EvalConfig
     ) -> Self:
         """Make the update that brings what the service keeps to what is expected.
 

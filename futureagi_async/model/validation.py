@@ -13,6 +13,11 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from futureagi_async.errors import InvalidRequestError
+from futureagi_async.model.resource import (
+    Identifiable,
+    IdentifiesRunTest,
+    RunTestRef,
+)
 
 
 _CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -24,15 +29,22 @@ _SPELLING = re.compile(
 )
 _MAX_DEPTH = 100
 _PREVIEW_LENGTH = 60
+# Tuples, since a union such as `str | bytes` is made again each time it is reached, and
+# the class that most values have first, since asking an abstract one is slow.
+_NO_LISTS = (str, bytes, Mapping)
+_SEQUENCES = (list, tuple)
+_MAPPINGS = (dict, Mapping)
+_NUMBERS = (int, float)
 _INT_MIN, _INT_MAX = -(2**63), 2**64 - 1  # what orjson can write
 
 
 def describe_type(value: Any) -> str:
     """Return the type of a value, for a message: `None`, `a list`, `an int`."""
-    if value is None:
-        return "None"
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
+    return "None" if value is None else _with_article(type(value).__name__)
+
+
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeioAEIO' else 'a'} {noun}"
 
 
 def truncate_repr(value: Any) -> str:
@@ -63,9 +75,21 @@ def uuid_text(value: Any, location: str) -> str:
     )
 
 
-def run_test_id(value: uuid.UUID | str) -> str:
+def resource_id(value: Any, location: str, expected: type[Identifiable]) -> str:
+    """Return the id in canonical form, of an object of the service or of its id."""
+    if not isinstance(value, Identifiable):
+        return uuid_text(value, location)
+    if isinstance(value, expected):
+        return uuid_text(value.id, location)
+    raise InvalidRequestError(
+        f"{location}: {_with_article(expected.resource_name)} is expected, "
+        f"not {_with_article(value.resource_name)}"
+    )
+
+
+def run_test_id(value: RunTestRef) -> str:
     """Return the id of a run test in canonical form."""
-    return uuid_text(value, "run_test_id")
+    return resource_id(value, "run_test_id", IdentifiesRunTest)
 
 
 def as_list(value: Any, location: str, expected: str) -> list[Any]:
@@ -74,7 +98,9 @@ def as_list(value: Any, location: str, expected: str) -> list[Any]:
     The order of a set of text differs between processes, and a journal finds a request
     again by what is sent: so the items of a set are sorted.
     """
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+    if isinstance(value, list):
+        return value.copy()
+    if isinstance(value, _NO_LISTS) or not isinstance(value, Iterable):
         raise InvalidRequestError(
             f"{location}: a list of {expected} is expected, not {describe_type(value)}; "
             "put a single one into a list"
@@ -82,13 +108,16 @@ def as_list(value: Any, location: str, expected: str) -> list[Any]:
     return sorted(value, key=str) if isinstance(value, AbstractSet) else list(value)
 
 
-def uuid_texts(value: Any, location: str) -> tuple[str, ...]:
+def resource_ids(
+    value: Any, location: str, expected: type[Identifiable]
+) -> tuple[str, ...]:
     """Return every id of a list in canonical form; those of a set are sorted by it."""
     ids = [
-        uuid_text(item, f"{location}[{index}]")
+        resource_id(item, f"{location}[{index}]", expected)
         for index, item in enumerate(as_list(value, location, "ids"))
     ]
-    return tuple(sorted(ids) if isinstance(value, AbstractSet) else ids)
+    is_set = not isinstance(value, list) and isinstance(value, AbstractSet)
+    return tuple(sorted(ids) if is_set else ids)
 
 
 def optional_bool(value: Any, location: str) -> bool | None:
@@ -142,7 +171,7 @@ def copy_json_object(value: Any, location: str) -> dict[str, Any] | None:
     """Return a copy of a JSON object, or `None`; see `copy_json`."""
     if value is None:
         return None
-    if not isinstance(value, Mapping):
+    if not isinstance(value, _MAPPINGS):
         raise InvalidRequestError(
             f"{location}: a dict is expected, not {describe_type(value)}"
         )
@@ -179,20 +208,25 @@ def _copy_json(value: Any, depth: int) -> Any:
         return _check_utf8(value)
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, int | float):
+    if isinstance(value, _NUMBERS):
         return _check_number(value)
-    if not isinstance(value, list | tuple | Mapping):
-        raise _NotJSONError(
-            f"{describe_type(value)} is no JSON value; turn it into text, a number, a "
-            "list or a dict first"
-        )
-    if depth == 0:
-        raise _NotJSONError(f"nested more than {_MAX_DEPTH} levels deep")
-    if isinstance(value, Mapping):
+    if isinstance(value, _MAPPINGS):
+        _check_depth(depth)
         return {
             _copy_key(key): _copy_item(item, key, depth) for key, item in value.items()
         }
-    return [_copy_item(item, index, depth) for index, item in enumerate(value)]
+    if isinstance(value, _SEQUENCES):
+        _check_depth(depth)
+        return [_copy_item(item, index, depth) for index, item in enumerate(value)]
+    raise _NotJSONError(
+        f"{describe_type(value)} is no JSON value; turn it into text, a number, a list "
+        "or a dict first"
+    )
+
+
+def _check_depth(depth: int) -> None:
+    if depth == 0:
+        raise _NotJSONError(f"nested more than {_MAX_DEPTH} levels deep")
 
 
 def _check_number(value: float) -> float:

@@ -326,6 +326,16 @@ def test_a_field_is_read_as_it_is_or_refused(field, value):
     assert type(getattr(result, field)) is type(STARTED[field])
 
 
+def test_passes_of_the_converter_that_disagree_are_a_fault_of_the_package(monkeypatch):
+    def fail(*_: object) -> None:
+        raise TypeError
+
+    monkeypatch.setattr(codec._converter(wire=True), "structure", fail)
+
+    with pytest.raises(AssertionError, match="disagree"):
+        read(STARTED, RunNewEvalsResult)
+
+
 @attrs.frozen(kw_only=True)
 class Reading(Result):
     """A result with each kind of field that a rule of the codec is for."""

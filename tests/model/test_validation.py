@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from futureagi_async.errors import InvalidRequestError
 from futureagi_async.model import validation
+from futureagi_async.model.resource import IdentifiesEvalConfig
 
 
 ID = "b968b200-c57b-5aca-9c9f-60672e3183e7"
@@ -170,20 +171,26 @@ def test_a_long_value_is_shown_cut():
 def test_ids_are_read_from_any_iterable():
     ids = (each for each in [ID.upper(), uuid.UUID(ID)])
 
-    assert validation.uuid_texts(ids, "ids") == (ID, ID)
+    assert validation.resource_ids(ids, "ids", IdentifiesEvalConfig) == (ID, ID)
 
 
 @given(st.lists(st.uuids(), unique=True), st.randoms())
 def test_the_ids_of_a_set_are_sorted_however_they_are_spelled(ids, random):
     given_as = {random.choice([each, *spellings(str(each))]) for each in ids}
 
-    assert validation.uuid_texts(given_as, "ids") == tuple(sorted(map(str, ids)))
-    assert validation.uuid_texts(frozenset(ids), "ids") == tuple(sorted(map(str, ids)))
+    assert validation.resource_ids(given_as, "ids", IdentifiesEvalConfig) == tuple(
+        sorted(map(str, ids))
+    )
+    assert validation.resource_ids(
+        frozenset(ids), "ids", IdentifiesEvalConfig
+    ) == tuple(sorted(map(str, ids)))
 
 
 @given(st.lists(st.uuids()), st.sampled_from([list, tuple, iter]))
 def test_the_ids_of_a_list_keep_their_order(ids, given_as):
-    assert validation.uuid_texts(given_as(ids), "ids") == tuple(map(str, ids))
+    assert validation.resource_ids(given_as(ids), "ids", IdentifiesEvalConfig) == tuple(
+        map(str, ids)
+    )
 
 
 @given(st.sets(st.text()))
@@ -193,7 +200,7 @@ def test_the_items_of_a_set_are_sorted(names):
 
 def test_a_bad_id_of_a_list_is_named_by_its_index():
     with pytest.raises(InvalidRequestError, match=r"^ids\[1\]: 'abc' is no UUID"):
-        validation.uuid_texts([ID, "abc"], "ids")
+        validation.resource_ids([ID, "abc"], "ids", IdentifiesEvalConfig)
 
 
 @pytest.mark.parametrize("value", [ID, ID.encode(), {ID: 1}, None, 5, uuid.UUID(ID)])
@@ -201,7 +208,7 @@ def test_a_single_value_is_no_list(value):
     with pytest.raises(
         InvalidRequestError, match=r"^ids: a list of ids is expected, not "
     ):
-        validation.uuid_texts(value, "ids")
+        validation.resource_ids(value, "ids", IdentifiesEvalConfig)
 
 
 @pytest.mark.parametrize("value", [True, False, None])
