@@ -7,7 +7,8 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from futureagi_async.errors import InvalidRequestError
-from futureagi_async.model.request import Request, Requests, build_requests
+from futureagi_async.model.operation import Operation
+from futureagi_async.model.request import Requests, build_requests
 from futureagi_async.model.validation import describe_type
 
 
@@ -48,7 +49,7 @@ def validate_requests(requests: Any) -> Requests[Any]:
     return build_requests(requests, validate_request, "requests")
 
 
-def validate_request(request: Any) -> Request[Any]:
+def validate_request(request: Any) -> Operation[Any]:
     """Let only a request through.
 
     Raises:
@@ -61,6 +62,6 @@ def validate_request(request: Any) -> Request[Any]:
 
 
 @functools.lru_cache
-def _is_request(describe_type: type[Any]) -> bool:
+def _is_request(class_: type[Any]) -> bool:
     # Remembered by class: to ask an abstract class about each request is slow.
-    return issubclass(describe_type, Request)
+    return issubclass(class_, Operation)

@@ -240,7 +240,7 @@ WRONG_MANY = [
             "eval_config_names": ["a"],
             "test_execution_ids": [NOWHERE],
         },
-        "a dict of execution ids by run test id is wanted",
+        "a dict of execution ids by run test id is expected",
     ),
 ]
 
