@@ -222,7 +222,7 @@ WRONG_MANY = [
         },
         "give either",
     ),
-    ({"run_test_ids": NOWHERE, "eval_config_names": ["a"]}, "an iterable is wanted"),
+    ({"run_test_ids": NOWHERE, "eval_config_names": ["a"]}, "an iterable is expected"),
     ({"run_test_ids": ["x"], "eval_config_names": ["a"]}, r"run_test_ids\[0\]"),
     ({"run_test_ids": [NOWHERE], "eval_config_names": [" "]}, r"\[0\]: is blank"),
     ({"run_test_ids": [NOWHERE], "eval_config_names": []}, "the list is empty"),
