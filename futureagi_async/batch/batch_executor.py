@@ -322,7 +322,7 @@ async def send_batch(
         try:
             await pool.work()
         except CallerCodeError as stop:
-            raise BatchInterruptedError.by(
+            raise BatchInterruptedError.from_cause(
                 stop.__cause__, Batch(outcomes)
             ) from stop.__cause__
     return Batch(outcomes)

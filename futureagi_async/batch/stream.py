@@ -62,7 +62,7 @@ class OutcomeProducer(Generic[ResultT]):
             try:
                 await pool.work()
             except CallerCodeError as stop:
-                raise BatchInterruptedError.by(
+                raise BatchInterruptedError.from_cause(
                     stop.__cause__, Batch()
                 ) from stop.__cause__
 
