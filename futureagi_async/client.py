@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from uuid import UUID
 
-    from futureagi_async.batch.batch_executor import BatchConfig
+    from futureagi_async.batch.config import BatchConfig
     from futureagi_async.batch.stream import OutcomeProducer, OutcomeStream
     from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
     from futureagi_async.endpoints.delete_eval_config import DeleteEvalConfigResult
@@ -883,11 +883,9 @@ class AsyncFutureAGI:
         journal: str | PathLike[str] | None,
     ) -> BatchConfig:
 
-        from futureagi_async.batch import batch_executor  # noqa: PLC0415 - for batches only
+        from futureagi_async.batch import config  # noqa: PLC0415 - for batches only
 
-        return batch_executor.BatchConfig.of(
-            self._settings, max_concurrency, timeout, journal
-        )
+        return config.BatchConfig.of(self._settings, max_concurrency, timeout, journal)
 
     async def aclose(self) -> None:
         """Close the connections; what is in flight ends with `ClientClosedError`."""
