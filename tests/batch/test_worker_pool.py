@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given
@@ -55,7 +56,7 @@ async def arriving(items):
         yield item
 
 
-class InPortions:
+class InPortions(AsyncIterator):
     """Items of which three are at hand at a time."""
 
     def __init__(self, items) -> None:
