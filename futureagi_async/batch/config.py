@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from futureagi_async.errors import ConfigurationError
-from futureagi_async.model.validation import kind
+from futureagi_async.model.validation import describe_type
 from futureagi_async.transport.settings import (
     DEFAULT_MAX_CONCURRENCY,
     positive_int,
@@ -78,7 +78,7 @@ class BatchConfig:
         seconds = None if timeout is None else positive_seconds(timeout, "timeout")
         if journal is not None and not isinstance(journal, str | os.PathLike):
             raise ConfigurationError(
-                f"journal: the path of a file is wanted, not {kind(journal)}"
+                f"journal: the path of a file is wanted, not {describe_type(journal)}"
             )
         concurrency = validate_concurrency(max_concurrency, settings.max_connections)
         return cls(

@@ -92,7 +92,7 @@ class EvaluationOptions:
         poll_interval = positive_seconds(poll_interval, "poll_interval")
         if not isinstance(waits, bool):
             raise ConfigurationError(
-                f"wait: True or False is wanted, not {validation.kind(waits)}"
+                f"wait: True or False is wanted, not {validation.describe_type(waits)}"
             )
         if waits and fan_out.timeout is None:
             raise ConfigurationError(
