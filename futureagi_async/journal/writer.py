@@ -19,7 +19,6 @@ from futureagi_async.journal.database import (
     full_path,
     opened_by_parent,
 )
-from futureagi_async.journal.fork_guard import SQLITE_GATE
 from futureagi_async.journal.store import Intent, Store, ending
 
 
@@ -244,8 +243,7 @@ def _work(
     while before:
         before.pop().join(_PATIENCE)
     try:
-        with SQLITE_GATE.inside():
-            file, store = _opened(path)
+        file, store = _opened(path)
     except Exception as error:  # noqa: BLE001 - whatever it was, somebody waits for it
         _answer(loop, [(opened, _as_journal_error(error, path)), (ended, None)])
         return
@@ -253,8 +251,7 @@ def _work(
     try:
         _serve(file, store, jobs, loop)
     finally:
-        with SQLITE_GATE.inside():
-            file.close()
+        file.close()
     _answer(loop, [(ended, None)])
 
 
@@ -277,8 +274,7 @@ def _serve(
         answers: Answers = []
         if broken is None:
             try:
-                with SQLITE_GATE.inside():
-                    answers = _written(file, store, batch)
+                answers = _written(file, store, batch)
             except Exception as error:  # noqa: BLE001 - whatever it was, many wait
                 broken = _as_journal_error(error, file.path)
         if broken is not None:
