@@ -20,7 +20,7 @@ from futureagi_async.errors import (
     JournalError,
     NotAttemptedError,
 )
-from futureagi_async.journal.entry import JournalEntry, JournalState, identity
+from futureagi_async.journal.entry import JournalEntry, JournalState, request_key
 from futureagi_async.journal.writer import JournalWriter
 from futureagi_async.model import codec
 from futureagi_async.model.outcome import Failure, NotAttempted, Success
@@ -94,7 +94,7 @@ class Recording(Generic[ResultT]):
         Raises:
             JournalError: the journal refuses; the request was not sent.
         """
-        key = identity(self._settings.base_url, self._settings.workspace_id, request)
+        key = request_key(self._settings.base_url, self._settings.workspace_id, request)
         first = self._first.get(key)
         if first is not None:
             shared = await asyncio.shield(first)
@@ -128,7 +128,7 @@ class Recording(Generic[ResultT]):
             JournalError: the journal refuses.
         """
         here = self._settings.base_url, self._settings.workspace_id
-        entries = await self._journal.earlier(run_test_id)
+        entries = await self._journal.history(run_test_id)
         return [each for each in entries if (each.base_url, each.workspace_id) == here]
 
     async def _first_outcome(
@@ -138,7 +138,7 @@ class Recording(Generic[ResultT]):
         turn: asyncio.Semaphore,
         send: Callable[[Request[ResultT], Past], Awaitable[Outcome[ResultT]]],
     ) -> Outcome[ResultT]:
-        entry = await self._journal.intend(
+        entry = await self._journal.record_intent(
             key,
             request,
             base_url=self._settings.base_url,
@@ -152,7 +152,7 @@ class Recording(Generic[ResultT]):
         except asyncio.CancelledError:
             if past.in_doubt_for is None:
                 with contextlib.suppress(JournalError):
-                    self._journal.finish_unawaited(key, _never_sent(request))
+                    self._journal.record_outcome_nowait(key, _never_sent(request))
             raise
         try:
             outcome = await send(request, past)
@@ -171,7 +171,7 @@ class Recording(Generic[ResultT]):
         """
         reconciled = isinstance(outcome, Success) and outcome.result.reconciled
         try:
-            await self._journal.finish(key, outcome, reconciled=reconciled)
+            await self._journal.record_outcome(key, outcome, reconciled=reconciled)
         except JournalError as error:
             logger.warning(
                 "the outcome for run test %s could not be written, so that the next "

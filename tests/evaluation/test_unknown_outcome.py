@@ -278,7 +278,7 @@ def test_a_journal_that_cannot_be_read_fails_every_run_test(
     async def refuse(*_):
         raise JournalError("the disk is gone")
 
-    monkeypatch.setattr(JournalWriter, "earlier", refuse)
+    monkeypatch.setattr(JournalWriter, "history", refuse)
 
     report = client.evaluate(
         emulator.world.run_test_ids, configs, journal=journal, **LONG

@@ -13,7 +13,7 @@ import pytest
 from journal_requests import Ask, entries, intend, same, states, success
 
 from futureagi_async.errors import JournalError
-from futureagi_async.journal.database import VERSION, JournalFile, full_path
+from futureagi_async.journal.database import VERSION, JournalFile, resolve_path
 from futureagi_async.journal.reader import Journal
 from futureagi_async.journal.writer import JournalWriter
 
@@ -142,7 +142,7 @@ def test_a_journal_of_another_version_is_left_alone(path):
 
     said = both(path)
 
-    assert all(f"it is of version {VERSION + 1}" in each for each in said)
+    assert all(f"it has version {VERSION + 1}" in each for each in said)
     assert all(f"reads version {VERSION};" in each for each in said)
     assert path.read_bytes() == before
 
@@ -179,12 +179,12 @@ def test_what_is_committed_is_on_disk_and_hinders_no_reader(path):
 
 
 def test_a_folder_is_no_journal(tmp_path):
-    with pytest.raises(JournalError, match="this is a folder"):
+    with pytest.raises(JournalError, match="this is a directory"):
         asyncio.run(JournalWriter.open(tmp_path))
 
 
 def test_a_folder_that_is_missing_is_named(tmp_path):
-    with pytest.raises(JournalError, match=r"there is no folder .*absent"):
+    with pytest.raises(JournalError, match=r"there is no directory .*absent"):
         asyncio.run(JournalWriter.open(tmp_path / "absent" / "evals.db"))
 
 
@@ -198,7 +198,7 @@ def test_a_name_that_the_system_refuses_is_explained(tmp_path):
 )
 def test_what_is_no_path_is_refused(path, said):
     with pytest.raises(JournalError, match=said):
-        full_path(path)
+        resolve_path(path)
 
 
 def test_a_lock_file_that_is_none_is_named(path):
@@ -225,11 +225,11 @@ def test_a_failed_start_leaves_the_lock_free(path, tmp_path):
     elsewhere = tmp_path / "elsewhere.db"
     path.symlink_to(elsewhere)
     elsewhere.mkdir()
-    with pytest.raises(JournalError, match="this is a folder"):
+    with pytest.raises(JournalError, match="this is a directory"):
         asyncio.run(JournalWriter.open(path))
     elsewhere.rmdir()
 
-    JournalFile.open(full_path(path)).close()
+    JournalFile.open(resolve_path(path)).close()
 
     assert elsewhere.is_file()
 
@@ -266,7 +266,7 @@ async def test_a_full_disk_is_told_to_everybody_who_waits(path, small_disk):
     writer = await JournalWriter.open(path)
     early = Ask("/early")
     await intend(writer, early)
-    await writer.finish(same(early), success(early))
+    await writer.record_outcome(same(early), success(early))
     small_disk()
 
     told = await asyncio.gather(
@@ -298,7 +298,7 @@ async def test_what_was_written_before_the_disk_was_full_is_still_there(
     resource.setrlimit(resource.RLIMIT_FSIZE, (before[1], before[1]))
 
     again = await JournalWriter.open(path)
-    await again.finish(same(early), success(early))
+    await again.record_outcome(same(early), success(early))
     await again.aclose()
 
     assert [(each.path, each.state.name) for each in entries(path)] == [
@@ -312,6 +312,6 @@ async def test_a_value_that_no_file_can_hold_stops_the_journal(writer):
     outcome = attrs.evolve(success(request), attempts=2**70)
 
     with pytest.raises(JournalError, match="OverflowError"):
-        await writer.finish(same(request), outcome)
+        await writer.record_outcome(same(request), outcome)
     with pytest.raises(JournalError, match="OverflowError"):
         await writer.created_ids("rt-1")

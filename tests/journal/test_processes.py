@@ -36,7 +36,7 @@ async def main():
     writer = await JournalWriter.open(path)
     done, cut_off = Ask("/done"), Ask("/cut-off")
     await intend(writer, done)
-    await writer.finish(same(done), success(done))
+    await writer.record_outcome(same(done), success(done))
     await intend(writer, cut_off)
     print("written", flush=True)
     await asyncio.sleep(60)
@@ -90,7 +90,7 @@ def test_a_killed_process_leaves_the_journal_to_the_next(path, other_process):
         writer = await JournalWriter.open(path)
         request = Ask("/cut-off")
         earlier = await intend(writer, request)
-        await writer.finish(same(request), success(request))
+        await writer.record_outcome(same(request), success(request))
         await writer.aclose()
         return earlier
 
@@ -259,5 +259,5 @@ def test_a_folder_that_may_not_be_written_is_named(path, is_there):
     )
 
     assert (code, errors) == (0, "")
-    assert "see to " in out
+    assert "; check " in out
     assert "permissions" in out

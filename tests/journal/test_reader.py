@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import typing
 
 import pytest
 from journal_requests import URL, Ask, entries, failure, intend, same, states, success
 
 from futureagi_async.errors import Delivery, JournalError, NotAttemptedError
-from futureagi_async.journal.entry import JournalState, identity
-from futureagi_async.journal.reader import Journal
+from futureagi_async.journal.entry import JournalEntry, JournalState, request_key
+from futureagi_async.journal.reader import Journal, JournalSummary
 from futureagi_async.journal.writer import JournalWriter
 from futureagi_async.model.outcome import NotAttempted
 
@@ -33,10 +34,10 @@ async def fill(path):
     for request, outcome in OUTCOMES.items():
         await intend(writer, request)
         if request is not SENT:
-            await writer.finish(same(request), outcome)
+            await writer.record_outcome(same(request), outcome)
     reconciled = Count("/c")
     await intend(writer, reconciled)
-    await writer.finish(same(reconciled), success(reconciled), reconciled=True)
+    await writer.record_outcome(same(reconciled), success(reconciled), reconciled=True)
     await writer.aclose()
 
 
@@ -77,10 +78,10 @@ def test_a_summary_counts_by_state_and_endpoint(journal, path):
 
 def test_a_summary_can_be_read_at_one_look(journal, path):
     assert str(journal.summary()) == (
-        f"{path}: 5 requests: 2 done, 1 failed, 1 unknown, 1 in flight or cut off\n"
-        "  Ask: 4 requests: 1 done, 1 failed, 1 unknown, 1 in flight or cut off\n"
+        f"{path}: 5 requests: 2 done, 1 failed, 1 unknown, 1 in flight or interrupted\n"
+        "  Ask: 4 requests: 1 done, 1 failed, 1 unknown, 1 in flight or interrupted\n"
         "  Count: 1 request: 1 done\n"
-        "  1 found done by reading back, 0 decided by hand\n"
+        "  1 reconciled, 0 decided by hand\n"
         "  sent 1970-01-01 00:01:40 UTC to 1970-01-01 00:01:44 UTC"
     )
 
@@ -159,7 +160,7 @@ def test_what_was_decided_not_done_is_sent_next_time(journal):
 
 
 def test_a_strange_request_is_not_in_there(journal):
-    with pytest.raises(JournalError, match="this request is not in there"):
+    with pytest.raises(JournalError, match="this request is not in it"):
         journal.resolve(failure(Ask("/strange")), done=True)
 
 
@@ -172,12 +173,12 @@ def test_an_entry_of_another_journal_is_not_in_there(journal, tmp_path):
     asyncio.run(write_another())
     (strange,) = entries(tmp_path / "another.db")
 
-    with pytest.raises(JournalError, match="a request that is not in there"):
+    with pytest.raises(JournalError, match="a request that is not in it"):
         journal.resolve(strange, done=True)
 
 
 def test_what_is_no_outcome_is_refused(journal):
-    with pytest.raises(JournalError, match="is wanted, not a str"):
+    with pytest.raises(JournalError, match="is expected, not a str"):
         journal.resolve("/u", done=True)
 
 
@@ -185,14 +186,14 @@ def test_a_request_to_two_services_is_decided_by_its_entry(path):
     async def write_two():
         writer = await JournalWriter.open(path)
         for url in (URL, "https://staging.example.com"):
-            found = identity(url, None, UNKNOWN)
-            await writer.intend(found, UNKNOWN, base_url=url, workspace_id=None)
+            found = request_key(url, None, UNKNOWN)
+            await writer.record_intent(found, UNKNOWN, base_url=url, workspace_id=None)
         await writer.aclose()
 
     asyncio.run(write_two())
 
     with Journal.open(path) as journal:
-        with pytest.raises(JournalError, match="for 2 services or workspaces; pass"):
+        with pytest.raises(JournalError, match="to 2 services or workspaces; pass"):
             journal.resolve(OUTCOMES[UNKNOWN], done=True)
         journal.resolve(next(iter(journal)), done=True)
 
@@ -237,3 +238,14 @@ def test_another_thread_is_told_that_it_is_one(journal):
     thread.join()
 
     assert ["opened by another thread" in each for each in said] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "annotated",
+    [
+        *(JournalEntry, JournalSummary, JournalState, Journal.__init__, Journal.open),
+        *(Journal.summary, Journal.resolve, Journal.__iter__, Journal.__exit__),
+    ],
+)
+def test_type_hints_resolve_at_run_time(annotated):
+    assert typing.get_type_hints(annotated) or annotated is JournalState

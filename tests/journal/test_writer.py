@@ -25,8 +25,8 @@ from journal_requests import (
 from futureagi_async.errors import Delivery, JournalError, NotAttemptedError
 from futureagi_async.journal import writer as journal_writer
 from futureagi_async.journal.database import JournalFile
-from futureagi_async.journal.entry import JournalState, identity
-from futureagi_async.journal.store import AT_A_TIME
+from futureagi_async.journal.entry import JournalState, request_key
+from futureagi_async.journal.store import ROWS_PER_STATEMENT
 from futureagi_async.journal.writer import JournalWriter
 from futureagi_async.model.outcome import NotAttempted
 
@@ -43,13 +43,13 @@ async def test_a_request_is_on_disk_before_it_may_leave(path):
     writer = await JournalWriter.open(path, wall_clock=Clock(1234.5))
     request = Ask("/run", b'{"a":1}', run_test_id="rt-1")
 
-    earlier = await writer.intend(
+    earlier = await writer.record_intent(
         same(request), request, base_url=URL, workspace_id="ws", read_before=True
     )
 
     assert earlier is None
     (entry,) = entries(path)
-    assert (entry.state, entry.sequence, entry.identity) == (
+    assert (entry.state, entry.sequence, entry.key) == (
         JournalState.IN_FLIGHT,
         1,
         same(request),
@@ -68,7 +68,9 @@ async def test_a_success_is_kept_with_its_answer(writer, path):
     request = Ask("/run")
     await intend(writer, request)
 
-    await writer.finish(same(request), success(request, {"count": 3, "new": None}))
+    await writer.record_outcome(
+        same(request), success(request, {"count": 3, "new": None})
+    )
 
     (entry,) = entries(path)
     assert entry.state is JournalState.DONE
@@ -90,7 +92,7 @@ async def test_a_failure_is_kept_with_what_it_says(writer, path, delivery, state
     await intend(writer, request)
     outcome = failure(request, delivery)
 
-    await writer.finish(same(request), outcome)
+    await writer.record_outcome(same(request), outcome)
 
     (entry,) = entries(path)
     assert (entry.state, entry.delivery) == (state, delivery)
@@ -104,7 +106,7 @@ async def test_what_was_not_attempted_after_all_is_sent_next_time(writer, path):
     request = Ask("/run")
     await intend(writer, request)
 
-    await writer.finish(
+    await writer.record_outcome(
         same(request), NotAttempted(request, NotAttemptedError("stopped"))
     )
 
@@ -118,7 +120,7 @@ async def test_an_error_that_no_file_could_hold_is_kept_all_the_same(writer, pat
     await intend(writer, request)
     error = NotAttemptedError("half a \ud83d")
 
-    await writer.finish(same(request), NotAttempted(request, error))
+    await writer.record_outcome(same(request), NotAttempted(request, error))
 
     assert entries(path)[0].error == "half a \\ud83d"
 
@@ -130,8 +132,8 @@ async def test_a_request_id_that_no_file_could_hold_is_kept_all_the_same(writer,
     refused.error.request_id = "caf\udce9"
 
     await asyncio.gather(
-        writer.finish(same(done), success(done, request_id="caf\udce9")),
-        writer.finish(same(undone), refused),
+        writer.record_outcome(same(done), success(done, request_id="caf\udce9")),
+        writer.record_outcome(same(undone), refused),
     )
 
     assert [each.request_id for each in entries(path)] == ["caf\\udce9"] * 2
@@ -152,7 +154,7 @@ async def test_done_and_doubtful_requests_are_given_back_unchanged(
     first = await JournalWriter.open(path)
     await intend(first, request)
     if outcome:
-        await first.finish(same(request), outcome(request))
+        await first.record_outcome(same(request), outcome(request))
     await first.aclose()
     before = entries(path)
 
@@ -169,14 +171,14 @@ async def test_a_failed_request_is_given_back_and_set_to_sent(path):
     clock = Clock(1.0)
     first = await JournalWriter.open(path, wall_clock=clock)
     await intend(first, request)
-    await first.finish(same(request), failure(request))
+    await first.record_outcome(same(request), failure(request))
     await first.aclose()
 
     clock.now = 2.0
     second = await JournalWriter.open(path, wall_clock=clock)
     earlier = await intend(second, request, read_before=True)
     (entry,) = entries(path)
-    await second.finish(same(request), success(request))
+    await second.record_outcome(same(request), success(request))
     await second.aclose()
 
     assert earlier.state is JournalState.FAILED
@@ -192,9 +194,11 @@ async def test_a_failed_request_is_given_back_and_set_to_sent(path):
 async def test_an_unknown_request_can_be_settled(writer, path):
     request = Ask("/run")
     await intend(writer, request)
-    await writer.finish(same(request), failure(request, Delivery.UNKNOWN))
+    await writer.record_outcome(same(request), failure(request, Delivery.UNKNOWN))
 
-    await writer.finish(same(request), success(request, {"ok": 1}), reconciled=True)
+    await writer.record_outcome(
+        same(request), success(request, {"ok": 1}), reconciled=True
+    )
 
     (entry,) = entries(path)
     assert (entry.state, entry.reconciled, entry.answer) == (
@@ -209,11 +213,11 @@ async def test_an_unknown_request_can_be_settled(writer, path):
 async def test_what_has_ended_is_not_written_over(writer, path, outcome):
     request = Ask("/run")
     await intend(writer, request)
-    await writer.finish(same(request), outcome(request))
+    await writer.record_outcome(same(request), outcome(request))
     before = entries(path)
 
     with pytest.raises(JournalError, match=r"is (done|failed) already"):
-        await writer.finish(same(request), failure(request, Delivery.UNKNOWN))
+        await writer.record_outcome(same(request), failure(request, Delivery.UNKNOWN))
 
     assert entries(path) == before
 
@@ -223,10 +227,10 @@ async def test_what_was_done_at_an_earlier_time_is_not_written_over(path):
     for _ in range(2):
         writer = await JournalWriter.open(path)
         if await intend(writer, request) is None:
-            await writer.finish(same(request), success(request))
+            await writer.record_outcome(same(request), success(request))
         else:
             with pytest.raises(JournalError, match="is done already"):
-                await writer.finish(same(request), failure(request))
+                await writer.record_outcome(same(request), failure(request))
         await writer.aclose()
 
     assert states(path) == {"/run": "DONE"}
@@ -237,25 +241,25 @@ async def test_what_was_never_intended_cannot_end_and_hurts_nobody_else(writer, 
     await intend(writer, known)
 
     refused, written = await asyncio.gather(
-        writer.finish(same(unknown), success(unknown)),
-        writer.finish(same(known), success(known)),
+        writer.record_outcome(same(unknown), success(unknown)),
+        writer.record_outcome(same(known), success(known)),
         return_exceptions=True,
     )
 
     assert isinstance(refused, JournalError)
-    assert "is not in there" in str(refused)
+    assert "is not in it" in str(refused)
     assert written is None
     assert states(path) == {"/known": "DONE"}
 
 
 async def test_many_at_a_time_are_kept_in_order(writer, path):
-    requests = [Ask(f"/{n}", b'{"n":%d}' % n) for n in range(3 * AT_A_TIME)]
+    requests = [Ask(f"/{n}", b'{"n":%d}' % n) for n in range(3 * ROWS_PER_STATEMENT)]
 
     assert set(await asyncio.gather(*(intend(writer, each) for each in requests))) == {
         None
     }
     await asyncio.gather(
-        *(writer.finish(same(each), success(each)) for each in requests)
+        *(writer.record_outcome(same(each), success(each)) for each in requests)
     )
 
     found = entries(path)
@@ -282,8 +286,8 @@ async def test_each_service_and_workspace_has_its_own_entry(writer, path):
     services = [(URL, None), (URL, "ws"), ("https://staging.example.com", None)]
 
     for url, workspace in services:
-        earlier = await writer.intend(
-            identity(url, workspace, request),
+        earlier = await writer.record_intent(
+            request_key(url, workspace, request),
             request,
             base_url=url,
             workspace_id=workspace,
@@ -338,12 +342,12 @@ async def test_created_configs_are_those_that_answers_speak_of(path):
     for where, (answer, reconciled) in answers.items():
         request = Ask(where, run_test_id="rt-1")
         await intend(first, request)
-        await first.finish(
+        await first.record_outcome(
             same(request), success(request, answer), reconciled=reconciled
         )
     other = Ask("/other", run_test_id="rt-2")
     await intend(first, other)
-    await first.finish(same(other), success(other, created("d")))
+    await first.record_outcome(same(other), success(other, created("d")))
     await first.aclose()
 
     second = await JournalWriter.open(path)
@@ -369,7 +373,9 @@ async def test_whoever_is_cancelled_while_waiting_has_written_all_the_same(
     intending = asyncio.create_task(intend(writer, request))
     await asyncio.sleep(0)
     intending.cancel()
-    finishing = asyncio.create_task(writer.finish(same(request), success(request)))
+    finishing = asyncio.create_task(
+        writer.record_outcome(same(request), success(request))
+    )
     await asyncio.sleep(0)
     finishing.cancel()
 
@@ -486,8 +492,8 @@ async def test_opening_that_is_cancelled_ends_when_the_journal_is_free(
         may_open.wait(60)
         return open_now(path)
 
-    open_now = journal_writer._opened
-    monkeypatch.setattr(journal_writer, "_opened", open_late)
+    open_now = journal_writer._open_store
+    monkeypatch.setattr(journal_writer, "_open_store", open_late)
     opening = asyncio.create_task(JournalWriter.open(path))
     await asyncio.to_thread(has_begun.wait, 60)
     opening.cancel()
@@ -524,7 +530,7 @@ def test_a_writer_ends_with_the_loop_that_was_closed_under_it(path):
         writer = await JournalWriter.open(path)
         task = asyncio.create_task(intend(writer, Ask("/run")))
         await asyncio.sleep(0)
-        writer._hand_over()
+        writer._flush()
         task.cancel()
         return writer
 
@@ -533,7 +539,7 @@ def test_a_writer_ends_with_the_loop_that_was_closed_under_it(path):
     (thread,) = [each for each in threading.enumerate() if "journal" in each.name]
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()
-    writer._jobs.put([])
+    writer._queue.put([])
     thread.join(60)
 
     assert not thread.is_alive()
@@ -576,7 +582,7 @@ async def take(writer, step, key):
         if step == "intend":
             earlier = await intend(writer, request)
             return earlier and earlier.state.name
-        return await writer.finish(same(request), ENDS[step](request))
+        return await writer.record_outcome(same(request), ENDS[step](request))
     except JournalError:
         return "refused"
 
