@@ -172,6 +172,8 @@ def sqlite_errors(path: str) -> Iterator[None]:
 
 def to_journal_error(error: Exception, path: str) -> JournalError:
     """Return the error that states what happened to a journal and what to do."""
+    if isinstance(error, JournalError):
+        return error
     advice = _ADVICE.get(_primary_code(error))
     if advice is None and isinstance(error, OSError):
         advice = _ADVICE[sqlite3.SQLITE_CANTOPEN]

@@ -125,8 +125,9 @@ class Store:
             _INSERT_INTENTS,
             [self._row(intent) for intent in intents if intent.key not in known],
         )
-        for intent in intents if known else ():
-            self._resume(known.get(intent.key), intent)
+        for intent in intents:
+            if entry := known.get(intent.key):
+                self._resume(entry, intent)
         return [known.get(intent.key) for intent in intents]
 
     def record_outcome(self, outcomes: Sequence[tuple[bytes, OutcomeRow]]) -> list[Any]:
@@ -135,12 +136,10 @@ class Store:
         rows = []
         for key, outcome in outcomes:
             try:
-                rows.append((self._open_sequence(key), *outcome))
+                rows.append((self._close(key), *outcome))
+                answers.append(None)
             except JournalError as error:
                 answers.append(error)
-            else:
-                answers.append(None)
-                del self._open[key]
         self._execute(_UPSERT_OUTCOMES, rows)
         return answers
 
@@ -152,7 +151,7 @@ class Store:
 
         """
         if not self._database.execute(_RESOLVE, (state.value, key)).rowcount:
-            raise self._not_open(key)
+            raise self._not_open(find(self._database, key))
 
     def note_absent(self, keys: Sequence[tuple[bytes]]) -> list[None]:
         """Write that nothing of these requests existed before they were sent."""
@@ -228,9 +227,8 @@ class Store:
             statement = _expand_placeholders(_BY_KEY, len(keys), 0)
             yield from map(to_entry, self._database.execute(statement, keys))
 
-    def _resume(self, entry: JournalEntry | None, intent: IntentRow) -> None:
-        """Continue an entry that was there before."""
-        if entry is None or entry.state is JournalState.DONE:
+    def _resume(self, entry: JournalEntry, intent: IntentRow) -> None:
+        if entry.state is JournalState.DONE:
             return
         self._open[entry.key] = entry.sequence
         if entry.state is JournalState.FAILED:
@@ -246,19 +244,16 @@ class Store:
             "UPDATE entries SET sent_at = ? WHERE sequence = ?", (sent_at, sequence)
         )
 
-    def _open_sequence(self, key: bytes) -> int:
-        if key not in self._open:
+    def _close(self, key: bytes) -> int:
+        sequence = self._open.pop(key, None)
+        if sequence is None:
             entry = find(self._database, key)
-            if entry is None or entry.state not in {
-                JournalState.IN_FLIGHT,
-                JournalState.UNKNOWN,
-            }:
-                raise self._not_open(key)
-            self._open[key] = entry.sequence
-        return self._open[key]
+            if entry is None or entry.state not in _AWAITING_OUTCOME:
+                raise self._not_open(entry)
+            sequence = entry.sequence
+        return sequence
 
-    def _not_open(self, key: bytes) -> JournalError:
-        entry = find(self._database, key)
+    def _not_open(self, entry: JournalEntry | None) -> JournalError:
         problem = f"is {entry.state.value} already" if entry else "is not in it"
         return JournalError(
             f"journal {self._path}: nothing can be written to a request that {problem}"
@@ -304,6 +299,7 @@ def to_entry(row: Any) -> JournalEntry:
 
 
 _CREATED = b'"created_eval_configs"'
+_AWAITING_OUTCOME = {JournalState.IN_FLIGHT, JournalState.UNKNOWN}
 _FIELDS = tuple(field.name for field in attrs.fields(JournalEntry))
 
 

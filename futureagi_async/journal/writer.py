@@ -254,7 +254,9 @@ def _work(
     try:
         file, store = _open_store(path)
     except Exception as error:  # noqa: BLE001 - a caller waits for it, whatever it is
-        _resolve_waiters(loop, [(opened, _wrap(error, path)), (stopped, None)])
+        _resolve_waiters(
+            loop, [(opened, to_journal_error(error, path)), (stopped, None)]
+        )
         return
     _resolve_waiters(loop, [(opened, None)])
     try:
@@ -285,7 +287,7 @@ def _serve(
             try:
                 results = _commit(file, store, pending)
             except Exception as error:  # noqa: BLE001 - callers wait, whatever it is
-                broken = _wrap(error, file.path)
+                broken = to_journal_error(error, file.path)
         if broken is not None:
             results = [(write.waiter, broken) for write in pending]
         if not _resolve_waiters(loop, results):
@@ -345,7 +347,3 @@ def _set_results(results: Results) -> None:
     for waiter, result in results:
         if not waiter.done():
             waiter.set_result(result)
-
-
-def _wrap(error: Exception, path: str) -> JournalError:
-    return error if isinstance(error, JournalError) else to_journal_error(error, path)
