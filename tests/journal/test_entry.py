@@ -1,4 +1,4 @@
-"""What makes a request this one, and what a journal shows of it."""
+"""The digests that identify a request, and what a journal shows of it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_two_requests_are_the_same_if_all_their_parts_are(one, other):
 
 
 @given(asked, asked)
-def test_the_content_is_the_same_whichever_service_is_asked(one, other):
+def test_the_digest_of_a_request_does_not_depend_on_the_service(one, other):
     request, another = (
         SimpleNamespace(method=method, path=path, body=body)
         for _, _, method, path, body in (one, other)
@@ -48,7 +48,7 @@ def test_an_empty_body_is_another_than_none():
     assert request_digest(Ask("/a", b"")) != request_digest(Ask("/a", None))
 
 
-def test_the_run_test_is_part_of_what_is_asked():
+def test_the_run_test_is_part_of_the_digest():
     one, other = (
         RunNewEvals(f"{n:032x}", [f"{9:032x}"], select_all=True) for n in (1, 2)
     )
@@ -57,7 +57,7 @@ def test_the_run_test_is_part_of_what_is_asked():
     assert request_digest(one) != request_digest(other)
 
 
-async def test_an_entry_has_the_content_of_its_request(writer, path):
+async def test_an_entry_has_the_digest_of_its_request(writer, path):
     request = Ask("/a", b'{"a":1}')
     await intend(writer, request)
 

@@ -1,4 +1,4 @@
-"""What is written of requests, and what a later fan-out finds of them."""
+"""What a writer stores of requests, and what a later writer finds."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Clock:
         return self.now
 
 
-async def test_a_request_is_on_disk_before_it_may_leave(path):
+async def test_a_request_is_on_disk_before_it_may_be_sent(path):
     writer = await JournalWriter.open(path, wall_clock=Clock(1234.5))
     request = Ask("/run", b'{"a":1}', run_test_id="rt-1")
 
@@ -64,7 +64,7 @@ async def test_a_request_is_on_disk_before_it_may_leave(path):
     await writer.aclose()
 
 
-async def test_a_success_is_kept_with_its_answer(writer, path):
+async def test_a_success_is_stored_with_its_response(writer, path):
     request = Ask("/run")
     await intend(writer, request)
 
@@ -87,7 +87,7 @@ async def test_a_success_is_kept_with_its_answer(writer, path):
         (Delivery.UNKNOWN, JournalState.UNKNOWN),
     ],
 )
-async def test_a_failure_is_kept_with_what_it_says(writer, path, delivery, state):
+async def test_a_failure_is_stored_with_its_error(writer, path, delivery, state):
     request = Ask("/run")
     await intend(writer, request)
     outcome = failure(request, delivery)
@@ -102,7 +102,7 @@ async def test_a_failure_is_kept_with_what_it_says(writer, path, delivery, state
     assert entry.answer is None
 
 
-async def test_what_was_not_attempted_after_all_is_sent_next_time(writer, path):
+async def test_a_request_that_was_not_attempted_counts_as_failed(writer, path):
     request = Ask("/run")
     await intend(writer, request)
 
@@ -115,7 +115,7 @@ async def test_what_was_not_attempted_after_all_is_sent_next_time(writer, path):
     assert entry.request_id is None
 
 
-async def test_an_error_that_no_file_could_hold_is_kept_all_the_same(writer, path):
+async def test_lone_surrogates_of_an_error_are_escaped(writer, path):
     request = Ask("/run")
     await intend(writer, request)
     error = NotAttemptedError("half a \ud83d")
@@ -125,7 +125,7 @@ async def test_an_error_that_no_file_could_hold_is_kept_all_the_same(writer, pat
     assert entries(path)[0].error == "half a \\ud83d"
 
 
-async def test_a_request_id_that_no_file_could_hold_is_kept_all_the_same(writer, path):
+async def test_lone_surrogates_of_a_request_id_are_escaped(writer, path):
     done, undone = Ask("/done"), Ask("/undone")
     await asyncio.gather(intend(writer, done), intend(writer, undone))
     refused = failure(undone)
@@ -147,7 +147,7 @@ async def test_a_request_id_that_no_file_could_hold_is_kept_all_the_same(writer,
         (None, JournalState.IN_FLIGHT),
     ],
 )
-async def test_done_and_doubtful_requests_are_given_back_unchanged(
+async def test_entries_that_are_done_or_unknown_are_returned_unchanged(
     path, outcome, state
 ):
     request = Ask("/run")
@@ -166,7 +166,7 @@ async def test_done_and_doubtful_requests_are_given_back_unchanged(
     assert earlier.state is state
 
 
-async def test_a_failed_request_is_given_back_and_set_to_sent(path):
+async def test_an_entry_that_failed_is_returned_and_in_flight_again(path):
     request = Ask("/run")
     clock = Clock(1.0)
     first = await JournalWriter.open(path, wall_clock=clock)
@@ -191,7 +191,7 @@ async def test_a_failed_request_is_given_back_and_set_to_sent(path):
     assert states(path) == {"/run": "DONE"}
 
 
-async def test_an_unknown_request_can_be_settled(writer, path):
+async def test_an_unknown_request_can_be_reconciled(writer, path):
     request = Ask("/run")
     await intend(writer, request)
     await writer.record_outcome(same(request), failure(request, Delivery.UNKNOWN))
@@ -210,7 +210,7 @@ async def test_an_unknown_request_can_be_settled(writer, path):
 
 
 @pytest.mark.parametrize("outcome", [success, failure])
-async def test_what_has_ended_is_not_written_over(writer, path, outcome):
+async def test_an_outcome_is_not_overwritten(writer, path, outcome):
     request = Ask("/run")
     await intend(writer, request)
     await writer.record_outcome(same(request), outcome(request))
@@ -222,7 +222,7 @@ async def test_what_has_ended_is_not_written_over(writer, path, outcome):
     assert entries(path) == before
 
 
-async def test_what_was_done_at_an_earlier_time_is_not_written_over(path):
+async def test_an_outcome_of_an_earlier_writer_is_not_overwritten(path):
     request = Ask("/run")
     for _ in range(2):
         writer = await JournalWriter.open(path)
@@ -236,7 +236,7 @@ async def test_what_was_done_at_an_earlier_time_is_not_written_over(path):
     assert states(path) == {"/run": "DONE"}
 
 
-async def test_what_was_never_intended_cannot_end_and_hurts_nobody_else(writer, path):
+async def test_an_outcome_without_an_intent_fails_alone(writer, path):
     known, unknown = Ask("/known"), Ask("/unknown")
     await intend(writer, known)
 
@@ -252,7 +252,7 @@ async def test_what_was_never_intended_cannot_end_and_hurts_nobody_else(writer, 
     assert states(path) == {"/known": "DONE"}
 
 
-async def test_many_at_a_time_are_kept_in_order(writer, path):
+async def test_many_concurrent_writes_are_stored_in_order(writer, path):
     requests = [Ask(f"/{n}", b'{"n":%d}' % n) for n in range(3 * ROWS_PER_STATEMENT)]
 
     assert set(await asyncio.gather(*(intend(writer, each) for each in requests))) == {
@@ -297,7 +297,7 @@ async def test_each_service_and_workspace_has_its_own_entry(writer, path):
     assert [(each.base_url, each.workspace_id) for each in entries(path)] == services
 
 
-async def test_a_body_that_many_share_is_kept_once(path):
+async def test_a_body_that_many_share_is_stored_once(path):
     body = b'{"text":"%s"}' % (b"x" * 10_000)
     writer = await JournalWriter.open(path)
     await asyncio.gather(*(intend(writer, Ask(f"/{n}", body)) for n in range(100)))
@@ -307,7 +307,7 @@ async def test_a_body_that_many_share_is_kept_once(path):
     assert path.stat().st_size < 20 * len(body)
 
 
-async def test_bodies_come_back_whatever_was_there_before(path):
+async def test_bodies_are_restored_whatever_was_there_before(path):
     requests = [
         Ask(f"/{n}", body)
         for n, body in enumerate([b"a", b"a", None, b"b", b"a", None, b"b", b"b"])
@@ -366,9 +366,7 @@ async def test_a_request_is_alone_if_no_other_has_its_path(writer):
     assert not await writer.is_alone(same(one), one.path)
 
 
-async def test_whoever_is_cancelled_while_waiting_has_written_all_the_same(
-    writer, path
-):
+async def test_a_cancelled_write_reaches_the_disk(writer, path):
     request = Ask("/run")
     intending = asyncio.create_task(intend(writer, request))
     await asyncio.sleep(0)
@@ -386,7 +384,7 @@ async def test_whoever_is_cancelled_while_waiting_has_written_all_the_same(
     assert states(path) == {"/run": "DONE"}
 
 
-async def test_whoever_is_cancelled_takes_nobody_else_along(writer, path):
+async def test_cancelling_a_write_does_not_affect_others(writer, path):
     tasks = [asyncio.create_task(intend(writer, Ask(f"/{n}"))) for n in range(3)]
     await asyncio.sleep(0)
     tasks[0].cancel()
@@ -398,7 +396,7 @@ async def test_whoever_is_cancelled_takes_nobody_else_along(writer, path):
     assert len(states(path)) == 3
 
 
-async def test_closing_writes_what_is_left(writer, path):
+async def test_closing_writes_what_is_pending(writer, path):
     tasks = [asyncio.create_task(intend(writer, Ask(f"/{n}"))) for n in range(5)]
     await asyncio.sleep(0)
 
@@ -420,7 +418,7 @@ async def test_closing_twice_or_at_once_is_harmless(path):
     ]
 
 
-async def test_closing_goes_on_when_who_waits_for_it_is_cancelled(path):
+async def test_closing_continues_when_its_task_is_cancelled(path):
     writer = await JournalWriter.open(path)
     closing = asyncio.create_task(writer.aclose())
     await asyncio.sleep(0)
@@ -432,7 +430,7 @@ async def test_closing_goes_on_when_who_waits_for_it_is_cancelled(path):
     await (await JournalWriter.open(path)).aclose()
 
 
-async def test_the_next_writer_waits_for_one_that_a_slow_disk_keeps(path, monkeypatch):
+async def test_the_next_writer_waits_for_one_that_closes_slowly(path, monkeypatch):
     is_closing, may_close = threading.Event(), threading.Event()
 
     def close_late(file):
@@ -456,7 +454,7 @@ async def test_the_next_writer_waits_for_one_that_a_slow_disk_keeps(path, monkey
     await second.aclose()
 
 
-async def test_a_closed_journal_says_so(path):
+async def test_a_closed_journal_is_refused(path):
     writer = await JournalWriter.open(path)
     await writer.aclose()
 
@@ -480,7 +478,7 @@ async def test_opening_that_is_cancelled_leaves_nothing_locked(path):
 
 
 @pytest.mark.parametrize("is_journal", [True, False])
-async def test_opening_that_is_cancelled_ends_when_the_journal_is_free(
+async def test_a_cancelled_open_returns_when_the_journal_is_released(
     path, is_journal, monkeypatch
 ):
     if not is_journal:
@@ -510,7 +508,7 @@ async def test_opening_that_is_cancelled_ends_when_the_journal_is_free(
     await (await JournalWriter.open(path)).aclose()
 
 
-async def test_a_forgotten_writer_lets_go_of_the_journal(path):
+async def test_a_collected_writer_releases_the_journal(path):
     writer = await JournalWriter.open(path)
     await intend(writer, Ask("/run"))
     (thread,) = [each for each in threading.enumerate() if "journal" in each.name]
@@ -525,7 +523,7 @@ async def test_a_forgotten_writer_lets_go_of_the_journal(path):
     assert states(path) == {"/run": "IN_FLIGHT"}
 
 
-def test_a_writer_ends_with_the_loop_that_was_closed_under_it(path):
+def test_a_writer_stops_when_its_loop_is_closed(path):
     async def leave_something_to_write():
         writer = await JournalWriter.open(path)
         task = asyncio.create_task(intend(writer, Ask("/run")))
@@ -592,8 +590,8 @@ async def take(writer, step, key):
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(st.lists(steps, max_size=6), max_size=4))
-def test_a_journal_holds_what_was_written_in_whatever_order(tmp_path, turns):
-    """Steps of one turn are taken at the same time, and reach the disk together."""
+def test_a_journal_holds_what_was_written_in_any_order(tmp_path, turns):
+    """Steps of one turn run concurrently and reach the disk together."""
     path = tmp_path / f"{len(list(tmp_path.iterdir()))}.db"
     model = Model()
 

@@ -1,4 +1,4 @@
-"""Requests to write into a journal, and what is found in it."""
+"""Requests to write into a journal, and its entries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole programs with a journalled fan-out: how they end, fork and are interrupted.
+"""Programs with a journaled batch: how they exit, fork and are interrupted.
 
 Each runs in Python's development mode, with warnings as errors, and has to leave its
 standard error empty but for a traceback that is its own.
