@@ -9,7 +9,7 @@ import os
 import sqlite3  # noqa: TC003 - hints resolve at run time
 from collections.abc import Iterator, Mapping  # noqa: TC003 - hints resolve at run time
 from types import TracebackType  # noqa: TC003 - hints resolve at run time
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import attrs
 
@@ -24,11 +24,8 @@ from futureagi_async.journal.database import (
 from futureagi_async.journal.entry import JournalEntry, JournalState, request_key
 from futureagi_async.journal.store import ENTRIES, Store, find, to_entry
 from futureagi_async.model.outcome import Failure, NotAttempted, Outcome, Success
+from futureagi_async.model.request import Request
 from futureagi_async.model.validation import kind
-
-
-if TYPE_CHECKING:
-    from futureagi_async.model.request import Request
 
 
 _ROWS_PER_PAGE = 500
@@ -196,6 +193,11 @@ class Journal:
             raise JournalError(
                 "resolve: an outcome of a batch or an entry of the journal is expected, "
                 f"not {kind(outcome)}"
+            )
+        if not isinstance(outcome.request, Request):
+            raise JournalError(
+                f"journal {self.path}: {kind(outcome.request)} sends several requests; "
+                "pass one of the entries that iterating the journal yields"
             )
         keys = [key for key in self._keys(outcome.request) if self._contains(key)]
         if not keys:

@@ -180,19 +180,24 @@ class Store:
             for run_test in run_tests
         ]
 
-    def entries_before_open(
-        self, run_tests: Sequence[tuple[str]]
-    ) -> list[list[JournalEntry]]:
-        """Return the entries of each run test from before the journal was opened."""
-        if not self._last_before_open:
-            return [[] for _ in run_tests]
-        # Created on demand: batches of single requests never need it.
-        self._database.execute(_RUN_TEST_INDEX)
-        last = self._last_before_open
+    def history(self, queries: Sequence[tuple[str, bool]]) -> list[list[JournalEntry]]:
+        """Return the entries of run tests, oldest first.
+
+        A query is the id of a run test, and whether to return only the entries from
+        before the journal was opened.
+        """
         return [
-            [to_entry(row) for row in self._database.execute(_OF_RUN_TEST, (id_, last))]
-            for (id_,) in run_tests
+            self._entries(id_, self._last_before_open if earlier_only else self._last)
+            for id_, earlier_only in queries
         ]
+
+    def _entries(self, run_test_id: str, last: int) -> list[JournalEntry]:
+        if not last:
+            return []
+        # Created on demand: most batches of single requests never need it.
+        self._database.execute(_RUN_TEST_INDEX)
+        rows = self._database.execute(_OF_RUN_TEST, (run_test_id, last))
+        return [to_entry(row) for row in rows]
 
     def _row(self, intent: IntentRow) -> tuple[Any, ...]:
         key, target, path, run_test_id, body, sent_at, read_before = intent
@@ -228,7 +233,7 @@ class Store:
             yield from map(to_entry, self._database.execute(statement, keys))
 
     def _resume(self, entry: JournalEntry, intent: IntentRow) -> None:
-        if entry.state is JournalState.DONE:
+        if entry.is_done:
             return
         self._open[entry.key] = entry.sequence
         if entry.state is JournalState.FAILED:
@@ -248,7 +253,7 @@ class Store:
         sequence = self._open.pop(key, None)
         if sequence is None:
             entry = find(self._database, key)
-            if entry is None or entry.state not in _AWAITING_OUTCOME:
+            if entry is None or not entry.is_unknown:
                 raise self._not_open(entry)
             sequence = entry.sequence
         return sequence
@@ -299,7 +304,6 @@ def to_entry(row: Any) -> JournalEntry:
 
 
 _CREATED = b'"created_eval_configs"'
-_AWAITING_OUTCOME = {JournalState.IN_FLIGHT, JournalState.UNKNOWN}
 _FIELDS = tuple(field.name for field in attrs.fields(JournalEntry))
 
 

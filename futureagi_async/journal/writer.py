@@ -181,10 +181,18 @@ class JournalWriter:
         alone: bool = await self._write(Store.is_alone, (key, path))
         return alone
 
-    async def history(self, run_test_id: str) -> list[JournalEntry]:
-        """Return the entries of earlier writers about a run test, oldest first."""
+    async def history(
+        self, run_test_id: str, *, earlier_only: bool = False
+    ) -> list[JournalEntry]:
+        """Return the entries of a run test, oldest first.
+
+        Args:
+            run_test_id: the run test.
+            earlier_only: whether to leave out the entries that this writer added.
+
+        """
         entries: list[JournalEntry]
-        entries = await self._write(Store.entries_before_open, (run_test_id,))
+        entries = await self._write(Store.history, (run_test_id, earlier_only))
         return entries
 
     async def aclose(self) -> None:

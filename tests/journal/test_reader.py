@@ -13,6 +13,7 @@ from futureagi_async.errors import Delivery, JournalError, NotAttemptedError
 from futureagi_async.journal.entry import JournalEntry, JournalState, request_key
 from futureagi_async.journal.reader import Journal, JournalSummary
 from futureagi_async.journal.writer import JournalWriter
+from futureagi_async.model.operation import Operation
 from futureagi_async.model.outcome import NotAttempted
 
 
@@ -180,6 +181,17 @@ def test_an_entry_of_another_journal_is_not_in_it(journal, tmp_path):
 def test_what_is_no_outcome_is_refused(journal):
     with pytest.raises(JournalError, match="is expected, not a str"):
         journal.resolve("/u", done=True)
+
+
+def test_an_operation_of_several_requests_is_decided_by_its_entries(journal):
+    class Steps(Operation):
+        run_test_id = None
+
+        async def run(self, executor):
+            """Do nothing."""
+
+    with pytest.raises(JournalError, match="a Steps sends several requests; pass one"):
+        journal.resolve(failure(Steps()), done=True)
 
 
 def test_a_request_to_two_services_is_decided_by_its_entry(path):
