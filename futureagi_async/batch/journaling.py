@@ -220,10 +220,10 @@ class BatchJournal:
     def _replay(
         self, entry: JournalEntry, request: Request[ResultT]
     ) -> Success[ResultT]:
-        if entry.answer is not None:
+        if entry.response is not None:
             try:
                 answer: Any = codec.decode_result(
-                    entry.answer, request.result_type, entry.request_id
+                    entry.response, request.result_type, entry.request_id
                 )
             except codec.DecodeError as error:
                 raise JournalError(
@@ -235,7 +235,7 @@ class BatchJournal:
             result = request.result_from(None)
         else:
             raise JournalError(
-                f"journal {self._journal.path}: entry {entry.sequence} has no answer"
+                f"journal {self._journal.path}: entry {entry.sequence} has no response"
             )
         return Success(request, result, 0, 0.0)
 

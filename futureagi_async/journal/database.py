@@ -49,8 +49,7 @@ _TABLES = (
         run_test_id TEXT,
         body BLOB,
         body_of INTEGER,
-        sent_at REAL NOT NULL,
-        read_before INTEGER NOT NULL
+        sent_at REAL NOT NULL
     )
     """,
     # An entry without an outcome is in flight, or its process died meanwhile.
@@ -66,11 +65,9 @@ _TABLES = (
         delivery TEXT,
         error_class TEXT,
         error TEXT,
-        created_for TEXT,
-        answer BLOB
+        response BLOB
     )
     """,
-    "CREATE INDEX creators ON outcomes (created_for) WHERE created_for IS NOT NULL",
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
 )

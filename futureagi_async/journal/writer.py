@@ -123,7 +123,6 @@ class JournalWriter:
         *,
         base_url: str,
         workspace_id: str | None,
-        read_before: bool = False,
     ) -> JournalEntry | None:
         """Write that a request is about to be sent; return the entry it had before.
 
@@ -137,7 +136,6 @@ class JournalWriter:
             request.run_test_id,
             request.body,
             self._wall_clock(),
-            read_before,
         )
         entry: JournalEntry | None = await self._write(Store.record_intent, intent)
         return entry
@@ -163,23 +161,6 @@ class JournalWriter:
         """
         row = outcome_row(outcome, reconciled=False)
         self._enqueue(Store.record_outcome, (key, row))
-
-    async def created_ids(self, run_test_id: str) -> frozenset[str]:
-        """Return the eval configs that this journal's requests created for a run test.
-
-        Those count that a response reports, not those that were found by reading.
-        """
-        ids: frozenset[str] = await self._write(Store.created_ids, (run_test_id,))
-        return ids
-
-    async def note_absent(self, key: bytes) -> None:
-        """Write that nothing of a request existed before it was sent."""
-        await self._write(Store.note_absent, (key,))
-
-    async def is_alone(self, key: bytes, path: str) -> bool:
-        """Return whether this journal has no other request with that path."""
-        alone: bool = await self._write(Store.is_alone, (key, path))
-        return alone
 
     async def history(
         self, run_test_id: str, *, earlier_only: bool = False
