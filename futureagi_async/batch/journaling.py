@@ -148,11 +148,8 @@ class BatchJournal:
         the outcome of this request unknown.
         """
         if not (_is_unknown(claim) and isinstance(outcome, NotAttempted)):
-            reconciled = isinstance(outcome, Success) and outcome.result.reconciled
             try:
-                await self._journal.record_outcome(
-                    claim.key, outcome, reconciled=reconciled
-                )
+                await self._journal.record_outcome(claim.key, outcome)
             except JournalError as error:
                 logger.warning(
                     "the outcome for run test %s could not be written, so that the next "

@@ -90,7 +90,6 @@ class JournalFile:
         Raises:
             JournalError: another writer has it locked, or it is no journal that can be
                 written.
-
         """
         _reject_missing_directory(path)
         with sqlite_errors(path), contextlib.ExitStack() as undo:
@@ -117,7 +116,6 @@ def open_to_read(path: str) -> sqlite3.Connection:
 
     Raises:
         JournalError: it is no journal, or cannot be read.
-
     """
     if not pathlib.Path(path).exists():
         raise JournalError(f"there is no journal {path}")
@@ -138,7 +136,6 @@ def resolve_path(path: Any) -> str:
 
     Raises:
         JournalError: it is no path.
-
     """
     try:
         return os.path.realpath(os.fsdecode(path))

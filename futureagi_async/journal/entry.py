@@ -58,7 +58,6 @@ class JournalEntry:
         error_class: the name of the error's class.
         delivery: the delivery of the error.
         resolved: whether a person decided its state.
-
     """
 
     sequence: int

@@ -72,9 +72,6 @@ _RESOLVE = """
 Target: TypeAlias = tuple[str, str | None, str, str]
 """Base URL, workspace, name of the request class, method: shared by many requests."""
 
-OutcomeRow: TypeAlias = tuple[Any, ...]
-"""The values of `_REPLACE_OUTCOMES` after the sequence."""
-
 
 class IntentRow(NamedTuple):
     """A request that is about to be sent."""
@@ -85,6 +82,20 @@ class IntentRow(NamedTuple):
     run_test_id: str | None
     body: bytes | None
     sent_at: float
+
+
+class OutcomeRow(NamedTuple):
+    """The outcome of a request: the columns of `_REPLACE_OUTCOMES` after the first."""
+
+    state: str
+    attempts: int
+    elapsed: float
+    reconciled: bool = False
+    request_id: str | None = None
+    delivery: str | None = None
+    error_class: str | None = None
+    error: str | None = None
+    response: bytes | None = None
 
 
 class Store:
@@ -139,7 +150,6 @@ class Store:
 
         Raises:
             JournalError: there is no such request, or its response has decided it.
-
         """
         if not self._database.execute(_RESOLVE, (state.value, key)).rowcount:
             raise self._not_open(find(self._database, key))
@@ -263,22 +273,28 @@ def to_entry(row: Any) -> JournalEntry:
 _FIELDS = tuple(field.name for field in attrs.fields(JournalEntry))
 
 
-def outcome_row(outcome: Outcome[Any], *, reconciled: bool) -> OutcomeRow:
-    """Return the values to write of an outcome."""
+def outcome_row(outcome: Outcome[Any]) -> OutcomeRow:
+    """Return the row of an outcome; one that was not attempted counts as failed."""
     if isinstance(outcome, Success):
-        result = outcome.result
-        return (
-            *(JournalState.DONE.value, outcome.attempts, outcome.elapsed, reconciled),
-            *(_escape_surrogates(result.request_id), None, None, None, result.body),
+        return OutcomeRow(
+            JournalState.DONE.value,
+            outcome.attempts,
+            outcome.elapsed,
+            reconciled=outcome.result.reconciled,
+            request_id=_escape_surrogates(outcome.result.request_id),
+            response=outcome.result.body,
         )
     error = outcome.error
     unknown = error.delivery is Delivery.UNKNOWN
     state = JournalState.UNKNOWN if unknown else JournalState.FAILED
-    return (
-        *(state.value, outcome.attempts, outcome.elapsed, False),
-        _escape_surrogates(getattr(error, "request_id", None)),
-        *(error.delivery.value, type(error).__name__, _escape_surrogates(str(error))),
-        None,
+    return OutcomeRow(
+        state.value,
+        outcome.attempts,
+        outcome.elapsed,
+        request_id=_escape_surrogates(getattr(error, "request_id", None)),
+        delivery=error.delivery.value,
+        error_class=type(error).__name__,
+        error=_escape_surrogates(str(error)),
     )
 
 

@@ -193,7 +193,7 @@ async def test_an_unknown_request_can_be_reconciled(writer, path):
     await writer.record_outcome(same(request), failure(request, Delivery.UNKNOWN))
 
     await writer.record_outcome(
-        same(request), success(request, {"ok": 1}), reconciled=True
+        same(request), success(request, {"ok": 1}, reconciled=True)
     )
 
     (entry,) = entries(path)
