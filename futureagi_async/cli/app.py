@@ -10,7 +10,7 @@ import typer
 from futureagi_async import __version__
 from futureagi_async.cli.demo import run_demo
 from futureagi_async.emulator import __main__ as emulator_command
-from futureagi_async.emulator.synthetic import MOST_RUN_TESTS
+from futureagi_async.emulator.synthetic import MAX_RUN_TESTS
 
 
 app = typer.Typer(
@@ -58,7 +58,7 @@ def _latency(seconds: float) -> float:
 @app.command()
 def demo(
     run_tests: Annotated[
-        int, typer.Option(min=1, max=MOST_RUN_TESTS, help="How many run tests.")
+        int, typer.Option(min=1, max=MAX_RUN_TESTS, help="How many run tests.")
     ] = 200,
     max_concurrency: Annotated[
         int, typer.Option(min=1, max=1000, help="Requests in flight at a time.")

@@ -232,7 +232,7 @@ def test_a_name_clash_keeps_what_stood_before_it(ask):
         "Please use a different name."
     )
     assert names(ask, SHOP) == ["fresh", "short", "polite"]
-    assert reply.served.work.configs == 1
+    assert reply.served.effects.configs == 1
 
 
 def test_two_default_names_clash_and_the_first_is_kept(ask):

@@ -14,7 +14,7 @@ import urllib.request
 import pytest
 from emulator_small_world import small_world
 
-from futureagi_async.emulator.__main__ import emulator_of, main, parser
+from futureagi_async.emulator.__main__ import argument_parser, create_emulator, main
 
 
 @pytest.fixture(autouse=True)
@@ -61,12 +61,12 @@ def test_a_world_may_come_from_a_file(tmp_path):
     path = tmp_path / "world.json"
     path.write_text(json.dumps(small_world()))
 
-    emulator = emulator_of(
-        parser().parse_args(["--world", str(path), "--latency", "0.05"])
+    emulator = create_emulator(
+        argument_parser().parse_args(["--world", str(path), "--latency", "0.05"])
     )
 
     assert emulator.api_key == "key-owner"
-    assert emulator.latency == 0.05
+    assert emulator._latency == 0.05
 
 
 @pytest.mark.parametrize("world", ["no/such/file", __file__])
@@ -101,14 +101,16 @@ def test_a_number_that_makes_no_sense_is_told_with_what_is_wanted(
 
     assert stopped.value.code == 2
     *_, told = capsys.readouterr().err.splitlines()
-    assert told.endswith(f"error: argument {option}: {wanted} is wanted, not {value!r}")
+    assert told.endswith(
+        f"error: argument {option}: {wanted} is expected, not {value!r}"
+    )
 
 
 def test_the_module_is_the_command(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["emulator", "--run-tests", "-1"])
 
     with pytest.raises(SystemExit) as stopped:
-        runpy.run_path(emulator_of.__code__.co_filename, run_name="__main__")
+        runpy.run_path(create_emulator.__code__.co_filename, run_name="__main__")
 
     assert stopped.value.code == 2
 

@@ -194,7 +194,7 @@ def test_a_failed_dispatch_looks_like_success(ask_failing):
     )
     assert ask.states(SHOP) == {MONDAY: "Completed", TUESDAY: "Completed"}
     assert ask.outputs(FIRST_CALL) == {POLITE: {}}
-    assert reply.served.work.runs == 0
+    assert reply.served.effects.runs == 0
 
 
 def test_accepted_evaluations_never_finish(ask):

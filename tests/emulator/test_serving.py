@@ -19,7 +19,8 @@ import pytest
 from emulator_small_world import CONTAINS, EMPTY, POLITE, SHOP, of, small_world
 
 from futureagi_async.emulator import Emulator, World
-from futureagi_async.emulator.log import Log, Seen
+from futureagi_async.emulator.log import Log, LoggedRequest
+from futureagi_async.emulator.rules.context import Effects
 
 
 ADD = of(EMPTY, "eval-configs/")
@@ -129,7 +130,9 @@ async def test_the_log_holds_what_arrived(client, emulator):
     await client("POST", RUN, RUN_ALL)
 
     log = emulator.log
-    assert log.requests[0] == Seen("POST", ADD, EMPTY, 201, "first", "answered")
+    assert log.requests[0] == LoggedRequest(
+        "POST", ADD, EMPTY, 201, "first", "answered"
+    )
     assert log.counts == {
         ("add_eval_configs", 201): 1,
         ("add_eval_configs", 400): 1,
@@ -144,7 +147,11 @@ async def test_the_log_holds_what_arrived(client, emulator):
 def test_the_log_does_not_grow_with_time():
     log = Log(3)
     for number in range(1000):
-        log.add(Seen("GET", f"/{number}", None, 200, "", "answered"), "none", None)
+        log.add(
+            LoggedRequest("GET", f"/{number}", None, 200, "", "answered"),
+            "none",
+            Effects(),
+        )
 
     assert [seen.path for seen in log.requests] == ["/997", "/998", "/999"]
     assert log.counts["none", 200] == 1000
@@ -176,7 +183,7 @@ async def test_a_client_that_gives_up_does_not_stop_the_work(leap):
         adding.cancel()
         with pytest.raises(asyncio.CancelledError):
             await adding
-        [connection] = emulator.server.runner.server.connections
+        [connection] = emulator._server._runner.server.connections
         await until(lambda: connection.transport is None)
         leap(60)
         await until(lambda: emulator.log.counts)
@@ -213,7 +220,7 @@ async def test_it_can_be_started_once_and_again_after_it_stopped():
 
 async def test_a_port_that_is_taken_is_an_error(emulator):
     with pytest.raises(OSError, match="address"):
-        await Emulator(port=emulator.bound_port).start()
+        await Emulator(port=emulator._bound_port).start()
 
 
 async def test_anything_but_loopback_warns():
@@ -237,7 +244,7 @@ async def test_an_unknown_host_name_warns_before_it_fails():
 
 def test_the_address_of_version_six_is_put_in_brackets():
     emulator = Emulator(host="::1")
-    emulator.bound_port = 1
+    emulator._bound_port = 1
 
     assert emulator.url == "http://[::1]:1"
 
@@ -279,7 +286,7 @@ def test_blocking_users_get_a_thread_that_ends():
 
 def test_a_thread_that_cannot_listen_says_why():
     with Emulator() as emulator, pytest.raises(OSError, match="address"):
-        Emulator(port=emulator.bound_port).__enter__()
+        Emulator(port=emulator._bound_port).__enter__()
 
 
 def test_leaving_twice_is_harmless():
@@ -289,16 +296,16 @@ def test_leaving_twice_is_harmless():
 
 
 def test_connections_that_stay_open_do_not_hold_it_up(monkeypatch):
-    monkeypatch.setattr("futureagi_async.emulator.server.IDLE_SECONDS", 3600.0)
+    monkeypatch.setattr("futureagi_async.emulator.server._IDLE_TIMEOUT", 3600.0)
     emulator = Emulator()
     with emulator:
-        connection = http.client.HTTPConnection("127.0.0.1", emulator.bound_port)
+        connection = http.client.HTTPConnection("127.0.0.1", emulator._bound_port)
         connection.request("GET", "/health/")
         connection.getresponse().read()
-        leaving = threading.Thread(target=emulator.thread.end, daemon=True)
+        leaving = threading.Thread(target=emulator._thread.stop, daemon=True)
         leaving.start()
         leaving.join(60)
-        emulator.thread = None
+        emulator._thread = None
 
     connection.close()
     assert not leaving.is_alive()
@@ -307,7 +314,7 @@ def test_connections_that_stay_open_do_not_hold_it_up(monkeypatch):
 @pytest.mark.parametrize("turns", range(6))
 async def test_a_connection_that_comes_while_it_stops_is_closed_too(turns):
     async with Emulator() as emulator:
-        address = "127.0.0.1", emulator.bound_port
+        address = "127.0.0.1", emulator._bound_port
         connections = [socket.create_connection(address) for _ in range(3)]
         for _ in range(turns):
             await asyncio.sleep(0)
@@ -322,7 +329,7 @@ def test_it_is_there_at_once_even_when_it_is_large():
     with Emulator(World.synthetic(100_000)) as emulator:
         assert emulator.url
 
-    assert not emulator.world.run_tests.made
+    assert not emulator.world.run_tests._made
 
 
 # ------------------------------------------------------------------ faults
@@ -450,7 +457,7 @@ def test_a_rate_limit_has_room_again_after_a_minute():
     hits = [limit.hit("x", None, now) for now in (0.0, 30.0, 61.0)]
 
     assert hits == [False, True, False]
-    assert limit.room_in(91.0) == 30.0
+    assert limit.seconds_until_free(91.0) == 30.0
 
 
 def test_a_rate_limit_of_nothing_says_a_minute():
@@ -458,7 +465,7 @@ def test_a_rate_limit_of_nothing_says_a_minute():
     limit = emulator.faults.add("rate_limit", per_minute=0)
 
     assert limit.hit("x", None, 0.0)
-    assert limit.room_in(0.0) == 60.0
+    assert limit.seconds_until_free(0.0) == 60.0
 
 
 def test_a_fault_strikes_by_chance_and_the_same_for_the_same_seed():
@@ -479,7 +486,7 @@ def test_a_fault_strikes_by_chance_and_the_same_for_the_same_seed():
 def test_a_fault_has_defaults():
     faults = Emulator().faults
 
-    assert faults.add("latency").wait == 1.0
+    assert faults.add("latency").delay == 1.0
     assert faults.add("rate_limit").limit == 100
     faults.clear()
     assert faults.active == []

@@ -12,8 +12,8 @@ import pytest
 from emulator_small_world import CONTAINS, SHOP, Caller, of, small_world
 
 from futureagi_async.emulator import World
-from futureagi_async.emulator.rules.evaluations import made_up
-from futureagi_async.emulator.rules.parameters import ParameterError, with_parameters
+from futureagi_async.emulator.rules.evaluations import synthetic_result
+from futureagi_async.emulator.rules.parameters import ParameterError, apply_schema
 from futureagi_async.emulator.world import WorldError
 
 
@@ -48,7 +48,7 @@ def test_what_happens_in_a_world_stays_out_of_its_source():
     ask.run(SHOP, ["b0000000-0000-4000-8000-000000000001"], select_all=True)
 
     assert content == small_world()
-    renewed = Caller(ask.world.renewed())
+    renewed = Caller(ask.world.reset_copy())
     assert set(renewed.states(SHOP).values()) == {"Completed"}
 
 
@@ -106,7 +106,7 @@ def test_a_synthetic_world_is_renewed_untouched():
     world = World.synthetic(2, executions=3, calls=4, templates=7, seed=5)
     world.run_tests.get(world.run_test_ids[0]).executions.clear()
 
-    renewed = world.renewed()
+    renewed = world.reset_copy()
 
     assert list(renewed.run_test_ids) == list(world.run_test_ids)
     assert renewed.template_ids == world.template_ids
@@ -161,8 +161,8 @@ def test_a_synthetic_world_can_be_searched(query, count):
 def test_another_workspace_sees_nothing_of_it():
     mine, other = World.synthetic(3), World.synthetic(3, seed=9)
 
-    assert mine.run_tests.seen_by(other.writing_key()) == ()
-    assert mine.run_tests.named("run test 0", other.writing_key().organization) is None
+    assert mine.run_tests.visible_to(other.writing_key()) == ()
+    assert mine.run_tests.find("run test 0", other.writing_key().organization) is None
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_another_workspace_sees_nothing_of_it():
 def test_names_in_a_synthetic_world_hold_the_place(name, place):
     world = World.synthetic(3)
 
-    found = world.run_tests.named(name, world.writing_key().organization)
+    found = world.run_tests.find(name, world.writing_key().organization)
 
     assert (found and found.id) == (
         None if place is None else world.run_test_ids[place]
@@ -201,7 +201,7 @@ def test_rows_are_made_only_where_somebody_looks():
     body = ask("GET", "/simulate/run-tests/?limit=5&page=3").json
 
     assert body["count"] == 100_000
-    assert len(world.run_tests.made) == 5
+    assert len(world.run_tests._made) == 5
     assert list(islice(world.run_test_ids[99_999:], 2)) == [world.run_test_ids[-1]]
 
 
@@ -210,14 +210,14 @@ def test_a_hundred_thousand_run_tests_with_configs_and_results_fit():
         import resource
         from futureagi_async.emulator import World
         from futureagi_async.emulator.rows import (EvalConfig)
-        from futureagi_async.emulator.rules.evaluations import prepare
+        from futureagi_async.emulator.rules.evaluations import erase_results
 
         world = World.synthetic(100_000, executions=2)
         for run_test_id in world.run_test_ids:
             row = world.run_tests.get(run_test_id)
             config = EvalConfig(f"{run_test_id}!", "tone", "t", {}, {}, [])
             row.eval_configs.append(config)
-            prepare(row.executions, [config.id])
+            erase_results(row.executions, [config.id])
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
     """
 
@@ -259,7 +259,7 @@ def test_the_package_is_imported_without_aiohttp():
 )
 def test_what_a_parameter_refuses(rule, value, problem):
     with pytest.raises(ParameterError, match=problem):
-        with_parameters({"p": rule}, {"params": {"p": value}})
+        apply_schema({"p": rule}, {"params": {"p": value}})
 
 
 @pytest.mark.parametrize(
@@ -273,13 +273,13 @@ def test_what_a_parameter_refuses(rule, value, problem):
     ],
 )
 def test_what_a_parameter_becomes(rule, params, stored):
-    assert with_parameters({"p": rule}, {"params": params})["params"] == {"p": stored}
+    assert apply_schema({"p": rule}, {"params": params})["params"] == {"p": stored}
 
 
 @pytest.mark.parametrize("params", ["x", [1]])
 def test_parameters_are_an_object(params):
     with pytest.raises(ParameterError, match="Invalid function parameter input"):
-        with_parameters({"p": {"type": "integer"}}, {"params": params})
+        apply_schema({"p": {"type": "integer"}}, {"params": params})
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_parameters_are_an_object(params):
     ],
 )
 def test_made_up_results_are_of_their_templates_type(output_type, kind, values):
-    made = [made_up(output_type, str(number)) for number in range(200)]
+    made = [synthetic_result(output_type, str(number)) for number in range(200)]
 
     assert {each["type"] for each in made} == {kind}
     assert {each["value"] for each in made} <= values
@@ -298,7 +298,7 @@ def test_made_up_results_are_of_their_templates_type(output_type, kind, values):
 
 
 def test_a_made_up_number_is_a_score():
-    assert made_up("numeric", "x")["type"] == "score"
+    assert synthetic_result("numeric", "x")["type"] == "score"
 
 
 def test_a_config_whose_template_is_gone_still_gets_a_result():

@@ -207,10 +207,10 @@ class Reply:
 
     def __init__(self, served):
         self.served = served
-        self.status = served.answer.status
-        self.headers = served.answer.headers
-        self.content_type = served.answer.content_type
-        self.text = served.answer.body.decode()
+        self.status = served.response.status
+        self.headers = served.response.headers
+        self.content_type = served.response.content_type
+        self.text = served.response.body.decode()
 
     @property
     def json(self):
@@ -229,7 +229,7 @@ class Caller:
     """Asks a service, at a time that only the test moves."""
 
     def __init__(self, world, dispatch="accept", seconds=10.0):
-        self.service = Service.over(world, dispatch, seconds)
+        self.service = Service.create(world, dispatch, seconds)
         self.now = 1000.0
 
     @property
