@@ -101,7 +101,7 @@ class World:
     keys: list[ApiKey]
     templates: dict[str, Template]
     run_tests: RunTests
-    reset_copy: Callable[[], "World"] = attrs.field(repr=False)
+    reset_copy: Callable[[], Self] = attrs.field(repr=False)
 
     @classmethod
     def synthetic(

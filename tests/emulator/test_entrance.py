@@ -45,7 +45,7 @@ def test_a_path_that_does_not_match_exactly_is_a_page_not_found(ask, path):
         ("/health", "/health/"),
     ],
 )
-def test_a_missing_slash_is_a_redirect_without_looking_at_keys(ask, path, location):
+def test_a_missing_slash_redirects_before_keys_are_checked(ask, path, location):
     reply = ask("POST", path, {}, key=None)
 
     assert (reply.status, reply.text) == (301, "")
@@ -82,7 +82,7 @@ WRONG = "Invalid API key or secret key"
         ),
     ],
 )
-def test_without_good_keys_nothing_else_is_looked_at(ask, headers, code, message):
+def test_keys_are_checked_before_anything_else(ask, headers, code, message):
     reply = ask("POST", ADD, raw=b"{bad", key=None, headers=headers)
 
     assert (reply.status, reply.message) == (401, message)
@@ -98,7 +98,7 @@ def test_any_token_hides_the_keys(ask):
     assert reply.message.endswith("Invalid token encryption")
 
 
-def test_an_empty_token_is_none(ask):
+def test_an_empty_token_is_ignored(ask):
     headers = {"Authorization": "Bearer "}
 
     assert ask("POST", ADD, CONFIG, headers=headers).status == 201
@@ -117,7 +117,7 @@ def test_a_workspace_header_does_not_move_a_key(ask):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_a_viewer_may_not_write_whatever_it_is(ask, method):
+def test_a_viewer_may_not_write_with_any_method(ask, method):
     reply = ask(method, of(NOBODY, "eval-configs/"), raw=b"{bad", key="viewer")
 
     assert reply.status == 403
@@ -142,7 +142,7 @@ def test_other_methods_are_not_allowed(ask, method):
     assert reply.headers["Allow"] == "POST, OPTIONS"
 
 
-def test_head_is_a_get(ask):
+def test_head_is_served_like_get(ask):
     assert ask("HEAD", of(SHOP)).status == 200
 
 
@@ -173,7 +173,7 @@ def test_accept_may_name_json_in_any_way(ask, accept):
 
 
 @pytest.mark.parametrize("accept", ["", "text/*", "application", "application/xml"])
-def test_other_accepts_are_refused_before_the_keys(ask, accept):
+def test_unsupported_accept_headers_are_rejected_before_the_keys(ask, accept):
     reply = ask.get(of(SHOP), key=None, headers={"Accept": accept})
 
     assert reply.status == 406
@@ -195,7 +195,7 @@ def test_a_format_parameter_beats_accept(ask):
     "content_type",
     ["", "text/plain; charset=utf-8", "application/x-www-form-urlencoded"],
 )
-def test_other_types_of_bodies_are_refused(ask, content_type):
+def test_unsupported_content_types_are_rejected(ask, content_type):
     reply = ask("POST", ADD, raw=b"{}", headers={"Content-Type": content_type})
 
     assert reply.status == 415
@@ -238,7 +238,7 @@ def test_without_a_body_its_type_does_not_matter(ask, content_type):
         ),
     ],
 )
-def test_the_parsers_own_message_is_told(ask, raw, problem):
+def test_the_message_of_the_json_parser_is_returned(ask, raw, problem):
     reply = ask("POST", ADD, raw=raw)
 
     assert (reply.status, reply.message) == (400, f"JSON parse error - {problem}")
@@ -247,7 +247,7 @@ def test_the_parsers_own_message_is_told(ask, raw, problem):
 
 
 @pytest.mark.parametrize(
-    ("text", "message", "comma", "told"),
+    ("text", "message", "comma", "expected"),
     [
         (
             '{"a": 1, }',
@@ -266,8 +266,10 @@ def test_the_parsers_own_message_is_told(ask, raw, problem):
         ),
     ],
 )
-def test_newer_pythons_words_are_put_into_the_services(text, message, comma, told):
-    assert classic_message(json.JSONDecodeError(message, text, comma)) == told
+def test_messages_of_newer_pythons_become_those_of_the_service(
+    text, message, comma, expected
+):
+    assert classic_message(json.JSONDecodeError(message, text, comma)) == expected
 
 
 @pytest.mark.parametrize(
@@ -280,14 +282,14 @@ def test_newer_pythons_words_are_put_into_the_services(text, message, comma, tol
     ],
 )
 @pytest.mark.parametrize("rest", ["eval-configs/", "run-new-evals/"])
-def test_a_body_that_is_no_object(ask, rest, raw, code, problem):
+def test_a_body_that_is_not_an_object_is_rejected(ask, rest, raw, code, problem):
     reply = ask("POST", of(SHOP, rest), raw=raw)
 
     assert (reply.message, reply.json["code"]) == (problem, code)
     assert reply.json["details"] == {"non_field_errors": [problem]}
 
 
-def test_a_number_beyond_json_is_refused_by_the_field(ask):
+def test_a_number_that_json_cannot_express_is_rejected_by_the_field(ask):
     raw = json.dumps(CONFIG).replace("}]", ', "config": {"x": 1e400}}]').encode()
 
     reply = ask("POST", ADD, raw=raw)
@@ -315,7 +317,7 @@ def test_a_character_that_is_cut_off_at_the_end_goes_unnoticed(ask):
     assert ask("POST", ADD, raw=raw).status == 201
 
 
-def test_nesting_that_is_too_deep_breaks_below_the_api(ask):
+def test_too_deep_nesting_is_a_500_below_the_api(ask):
     raw = b'{"evaluations_config": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 
     reply = ask("POST", ADD, raw=raw)
@@ -324,7 +326,7 @@ def test_nesting_that_is_too_deep_breaks_below_the_api(ask):
     assert reply.text.startswith("<!doctype html>")
 
 
-def test_an_answer_that_is_no_utf8_breaks_below_the_api(ask):
+def test_a_response_that_is_not_utf8_is_a_500_below_the_api(ask):
     reply = ask("POST", ADD, raw=b'{"\\ud800": 1}')
 
     assert (reply.status, reply.content_type[:9]) == (500, "text/html")
@@ -351,7 +353,7 @@ def test_the_fields_of_a_form_are_texts(ask):
     )
 
 
-def test_a_form_cannot_leave_the_tool_setting_alone(ask):
+def test_a_form_without_the_tool_setting_switches_it_off(ask):
     reply = ask("POST", of(SHOP, "run-new-evals/"), **multipart(eval_config_ids=POLITE))
 
     assert reply.message == "enable_tool_evaluation: This field may not be null."
@@ -374,7 +376,7 @@ def test_a_form_without_its_boundary_cannot_be_read(ask):
     assert reply.json["code"] == "parse_error"
 
 
-def test_files_in_a_form_are_no_fields(ask):
+def test_files_in_a_form_are_ignored(ask):
     raw = (
         b'--b\r\nContent-Disposition: form-data; name="x"; filename="f"\r\n\r\n'
         b"content\r\n--b--\r\n"

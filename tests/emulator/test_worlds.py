@@ -27,13 +27,13 @@ def test_a_world_is_loaded_from_a_file_or_its_content(tmp_path):
     assert World.load(str(path)).template_ids[0] == CONTAINS
 
 
-def test_the_first_key_that_may_write_is_the_worlds():
+def test_the_key_of_a_world_is_the_first_that_may_write():
     world = World.load(small_world())
 
     assert (world.api_key, world.secret_key) == ("key-owner", "secret-owner")
 
 
-def test_a_world_without_a_writing_key_says_so():
+def test_a_world_without_a_writing_key_raises_an_error():
     content = small_world()
     content["api_keys"] = content["api_keys"][:2]
 
@@ -41,7 +41,7 @@ def test_a_world_without_a_writing_key_says_so():
         assert World.load(content).api_key
 
 
-def test_what_happens_in_a_world_stays_out_of_its_source():
+def test_changes_in_a_world_do_not_change_its_source():
     content = small_world()
     ask = Caller(World.load(content))
 
@@ -64,7 +64,7 @@ def test_what_happens_in_a_world_stays_out_of_its_source():
         ),
     ],
 )
-def test_a_world_that_cannot_be_read_says_where(content, problem):
+def test_the_error_of_an_invalid_world_names_the_location(content, problem):
     with pytest.raises(WorldError, match=problem):
         World.load(content)
 
@@ -72,7 +72,7 @@ def test_a_world_that_cannot_be_read_says_where(content, problem):
 @pytest.mark.parametrize(
     ("text", "problem"), [("{", "is not JSON"), ("[]", "a world is an object")]
 )
-def test_a_file_that_is_no_world(tmp_path, text, problem):
+def test_a_file_without_a_world_is_rejected(tmp_path, text, problem):
     path = tmp_path / "world.json"
     path.write_text(text)
 
@@ -102,7 +102,7 @@ def test_a_synthetic_world_is_the_same_for_the_same_numbers():
     assert len(set(one.run_test_ids)) == 3
 
 
-def test_a_synthetic_world_is_renewed_untouched():
+def test_the_reset_copy_of_a_synthetic_world_is_unchanged():
     world = World.synthetic(2, executions=3, calls=4, templates=7, seed=5)
     world.run_tests.get(world.run_test_ids[0]).executions.clear()
 
@@ -158,7 +158,7 @@ def test_a_synthetic_world_can_be_searched(query, count):
     assert ask("GET", f"/simulate/run-tests/{query}").json["count"] == count
 
 
-def test_another_workspace_sees_nothing_of_it():
+def test_a_synthetic_world_is_not_visible_to_another_workspace():
     mine, other = World.synthetic(3), World.synthetic(3, seed=9)
 
     assert mine.run_tests.visible_to(other.writing_key()) == ()
@@ -169,7 +169,7 @@ def test_another_workspace_sees_nothing_of_it():
     ("name", "place"),
     [("run test 2", 2), ("run test 3", None), ("run test 02", None), ("other", None)],
 )
-def test_names_in_a_synthetic_world_hold_the_place(name, place):
+def test_a_synthetic_run_test_is_found_by_the_number_in_its_name(name, place):
     world = World.synthetic(3)
 
     found = world.run_tests.find(name, world.writing_key().organization)
@@ -189,12 +189,12 @@ def test_names_in_a_synthetic_world_hold_the_place(name, place):
         {"seed": -1},
     ],
 )
-def test_numbers_that_do_not_fit_are_refused(numbers):
+def test_numbers_that_do_not_fit_are_rejected(numbers):
     with pytest.raises(ValueError, match="must be a whole number between 0 and"):
         World.synthetic(**numbers)
 
 
-def test_rows_are_made_only_where_somebody_looks():
+def test_rows_are_made_on_their_first_use():
     world = World.synthetic(100_000)
     ask = asker(world)
 
@@ -205,7 +205,7 @@ def test_rows_are_made_only_where_somebody_looks():
     assert list(islice(world.run_test_ids[99_999:], 2)) == [world.run_test_ids[-1]]
 
 
-def test_a_hundred_thousand_run_tests_with_configs_and_results_fit():
+def test_a_hundred_thousand_run_tests_with_configs_and_results_fit_into_memory():
     program = """
         import resource
         from futureagi_async.emulator import World
@@ -257,7 +257,7 @@ def test_the_package_is_imported_without_aiohttp():
         ({"type": "integer", "required": True}, None, "p is required"),
     ],
 )
-def test_what_a_parameter_refuses(rule, value, problem):
+def test_an_invalid_parameter_is_rejected(rule, value, problem):
     with pytest.raises(ParameterError, match=problem):
         apply_schema({"p": rule}, {"params": {"p": value}})
 
@@ -272,12 +272,12 @@ def test_what_a_parameter_refuses(rule, value, problem):
         ({"type": "integer", "default": 3}, None, 3),
     ],
 )
-def test_what_a_parameter_becomes(rule, params, stored):
+def test_a_parameter_is_converted_to_the_type_of_its_schema(rule, params, stored):
     assert apply_schema({"p": rule}, {"params": params})["params"] == {"p": stored}
 
 
 @pytest.mark.parametrize("params", ["x", [1]])
-def test_parameters_are_an_object(params):
+def test_parameters_must_be_an_object(params):
     with pytest.raises(ParameterError, match="Invalid function parameter input"):
         apply_schema({"p": {"type": "integer"}}, {"params": params})
 
@@ -289,7 +289,7 @@ def test_parameters_are_an_object(params):
         ("choices", "choices", {"positive", "neutral", "negative"}),
     ],
 )
-def test_made_up_results_are_of_their_templates_type(output_type, kind, values):
+def test_synthetic_results_have_the_type_of_their_template(output_type, kind, values):
     made = [synthetic_result(output_type, str(number)) for number in range(200)]
 
     assert {each["type"] for each in made} == {kind}
@@ -297,7 +297,7 @@ def test_made_up_results_are_of_their_templates_type(output_type, kind, values):
     assert len({each["value"] for each in made}) > 1
 
 
-def test_a_made_up_number_is_a_score():
+def test_a_synthetic_number_is_a_score():
     assert synthetic_result("numeric", "x")["type"] == "score"
 
 

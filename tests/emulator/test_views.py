@@ -67,7 +67,7 @@ def test_the_list_can_be_searched(ask, query, found):
     assert ids(ask.get(f"{LIST}?{query}")) == found
 
 
-def test_pages_point_at_each_other_with_sorted_parameters(ask):
+def test_links_between_pages_have_sorted_parameters(ask):
     middle = ask.get(f"{LIST}?search=a&page=2&limit=1").json
     first = ask.get(f"{LIST}?page=1&limit=3").json
 
@@ -78,7 +78,7 @@ def test_pages_point_at_each_other_with_sorted_parameters(ask):
     assert (first["count"], first["previous"]) == (4, None)
 
 
-def test_the_first_page_has_no_query_of_its_own():
+def test_the_link_to_the_first_page_has_no_query():
     ask = Caller(World.synthetic(11))
 
     second = ask.get(f"{LIST}?page=2", headers=synthetic_keys(ask), key=None).json
@@ -121,7 +121,7 @@ def test_parameters_of_the_list_are_checked(ask, query, problem):
         (f"/simulate/test-executions/{MONDAY}/?page=7", "test execution"),
     ],
 )
-def test_a_page_that_is_not_there_is_a_500(ask, path, what):
+def test_a_page_that_does_not_exist_is_a_500(ask, path, what):
     reply = ask.get(path)
 
     assert reply.status == 500
@@ -153,7 +153,7 @@ def test_a_run_test_shows_its_configs_four_times(ask):
         ("eval-summary-comparison/?execution_ids=[1]", "Run test not found."),
     ],
 )
-def test_unknown_deleted_and_foreign_run_tests_are_alike(
+def test_unknown_deleted_and_foreign_run_tests_are_not_found(
     ask, run_test_id, rest, message
 ):
     reply = ask.get(of(run_test_id, rest))
@@ -162,7 +162,7 @@ def test_unknown_deleted_and_foreign_run_tests_are_alike(
     assert reply.json["code"] == "not_found"
 
 
-def test_a_name_leads_to_an_id_in_any_workspace(ask):
+def test_a_run_test_id_is_found_by_name_in_any_workspace(ask):
     found = ask.get(f"{LIST}get-id-by-name/away/")
     missing = ask.get(f"{LIST}get-id-by-name/gone/")
 
@@ -173,7 +173,7 @@ def test_a_name_leads_to_an_id_in_any_workspace(ask):
     assert (missing.status, missing.message) == (400, "Run test not found")
 
 
-def test_executions_are_listed_with_a_capital_state(ask):
+def test_executions_are_listed_with_a_capitalized_status(ask):
     reply = ask.get(of(MIXED, "executions/"))
 
     assert ids(reply) == [RUNNING, DONE]
@@ -197,7 +197,7 @@ def test_executions_can_be_filtered(ask, query, found):
     assert ids(ask.get(of(MIXED, f"executions/?{query}"))) == found
 
 
-def test_a_search_for_a_scenario_breaks_the_execution_list(ask):
+def test_a_search_for_a_scenario_makes_the_execution_list_a_500(ask):
     reply = ask.get(of(SHOP, "executions/?search=ANGRY"))
 
     assert reply.status == 500
@@ -236,14 +236,14 @@ def test_calls_can_be_filtered(ask, query, found):
         ("limit=-1", "LIMIT must not be negative"),
     ],
 )
-def test_bad_numbers_break_the_call_list(ask, query, reason):
+def test_invalid_page_numbers_make_the_call_list_a_500(ask, query, reason):
     reply = ask.get(of(SHOP, f"call-executions/?{query}"))
 
     assert reply.status == 500
     assert reply.message == f"Failed to retrieve call executions: {reason}"
 
 
-def test_pages_of_calls_keep_the_order_of_parameters(ask):
+def test_links_between_call_pages_preserve_the_order_of_parameters(ask):
     body = ask.get(of(SHOP, "call-executions/?page=2&limit=1&more=1")).json
     past = ask.get(of(SHOP, "call-executions/?page=2")).json
 
@@ -254,7 +254,7 @@ def test_pages_of_calls_keep_the_order_of_parameters(ask):
     assert (past["total_pages"], past["current_page"]) == (1, 2)
 
 
-def test_no_calls_are_no_pages(ask):
+def test_a_limit_of_zero_is_an_empty_page(ask):
     assert ask.get(of(EMPTY, "call-executions/")).json["total_pages"] == 0
 
 
@@ -267,7 +267,7 @@ def test_one_call_is_found_by_its_id(ask):
 
 
 @pytest.mark.parametrize("call_id", [NOBODY, AWAY_CALL, MONDAY])
-def test_other_calls_are_not_found(ask, call_id):
+def test_unknown_and_foreign_calls_are_not_found(ask, call_id):
     reply = ask.get(f"/simulate/call-executions/{call_id}/")
 
     assert (reply.status, reply.message) == (404, "Call execution not found")
@@ -366,7 +366,7 @@ def test_scores_that_are_no_numbers_have_no_output(ask):
     assert (entry["total_cells"], entry["output"]) == (2, {})
 
 
-def test_choices_are_shared_out(ask):
+def test_choices_are_summarized_in_percent(ask):
     ask.update(SHOP, SHORT, template_id=CHOICES, mapping={})
     put(ask, SHORT, "glad", "sad", output_type="choices")
 
@@ -376,7 +376,7 @@ def test_choices_are_shared_out(ask):
     assert entry["total_choices_avg"] == {"glad": 50.0, "sad": 50.0}
 
 
-def test_nothing_finished_is_nothing_counted(ask):
+def test_without_results_the_totals_are_empty(ask):
     ask.add(EMPTY, *({"template_id": t} for t in (SCORE, CHOICES, NUMERIC, CONTAINS)))
 
     totals = {
@@ -392,7 +392,7 @@ def test_nothing_finished_is_nothing_counted(ask):
     }
 
 
-def test_a_result_of_a_strange_type_breaks_the_summary(ask):
+def test_a_result_of_an_unknown_type_makes_the_summary_a_500(ask):
     put(ask, SHORT, 1, 2, output_type="numeric")
     compared = quote(json.dumps([MONDAY]))
 
@@ -445,16 +445,16 @@ def test_executions_are_compared_under_their_ids_as_sent(ask):
         ("", "This field may not be blank."),
     ],
 )
-def test_the_comparison_wants_a_list(ask, value, problem):
+def test_the_comparison_requires_a_list_of_ids(ask, value, problem):
     assert comparison(ask, value).message == f"execution_ids: {problem}"
 
 
 @pytest.mark.parametrize("value", [["x"], [1.5], [[]], [-1]])
-def test_ids_that_are_none_break_the_comparison(ask, value):
+def test_invalid_ids_make_the_comparison_a_500(ask, value):
     assert comparison(ask, value).status == 500
 
 
-def test_without_configs_the_ids_are_not_looked_at(ask):
+def test_without_configs_the_ids_of_the_comparison_are_not_checked(ask):
     assert comparison(ask, ["x"], EMPTY).json == {"status": True, "result": {}}
 
 
