@@ -16,13 +16,13 @@ from emulator_small_world import (
     SHOP,
     SHORT,
     THEIRS,
-    of,
+    path_of,
 )
 
 
 def names(ask, run_test_id=EMPTY):
     """The names of a run test's configs, newest first."""
-    body = ask.get(of(run_test_id)).json
+    body = ask.get(path_of(run_test_id)).json
     return [config["name"] for config in body["simulate_eval_configs_detail"]]
 
 
@@ -288,7 +288,7 @@ def test_equal_names_in_one_request_create_nothing(ask):
 def test_a_value_that_is_not_a_list_of_configs_is_rejected(ask, value, code, problem):
     body = {"evaluations_config": value}
 
-    reply = ask("POST", of(EMPTY, "eval-configs/"), body)
+    reply = ask("POST", path_of(EMPTY, "eval-configs/"), body)
 
     assert reply.status == 400
     assert reply.message == f"evaluations_config: {problem}"
@@ -425,7 +425,7 @@ def test_all_problems_of_all_configs_are_reported(ask):
 
 
 def test_unknown_fields_hide_all_other_problems(ask):
-    reply = ask("POST", of(EMPTY, "eval-configs/"), {"b": 1, "a": 2})
+    reply = ask("POST", path_of(EMPTY, "eval-configs/"), {"b": 1, "a": 2})
 
     assert reply.message == "a: Unknown field.; b: Unknown field."
     assert reply.json["attr"] == "a"
@@ -433,7 +433,7 @@ def test_unknown_fields_hide_all_other_problems(ask):
 
 @pytest.mark.parametrize("field", ["message", "detail", "error"])
 def test_the_text_of_an_unknown_field_can_become_the_message(ask, field):
-    reply = ask("POST", of(EMPTY, "eval-configs/"), {field: 1})
+    reply = ask("POST", path_of(EMPTY, "eval-configs/"), {field: 1})
 
     assert reply.message == "Unknown field."
     assert "attr" not in reply.json
@@ -455,6 +455,6 @@ def test_the_body_is_checked_before_the_run_test(ask):
 
 
 def test_deleted_configs_are_not_listed(ask):
-    shown = ask.get(of(SHOP)).json["simulate_eval_configs"]
+    shown = ask.get(path_of(SHOP)).json["simulate_eval_configs"]
 
     assert shown == [SHORT, POLITE]

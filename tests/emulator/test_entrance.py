@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from emulator_small_world import CONTAINS, EMPTY, NOBODY, POLITE, SHOP, of
+from emulator_small_world import CONTAINS, EMPTY, NOBODY, POLITE, SHOP, path_of
 
 from futureagi_async.emulator.rules.content import classic_message
 
 
-ADD = of(EMPTY, "eval-configs/")
+ADD = path_of(EMPTY, "eval-configs/")
 CONFIG = {"evaluations_config": [{"template_id": CONTAINS}]}
 
 
@@ -19,14 +19,14 @@ CONFIG = {"evaluations_config": [{"template_id": CONTAINS}]}
     [
         "/",
         "/nothing/",
-        of("abc", "eval-configs/"),
-        of(EMPTY.upper(), "eval-configs/"),
-        of(f"{{{EMPTY}}}", "eval-configs/"),
-        of(EMPTY.replace("-", ""), "eval-configs/"),
-        of(f"{EMPTY}%20", "eval-configs/"),
-        of(f"{EMPTY}%2F", "eval-configs/"),
-        of(EMPTY, "nothing/"),
-        of(EMPTY, "nothing"),
+        path_of("abc", "eval-configs/"),
+        path_of(EMPTY.upper(), "eval-configs/"),
+        path_of(f"{{{EMPTY}}}", "eval-configs/"),
+        path_of(EMPTY.replace("-", ""), "eval-configs/"),
+        path_of(f"{EMPTY}%20", "eval-configs/"),
+        path_of(f"{EMPTY}%2F", "eval-configs/"),
+        path_of(EMPTY, "nothing/"),
+        path_of(EMPTY, "nothing"),
     ],
 )
 def test_a_path_that_does_not_match_exactly_is_a_page_not_found(ask, path):
@@ -40,8 +40,8 @@ def test_a_path_that_does_not_match_exactly_is_a_page_not_found(ask, path):
 @pytest.mark.parametrize(
     ("path", "location"),
     [
-        (of(SHOP, "run-new-evals"), of(SHOP, "run-new-evals/")),
-        (of(SHOP, "executions?limit=1"), of(SHOP, "executions/?limit=1")),
+        (path_of(SHOP, "run-new-evals"), path_of(SHOP, "run-new-evals/")),
+        (path_of(SHOP, "executions?limit=1"), path_of(SHOP, "executions/?limit=1")),
         ("/health", "/health/"),
     ],
 )
@@ -113,12 +113,12 @@ def test_white_space_around_keys_does_not_matter(ask):
 def test_a_workspace_header_does_not_move_a_key(ask):
     headers = {"X-Workspace-Id": "0a000000-0000-4000-8000-0000000000f2"}
 
-    assert ask.get(of(SHOP), headers=headers).status == 200
+    assert ask.get(path_of(SHOP), headers=headers).status == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_a_viewer_may_not_write_with_any_method(ask, method):
-    reply = ask(method, of(NOBODY, "eval-configs/"), raw=b"{bad", key="viewer")
+    reply = ask(method, path_of(NOBODY, "eval-configs/"), raw=b"{bad", key="viewer")
 
     assert reply.status == 403
     assert reply.message == "Write access denied to this workspace"
@@ -126,7 +126,7 @@ def test_a_viewer_may_not_write_with_any_method(ask, method):
 
 
 def test_a_viewer_may_read(ask):
-    assert ask.get(of(SHOP), key="viewer").status == 200
+    assert ask.get(path_of(SHOP), key="viewer").status == 200
     assert ask.get(ADD, key="viewer").status == 405
     listed = ask("POST", "/model-hub/eval-templates/list/", {}, key="viewer")
     assert listed.status == 200
@@ -143,7 +143,7 @@ def test_other_methods_are_not_allowed(ask, method):
 
 
 def test_head_is_served_like_get(ask):
-    assert ask("HEAD", of(SHOP)).status == 200
+    assert ask("HEAD", path_of(SHOP)).status == 200
 
 
 def test_options_describes_an_endpoint(ask):
@@ -169,12 +169,12 @@ def test_a_preflight_needs_neither_keys_nor_a_path(ask):
     ["*/*", "application/*", "application/json;q=0", "text/html, APPLICATION/JSON"],
 )
 def test_accept_may_name_json_in_any_way(ask, accept):
-    assert ask.get(of(SHOP), headers={"Accept": accept}).status == 200
+    assert ask.get(path_of(SHOP), headers={"Accept": accept}).status == 200
 
 
 @pytest.mark.parametrize("accept", ["", "text/*", "application", "application/xml"])
 def test_unsupported_accept_headers_are_rejected_before_the_keys(ask, accept):
-    reply = ask.get(of(SHOP), key=None, headers={"Accept": accept})
+    reply = ask.get(path_of(SHOP), key=None, headers={"Accept": accept})
 
     assert reply.status == 406
     assert reply.json["code"] == "not_acceptable"
@@ -183,9 +183,9 @@ def test_unsupported_accept_headers_are_rejected_before_the_keys(ask, accept):
 def test_a_format_parameter_beats_accept(ask):
     headers = {"Accept": "text/html"}
 
-    assert ask.get(of(SHOP, "?format=json"), headers=headers).status == 200
-    assert ask.get(of(SHOP, "?format="), headers=headers).status == 406
-    refused = ask.get(of(SHOP, "?format=api"), key=None)
+    assert ask.get(path_of(SHOP, "?format=json"), headers=headers).status == 200
+    assert ask.get(path_of(SHOP, "?format="), headers=headers).status == 406
+    refused = ask.get(path_of(SHOP, "?format=api"), key=None)
     assert (refused.status, refused.message) == (404, "Not found.")
     assert refused.json["code"] == "error"
     assert refused.json["type"] == "not_found"
@@ -283,7 +283,7 @@ def test_messages_of_newer_pythons_become_those_of_the_service(
 )
 @pytest.mark.parametrize("rest", ["eval-configs/", "run-new-evals/"])
 def test_a_body_that_is_not_an_object_is_rejected(ask, rest, raw, code, problem):
-    reply = ask("POST", of(SHOP, rest), raw=raw)
+    reply = ask("POST", path_of(SHOP, rest), raw=raw)
 
     assert (reply.message, reply.json["code"]) == (problem, code)
     assert reply.json["details"] == {"non_field_errors": [problem]}
@@ -353,8 +353,10 @@ def test_the_fields_of_a_form_are_texts(ask):
     )
 
 
-def test_a_form_without_the_tool_setting_switches_it_off(ask):
-    reply = ask("POST", of(SHOP, "run-new-evals/"), **multipart(eval_config_ids=POLITE))
+def test_a_form_must_contain_the_tool_setting(ask):
+    reply = ask(
+        "POST", path_of(SHOP, "run-new-evals/"), **multipart(eval_config_ids=POLITE)
+    )
 
     assert reply.message == "enable_tool_evaluation: This field may not be null."
 
@@ -364,7 +366,7 @@ def test_a_form_can_start_evaluations(ask):
         eval_config_ids=POLITE, select_all="on", enable_tool_evaluation="off"
     )
 
-    assert ask("POST", of(SHOP, "run-new-evals/"), **form).status == 200
+    assert ask("POST", path_of(SHOP, "run-new-evals/"), **form).status == 200
 
 
 def test_a_form_without_its_boundary_cannot_be_read(ask):
@@ -389,7 +391,7 @@ def test_files_in_a_form_are_ignored(ask):
 
 
 def test_an_empty_text_in_a_form_is_null_or_nothing(ask):
-    path = of(SHOP, f"eval-configs/{POLITE}/update/")
+    path = path_of(SHOP, f"eval-configs/{POLITE}/update/")
 
     reply = ask("POST", path, **multipart(kb_id="", template_id="", run="false"))
 

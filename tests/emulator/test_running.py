@@ -22,7 +22,7 @@ from emulator_small_world import (
     SILENT_CONFIG,
     TUESDAY,
     WITHOUT_CALLS,
-    of,
+    path_of,
 )
 
 
@@ -118,7 +118,7 @@ def test_executions_without_calls_stay_evaluating_after_the_400(ask):
 def test_executions_and_configs_are_required(ask, fields, message):
     reply = ask.run(SHOP, [POLITE], **{"select_all": False, **fields})
     if "eval_config_ids" in fields:
-        reply = ask("POST", of(SHOP, "run-new-evals/"), fields)
+        reply = ask("POST", path_of(SHOP, "run-new-evals/"), fields)
 
     assert reply.message == message
     assert reply.json["details"] == {"non_field_errors": [message]}
@@ -126,7 +126,7 @@ def test_executions_and_configs_are_required(ask, fields, message):
 
 
 def test_unknown_fields_are_reported_after_known_ones(ask):
-    reply = ask("POST", of(SHOP, "run-new-evals/"), {"selectAll": True})
+    reply = ask("POST", path_of(SHOP, "run-new-evals/"), {"selectAll": True})
 
     assert reply.json["code"] == "required"
     assert reply.message == (
@@ -166,7 +166,7 @@ def test_the_tool_setting_is_stored_even_when_the_run_is_rejected(ask, sent, sto
     reply = ask.run(EMPTY, [POLITE], select_all=True, enable_tool_evaluation=sent)
 
     assert reply.status == 400
-    assert ask.get(of(EMPTY)).json["enable_tool_evaluation"] is stored
+    assert ask.get(path_of(EMPTY)).json["enable_tool_evaluation"] is stored
 
 
 def test_without_the_field_the_tool_setting_stays(ask):
@@ -174,7 +174,7 @@ def test_without_the_field_the_tool_setting_stays(ask):
 
     ask.run(SHOP, [POLITE], select_all=True)
 
-    assert ask.get(of(SHOP)).json["enable_tool_evaluation"] is True
+    assert ask.get(path_of(SHOP)).json["enable_tool_evaluation"] is True
 
 
 def test_a_null_tool_setting_is_rejected(ask):
@@ -235,7 +235,7 @@ def test_synthetic_results_are_reproducible(ask_running):
 def test_a_config_deleted_during_the_run_gets_no_result(ask_running):
     ask = ask_running
     ask.run(SHOP, [SHORT], test_execution_ids=[MONDAY])
-    ask("DELETE", of(SHOP, f"eval-configs/{SHORT}/"))
+    ask("DELETE", path_of(SHOP, f"eval-configs/{SHORT}/"))
 
     ask.now += 11
 
@@ -250,5 +250,5 @@ def test_an_execution_without_a_completed_call_stays_evaluating(ask_running):
     ask.now += 11
 
     assert ask.states(SILENT)[BROKEN] == "Evaluating"
-    calls = ask.get(of(SILENT, "call-executions/")).json["results"]
+    calls = ask.get(path_of(SILENT, "call-executions/")).json["results"]
     assert calls[0]["eval_outputs"][SILENT_CONFIG]["status"] == "Completed"

@@ -16,15 +16,15 @@ from types import SimpleNamespace
 
 import aiohttp
 import pytest
-from emulator_small_world import CONTAINS, EMPTY, POLITE, SHOP, of, small_world
+from emulator_small_world import CONTAINS, EMPTY, POLITE, SHOP, small_world
 
 from futureagi_async.emulator import Emulator, World
 from futureagi_async.emulator.log import Log, LoggedRequest
 from futureagi_async.emulator.rules.context import Effects
 
 
-ADD = of(EMPTY, "eval-configs/")
-RUN = of(SHOP, "run-new-evals/")
+ADD = path_of(EMPTY, "eval-configs/")
+RUN = path_of(SHOP, "run-new-evals/")
 RUN_ALL = {"select_all": True, "eval_config_ids": [POLITE]}
 
 
@@ -84,9 +84,9 @@ async def test_it_serves_in_the_running_loop(client):
 
 
 async def test_the_request_id_is_the_clients_or_a_new_one(client):
-    _, mine, _ = await client("GET", of(SHOP), headers={"X-Request-ID": "mine"})
-    _, made, _ = await client("GET", of(SHOP))
-    _, redirected, _ = await client("GET", of(SHOP)[:-1])
+    _, mine, _ = await client("GET", path_of(SHOP), headers={"X-Request-ID": "mine"})
+    _, made, _ = await client("GET", path_of(SHOP))
+    _, redirected, _ = await client("GET", path_of(SHOP)[:-1])
 
     assert mine["X-Request-ID"] == "mine"
     assert len(made["X-Request-ID"]) == 36
@@ -106,7 +106,9 @@ async def test_a_chunked_body_is_read_as_empty(client):
 
 async def test_long_headers_and_large_bodies_are_accepted(client):
     headers = {"X-Long": "x" * 16_000}
-    status, _, _ = await client("GET", f"{of(SHOP)}?q={'x' * 9000}", headers=headers)
+    status, _, _ = await client(
+        "GET", f"{path_of(SHOP)}?q={'x' * 9000}", headers=headers
+    )
     assert status == 200
 
     ids = [f"00000000-0000-4000-8000-{number:012x}" for number in range(40_000)]
@@ -198,7 +200,7 @@ async def test_evaluations_finish_after_run_seconds(monkeypatch):
     emulator = Emulator(World.load(small_world()), dispatch="run", run_seconds=0.3)
     async with emulator, Client(emulator) as client:
         await client("POST", RUN, RUN_ALL)
-        path = of(SHOP, "executions/?status=evaluating&limit=1")
+        path = path_of(SHOP, "executions/?status=evaluating&limit=1")
         early = json.loads((await client("GET", path))[2])["count"]
         now += 0.3
         late = json.loads((await client("GET", path))[2])["count"]
@@ -339,7 +341,7 @@ async def test_a_latency_fault_can_be_limited_to_one_endpoint(client, emulator, 
     emulator.faults.add("latency", seconds=60, endpoint="add_eval_configs")
     adding = asyncio.create_task(client.add())
     await until(lambda: emulator.log.in_flight == 1)
-    unhindered, _, _ = await client("GET", of(SHOP))
+    unhindered, _, _ = await client("GET", path_of(SHOP))
     was_done = adding.done()
     leap(60)
 
@@ -432,7 +434,7 @@ async def test_a_dispatch_fault_can_be_limited_to_one_run_test(client, emulator)
     emulator.faults.add("dispatch", run_test_id=SHOP)
 
     _, _, body = await client("POST", RUN, RUN_ALL)
-    _, _, unhindered = await client("GET", of(EMPTY))
+    _, _, unhindered = await client("GET", path_of(EMPTY))
 
     assert b"async dispatch failed" in body
     assert emulator.log.runs == {}
@@ -443,7 +445,7 @@ async def test_a_dispatch_fault_can_be_limited_to_one_run_test(client, emulator)
 async def test_a_rate_limit_serves_some_requests(client, emulator):
     emulator.faults.add("rate_limit", per_minute=2)
 
-    answers = [await client("GET", of(SHOP)) for _ in range(3)]
+    answers = [await client("GET", path_of(SHOP)) for _ in range(3)]
 
     assert [status for status, _, _ in answers] == [200, 200, 429]
     assert 1 <= int(answers[2][1]["Retry-After"]) <= 60

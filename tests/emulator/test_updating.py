@@ -25,7 +25,7 @@ from emulator_small_world import (
     THEIRS,
     TUESDAY,
     WITHOUT_CALLS,
-    of,
+    path_of,
 )
 
 
@@ -34,7 +34,7 @@ UNABLE = "Unable to update and run evaluation. Please try again."
 
 def config(ask, config_id=POLITE, run_test_id=SHOP):
     """A config as the run test shows it."""
-    listed = ask.get(of(run_test_id)).json["simulate_eval_configs_detail"]
+    listed = ask.get(path_of(run_test_id)).json["simulate_eval_configs_detail"]
     return next(each for each in listed if each["id"] == config_id)
 
 
@@ -222,16 +222,16 @@ def test_a_failed_dispatch_is_a_500_and_nothing_is_undone(ask_failing):
 
 
 def test_a_deleted_config_is_hidden_with_its_results(ask):
-    reply = ask("DELETE", of(SHOP, f"eval-configs/{POLITE}/"))
+    reply = ask("DELETE", path_of(SHOP, f"eval-configs/{POLITE}/"))
 
     assert reply.json == {"message": "Evaluation config deleted successfully"}
-    assert ask.get(of(SHOP)).json["simulate_eval_configs"] == [SHORT]
+    assert ask.get(path_of(SHOP)).json["simulate_eval_configs"] == [SHORT]
     assert ask.outputs(FIRST_CALL) == {}
 
 
 @pytest.mark.parametrize("config_id", [MIXED_CONFIG, NOBODY])
 def test_the_last_config_cannot_be_deleted_whatever_the_id(ask, config_id):
-    reply = ask("DELETE", of(MIXED, f"eval-configs/{config_id}/"))
+    reply = ask("DELETE", path_of(MIXED, f"eval-configs/{config_id}/"))
 
     assert reply.status == 400
     assert reply.message == (
@@ -249,12 +249,12 @@ def test_the_last_config_cannot_be_deleted_whatever_the_id(ask, config_id):
     ],
 )
 def test_deleting_an_unknown_config_is_a_404(ask, run_test_id, config_id, message):
-    reply = ask("DELETE", of(run_test_id, f"eval-configs/{config_id}/"))
+    reply = ask("DELETE", path_of(run_test_id, f"eval-configs/{config_id}/"))
 
     assert (reply.status, reply.message) == (404, message)
 
 
 def test_a_deleted_config_can_be_added_again(ask):
-    ask("DELETE", of(SHOP, f"eval-configs/{POLITE}/"))
+    ask("DELETE", path_of(SHOP, f"eval-configs/{POLITE}/"))
 
     assert ask.add(SHOP, {"template_id": CONTAINS, "name": "polite"}).status == 201

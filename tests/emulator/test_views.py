@@ -30,7 +30,7 @@ from emulator_small_world import (
     THEIRS,
     TUESDAY,
     Caller,
-    of,
+    path_of,
 )
 
 from futureagi_async.emulator import World
@@ -115,9 +115,9 @@ def test_parameters_of_the_list_are_checked(ask, query, problem):
     [
         (f"{LIST}?page=9", "run tests"),
         (f"{LIST}?page=1.0", "run tests"),
-        (of(SHOP, "executions/?page=0"), "test executions"),
-        (of(SHOP, "executions/?page=x"), "test executions"),
-        (of(SHOP, "scenarios/?page=2"), "scenarios"),
+        (path_of(SHOP, "executions/?page=0"), "test executions"),
+        (path_of(SHOP, "executions/?page=x"), "test executions"),
+        (path_of(SHOP, "scenarios/?page=2"), "scenarios"),
         (f"/simulate/test-executions/{MONDAY}/?page=7", "test execution"),
     ],
 )
@@ -129,7 +129,7 @@ def test_a_page_that_does_not_exist_is_a_500(ask, path, what):
 
 
 def test_a_run_test_shows_its_configs_four_times(ask):
-    body = ask.get(of(SHOP)).json
+    body = ask.get(path_of(SHOP)).json
 
     configs = body["simulate_eval_configs_detail"]
     assert body["simulate_eval_configs"] == [SHORT, POLITE]
@@ -137,7 +137,7 @@ def test_a_run_test_shows_its_configs_four_times(ask):
     assert [each["name"] for each in configs] == ["short", "polite"]
     assert body["agent_definition_detail"]["agent_name"] == "Ada"
     assert body["last_run_at"] is not None
-    assert ask.get(of(EMPTY)).json["last_run_at"] is None
+    assert ask.get(path_of(EMPTY)).json["last_run_at"] is None
 
 
 @pytest.mark.parametrize("run_test_id", [NOBODY, GONE, AWAY_TEST])
@@ -156,7 +156,7 @@ def test_a_run_test_shows_its_configs_four_times(ask):
 def test_unknown_deleted_and_foreign_run_tests_are_not_found(
     ask, run_test_id, rest, message
 ):
-    reply = ask.get(of(run_test_id, rest))
+    reply = ask.get(path_of(run_test_id, rest))
 
     assert (reply.status, reply.message) == (404, message)
     assert reply.json["code"] == "not_found"
@@ -174,7 +174,7 @@ def test_a_run_test_id_is_found_by_name_in_any_workspace(ask):
 
 
 def test_executions_are_listed_with_a_capitalized_status(ask):
-    reply = ask.get(of(MIXED, "executions/"))
+    reply = ask.get(path_of(MIXED, "executions/"))
 
     assert ids(reply) == [RUNNING, DONE]
     newest = reply.json["results"][0]
@@ -194,18 +194,18 @@ def test_executions_are_listed_with_a_capitalized_status(ask):
     ],
 )
 def test_executions_can_be_filtered(ask, query, found):
-    assert ids(ask.get(of(MIXED, f"executions/?{query}"))) == found
+    assert ids(ask.get(path_of(MIXED, f"executions/?{query}"))) == found
 
 
 def test_a_search_for_a_scenario_makes_the_execution_list_a_500(ask):
-    reply = ask.get(of(SHOP, "executions/?search=ANGRY"))
+    reply = ask.get(path_of(SHOP, "executions/?search=ANGRY"))
 
     assert reply.status == 500
     assert "cannot be both deferred and traversed" in reply.message
 
 
 def test_calls_are_listed_over_all_executions(ask):
-    reply = ask.get(of(SHOP, "call-executions/"))
+    reply = ask.get(path_of(SHOP, "call-executions/"))
 
     assert ids(reply)[1:] == [SECOND_CALL, FIRST_CALL]
     assert list(reply.json["results"][2]["eval_outputs"]) == [POLITE]
@@ -224,7 +224,7 @@ def test_calls_are_listed_over_all_executions(ask):
     ],
 )
 def test_calls_can_be_filtered(ask, query, found):
-    assert len(ids(ask.get(of(SHOP, f"call-executions/?{query}")))) == found
+    assert len(ids(ask.get(path_of(SHOP, f"call-executions/?{query}")))) == found
 
 
 @pytest.mark.parametrize(
@@ -237,25 +237,25 @@ def test_calls_can_be_filtered(ask, query, found):
     ],
 )
 def test_invalid_page_numbers_make_the_call_list_a_500(ask, query, reason):
-    reply = ask.get(of(SHOP, f"call-executions/?{query}"))
+    reply = ask.get(path_of(SHOP, f"call-executions/?{query}"))
 
     assert reply.status == 500
     assert reply.message == f"Failed to retrieve call executions: {reason}"
 
 
 def test_links_between_call_pages_preserve_the_order_of_parameters(ask):
-    body = ask.get(of(SHOP, "call-executions/?page=2&limit=1&more=1")).json
-    past = ask.get(of(SHOP, "call-executions/?page=2")).json
+    body = ask.get(path_of(SHOP, "call-executions/?page=2&limit=1&more=1")).json
+    past = ask.get(path_of(SHOP, "call-executions/?page=2")).json
 
-    link = f"http://emulator{of(SHOP, 'call-executions/')}"
+    link = f"http://emulator{path_of(SHOP, 'call-executions/')}"
     assert body["next"] == f"{link}?page=3&limit=1&more=1"
     assert body["previous"] == f"{link}?limit=1&more=1"
     assert past["previous"] == f"{link}?"
     assert (past["total_pages"], past["current_page"]) == (1, 2)
 
 
-def test_a_limit_of_zero_is_an_empty_page(ask):
-    assert ask.get(of(EMPTY, "call-executions/")).json["total_pages"] == 0
+def test_a_list_without_calls_has_no_pages(ask):
+    assert ask.get(path_of(EMPTY, "call-executions/")).json["total_pages"] == 0
 
 
 def test_one_call_is_found_by_its_id(ask):
@@ -288,18 +288,18 @@ def test_an_unknown_execution_is_a_500(ask):
 
 
 def test_the_state_is_that_of_the_newest_execution(ask):
-    body = ask.get(of(SHOP, "status/")).json
+    body = ask.get(path_of(SHOP, "status/")).json
 
     assert (body["execution_id"], body["status"]) == (TUESDAY, "completed")
     assert body["message"] == (
         "Test execution completed with 1 successful and 0 failed calls"
     )
-    assert ask.get(of(EMPTY, "status/")).json["status"] == "not_found"
+    assert ask.get(path_of(EMPTY, "status/")).json["status"] == "not_found"
 
 
 def test_scenarios_are_searched_by_name_and_kind(ask):
-    found = ask.get(of(SHOP, "scenarios/?search=dataset"))
-    missed = ask.get(of(SHOP, "scenarios/?search=zzz"))
+    found = ask.get(path_of(SHOP, "scenarios/?search=dataset"))
+    missed = ask.get(path_of(SHOP, "scenarios/?search=zzz"))
 
     assert found.json["results"] == [
         {
@@ -312,7 +312,7 @@ def test_scenarios_are_searched_by_name_and_kind(ask):
 
 
 def summary(ask, run_test_id=SHOP, query=""):
-    return ask.get(of(run_test_id, f"eval-summary/{query}")).json["result"]
+    return ask.get(path_of(run_test_id, f"eval-summary/{query}")).json["result"]
 
 
 def put(ask, config_id, *values, output_type):
@@ -397,7 +397,7 @@ def test_a_result_of_an_unknown_type_makes_the_summary_a_500(ask):
     compared = quote(json.dumps([MONDAY]))
 
     for rest in ("eval-summary/", f"eval-summary-comparison/?execution_ids={compared}"):
-        reply = ask.get(of(SHOP, rest))
+        reply = ask.get(path_of(SHOP, rest))
         assert reply.status == 500
         assert reply.message == ("Unable to fetch evaluation summary. Please try again")
 
@@ -424,7 +424,9 @@ def test_a_summary_can_be_of_one_execution(ask):
 
 def comparison(ask, value, run_test_id=SHOP):
     text = quote(value if isinstance(value, str) else json.dumps(value))
-    return ask.get(of(run_test_id, f"eval-summary-comparison/?execution_ids={text}"))
+    return ask.get(
+        path_of(run_test_id, f"eval-summary-comparison/?execution_ids={text}")
+    )
 
 
 def test_executions_are_compared_under_their_ids_as_sent(ask):

@@ -9,7 +9,7 @@ import textwrap
 from itertools import islice
 
 import pytest
-from emulator_small_world import CONTAINS, SHOP, Caller, of, small_world
+from emulator_small_world import CONTAINS, SHOP, Caller, small_world
 
 from futureagi_async.emulator import World
 from futureagi_async.emulator.rules.evaluations import synthetic_result
@@ -309,5 +309,5 @@ def test_a_config_whose_template_is_gone_still_gets_a_result():
     ask.run(SHOP, ["b0000000-0000-4000-8000-000000000002"], select_all=True)
     ask.now += 11
 
-    calls = ask.get(of(SHOP, "call-executions/")).json["results"]
+    calls = ask.get(path_of(SHOP, "call-executions/")).json["results"]
     assert calls[0]["eval_outputs"]
