@@ -16,7 +16,7 @@ from types import SimpleNamespace
 
 import aiohttp
 import pytest
-from emulator_small_world import CONTAINS, EMPTY, POLITE, SHOP, small_world
+from emulator_small_world import CONTAINS, EMPTY, POLITE, SHOP, path_of, small_world
 
 from futureagi_async.emulator import Emulator, World
 from futureagi_async.emulator.log import Log, LoggedRequest

@@ -9,7 +9,7 @@ import textwrap
 from itertools import islice
 
 import pytest
-from emulator_small_world import CONTAINS, SHOP, Caller, small_world
+from emulator_small_world import CONTAINS, SHOP, Caller, path_of, small_world
 
 from futureagi_async.emulator import World
 from futureagi_async.emulator.rules.evaluations import synthetic_result
