@@ -21,7 +21,7 @@ from emulator_small_world import (
 
 
 def names(ask, run_test_id=EMPTY):
-    """The names of a run test's configs, newest first."""
+    """Return the names of a run test's configs, newest first."""
     body = ask.get(path_of(run_test_id)).json
     return [config["name"] for config in body["simulate_eval_configs_detail"]]
 

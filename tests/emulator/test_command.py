@@ -18,8 +18,8 @@ from futureagi_async.emulator.__main__ import argument_parser, create_emulator, 
 
 
 @pytest.fixture(autouse=True)
-def _threshold():
-    """The command is made for a process of its own; this one gets its setting back."""
+def _gc_threshold():
+    """Restore a setting that the command changes, since it has a process of its own."""
     before = gc.get_threshold()
     yield
     gc.set_threshold(*before)

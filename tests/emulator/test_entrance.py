@@ -333,7 +333,7 @@ def test_a_response_that_is_not_utf8_is_a_500_below_the_api(ask):
 
 
 def multipart(**fields):
-    """A body and its type."""
+    """Return a body and the header of its type."""
     parts = "".join(
         f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in fields.items()

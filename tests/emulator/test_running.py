@@ -1,4 +1,4 @@
-"""POST .../run-new-evals/: what is started, and what stays behind when it is not."""
+"""POST .../run-new-evals/: what is started, and what a rejected request changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The emulator on a socket: started, stopped, looked at, troubled and steered."""
+"""The emulator on a socket: start, stop, log, faults and control."""
 
 from __future__ import annotations
 
@@ -505,7 +505,7 @@ def test_an_invalid_fault_is_rejected(wrong):
 # ------------------------------------------------------------------ control
 
 
-async def steer(client, path, body=None, method="POST"):
+async def control(client, path, body=None, method="POST"):
     status, _, content = await client(method, f"/_emulator/{path}", body)
     return status, json.loads(content)
 
@@ -516,7 +516,7 @@ async def test_a_reset_can_replace_the_world(client, emulator):
 
     world = small_world()
     world["run_tests"][0]["name"] = "renamed"
-    answer = await steer(client, "reset", {"world": world, "dispatch": "fail"})
+    answer = await control(client, "reset", {"world": world, "dispatch": "fail"})
 
     assert answer == (200, {"status": "reset"})
     assert emulator.world.run_tests.get(SHOP).name == "renamed"
@@ -528,7 +528,7 @@ async def test_a_reset_can_replace_the_world(client, emulator):
 async def test_a_reset_without_a_world_restores_the_first_one(client, emulator):
     await client.add()
 
-    assert await steer(client, "reset") == (200, {"status": "reset"})
+    assert await control(client, "reset") == (200, {"status": "reset"})
 
     assert emulator.world.run_tests.get(EMPTY).eval_configs == []
 
@@ -555,14 +555,14 @@ async def test_a_reset_can_come_from_the_same_process(client, emulator):
 async def test_the_response_to_an_invalid_control_request_names_the_problem(
     client, path, body, problem
 ):
-    status, answer = await steer(client, path, body)
+    status, answer = await control(client, path, body)
 
     assert status == 400
     assert problem in answer["error"]
 
 
 async def test_unknown_control_paths_name_the_known_ones(client):
-    status, answer = await steer(client, "log")
+    status, answer = await control(client, "log")
 
     assert status == 404
     assert "GET /_emulator/log" in answer["error"]
@@ -572,7 +572,7 @@ async def test_the_log_can_be_read_over_http(client):
     await client.add(headers={"X-Request-ID": "one"})
     await client("POST", RUN, RUN_ALL)
 
-    status, answer = await steer(client, "log", method="GET")
+    status, answer = await control(client, "log", method="GET")
 
     assert status == 200
     assert answer["counts"] == {
@@ -587,7 +587,7 @@ async def test_the_log_can_be_read_over_http(client):
 async def test_faults_set_over_http_replace_the_active_ones(client, emulator):
     emulator.faults.add("drop_before")
 
-    assert await steer(
+    assert await control(
         client, "faults", [{"fault": "status", "status": 503, "times": 1}]
     ) == (200, {"faults": 1})
 

@@ -33,7 +33,7 @@ UNABLE = "Unable to update and run evaluation. Please try again."
 
 
 def config(ask, config_id=POLITE, run_test_id=SHOP):
-    """A config as the run test shows it."""
+    """Return a config as the run test shows it."""
     listed = ask.get(path_of(run_test_id)).json["simulate_eval_configs_detail"]
     return next(each for each in listed if each["id"] == config_id)
 

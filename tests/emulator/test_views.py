@@ -1,4 +1,4 @@
-"""The reads: pages, filters, summaries, and the errors that are the wrong ones."""
+"""The reads: pages, filters, summaries, and the errors with a wrong status."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LIST = "/simulate/run-tests/"
 
 
 def ids(reply):
-    """The ids on a page."""
+    """Return the ids on a page."""
     return [each["id"] for each in reply.json["results"]]
 
 
@@ -88,7 +88,7 @@ def test_the_link_to_the_first_page_has_no_query():
 
 
 def synthetic_keys(ask):
-    """The headers for a synthetic world."""
+    """Return the headers for a synthetic world."""
     return {"X-Api-Key": ask.world.api_key, "X-Secret-Key": ask.world.secret_key}
 
 
@@ -316,7 +316,7 @@ def summary(ask, run_test_id=SHOP, query=""):
 
 
 def put(ask, config_id, *values, output_type):
-    """Puts results of one type into the calls of Monday."""
+    """Put results of one type into the calls of Monday."""
     execution = ask.world.run_tests.get(SHOP).execution(MONDAY)
     for call, value in zip(execution.calls, values, strict=True):
         call.eval_outputs[config_id] = {"value": value, "type": output_type}
@@ -469,7 +469,7 @@ def test_all_usable_templates_are_in_the_sdk_list(ask):
 
 
 def templates(ask, **fields):
-    """The names in the paged list."""
+    """Return the names in the paged list."""
     reply = ask("POST", "/model-hub/eval-templates/list/", fields)
     return [each["name"] for each in reply.json["result"]["items"]]
 

@@ -1,4 +1,4 @@
-"""Worlds: loaded ones, made-up ones, and how large they may get."""
+"""Worlds: loaded, synthetic and large ones."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def test_a_file_without_a_world_is_rejected(tmp_path, text, problem):
         World.load(path)
 
 
-def asker(world):
-    """Asks a synthetic world with its own key."""
+def caller_of(world):
+    """Return a caller of a synthetic world with its own key."""
     ask = Caller(world)
     keys = {"X-Api-Key": world.api_key, "X-Secret-Key": world.secret_key}
     return lambda method, path, body=None: ask(
@@ -122,7 +122,7 @@ def test_template_names_are_numbered_when_they_run_out():
 
 def test_every_row_of_a_synthetic_world_is_found_by_its_id():
     world = World.synthetic(2, executions=2, calls=2)
-    ask = asker(world)
+    ask = caller_of(world)
     row = world.run_tests.get(world.run_test_ids[1])
 
     for execution in row.executions:
@@ -153,7 +153,7 @@ def test_other_ids_are_not_in_a_synthetic_world(strange):
     [("", 30), ("?search=TEST 2", 11), ("?search=synthetic", 30), ("?search=zzz", 0)],
 )
 def test_a_synthetic_world_can_be_searched(query, count):
-    ask = asker(World.synthetic(30))
+    ask = caller_of(World.synthetic(30))
 
     assert ask("GET", f"/simulate/run-tests/{query}").json["count"] == count
 
@@ -196,7 +196,7 @@ def test_numbers_that_do_not_fit_are_rejected(numbers):
 
 def test_rows_are_made_on_their_first_use():
     world = World.synthetic(100_000)
-    ask = asker(world)
+    ask = caller_of(world)
 
     body = ask("GET", "/simulate/run-tests/?limit=5&page=3").json
 
