@@ -31,7 +31,7 @@ class Route:
         views: the view of each method.
         title: its name in the response to OPTIONS.
         about: its description in the response to OPTIONS.
-        read_only: whether a read-only key may POST here.
+        read_only: whether a POST only reads, so that a read-only key may send it.
     """
 
     endpoint: str
@@ -42,9 +42,18 @@ class Route:
     read_only: bool = False
 
 
-def _route(endpoint: str, path: str, title: str, about: str, **views: _View) -> Route:
+def _route(
+    endpoint: str,
+    path: str,
+    title: str,
+    about: str,
+    *,
+    read_only: bool = False,
+    **views: _View,
+) -> Route:
     """Build a route from a path, in which ID stands for an id."""
-    return Route(endpoint, re.compile(path.replace("ID", _ID)), views, title, about)
+    pattern = re.compile(path.replace("ID", _ID))
+    return Route(endpoint, pattern, views, title, about, read_only)
 
 
 _RUN_TEST = "/simulate/run-tests/ID/"
@@ -166,16 +175,13 @@ _ROUTES = (
         "",
         GET=templates.sdk_list,
     ),
-    # A POST that only reads, so a read-only key may do it.
-    attrs.evolve(
-        _route(
-            "template_list",
-            "/model-hub/eval-templates/list/",
-            "Eval Template List",
-            "",
-            POST=templates.paged_list,
-        ),
+    _route(
+        "template_list",
+        "/model-hub/eval-templates/list/",
+        "Eval Template List",
+        "",
         read_only=True,
+        POST=templates.paged_list,
     ),
 )
 
