@@ -15,14 +15,14 @@ from futureagi_async.errors import ConfigurationError
 from futureagi_async.model.paging import paginate
 from futureagi_async.transport.call import RequestOptions
 from futureagi_async.transport.settings import (
-    UNSET,
+    DEFAULT,
+    Default,
     RateLimit,
     RetryPolicy,
     Settings,
     Timeout,
-    Unset,
-    checked_retry,
     positive_int,
+    validate_retry_policy,
 )
 from futureagi_async.transport.transport import Transport
 
@@ -155,8 +155,8 @@ class AsyncFutureAGI:
     def with_options(
         self,
         *,
-        timeout: Timeout | float | Unset = UNSET,
-        retry: RetryPolicy | Unset = UNSET,
+        timeout: Timeout | float | Default = DEFAULT,
+        retry: RetryPolicy | Default = DEFAULT,
     ) -> Self:
         """Make a copy with other options on the same connections.
 
@@ -169,8 +169,8 @@ class AsyncFutureAGI:
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin._options = RequestOptions(
-            options.timeout if isinstance(timeout, Unset) else Timeout.of(timeout),
-            options.retry if isinstance(retry, Unset) else checked_retry(retry),
+            options.timeout if timeout is DEFAULT else Timeout.of(timeout),
+            options.retry if retry is DEFAULT else validate_retry_policy(retry),
         )
         twin._is_copy = True
         return twin

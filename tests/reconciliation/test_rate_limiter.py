@@ -318,7 +318,9 @@ def test_a_client_that_is_closed_in_the_moment_of_a_turn_sends_nothing(
 
 @pytest.mark.parametrize("value", [100, (100, 60), "100/min", {"requests": 100}])
 def test_a_rate_limit_of_another_kind_is_refused(value):
-    with pytest.raises(ConfigurationError, match=r"^rate_limit: a RateLimit is wanted"):
+    with pytest.raises(
+        ConfigurationError, match=r"^rate_limit: a RateLimit is expected"
+    ):
         AsyncFutureAGI("key", "secret", rate_limit=value)
 
 
@@ -327,11 +329,17 @@ def test_a_rate_limit_of_another_kind_is_refused(value):
     [
         ({"requests": 0}, "RateLimit.requests: at least 1"),
         ({"requests": -5}, "RateLimit.requests: at least 1"),
-        ({"requests": True}, "RateLimit.requests: a whole number is wanted"),
-        ({"requests": 10.0}, "RateLimit.requests: a whole number is wanted"),
-        ({"requests": 10, "per": 0}, "RateLimit.per: 0 is no time at all"),
-        ({"requests": 10, "per": float("nan")}, "RateLimit.per: nan is no time at all"),
-        ({"requests": 10, "per": "60"}, "RateLimit.per: seconds are wanted"),
+        ({"requests": True}, "RateLimit.requests: a whole number is expected"),
+        ({"requests": 10.0}, "RateLimit.requests: a whole number is expected"),
+        (
+            {"requests": 10, "per": 0},
+            "RateLimit.per: a finite number .* is expected, not 0",
+        ),
+        (
+            {"requests": 10, "per": float("nan")},
+            "RateLimit.per: a finite number .* is expected, not nan",
+        ),
+        ({"requests": 10, "per": "60"}, "RateLimit.per: seconds are expected"),
     ],
     ids=str,
 )
