@@ -233,7 +233,7 @@ class Call:
             with self._stopped_clock():
                 try:
                     async with asyncio.timeout_at(latest):
-                        await self.means.pace.turn()
+                        await self.means.pace.acquire()
                 except TimeoutError:
                     raise _too_late() from None
 

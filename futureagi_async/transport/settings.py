@@ -197,7 +197,10 @@ class RetryPolicy:
                     f"RetryPolicy.{name}: True or False is expected, "
                     f"not {validation.kind(value)}"
                 )
-        positive_seconds(self.reconcile_after, "RetryPolicy.reconcile_after")
+        reconcile_after = positive_seconds(
+            self.reconcile_after, "RetryPolicy.reconcile_after"
+        )
+        object.__setattr__(self, "reconcile_after", reconcile_after)
 
 
 @attrs.frozen
@@ -217,7 +220,8 @@ class RateLimit:
 
     def __attrs_post_init__(self) -> None:
         positive_int(self.requests, "RateLimit.requests")
-        positive_seconds(self.per, "RateLimit.per")
+        per = positive_seconds(self.per, "RateLimit.per")
+        object.__setattr__(self, "per", per)
 
 
 def _load_key(value: str | None, argument: str, variable: str) -> Secret:

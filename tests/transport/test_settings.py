@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import math
 import ssl
 import typing
@@ -570,3 +571,11 @@ def test_what_was_not_given_is_shown_as_such():
 @pytest.mark.parametrize("public", [Timeout, RetryPolicy, RateLimit, Timeout.of])
 def test_annotations_resolve_at_run_time(public):
     assert typing.get_type_hints(public)
+
+
+def test_a_timedelta_is_a_duration_everywhere():
+    half_a_minute = dt.timedelta(seconds=30)
+
+    assert Timeout.of(half_a_minute) == Timeout(total=30.0)
+    assert RateLimit(9, per=half_a_minute) == RateLimit(9, per=30.0)
+    assert RetryPolicy(reconcile_after=half_a_minute).reconcile_after == 30.0
