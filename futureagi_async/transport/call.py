@@ -156,7 +156,7 @@ class Call:
         """Bring it to its end; one that may have been done before is reconciled first."""
         total = self.options.timeout.total
         if self.patience is not None and total is not None:
-            self.deadline.move(self.now() + total)
+            self.deadline.reschedule(self.now() + total)
         error = self.inherited
         if error is None and self.options.retry.read_before:
             await self._read_before()
@@ -207,13 +207,13 @@ class Call:
             status = answer.status
             result = parse_response(request, answer, means.wall_clock())
         except APIError as error:
-            attempt.under_way = False
+            attempt.in_progress = False
             self.delivery = error.delivery
             raise
         finally:
             if logger.isEnabledFor(logging.DEBUG):
                 self._log(attempt, status, self.now() - self.sent_at)
-        means.quota.give_back(self.price)
+        means.quota.release(self.price)
         if patience:
             patience.last_answer = self.now()
         return request.merge(result)
@@ -241,9 +241,9 @@ class Call:
     def _stopped_clock(self) -> Iterator[None]:
         """Let time pass that is no time of the request."""
         started, ends = self.now(), self.deadline.when
-        self.deadline.move(math.inf)
+        self.deadline.reschedule(math.inf)
         yield
-        self.deadline.move(ends + self.now() - started)
+        self.deadline.reschedule(ends + self.now() - started)
 
     def inherit(self, in_doubt_for: float) -> None:
         """Take over a request that may have been done before this call."""
@@ -334,25 +334,27 @@ class Call:
         """Seconds from a failed attempt to the next; `None` if there is to be none."""
         now = self.now()
         policy, patience = self.options.retry, self.patience
-        reason = retry.reason_to_repeat(
+        reason = retry.retry_reason(
             error,
-            repeat_unknown=self.request.idempotent or policy.retry_unknown,
+            retry_unknown=self.request.idempotent or policy.retry_unknown,
         )
-        wait = retry.wait_before(self.repeated, error.retry_after, self.means.random)
+        wait = retry.retry_delay(self.repeated, error.retry_after, self.means.random)
         self.repeated += 1
-        if patience and reason is retry.Reason.THROTTLED:
+        if patience and reason is retry.RetryReason.THROTTLED:
             if now + wait > patience.lasts_until():
                 return None
-            self.deadline.move(self.deadline.when + now - self.sent_at + wait)
+            self.deadline.reschedule(self.deadline.when + now - self.sent_at + wait)
             return wait
         if patience and isinstance(error, APIResponseError):
             patience.last_answer = now
         self.counted += 1
         is_last = self.counted >= policy.max_attempts
-        is_too_late = now + wait >= self.deadline.when or retry.asks_for_too_long(error)
+        is_too_late = now + wait >= self.deadline.when or retry.retry_after_too_long(
+            error
+        )
         if (reason is None and not is_not_done) or is_last or is_too_late:
             return None
-        price = self.means.quota.take(timeout=isinstance(error, APITimeoutError))
+        price = self.means.quota.acquire(timeout=isinstance(error, APITimeoutError))
         if price is None:
             return None
         self.price = price
@@ -400,16 +402,16 @@ class Call:
 
     def _cut_short(self) -> Delivery:
         """Tell the delivery of the last attempt where no error tells it."""
-        if self.attempt is None or not self.attempt.under_way:
+        if self.attempt is None or not self.attempt.in_progress:
             return self.delivery
-        if not self.attempt.handed_over:
+        if not self.attempt.connection_acquired:
             return Delivery.NOT_SENT
         status = self._status_so_far()
         return Delivery.UNKNOWN if status is None else status_delivery(status, None)
 
     def _status_so_far(self) -> int | None:
         """Give the status of an answer that is not complete: a refusal is one already."""
-        if self.attempt is None or not self.attempt.under_way:
+        if self.attempt is None or not self.attempt.in_progress:
             return None
         return self.attempt.status
 

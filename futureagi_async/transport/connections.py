@@ -71,7 +71,7 @@ class Connections:
         Closing them here would say goodbye on the parent's connections.
         """
         if self._sender is not None:
-            self._sender.abandon()
+            self._sender.detach()
             _inherited.append((self._loop, self._sender, self._lifetime))
         self._loop = self._sender = self._lifetime = None
 
@@ -81,7 +81,7 @@ class Connections:
             return
         if self._loop.is_running():
             return
-        self._sender.abandon()
+        self._sender.detach()
         try:
             self._lifetime.aclose().send(None)  # has nothing to wait for
         except (StopIteration, RuntimeError):  # it has ended, or was about to

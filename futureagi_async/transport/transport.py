@@ -124,11 +124,11 @@ class Transport:
         Raises:
             FutureAGIError: it failed.
         """
-        await self._job_turns.take(job.run_test_id)
+        await self._job_turns.acquire(job.run_test_id)
         try:
             return await job.work(executor)
         finally:
-            self._job_turns.give_back(job.run_test_id)
+            self._job_turns.release(job.run_test_id)
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
         """Wait for an event, so many seconds at most, and no longer than this is open."""
@@ -150,12 +150,12 @@ class Transport:
         if call.request.idempotent:
             return await call.run()
         turns, run_test_id = self._turns, call.request.run_test_id
-        if not turns.take_if_free(run_test_id):
-            await turns.take(run_test_id)
+        if not turns.try_acquire(run_test_id):
+            await turns.acquire(run_test_id)
         try:
             return await call.run()
         finally:
-            turns.give_back(run_test_id)
+            turns.release(run_test_id)
 
 
 _living: weakref.WeakSet[Transport] = weakref.WeakSet()

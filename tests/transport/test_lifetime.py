@@ -663,7 +663,7 @@ def test_forgetting_lets_go_of_the_connections():
         client = simulated(sender)
         await client.send(request())
         client._transport.forget()
-        assert sender.abandoned
+        assert sender.detached
         await client.send(request())
         await client.aclose()
 
