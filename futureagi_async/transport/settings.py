@@ -178,19 +178,16 @@ class RetryPolicy:
             again; otherwise its outcome stays unknown.
         reconcile_after: seconds between sending and reading back. A service that is
             slower can still act after it was read.
-        read_before: read before evaluations are started, too, so that results that are
-            found afterwards are known to be new. It costs the reads for each request.
     """
 
     max_attempts: int = 3
     retry_unknown: bool = False
     reconcile: bool = True
     reconcile_after: float = 10.0
-    read_before: bool = False
 
     def __attrs_post_init__(self) -> None:
         positive_int(self.max_attempts, "RetryPolicy.max_attempts")
-        for name in ("retry_unknown", "reconcile", "read_before"):
+        for name in ("retry_unknown", "reconcile"):
             value = getattr(self, name)
             if not isinstance(value, bool):
                 raise ConfigurationError(

@@ -532,7 +532,9 @@ async def test_a_large_body_that_nobody_reads_any_more_ends_at_the_read_timeout(
         timeout = Timeout(read=0.3, total=None)
         client = connect(f"http://127.0.0.1:{port}", retry=ONCE, timeout=timeout)
 
-        with pytest.raises(APITimeoutError, match=r"no response within 0\.3 s") as caught:
+        with pytest.raises(
+            APITimeoutError, match=r"no response within 0\.3 s"
+        ) as caught:
             await client.add_eval_configs(
                 RUN_TEST, [{"template_id": RUN_TEST, "config": {"x": "y" * 20_000_000}}]
             )

@@ -322,7 +322,6 @@ def test_what_is_no_time_is_refused(part, value, problem):
             {"reconcile": None},
             "RetryPolicy.reconcile: True or False is expected, not None",
         ),
-        ({"read_before": "no"}, "RetryPolicy.read_before: True or False is expected"),
         (
             {"reconcile_after": 0},
             "RetryPolicy.reconcile_after: a finite number of seconds above 0 is",
