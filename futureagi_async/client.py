@@ -82,14 +82,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def _opener(settings: Settings) -> Callable[[], HTTPBackend]:
-    def open_sender() -> HTTPBackend:
+def _backend_factory(settings: Settings) -> Callable[[], HTTPBackend]:
+    def open_backend() -> HTTPBackend:
         # Imported when the first request is sent: aiohttp takes its time.
         from futureagi_async.transport.aiohttp_backend import AiohttpBackend  # noqa: PLC0415
 
         return AiohttpBackend(settings)
 
-    return open_sender
+    return open_backend
 
 
 class AsyncFutureAGI:
@@ -150,7 +150,7 @@ class AsyncFutureAGI:
         )
         self._options = RequestOptions(self._settings.timeout, self._settings.retry)
         self._transport = Transport(
-            _opener(self._settings), rate_limit=self._settings.rate_limit
+            _backend_factory(self._settings), rate_limit=self._settings.rate_limit
         )
         self._is_copy = False
 

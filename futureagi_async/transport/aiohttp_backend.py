@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 import platform
 import ssl
-import weakref
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -100,9 +99,7 @@ class AiohttpBackend:
         # By default aiohttp sends a GET again when an idle connection was closed: an
         # attempt that nobody counts, with the same request id.
         self._session._retry_connection = False  # noqa: SLF001 - there is no other switch
-        loop = asyncio.get_running_loop()
-        self._timeouts = TimeoutRegistry(loop)
-        weakref.finalize(self, _close_forgotten, self._session, loop)
+        self._timeouts = TimeoutRegistry(asyncio.get_running_loop())
 
     async def send(self, attempt: HTTPRequest) -> HTTPResponse:
         """Send one attempt; see `HTTPBackend`."""
@@ -211,18 +208,6 @@ class AiohttpBackend:
         """Drop the connections; see `HTTPBackend`."""
         self._inherited = self._session.connector
         self._session.detach()
-
-
-def _close_forgotten(
-    session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop
-) -> None:
-    """Close what nobody closed, or where no loop can do so any more, say nothing."""
-    if session.closed:
-        return
-    if loop.is_running():
-        loop.call_soon_threadsafe(lambda: loop.create_task(session.close()))
-    else:
-        session.detach()
 
 
 def _headers(settings: Settings) -> dict[str, str]:

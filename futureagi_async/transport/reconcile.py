@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 MAX_READS = 4
-"""Readings at most, until two that follow one another are equal."""
+"""Reads at most, until two consecutive ones agree."""
 
 _INTERVAL = 0.1
-"""Time between two readings, as a share of the time before the first."""
+"""Time between two reads, as a share of the time before the first."""
 
 
 async def reconcile_by_reading(
@@ -33,7 +33,7 @@ async def reconcile_by_reading(
     sent_at: float,
     reconcile_after: float,
 ) -> Reconciliation:
-    """Read until two consecutive reads give the same verdict.
+    """Read until two consecutive reads agree, and return what they found.
 
     Args:
         request: the request with unknown outcome.
@@ -50,10 +50,10 @@ async def reconcile_by_reading(
         if last is not None:
             await asyncio.sleep(reconcile_after * _INTERVAL)
         try:
-            finding = await request.reconcile(read, history)
+            reconciliation = await request.reconcile(read, history)
         except (APIError, NotAttemptedError) as error:
             return Indeterminate(f"it could not be read back ({error})")
-        if finding == last:
-            return finding
-        last = finding
-    return Indeterminate("read back: it changed from one reading to the next")
+        if reconciliation == last:
+            return reconciliation
+        last = reconciliation
+    return Indeterminate("read back: it changed from one read to the next")

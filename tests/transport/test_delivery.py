@@ -590,7 +590,7 @@ async def test_a_connection_that_was_closed_while_idle_is_replaced(connect):
     async with RawServer(lambda got: attrs.evolve(success(got), then="close")) as serv:
         client = connect(serv)
         await client.send(request(1))
-        kept = client._transport._connections._sender._session.connector._conns
+        kept = client._transport._resources.backend._session.connector._conns
         async with asyncio.timeout(60):
             while any(proto.is_connected() for [(proto, _)] in kept.values()):
                 await asyncio.sleep(0)

@@ -115,7 +115,7 @@ async def test_in_the_body_of_an_answer_whose_status_says_enough(
         error = await late(client, in_the_body.wait(), leap)
 
     assert error.delivery is delivery
-    assert f"the body of an answer {status} was not complete" in str(error)
+    assert f"the body of the response {status} was not complete" in str(error)
 
 
 async def test_while_waiting_for_the_turn_of_the_run_test(connect):
