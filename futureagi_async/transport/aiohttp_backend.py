@@ -51,7 +51,7 @@ _read_timeout: contextvars.ContextVar[ReadTimeout] = contextvars.ContextVar(
 
 
 class _Connector(aiohttp.TCPConnector):
-    """A connector that limits connecting, and notes when a request gets a connection."""
+    """A connector that limits connecting and notes when a request has a connection."""
 
     async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
         connection = await super().connect(*args, **kwargs)
@@ -84,7 +84,6 @@ class AiohttpBackend:
         # aiohttp sends the headers of a session to the proxy, too, when it asks for a
         # tunnel; those of a request only to the service.
         self._headers = headers if settings.proxy else {}
-        self._timeout = _client_timeout(settings.timeout)
         self._session = aiohttp.ClientSession(
             connector=_Connector(
                 limit=settings.max_connections,
@@ -93,7 +92,6 @@ class AiohttpBackend:
             ),
             headers=None if settings.proxy else headers,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=self._timeout,
             proxy=settings.proxy,
         )
         # By default aiohttp sends a GET again when an idle connection was closed: an
@@ -112,7 +110,7 @@ class AiohttpBackend:
                     yarl.URL(self._settings.base_url + attempt.path, encoded=True),
                     data=_body_payload(attempt.body, read_timeout),
                     headers=self._request_headers(attempt),
-                    timeout=self._request_timeout(attempt),
+                    timeout=_client_timeout(attempt.timeout),
                     allow_redirects=False,
                 )
             try:
@@ -130,24 +128,19 @@ class AiohttpBackend:
     async def _response(
         self, response: aiohttp.ClientResponse, attempt: HTTPRequest
     ) -> HTTPResponse:
-        headers, reason = response.headers, response.reason or ""
-        request_id = headers.get(_REQUEST_ID, attempt.request_id)
-        # Nearly always it is ASCII, and needs no call.
-        attempt.request_id = (
-            request_id if request_id.isascii() else _replace_surrogates(request_id)
+        headers = response.headers
+        attempt.request_id = _replace_surrogates(
+            headers.get(_REQUEST_ID, attempt.request_id)
         )
+        attempt.status = response.status
         location = headers.get(_LOCATION)
-        body = _buffered_body(response.content)
-        if body is None:
-            attempt.status = response.status
-            body = await self._read(response, attempt.timeout.read)
         return HTTPResponse(
             response.status,
-            reason if reason.isascii() else _replace_surrogates(reason),
+            _replace_surrogates(response.reason or ""),
             attempt.request_id,
             headers.get(_RETRY_AFTER),
             None if location is None else _replace_surrogates(location),
-            body,
+            await self._read(response, attempt.timeout.read),
         )
 
     async def _read(
@@ -184,11 +177,6 @@ class AiohttpBackend:
         if attempt.body is not None:
             headers[_CONTENT_TYPE] = "application/json"
         return headers
-
-    def _request_timeout(self, attempt: HTTPRequest) -> aiohttp.ClientTimeout:
-        if attempt.timeout is self._settings.timeout:
-            return self._timeout
-        return _client_timeout(attempt.timeout)
 
     def _safe_cause(self, error: Exception) -> BaseException | None:
         """Return the part of an error that may be shown.
@@ -237,13 +225,6 @@ def _body_payload(
     return ChunkedBody(body, read_timeout) if body and len(body) > _LARGE_BODY else body
 
 
-def _buffered_body(content: aiohttp.StreamReader) -> bytes | None:
-    """Return the body if all of it has arrived, as in nearly every response."""
-    if content.is_eof() and content.total_bytes <= MAX_RESPONSE_BYTES:
-        return content.read_nowait()
-    return None
-
-
 def _replace_surrogates(received: str) -> str:
     """Replace bytes that are not UTF-8: aiohttp decodes them to lone surrogates."""
     return received.encode(errors="surrogateescape").decode(errors="replace")
@@ -283,7 +264,8 @@ def _drop_tracebacks(error: Exception) -> None:
 
 def _describe(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"the proxy answered {error.status} {_replace_surrogates(error.message)}".rstrip()
+        reason = _replace_surrogates(error.message)
+        return f"the proxy answered {error.status} {reason}".rstrip()
     if isinstance(error, aiohttp.ClientResponseError):
         problem = (
             _replace_surrogates(error.message).strip().partition("\n")[0].rstrip(":")

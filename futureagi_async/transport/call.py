@@ -191,10 +191,7 @@ class Call:
     async def _attempt(self) -> Any:
         """Send it once."""
         shared, request, throttle = self.shared, self.request, self.throttle
-        if shared.rate_limiter.is_limited or (
-            throttle and throttle.deadline is not None
-        ):
-            await self._await_rate_limit()
+        await self._await_rate_limit()
         if shared.closed:  # since it has waited
             raise ClientClosedError
         attempt = self.attempt = HTTPRequest(
@@ -260,7 +257,7 @@ class Call:
         )
 
     async def _reconcile(self, error: APIError) -> Reconciliation | None:
-        """Reconcile an attempt with unknown outcome; `None` where that is not asked for.
+        """Reconcile an attempt with unknown outcome, or return `None` if that is off.
 
         What was read becomes the hint of the error, and what remains to be sent the
         request of the call.
@@ -333,7 +330,7 @@ class Call:
     def _retry_delay(
         self, error: APIError, *, certainly_not_done: bool
     ) -> float | None:
-        """Return the seconds from a failed attempt to the next; `None` if there is none."""
+        """Return the seconds until the next attempt, or `None` if there is none."""
         now = self.now()
         policy, throttle = self.options.retry, self.throttle
         reason = retry.retry_reason(
@@ -419,7 +416,7 @@ class Call:
         return Delivery.UNKNOWN if status is None else status_delivery(status, None)
 
     def _partial_status(self) -> int | None:
-        """Return the status of an incomplete response, which can be a rejection already."""
+        """Return the status of an incomplete response: it can be a rejection."""
         if self.attempt is None or not self.attempt.in_progress:
             return None
         return self.attempt.status

@@ -19,24 +19,15 @@ class KeyedLock:
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[Hashable, deque[asyncio.Future[None]] | None] = {}
-
-    def try_acquire(self, key: Hashable) -> bool:
-        """Acquire the lock of this key if it is free, and return whether it was."""
-        if key in self._waiting:
-            return False
-        self._waiting[key] = None
-        return True
+        self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
 
     async def acquire(self, key: Hashable) -> None:
         """Wait for the lock of this key."""
-        if self.try_acquire(key):
+        if key not in self._waiting:
+            self._waiting[key] = deque()
             return
-        queue = self._waiting[key]
-        if queue is None:
-            queue = self._waiting[key] = deque()
         waiter = asyncio.get_running_loop().create_future()
-        queue.append(waiter)
+        self._waiting[key].append(waiter)
         try:
             await waiter
         except asyncio.CancelledError:

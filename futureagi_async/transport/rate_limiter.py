@@ -29,7 +29,7 @@ class RateLimiter:
         if not self.is_limited:
             return
         loop = asyncio.get_running_loop()
-        if self._loop is not loop:  # each has a clock of its own
+        if self._loop is not loop:  # every loop has its own clock
             self._loop, self._lock, self._next_slot = loop, asyncio.Lock(), loop.time()
         async with self._lock:
             if (delay := self._next_slot - loop.time()) > 0:

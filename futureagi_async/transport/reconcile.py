@@ -40,8 +40,8 @@ async def reconcile_by_reading(
         read: sends an idempotent request.
         history: as for `Reconcilable.reconcile`.
         sent_at: when it was sent, by the clock of the event loop.
-        reconcile_after: seconds from sending to the first read; a service that is slower
-            can still act after the last one.
+        reconcile_after: seconds from sending to the first read; a slower service can
+            still act after the last one.
     """
     now = asyncio.get_running_loop().time()
     await asyncio.sleep(max(0.0, sent_at + reconcile_after - now))

@@ -171,11 +171,11 @@ class RetryPolicy:
 
     Attributes:
         max_attempts: attempts in all, the first included.
-        retry_unknown: repeat what may have been done, too. The work can then be done, and
-            billed, twice.
-        reconcile: find out by reading whether a request with unknown outcome was applied.
-            If it was, that is a success, marked `reconciled`; if it was not, it is sent
-            again; otherwise its outcome stays unknown.
+        retry_unknown: repeat what may have been done, too. The work can then be done
+            twice, and billed twice.
+        reconcile: find out by reading whether a request with unknown outcome was
+            applied. If it was, that is a success, marked `reconciled`; if it was not,
+            it is sent again; otherwise its outcome stays unknown.
         reconcile_after: seconds between sending and reading back. A service that is
             slower can still act after it was read.
     """

@@ -55,7 +55,7 @@ class Transport:
     """Carries the requests of a client and its copies.
 
     Its connections are opened in the event loop and process that first use them, and
-    closed by `aclose`, or with the loop, or when the transport is forgotten. A loop that
+    closed by `aclose`, with the loop, or when the transport is forgotten. A loop that
     was closed can be followed by another one, and a forked child has its own.
     """
 
@@ -107,9 +107,9 @@ class Transport:
     ) -> tuple[ResultT, int]:
         """Return the result of a request and its number of attempts.
 
-        With `throttle` the request is one of a batch: waiting for a lock, throttling, and
-        reconciling are then no part of the time that the call may take. With `prior`
-        attempts of unknown outcome it is reconciled first.
+        With `throttle` the request is one of a batch: waiting for a lock, throttling,
+        and reconciling are then no part of the time that the call may take. With
+        `prior` attempts of unknown outcome it is reconciled first.
 
         Raises:
             APIError: it failed for good.
@@ -195,8 +195,7 @@ async def _run_locked(call: Call, locks: KeyedLock) -> Any:
     if call.request.idempotent:
         return await call.run()
     run_test_id = call.request.run_test_id
-    if not locks.try_acquire(run_test_id):
-        await locks.acquire(run_test_id)
+    await locks.acquire(run_test_id)
     try:
         return await call.run()
     finally:
@@ -213,7 +212,7 @@ async def _lifetime(backend: HTTPBackend, pid: int) -> AsyncGenerator[None, None
 
 
 def _release(resources: LoopResources) -> None:
-    """Release the connections of a transport that was forgotten, or of an earlier loop."""
+    """Release the connections of a forgotten transport, or of an earlier loop."""
     if resources.pid != os.getpid():
         import ctypes  # noqa: PLC0415 - slow to import, and used after a fork only
 

@@ -1,4 +1,4 @@
-"""Turns: never two holders, first come first served, and no turn is lost."""
+"""A lock for each key: never two holders, first come first served, none is lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from futureagi_async.transport.keyed_lock import KeyedLock
 
 
-async def reconcile() -> None:
+async def let_all_run() -> None:
     """Let every task run until it waits."""
     for _ in range(10):
         await asyncio.sleep(0)
@@ -22,7 +22,7 @@ async def queued(lock: KeyedLock, key: str, count: int) -> list[asyncio.Task]:
     tasks = []
     for _ in range(count):
         tasks.append(asyncio.create_task(lock.acquire(key)))
-        await reconcile()
+        await let_all_run()
     return tasks
 
 
@@ -43,7 +43,7 @@ async def test_a_turn_is_waited_for_until_it_is_given_back():
 
     had_it_before = second.done()
     lock.release("a")
-    await reconcile()
+    await let_all_run()
 
     assert not had_it_before
     assert second.done()
@@ -64,7 +64,7 @@ async def test_turns_are_had_in_the_order_of_asking():
 
     for _ in tasks:
         lock.release("a")
-        await reconcile()
+        await let_all_run()
         seen.append(finished(tasks))
 
     assert seen == [[True, False, False], [True, True, False], [True, True, True]]
@@ -85,7 +85,7 @@ async def test_an_idle_key_costs_nothing():
 
     for _ in range(3):
         lock.release("a")
-        await reconcile()
+        await let_all_run()
 
     assert finished(tasks) == [True, True]
     assert lock._waiting == {}
@@ -97,9 +97,9 @@ async def test_one_who_gives_up_waiting_is_passed_over():
     impatient, patient = await queued(lock, "a", 2)
 
     impatient.cancel()
-    await reconcile()
+    await let_all_run()
     lock.release("a")
-    await reconcile()
+    await let_all_run()
 
     assert impatient.cancelled()
     assert patient.done()
@@ -113,7 +113,7 @@ async def test_a_turn_that_came_in_the_moment_of_giving_up_is_passed_on():
 
     lock.release("a")
     impatient.cancel()
-    await reconcile()
+    await let_all_run()
 
     assert impatient.cancelled()
     assert patient.done()
@@ -127,14 +127,14 @@ async def test_a_turn_that_came_to_the_last_who_gave_up_is_free_again():
 
     lock.release("a")
     impatient.cancel()
-    await reconcile()
+    await let_all_run()
 
     assert impatient.cancelled()
     assert lock._waiting == {}
 
 
 class Street:
-    """Runs tasks that take lock, and watches them."""
+    """Runs tasks that acquire locks, and watches them."""
 
     def __init__(self) -> None:
         self.lock = KeyedLock()
