@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from futureagi_async.errors import Delivery  # noqa: TC001 - hints resolve at run time
+from futureagi_async.errors import Delivery
 from futureagi_async.model import codec
 
 

@@ -6,9 +6,9 @@ import collections
 import contextlib
 import datetime as dt
 import os
-import sqlite3  # noqa: TC003 - hints resolve at run time
-from collections.abc import Iterator, Mapping  # noqa: TC003 - hints resolve at run time
-from types import TracebackType  # noqa: TC003 - hints resolve at run time
+import sqlite3
+from collections.abc import Iterator, Mapping
+from types import TracebackType
 from typing import Any, Self
 
 import attrs
@@ -25,7 +25,7 @@ from futureagi_async.journal.entry import JournalEntry, JournalState, request_ke
 from futureagi_async.journal.store import ENTRIES, Store, find, to_entry
 from futureagi_async.model.outcome import Failure, NotAttempted, Outcome, Success
 from futureagi_async.model.request import Request
-from futureagi_async.model.validation import kind
+from futureagi_async.model.validation import describe_type
 
 
 _ROWS_PER_PAGE = 500
@@ -189,12 +189,12 @@ class Journal:
         if not isinstance(outcome, Success | Failure | NotAttempted):
             raise JournalError(
                 "resolve: an outcome of a batch or an entry of the journal is expected, "
-                f"not {kind(outcome)}"
+                f"not {describe_type(outcome)}"
             )
         if not isinstance(outcome.request, Request):
             raise JournalError(
-                f"journal {self.path}: {kind(outcome.request)} sends several requests; "
-                "pass one of the entries that iterating the journal yields"
+                f"journal {self.path}: {describe_type(outcome.request)} sends several "
+                "requests; pass one of the entries that iterating the journal yields"
             )
         keys = [key for key in self._keys(outcome.request) if self._contains(key)]
         if not keys:

@@ -72,7 +72,7 @@ def positive_seconds(
         value = value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigurationError(
-            f"{name}: seconds are wanted, not {validation.kind(value)}"
+            f"{name}: seconds are wanted, not {validation.describe_type(value)}"
         )
     if not value > 0 or math.isinf(value):
         raise ConfigurationError(f"{name}: {value!r} is no time {wanted}")
@@ -140,7 +140,7 @@ class RetryPolicy:
             if not isinstance(value, bool):
                 raise ConfigurationError(
                     f"RetryPolicy.{name}: True or False is wanted, "
-                    f"not {validation.kind(value)}"
+                    f"not {validation.describe_type(value)}"
                 )
         positive_seconds(self.reconcile_after, "RetryPolicy.reconcile_after")
 
@@ -169,7 +169,7 @@ def positive_int(value: Any, name: str) -> int:
     """Check a count that has to be at least 1."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise ConfigurationError(
-            f"{name}: a whole number is wanted, not {validation.kind(value)}"
+            f"{name}: a whole number is wanted, not {validation.describe_type(value)}"
         )
     if value < 1:
         raise ConfigurationError(f"{name}: at least 1 is wanted, not {value}")
@@ -188,7 +188,7 @@ def _key(value: str | None, argument: str, variable: str) -> Secret:
         )
     if not isinstance(value, str):
         raise ConfigurationError(
-            f"{argument}: text is wanted, not {validation.kind(value)}"
+            f"{argument}: text is wanted, not {validation.describe_type(value)}"
         )
     if not _HEADER_TEXT.fullmatch(value):
         held = _HEADER_TEXT.match(value)
@@ -250,7 +250,7 @@ def _base_url(value: str | None, *, allow_http: bool) -> str:
         value = os.environ.get("FI_BASE_URL") or DEFAULT_BASE_URL
     if not isinstance(value, str):
         raise ConfigurationError(
-            f"base_url: text is wanted, not {validation.kind(value)}"
+            f"base_url: text is wanted, not {validation.describe_type(value)}"
         )
     shown = _without_userinfo(value)
     if not re.fullmatch(r"[\x21-\x7e]+", value):
@@ -296,7 +296,9 @@ def _proxy(value: str | None, base_url: str) -> str | None:
     if not value:
         return None
     if not isinstance(value, str):
-        raise ConfigurationError(f"proxy: text is wanted, not {validation.kind(value)}")
+        raise ConfigurationError(
+            f"proxy: text is wanted, not {validation.describe_type(value)}"
+        )
     if re.search("(?s)[/?#].*@", value.partition("://")[2]):
         raise ConfigurationError(
             f"proxy: {_without_userinfo(value)!r} has a '/', '?' or '#' before its '@'; "
@@ -309,7 +311,7 @@ def _proxy(value: str | None, base_url: str) -> str | None:
 def _headers(value: Mapping[str, str] | None) -> Mapping[str, str]:
     if value is not None and not isinstance(value, Mapping):
         raise ConfigurationError(
-            f"headers: a dict is wanted, not {validation.kind(value)}"
+            f"headers: a dict is wanted, not {validation.describe_type(value)}"
         )
     headers = dict(value or {})
     for name, text in headers.items():
@@ -393,7 +395,7 @@ def _rate_limit(value: Any) -> RateLimit | None:
     if value is None or isinstance(value, RateLimit):
         return value
     raise ConfigurationError(
-        f"rate_limit: a RateLimit is wanted, not {validation.kind(value)}"
+        f"rate_limit: a RateLimit is wanted, not {validation.describe_type(value)}"
     )
 
 
@@ -401,7 +403,7 @@ def checked_retry(value: Any) -> RetryPolicy:
     """Check that a retry policy is one."""
     if not isinstance(value, RetryPolicy):
         raise ConfigurationError(
-            f"retry: a RetryPolicy is wanted, not {validation.kind(value)}"
+            f"retry: a RetryPolicy is wanted, not {validation.describe_type(value)}"
         )
     return value
 
@@ -410,6 +412,6 @@ def _ssl(value: Any) -> tls.SSLContext | None:
     if value is None or isinstance(value, tls.SSLContext):
         return value
     raise ConfigurationError(
-        f"ssl: an ssl.SSLContext is wanted, not {validation.kind(value)}; "
+        f"ssl: an ssl.SSLContext is wanted, not {validation.describe_type(value)}; "
         "ssl.create_default_context(cafile=...) makes one that trusts your own authority"
     )
