@@ -16,14 +16,14 @@ from futureagi_async.errors import ConfigurationError
 from futureagi_async.model.page import Paginator
 from futureagi_async.transport.call import RequestOptions, ThrottleBudget
 from futureagi_async.transport.settings import (
-    UNSET,
+    DEFAULT,
+    Default,
     RateLimit,
     RetryPolicy,
     Settings,
     Timeout,
-    Unset,
-    checked_retry,
     positive_int,
+    validate_retry_policy,
 )
 from futureagi_async.transport.transport import Transport
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from uuid import UUID
 
-    from futureagi_async.batch.batch_executor import BatchConfig
+    from futureagi_async.batch.config import BatchConfig
     from futureagi_async.batch.stream import OutcomeProducer, OutcomeStream
     from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
     from futureagi_async.endpoints.delete_eval_config import DeleteEvalConfigResult
@@ -82,14 +82,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def _opener(settings: Settings) -> Callable[[], HTTPBackend]:
-    def open_sender() -> HTTPBackend:
+def _backend_factory(settings: Settings) -> Callable[[], HTTPBackend]:
+    def open_backend() -> HTTPBackend:
         # Imported when the first request is sent: aiohttp takes its time.
         from futureagi_async.transport.aiohttp_backend import AiohttpBackend  # noqa: PLC0415
 
         return AiohttpBackend(settings)
 
-    return open_sender
+    return open_backend
 
 
 class AsyncFutureAGI:
@@ -150,15 +150,15 @@ class AsyncFutureAGI:
         )
         self._options = RequestOptions(self._settings.timeout, self._settings.retry)
         self._transport = Transport(
-            _opener(self._settings), rate_limit=self._settings.rate_limit
+            _backend_factory(self._settings), rate_limit=self._settings.rate_limit
         )
         self._is_copy = False
 
     def with_options(
         self,
         *,
-        timeout: Timeout | float | Unset = UNSET,
-        retry: RetryPolicy | Unset = UNSET,
+        timeout: Timeout | float | Default = DEFAULT,
+        retry: RetryPolicy | Default = DEFAULT,
     ) -> Self:
         """Make a copy with other options on the same connections.
 
@@ -171,8 +171,8 @@ class AsyncFutureAGI:
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin._options = RequestOptions(
-            options.timeout if isinstance(timeout, Unset) else Timeout.of(timeout),
-            options.retry if isinstance(retry, Unset) else checked_retry(retry),
+            options.timeout if timeout is DEFAULT else Timeout.of(timeout),
+            options.retry if retry is DEFAULT else validate_retry_policy(retry),
         )
         twin._is_copy = True
         return twin
@@ -751,7 +751,7 @@ class AsyncFutureAGI:
     async def _read_page(self, request: Request[ResultT], /) -> ResultT:
         now = asyncio.get_running_loop().time()
         sender = executor.RequestExecutor(
-            self._transport, self._options, ThrottleBudget(now)
+            executor.RequestContext(self._transport, self._options, ThrottleBudget(now))
         )
         return await request.run(sender)
 
@@ -785,7 +785,9 @@ class AsyncFutureAGI:
             ClientClosedError: the client is closed.
             APIError: it failed; see its `delivery`.
         """
-        sender = executor.RequestExecutor(self._transport, self._options)
+        sender = executor.RequestExecutor(
+            executor.RequestContext(self._transport, self._options)
+        )
         return await sender.send(validate_request(request))
 
     async def send_many(
@@ -881,11 +883,9 @@ class AsyncFutureAGI:
         journal: str | PathLike[str] | None,
     ) -> BatchConfig:
 
-        from futureagi_async.batch import batch_executor  # noqa: PLC0415 - for batches only
+        from futureagi_async.batch import config  # noqa: PLC0415 - for batches only
 
-        return batch_executor.BatchConfig.of(
-            self._settings, max_concurrency, timeout, journal
-        )
+        return config.BatchConfig.of(self._settings, max_concurrency, timeout, journal)
 
     async def aclose(self) -> None:
         """Close the connections; what is in flight ends with `ClientClosedError`."""

@@ -19,11 +19,11 @@ from futureagi_async.client import AsyncFutureAGI
 from futureagi_async.errors import ConfigurationError
 from futureagi_async.model.page import Paginator
 from futureagi_async.transport.settings import (
-    UNSET,
+    DEFAULT,
+    Default,
     RateLimit,
     RetryPolicy,
     Timeout,
-    Unset,
 )
 
 
@@ -127,8 +127,8 @@ class FutureAGI:
     def with_options(
         self,
         *,
-        timeout: Timeout | float | Unset = UNSET,
-        retry: RetryPolicy | Unset = UNSET,
+        timeout: Timeout | float | Default = DEFAULT,
+        retry: RetryPolicy | Default = DEFAULT,
     ) -> Self:
         """Make a copy with other options on the same connections.
 
