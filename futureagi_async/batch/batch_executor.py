@@ -153,7 +153,7 @@ async def send_batch(
         try:
             await pool.run()
         except CallerCodeError as stop:
-            raise BatchInterruptedError.by(
+            raise BatchInterruptedError.from_cause(
                 stop.__cause__, Batch(outcomes)
             ) from stop.__cause__
     return Batch(outcomes)

@@ -188,7 +188,9 @@ def run_batch(
     max_concurrency: int,
     on_outcome: Callable[[Any], object] | None,
     *,
-    interrupted: Callable[[Exception, Any], Exception] = BatchInterruptedError.by,
+    interrupted: Callable[
+        [Exception, Any], Exception
+    ] = BatchInterruptedError.from_cause,
 ) -> Any:
     """Run a batch in the portal while serving its input and its callback from here.
 
