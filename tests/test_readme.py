@@ -133,7 +133,7 @@ def test_the_tests_are_one_line_on_a_machine_with_python_and_pip() -> None:
     line = command("tests")
 
     assert line.startswith("python3 -m venv .venv && ")
-    assert line.endswith(" && .venv/bin/python -m pytest -q -n 2 --dist loadfile")
+    assert line.endswith(" -m pytest -q -n 2 --dist loadfile -m 'not slow'")
 
 
 @pytest.mark.skipif(
