@@ -1,4 +1,4 @@
-"""The README says what is true: its examples run, its two commands are lines."""
+"""The README is true: its examples run, its two commands are single lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from futureagi_async import FutureAGI
+from futureagi_async import EvaluationStatus, FutureAGI
 from futureagi_async.emulator import Emulator, World
 
 
@@ -81,6 +81,12 @@ def test_every_example_about_evaluating_runs(
     exec(example.replace("list_run_tests()", 'list_run_tests("run test 19")'), names)
 
     assert "Traceback" not in capsys.readouterr().out
+
+
+def test_the_table_of_states_has_every_state_once() -> None:
+    named = re.findall(r"^\| `([A-Z_]+)` \|", EVALUATING, re.MULTILINE)
+
+    assert sorted(named) == sorted(EvaluationStatus.__members__)
 
 
 def test_the_whole_job_takes_eight_lines_and_prints_the_table_below_it(
