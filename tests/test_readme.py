@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from futureagi_async import EvaluationStatus, FutureAGI
+from futureagi_async import (
+    EvaluationStatus,
+    FutureAGI,
+    Journal,
+    JournalState,
+    RetryPolicy,
+    RunNewEvals,
+)
 from futureagi_async.emulator import Emulator, World
 
 
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EVALUATING = (ROOT / "docs" / "evaluating.md").read_text(encoding="utf-8")
+FAILING = (ROOT / "docs" / "when-it-fails.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = BLOCK.findall(README)
 CI = ROOT / ".ci" / "run"
@@ -81,6 +89,23 @@ def test_every_example_about_evaluating_runs(
     exec(example.replace("list_run_tests()", 'list_run_tests("run test 19")'), names)
 
     assert "Traceback" not in capsys.readouterr().out
+
+
+def test_every_example_about_failures_runs(names: dict[str, Any]) -> None:
+    names["emulator"].faults.add("drop_after", times=1)
+    retry = RetryPolicy(reconcile=False)
+    with FutureAGI(retry=retry) as client:
+        names["client"] = client
+        names["requests"] = [
+            RunNewEvals(run_test_id, ids, select_all=True)
+            for run_test_id, ids in names["config_ids"].items()
+        ]
+        for example in BLOCK.findall(FAILING):
+            exec(example, names)
+
+    with Journal.open("evals.db") as journal:
+        assert {each.state for each in journal} == {JournalState.DONE}
+    assert len(names["batch"].unknown) == 1
 
 
 def test_the_table_of_states_has_every_state_once() -> None:
