@@ -1,4 +1,4 @@
-"""The guard of the benchmarks: what is counted beside a stored baseline."""
+"""The guard of the benchmarks: counts beside a stored baseline."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_calls_are_not_scaled_by_the_yardstick():
     assert worse(counted, baseline) == ["a request"]
 
 
-def test_a_gain_that_the_baseline_does_not_hold_yet_is_told():
+def test_a_gain_that_the_baseline_does_not_have_yet_is_reported():
     (each,) = compare({"calls": {"an item": 90.0}}, {"calls": {"an item": 100.0}})
 
     assert each.is_better
@@ -82,13 +82,13 @@ def test_a_call_more_for_each_item_is_counted_as_one():
 
 
 @pytest.fixture
-def _no_collection_by_itself():
+def _no_automatic_collection():
     gc.disable()
     yield
     gc.enable()
 
 
-@pytest.mark.usefixtures("_no_collection_by_itself")
+@pytest.mark.usefixtures("_no_automatic_collection")
 def test_what_only_the_collector_frees_is_counted_as_garbage():
     def rings(count):
         for _ in range(count):

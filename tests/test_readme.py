@@ -36,7 +36,7 @@ CI = ROOT / ".ci" / "run"
 
 
 def command(name: str) -> str:
-    """The one line below a marker."""
+    """Return the one line below a marker."""
     found = re.findall(
         rf"^<!-- {name} -->\n```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL
     )
@@ -48,7 +48,7 @@ def command(name: str) -> str:
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """What the examples take as given, on an emulator in the place of the service."""
+    """The names that the examples use, on an emulator in the place of the service."""
     monkeypatch.chdir(tmp_path)  # for the journal
     world = World.synthetic(run_tests=200)
     with Emulator(world, dispatch="run", run_seconds=0.05) as emulator:
@@ -114,7 +114,7 @@ def test_the_table_of_states_has_every_state_once() -> None:
     assert sorted(named) == sorted(EvaluationStatus.__members__)
 
 
-def test_the_whole_job_takes_eight_lines_and_prints_the_table_below_it(
+def test_the_first_example_has_eight_lines_and_prints_the_table_below_it(
     names: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert len(BLOCKS[0].splitlines()) == 8
@@ -128,7 +128,7 @@ def test_the_whole_job_takes_eight_lines_and_prints_the_table_below_it(
     assert set(table.splitlines()) <= set(printed.splitlines())
 
 
-def test_the_fan_out_prints_what_it_says(
+def test_the_batch_prints_what_its_comment_shows(
     names: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     (example,) = [each for each in BLOCKS if "print(batch)" in each]
@@ -138,7 +138,7 @@ def test_the_fan_out_prints_what_it_says(
     assert f"print(batch)  # {capsys.readouterr().out}" in example
 
 
-def test_the_fan_out_example_starts_each_run_once(names: dict[str, Any]) -> None:
+def test_the_stream_example_starts_each_evaluation_once(names: dict[str, Any]) -> None:
     (example,) = [each for each in BLOCKS if ".stream(" in each]
     emulator = names["emulator"]
 
