@@ -21,7 +21,7 @@ from futureagi_async.errors import (
     JournalError,
     NotAttemptedError,
 )
-from futureagi_async.journal.entry import JournalEntry, JournalState, identity
+from futureagi_async.journal.entry import JournalEntry, JournalState, request_key
 from futureagi_async.journal.writer import JournalWriter
 from futureagi_async.model import codec
 from futureagi_async.model.outcome import Failure, NotAttempted, Success
@@ -107,7 +107,7 @@ class BatchJournal:
         Raises:
             JournalError: the journal refuses; the request is not to be sent.
         """
-        key = identity(*self._service, request)
+        key = request_key(*self._service, request)
         first = self._in_flight.get(key)
         if first is not None:
             shared = await asyncio.shield(first)
@@ -150,7 +150,9 @@ class BatchJournal:
         if not (_is_unknown(claim) and isinstance(outcome, NotAttempted)):
             reconciled = isinstance(outcome, Success) and outcome.result.reconciled
             try:
-                await self._journal.finish(claim.key, outcome, reconciled=reconciled)
+                await self._journal.record_outcome(
+                    claim.key, outcome, reconciled=reconciled
+                )
             except JournalError as error:
                 logger.warning(
                     "the outcome for run test %s could not be written, so that the next "
@@ -175,7 +177,7 @@ class BatchJournal:
                 "not sent: the batch was cancelled before its turn"
             )
             with contextlib.suppress(JournalError):
-                self._journal.finish_unawaited(
+                self._journal.record_outcome_nowait(
                     claim.key, NotAttempted(claim.request, error)
                 )
         self._in_flight.pop(claim.key).cancel()
@@ -186,7 +188,9 @@ class BatchJournal:
         Raises:
             JournalError: the journal refuses.
         """
-        return self._of_service(await self._journal.earlier(run_test_id))
+        return self._of_service(
+            await self._journal.history(run_test_id, earlier_only=True)
+        )
 
     async def history(self, run_test_id: str | None) -> Sequence[JournalEntry]:
         """Return all entries for a run test, those of this batch included.
@@ -209,7 +213,7 @@ class BatchJournal:
         self, key: bytes, request: Request[Any]
     ) -> JournalEntry | None:
         base_url, workspace_id = self._service
-        return await self._journal.intend(
+        return await self._journal.record_intent(
             key, request, base_url=base_url, workspace_id=workspace_id
         )
 

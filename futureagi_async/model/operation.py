@@ -68,8 +68,8 @@ class HistoryEntry(Protocol):
         ...
 
     @property
-    def content(self) -> bytes:
-        """The digest of what was asked for."""
+    def request_digest(self) -> bytes:
+        """The digest of the request, whichever service it was sent to."""
         ...
 
 

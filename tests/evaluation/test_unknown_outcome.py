@@ -275,10 +275,10 @@ def test_a_doubt_that_only_a_restart_overcomes_keeps_its_place(
 def test_a_journal_that_cannot_be_read_fails_every_run_test(
     client, emulator, configs, journal, monkeypatch
 ):
-    async def refuse(*_):
+    async def refuse(*_, **options):
         raise JournalError("the disk is gone")
 
-    monkeypatch.setattr(JournalWriter, "earlier", refuse)
+    monkeypatch.setattr(JournalWriter, "history", refuse)
 
     report = client.evaluate(
         emulator.world.run_test_ids, configs, journal=journal, **LONG
