@@ -43,7 +43,7 @@ def emulator():
 
 
 @pytest.mark.parametrize("scenario", scenarios(), ids=lambda each: each["name"])
-def test_a_recorded_scenario_is_answered_alike(replay, emulator, scenario):
+def test_a_recorded_scenario_has_the_recorded_responses(replay, emulator, scenario):
     emulator.reset(dispatch=scenario["dispatch"])
 
     differences = replay.play(emulator.url, scenario, [])

@@ -121,7 +121,7 @@ def test_a_rerun_in_doubt_is_named_though_something_is_under_way(
     blind, emulator, one, configs, fault
 ):
     blind.evaluate([one.id], configs, **LONG)
-    emulator.desk.service.evaluations.dispatch = "accept"
+    emulator.state.service.evaluations.dispatch = "accept"
     emulator.faults.add(fault, endpoint="run_new_evals", times=1)
 
     (end,) = blind.evaluate([one.id], configs, rerun=True, timeout=None, wait=False)
