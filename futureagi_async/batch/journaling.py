@@ -148,11 +148,8 @@ class BatchJournal:
         the outcome of this request unknown.
         """
         if not (_is_unknown(claim) and isinstance(outcome, NotAttempted)):
-            reconciled = isinstance(outcome, Success) and outcome.result.reconciled
             try:
-                await self._journal.record_outcome(
-                    claim.key, outcome, reconciled=reconciled
-                )
+                await self._journal.record_outcome(claim.key, outcome)
             except JournalError as error:
                 logger.warning(
                     "the outcome for run test %s could not be written, so that the next "
@@ -220,10 +217,10 @@ class BatchJournal:
     def _replay(
         self, entry: JournalEntry, request: Request[ResultT]
     ) -> Success[ResultT]:
-        if entry.answer is not None:
+        if entry.response is not None:
             try:
                 answer: Any = codec.decode_result(
-                    entry.answer, request.result_type, entry.request_id
+                    entry.response, request.result_type, entry.request_id
                 )
             except codec.DecodeError as error:
                 raise JournalError(
@@ -235,7 +232,7 @@ class BatchJournal:
             result = request.result_from(None)
         else:
             raise JournalError(
-                f"journal {self._journal.path}: entry {entry.sequence} has no answer"
+                f"journal {self._journal.path}: entry {entry.sequence} has no response"
             )
         return Success(request, result, 0, 0.0)
 

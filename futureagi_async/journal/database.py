@@ -49,8 +49,7 @@ _TABLES = (
         run_test_id TEXT,
         body BLOB,
         body_of INTEGER,
-        sent_at REAL NOT NULL,
-        read_before INTEGER NOT NULL
+        sent_at REAL NOT NULL
     )
     """,
     # An entry without an outcome is in flight, or its process died meanwhile.
@@ -66,11 +65,9 @@ _TABLES = (
         delivery TEXT,
         error_class TEXT,
         error TEXT,
-        created_for TEXT,
-        answer BLOB
+        response BLOB
     )
     """,
-    "CREATE INDEX creators ON outcomes (created_for) WHERE created_for IS NOT NULL",
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
 )
@@ -93,7 +90,6 @@ class JournalFile:
         Raises:
             JournalError: another writer has it locked, or it is no journal that can be
                 written.
-
         """
         _reject_missing_directory(path)
         with sqlite_errors(path), contextlib.ExitStack() as undo:
@@ -120,7 +116,6 @@ def open_to_read(path: str) -> sqlite3.Connection:
 
     Raises:
         JournalError: it is no journal, or cannot be read.
-
     """
     if not pathlib.Path(path).exists():
         raise JournalError(f"there is no journal {path}")
@@ -141,7 +136,6 @@ def resolve_path(path: Any) -> str:
 
     Raises:
         JournalError: it is no path.
-
     """
     try:
         return os.path.realpath(os.fsdecode(path))

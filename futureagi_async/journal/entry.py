@@ -51,16 +51,13 @@ class JournalEntry:
         attempts: how often it was sent, as its outcome counts it.
         elapsed: seconds that it took, as its outcome counts them.
         sent_at: the time from which on it may have been sent, in Unix seconds.
-        answer: the JSON of the successful response.
+        response: the JSON of the successful response.
         request_id: the `X-Request-ID` of the response.
         reconciled: whether it was found done by reading, without a response to it.
         error: its error, in one line.
         error_class: the name of the error's class.
         delivery: the delivery of the error.
         resolved: whether a person decided its state.
-        read_before: whether it had been read, before it was sent, that nothing of it
-            was there.
-
     """
 
     sequence: int
@@ -76,14 +73,13 @@ class JournalEntry:
     attempts: int
     elapsed: float
     sent_at: float
-    answer: bytes | None = attrs.field(repr=False)
+    response: bytes | None = attrs.field(repr=False)
     request_id: str | None
     reconciled: bool
     error: str | None
     error_class: str | None
     delivery: Delivery | None
     resolved: bool
-    read_before: bool
 
     @property
     def is_done(self) -> bool:

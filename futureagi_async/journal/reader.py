@@ -63,7 +63,6 @@ class JournalSummary:
         resolved: how many were decided by a person.
         first_sent_at: when the first request was about to be sent, in Unix seconds.
         last_sent_at: the same of the last one.
-
     """
 
     path: str
@@ -112,7 +111,6 @@ class Journal:
         Raises:
             JournalError: it does not exist, it is no journal of this version, or the
                 system refuses.
-
         """
         resolved = resolve_path(path)
         return cls(resolved, open_to_read(resolved))
@@ -160,7 +158,6 @@ class Journal:
         Raises:
             JournalError: there is no such request, its response has decided it already,
                 it was sent to several services, or a batch is writing to the journal.
-
         """
         self._reject_forked_child()
         key = self._key(outcome)

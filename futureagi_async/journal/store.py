@@ -10,7 +10,6 @@ import attrs
 
 from futureagi_async.errors import Delivery, JournalError
 from futureagi_async.journal.entry import JournalEntry, JournalState
-from futureagi_async.model import codec
 from futureagi_async.model.outcome import Success
 
 
@@ -28,8 +27,8 @@ ENTRIES = """
     SELECT entry.sequence, entry.key, base_url, workspace_id, endpoint, method,
         entry.path, entry.run_test_id, coalesce(entry.body, source.body),
         coalesce(state, 'in_flight'), coalesce(attempts, 0), coalesce(elapsed, 0.0),
-        entry.sent_at, answer, request_id, coalesce(reconciled, 0), error, error_class,
-        delivery, coalesce(resolved, 0), entry.read_before
+        entry.sent_at, response, request_id, coalesce(reconciled, 0), error, error_class,
+        delivery, coalesce(resolved, 0)
     FROM entries AS entry
     JOIN targets USING (target)
     LEFT JOIN outcomes ON outcomes.sequence = entry.sequence
@@ -50,24 +49,17 @@ _RUN_TEST_INDEX = """
 
 _INSERT_INTENTS = """
     INSERT INTO entries (
-        sequence, key, target, path, run_test_id, body, body_of, sent_at,
-        read_before
+        sequence, key, target, path, run_test_id, body, body_of, sent_at
     )
     VALUES {rows}
 """
 
-_UPSERT_OUTCOMES = """
-    INSERT INTO outcomes (
+_REPLACE_OUTCOMES = """
+    INSERT OR REPLACE INTO outcomes (
         sequence, state, attempts, elapsed, reconciled, request_id, delivery, error_class,
-        error, created_for, answer
+        error, response
     )
     VALUES {rows}
-    ON CONFLICT (sequence) DO UPDATE SET
-        state = excluded.state, attempts = excluded.attempts,
-        elapsed = excluded.elapsed, reconciled = excluded.reconciled,
-        request_id = excluded.request_id, delivery = excluded.delivery,
-        error_class = excluded.error_class, error = excluded.error,
-        created_for = excluded.created_for, answer = excluded.answer
 """
 
 _RESOLVE = """
@@ -80,9 +72,6 @@ _RESOLVE = """
 Target: TypeAlias = tuple[str, str | None, str, str]
 """Base URL, workspace, name of the request class, method: shared by many requests."""
 
-OutcomeRow: TypeAlias = tuple[Any, ...]
-"""The values of `_UPSERT_OUTCOMES` after the sequence."""
-
 
 class IntentRow(NamedTuple):
     """A request that is about to be sent."""
@@ -93,7 +82,20 @@ class IntentRow(NamedTuple):
     run_test_id: str | None
     body: bytes | None
     sent_at: float
-    read_before: bool
+
+
+class OutcomeRow(NamedTuple):
+    """The outcome of a request: the columns of `_REPLACE_OUTCOMES` after the first."""
+
+    state: str
+    attempts: int
+    elapsed: float
+    reconciled: bool = False
+    request_id: str | None = None
+    delivery: str | None = None
+    error_class: str | None = None
+    error: str | None = None
+    response: bytes | None = None
 
 
 class Store:
@@ -132,53 +134,25 @@ class Store:
 
     def record_outcome(self, outcomes: Sequence[tuple[bytes, OutcomeRow]]) -> list[Any]:
         """Write outcomes; return an error for each whose request awaits none."""
-        answers: list[Any] = []
+        results: list[Any] = []
         rows = []
         for key, outcome in outcomes:
             try:
                 rows.append((self._close(key), *outcome))
-                answers.append(None)
+                results.append(None)
             except JournalError as error:
-                answers.append(error)
-        self._execute(_UPSERT_OUTCOMES, rows)
-        return answers
+                results.append(error)
+        self._execute(_REPLACE_OUTCOMES, rows)
+        return results
 
     def resolve(self, key: bytes, state: JournalState) -> None:
         """Write what a person decided.
 
         Raises:
             JournalError: there is no such request, or its response has decided it.
-
         """
         if not self._database.execute(_RESOLVE, (state.value, key)).rowcount:
             raise self._not_open(find(self._database, key))
-
-    def note_absent(self, keys: Sequence[tuple[bytes]]) -> list[None]:
-        """Write that nothing of these requests existed before they were sent."""
-        self._database.executemany(
-            "UPDATE entries SET read_before = 1 WHERE key = ?", keys
-        )
-        return [None] * len(keys)
-
-    def is_alone(self, intents: Sequence[tuple[bytes, str]]) -> list[bool]:
-        """Return for each key whether no other request has its path."""
-        query = "SELECT 1 FROM entries WHERE path = ? AND key <> ? LIMIT 1"
-        return [
-            self._database.execute(query, (path, key)).fetchone() is None
-            for key, path in intents
-        ]
-
-    def created_ids(self, run_tests: Sequence[tuple[str]]) -> list[frozenset[str]]:
-        """Return the ids of the eval configs that responses report as created."""
-        query = "SELECT answer FROM outcomes WHERE created_for = ?"
-        return [
-            frozenset(
-                each
-                for (answer,) in self._database.execute(query, run_test)
-                for each in _created_ids(codec.decode(answer))
-            )
-            for run_test in run_tests
-        ]
 
     def history(self, queries: Sequence[tuple[str, bool]]) -> list[list[JournalEntry]]:
         """Return the entries of run tests, oldest first.
@@ -200,7 +174,7 @@ class Store:
         return [to_entry(row) for row in rows]
 
     def _row(self, intent: IntentRow) -> tuple[Any, ...]:
-        key, target, path, run_test_id, body, sent_at, read_before = intent
+        key, target, path, run_test_id, body, sent_at = intent
         self._last = self._open[key] = sequence = self._last + 1
         number = self._targets.get(target) or self._target(target)
         source = None
@@ -210,10 +184,7 @@ class Store:
                 body, source = None, last_source
             else:
                 self._last_body[number] = body, sequence
-        return (
-            *(sequence, key, number, path, run_test_id),
-            *(body, source, sent_at, read_before),
-        )
+        return sequence, key, number, path, run_test_id, body, source, sent_at
 
     def _target(self, target: Target) -> int:
         known = self._database.execute(
@@ -237,17 +208,13 @@ class Store:
             return
         self._open[entry.key] = entry.sequence
         if entry.state is JournalState.FAILED:
-            self._reopen(entry.sequence, intent.sent_at)
             self._database.execute(
-                "UPDATE entries SET read_before = ? WHERE sequence = ?",
-                (intent.read_before, entry.sequence),
+                "DELETE FROM outcomes WHERE sequence = ?", (entry.sequence,)
             )
-
-    def _reopen(self, sequence: int, sent_at: float) -> None:
-        self._database.execute("DELETE FROM outcomes WHERE sequence = ?", (sequence,))
-        self._database.execute(
-            "UPDATE entries SET sent_at = ? WHERE sequence = ?", (sent_at, sequence)
-        )
+            self._database.execute(
+                "UPDATE entries SET sent_at = ? WHERE sequence = ?",
+                (intent.sent_at, entry.sequence),
+            )
 
     def _close(self, key: bytes) -> int:
         sequence = self._open.pop(key, None)
@@ -298,33 +265,36 @@ def to_entry(row: Any) -> JournalEntry:
     entry["state"] = JournalState(entry["state"])
     if entry["delivery"] is not None:
         entry["delivery"] = Delivery(entry["delivery"])
-    for name in ("reconciled", "resolved", "read_before"):
+    for name in ("reconciled", "resolved"):
         entry[name] = bool(entry[name])
     return JournalEntry(**entry)
 
 
-_CREATED = b'"created_eval_configs"'
 _FIELDS = tuple(field.name for field in attrs.fields(JournalEntry))
 
 
-def outcome_row(outcome: Outcome[Any], *, reconciled: bool) -> OutcomeRow:
-    """Return the values to write of an outcome."""
+def outcome_row(outcome: Outcome[Any]) -> OutcomeRow:
+    """Return the row of an outcome; one that was not attempted counts as failed."""
     if isinstance(outcome, Success):
-        result = outcome.result
-        by_response = not reconciled and _lists_created_configs(result.body)
-        return (
-            *(JournalState.DONE.value, outcome.attempts, outcome.elapsed, reconciled),
-            *(_escape_surrogates(result.request_id), None, None, None),
-            *(outcome.run_test_id if by_response else None, result.body),
+        return OutcomeRow(
+            JournalState.DONE.value,
+            outcome.attempts,
+            outcome.elapsed,
+            reconciled=outcome.result.reconciled,
+            request_id=_escape_surrogates(outcome.result.request_id),
+            response=outcome.result.body,
         )
     error = outcome.error
     unknown = error.delivery is Delivery.UNKNOWN
     state = JournalState.UNKNOWN if unknown else JournalState.FAILED
-    return (
-        *(state.value, outcome.attempts, outcome.elapsed, False),
-        _escape_surrogates(getattr(error, "request_id", None)),
-        *(error.delivery.value, type(error).__name__, _escape_surrogates(str(error))),
-        *(None, None),
+    return OutcomeRow(
+        state.value,
+        outcome.attempts,
+        outcome.elapsed,
+        request_id=_escape_surrogates(getattr(error, "request_id", None)),
+        delivery=error.delivery.value,
+        error_class=type(error).__name__,
+        error=_escape_surrogates(str(error)),
     )
 
 
@@ -333,18 +303,3 @@ def _escape_surrogates(text: str | None) -> str | None:
     if text is None or text.isascii():
         return text
     return text.encode(errors="backslashreplace").decode()
-
-
-def _lists_created_configs(body: bytes) -> bool:
-    return _CREATED in body and bool(_created_ids(codec.decode(body)))
-
-
-def _created_ids(answer: Any) -> list[str]:
-    configs = answer.get("created_eval_configs")
-    if not isinstance(configs, list):
-        return []
-    return [
-        each["id"].lower()
-        for each in configs
-        if isinstance(each, dict) and isinstance(each.get("id"), str)
-    ]

@@ -103,7 +103,6 @@ class JournalWriter:
         Raises:
             JournalError: another writer has it open, it is no journal of this version,
                 or the system refuses.
-
         """
         writer = cls(resolve_path(path), wall_clock)
         writer._thread.start()
@@ -123,7 +122,6 @@ class JournalWriter:
         *,
         base_url: str,
         workspace_id: str | None,
-        read_before: bool = False,
     ) -> JournalEntry | None:
         """Write that a request is about to be sent; return the entry it had before.
 
@@ -137,49 +135,20 @@ class JournalWriter:
             request.run_test_id,
             request.body,
             self._wall_clock(),
-            read_before,
         )
         entry: JournalEntry | None = await self._write(Store.record_intent, intent)
         return entry
 
-    async def record_outcome(
-        self, key: bytes, outcome: Outcome[Any], *, reconciled: bool = False
-    ) -> None:
-        """Write the outcome of a request.
-
-        Args:
-            key: the key of the request.
-            outcome: its outcome; one that was not attempted counts as failed.
-            reconciled: whether the success was read, without a response to the request.
-
-        """
-        row = outcome_row(outcome, reconciled=reconciled)
-        await self._write(Store.record_outcome, (key, row))
+    async def record_outcome(self, key: bytes, outcome: Outcome[Any]) -> None:
+        """Write the outcome of a request; one that was not attempted counts as failed."""
+        await self._write(Store.record_outcome, (key, outcome_row(outcome)))
 
     def record_outcome_nowait(self, key: bytes, outcome: Outcome[Any]) -> None:
         """Have the outcome of a request written, by `aclose` at the latest.
 
         A task that is being cancelled may not wait for the disk.
         """
-        row = outcome_row(outcome, reconciled=False)
-        self._enqueue(Store.record_outcome, (key, row))
-
-    async def created_ids(self, run_test_id: str) -> frozenset[str]:
-        """Return the eval configs that this journal's requests created for a run test.
-
-        Those count that a response reports, not those that were found by reading.
-        """
-        ids: frozenset[str] = await self._write(Store.created_ids, (run_test_id,))
-        return ids
-
-    async def note_absent(self, key: bytes) -> None:
-        """Write that nothing of a request existed before it was sent."""
-        await self._write(Store.note_absent, (key,))
-
-    async def is_alone(self, key: bytes, path: str) -> bool:
-        """Return whether this journal has no other request with that path."""
-        alone: bool = await self._write(Store.is_alone, (key, path))
-        return alone
+        self._enqueue(Store.record_outcome, (key, outcome_row(outcome)))
 
     async def history(
         self, run_test_id: str, *, earlier_only: bool = False
@@ -189,7 +158,6 @@ class JournalWriter:
         Args:
             run_test_id: the run test.
             earlier_only: whether to leave out the entries that this writer added.
-
         """
         entries: list[JournalEntry]
         entries = await self._write(Store.history, (run_test_id, earlier_only))

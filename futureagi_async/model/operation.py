@@ -48,7 +48,7 @@ class HistoryEntry(Protocol):
         ...
 
     @property
-    def answer(self) -> bytes | None:
+    def response(self) -> bytes | None:
         """The JSON of the successful response."""
         ...
 

@@ -312,4 +312,4 @@ async def test_a_value_that_sqlite_cannot_store_stops_the_journal(writer):
     with pytest.raises(JournalError, match="OverflowError"):
         await writer.record_outcome(same(request), outcome)
     with pytest.raises(JournalError, match="OverflowError"):
-        await writer.created_ids("rt-1")
+        await writer.history("rt-1")

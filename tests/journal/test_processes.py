@@ -155,7 +155,7 @@ def test_a_forked_child_is_refused_and_does_no_harm(path):
         from futureagi_async.journal.reader import Journal
 
         async def child(writer, journal):
-            for use in (intend(writer, Ask("/child")), writer.created_ids("x")):
+            for use in (intend(writer, Ask("/child")), writer.history("x")):
                 try:
                     await use
                 except JournalError as error:
@@ -206,7 +206,7 @@ def test_a_forked_child_is_refused_and_does_no_harm(path):
         "writer = None; gc.collect()",
         "loop.close(); writer = None; gc.collect()",
         "loop.close()",
-        "loop.create_task(writer.created_ids('x')); loop.run_until_complete(rest())",
+        "loop.create_task(writer.history('x')); loop.run_until_complete(rest())",
     ],
 )
 def test_a_collected_writer_prints_nothing(path, forget):

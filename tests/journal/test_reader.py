@@ -38,7 +38,7 @@ async def fill(path):
             await writer.record_outcome(same(request), outcome)
     reconciled = Count("/c")
     await intend(writer, reconciled)
-    await writer.record_outcome(same(reconciled), success(reconciled), reconciled=True)
+    await writer.record_outcome(same(reconciled), success(reconciled, reconciled=True))
     await writer.aclose()
 
 

@@ -44,7 +44,7 @@ async def test_a_request_is_on_disk_before_it_may_be_sent(path):
     request = Ask("/run", b'{"a":1}', run_test_id="rt-1")
 
     earlier = await writer.record_intent(
-        same(request), request, base_url=URL, workspace_id="ws", read_before=True
+        same(request), request, base_url=URL, workspace_id="ws"
     )
 
     assert earlier is None
@@ -57,8 +57,8 @@ async def test_a_request_is_on_disk_before_it_may_be_sent(path):
     assert (entry.base_url, entry.workspace_id) == (URL, "ws")
     assert (entry.endpoint, entry.method, entry.path) == ("Ask", "POST", "/run")
     assert (entry.run_test_id, entry.body) == ("rt-1", b'{"a":1}')
-    assert (entry.sent_at, entry.read_before) == (1234.5, True)
-    assert (entry.attempts, entry.elapsed, entry.answer) == (0, 0.0, None)
+    assert entry.sent_at == 1234.5
+    assert (entry.attempts, entry.elapsed, entry.response) == (0, 0.0, None)
     assert (entry.error, entry.error_class, entry.delivery) == (None, None, None)
     assert (entry.reconciled, entry.resolved, entry.request_id) == (False, False, None)
     await writer.aclose()
@@ -74,7 +74,7 @@ async def test_a_success_is_stored_with_its_response(writer, path):
 
     (entry,) = entries(path)
     assert entry.state is JournalState.DONE
-    assert orjson.loads(entry.answer) == {"count": 3, "new": None}
+    assert orjson.loads(entry.response) == {"count": 3, "new": None}
     assert (entry.attempts, entry.elapsed, entry.request_id) == (2, 0.5, "r-1")
     assert (entry.reconciled, entry.error, entry.delivery) == (False, None, None)
 
@@ -99,7 +99,7 @@ async def test_a_failure_is_stored_with_its_error(writer, path, delivery, state)
     assert entry.error == str(outcome.error)
     assert entry.error_class == type(outcome.error).__name__
     assert (entry.attempts, entry.elapsed, entry.request_id) == (3, 1.5, "r-2")
-    assert entry.answer is None
+    assert entry.response is None
 
 
 async def test_a_request_that_was_not_attempted_counts_as_failed(writer, path):
@@ -159,7 +159,7 @@ async def test_entries_that_are_done_or_unknown_are_returned_unchanged(
     before = entries(path)
 
     second = await JournalWriter.open(path)
-    earlier = await intend(second, request, read_before=True)
+    earlier = await intend(second, request)
     await second.aclose()
 
     assert [earlier] == before == entries(path)
@@ -176,17 +176,13 @@ async def test_an_entry_that_failed_is_returned_and_in_flight_again(path):
 
     clock.now = 2.0
     second = await JournalWriter.open(path, wall_clock=clock)
-    earlier = await intend(second, request, read_before=True)
+    earlier = await intend(second, request)
     (entry,) = entries(path)
     await second.record_outcome(same(request), success(request))
     await second.aclose()
 
     assert earlier.state is JournalState.FAILED
-    assert (entry.state, entry.sent_at, entry.read_before) == (
-        JournalState.IN_FLIGHT,
-        2.0,
-        True,
-    )
+    assert (entry.state, entry.sent_at) == (JournalState.IN_FLIGHT, 2.0)
     assert (entry.error, entry.delivery, entry.sequence) == (None, None, 1)
     assert states(path) == {"/run": "DONE"}
 
@@ -197,11 +193,11 @@ async def test_an_unknown_request_can_be_reconciled(writer, path):
     await writer.record_outcome(same(request), failure(request, Delivery.UNKNOWN))
 
     await writer.record_outcome(
-        same(request), success(request, {"ok": 1}), reconciled=True
+        same(request), success(request, {"ok": 1}, reconciled=True)
     )
 
     (entry,) = entries(path)
-    assert (entry.state, entry.reconciled, entry.answer) == (
+    assert (entry.state, entry.reconciled, entry.response) == (
         JournalState.DONE,
         True,
         b'{"ok":1}',
@@ -325,45 +321,24 @@ async def test_bodies_are_restored_whatever_was_there_before(path):
     }
 
 
-def created(*ids):
-    return {"created_eval_configs": [{"id": each} for each in ids]}
-
-
-async def test_created_configs_are_those_that_answers_speak_of(path):
-    answers = {
-        "/1": (created("a", "B"), False),
-        "/2": (created("c"), False),
-        "/3": (created("reconciled"), True),
-        "/4": ({"created_eval_configs": "none"}, False),
-        "/5": ({"created_eval_configs": [None, {"id": 7}, {}]}, False),
-        "/6": ({"message": "started"}, False),
-    }
+async def test_the_history_of_a_run_test_has_its_entries_in_order(path):
+    about = [Ask(f"/{n}", run_test_id=f"rt-{n % 2}") for n in range(6)]
     first = await JournalWriter.open(path)
-    for where, (answer, reconciled) in answers.items():
-        request = Ask(where, run_test_id="rt-1")
+    assert await first.history("rt-1") == []
+    for request in about[:3]:
         await intend(first, request)
-        await first.record_outcome(
-            same(request), success(request, answer), reconciled=reconciled
-        )
-    other = Ask("/other", run_test_id="rt-2")
-    await intend(first, other)
-    await first.record_outcome(same(other), success(other, created("d")))
     await first.aclose()
 
     second = await JournalWriter.open(path)
-    assert await second.created_ids("rt-1") == {"a", "b", "c"}
-    assert await second.created_ids("rt-2") == {"d"}
-    assert await second.created_ids("rt-3") == frozenset()
+    for request in about[3:]:
+        await intend(second, request)
+    found, earlier = await asyncio.gather(
+        second.history("rt-1"), second.history("rt-1", earlier_only=True)
+    )
     await second.aclose()
 
-
-async def test_a_request_is_alone_if_no_other_has_its_path(writer):
-    alone, one, other = Ask("/alone"), Ask("/shared", b"1"), Ask("/shared", b"2")
-    for each in (alone, one, other):
-        await intend(writer, each)
-
-    assert await writer.is_alone(same(alone), alone.path)
-    assert not await writer.is_alone(same(one), one.path)
+    assert [entry.path for entry in found] == ["/1", "/3", "/5"]
+    assert earlier == found[:1]
 
 
 async def test_a_cancelled_write_reaches_the_disk(writer, path):
@@ -382,6 +357,17 @@ async def test_a_cancelled_write_reaches_the_disk(writer, path):
     assert intending.cancelled()
     assert finishing.cancelled()
     assert states(path) == {"/run": "DONE"}
+
+
+async def test_an_outcome_that_nothing_waits_for_is_written_by_closing(writer, path):
+    request = Ask("/run")
+    await intend(writer, request)
+    not_sent = NotAttempted(request, NotAttemptedError("cancelled"))
+
+    writer.record_outcome_nowait(same(request), not_sent)
+    await writer.aclose()
+
+    assert states(path) == {"/run": "FAILED"}
 
 
 async def test_cancelling_a_write_does_not_affect_others(writer, path):

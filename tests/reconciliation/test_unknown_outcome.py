@@ -347,7 +347,7 @@ class Created:
     body: bytes = b"{}"
     is_done: bool = True
     reconciled: bool = False
-    answer: bytes = b'{"created_eval_configs":[{"id":"%b"}]}' % CONFIG.encode()
+    response: bytes = b'{"created_eval_configs":[{"id":"%b"}]}' % CONFIG.encode()
 
 
 def past(unknown_for, *, had_no_results=False):

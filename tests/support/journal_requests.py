@@ -36,8 +36,8 @@ def intend(writer, request, **more):
     )
 
 
-def success(request, raw=None, request_id="r-1"):
-    result = Result(raw={} if raw is None else raw, request_id=request_id)
+def success(request, raw=None, request_id="r-1", *, reconciled=False):
+    result = Result(raw=raw or {}, request_id=request_id, reconciled=reconciled)
     return Success(request, result, attempts=2, elapsed=0.5)
 
 

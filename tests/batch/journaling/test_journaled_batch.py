@@ -630,7 +630,7 @@ def rewrite(journal, statement):
 async def test_a_damaged_answer_stops_the_batch(answer, emulator, connect, journal):
     requests = adds(emulator)
     await connect().send_many(requests, journal=journal)
-    rewrite(journal, f"UPDATE outcomes SET answer = {answer} WHERE sequence = 3")
+    rewrite(journal, f"UPDATE outcomes SET response = {answer} WHERE sequence = 3")
 
     batch = await connect().send_many(requests, journal=journal, max_concurrency=1)
 
@@ -651,7 +651,7 @@ async def test_a_read_that_a_person_called_done_has_no_answer(
 
     (outcome,) = await connect().send_many([request], journal=journal)
 
-    assert "entry 1 has no answer" in str(outcome.error)
+    assert "entry 1 has no response" in str(outcome.error)
 
 
 async def test_a_journal_may_be_named_by_anything_that_is_a_path(
