@@ -15,11 +15,11 @@ from futureagi_async import (
     EvaluationStatus,
     FutureAGI,
     Journal,
-    JournalState,
     RetryPolicy,
     RunNewEvals,
 )
 from futureagi_async.emulator import Emulator, World
+from futureagi_async.journal.entry import JournalState
 
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def test_every_example_about_failures_runs(names: dict[str, Any]) -> None:
     assert len(names["batch"].unknown) == 1
 
 
-def test_the_table_of_states_has_every_state_once() -> None:
+def test_the_table_of_statuses_has_every_status_once() -> None:
     named = re.findall(r"^\| `([A-Z_]+)` \|", EVALUATING, re.MULTILINE)
 
     assert sorted(named) == sorted(EvaluationStatus.__members__)
