@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import futureagi_async
 from futureagi_async import (
+    AsyncFutureAGI,
     EvaluationStatus,
     FutureAGI,
     Journal,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EVALUATING = (ROOT / "docs" / "evaluating.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 FAILING = (ROOT / "docs" / "when-it-fails.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = BLOCK.findall(README)
@@ -112,6 +115,28 @@ def test_the_table_of_statuses_has_every_status_once() -> None:
     named = re.findall(r"^\| `([A-Z_]+)` \|", EVALUATING, re.MULTILINE)
 
     assert sorted(named) == sorted(EvaluationStatus.__members__)
+
+
+def test_the_table_of_methods_has_every_method_once() -> None:
+    section = README.partition("\n## Every method\n")[2].partition("\n## ")[0]
+    table = "".join(re.findall(r"^\|.*\n", section, re.MULTILINE))
+    public = {name for name in vars(AsyncFutureAGI) if not name.startswith("_")}
+
+    named = re.findall(r"`(\w+)`", table)
+
+    assert sorted(named) == sorted(public - {"aclose", "with_options"})
+
+
+def test_the_house_has_every_room_once() -> None:
+    rooms = [
+        f"{path.name}/" if path.is_dir() else path.name
+        for path in Path(futureagi_async.__file__).parent.iterdir()
+        if path.suffix in {"", ".py"} and path.name.strip("_") == path.name
+    ]
+
+    drawn = re.findall(r"^[├└]── (\S+)", ARCHITECTURE, re.MULTILINE)
+
+    assert sorted(drawn) == sorted([*rooms, "__init__.py"])
 
 
 def test_the_first_example_has_eight_lines_and_prints_the_table_below_it(
