@@ -13,7 +13,7 @@ from futureagi_async.batch.options import (
     validate_requests,
 )
 from futureagi_async.errors import ConfigurationError
-from futureagi_async.model.paging import paginate
+from futureagi_async.model.page import Paginator
 from futureagi_async.transport.call import RequestOptions, ThrottleBudget
 from futureagi_async.transport.settings import (
     DEFAULT,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from uuid import UUID
 
-    from futureagi_async.batch.batch_executor import BatchConfig
+    from futureagi_async.batch.config import BatchConfig
     from futureagi_async.batch.stream import OutcomeProducer, OutcomeStream
     from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
     from futureagi_async.endpoints.delete_eval_config import DeleteEvalConfigResult
@@ -243,7 +243,7 @@ class AsyncFutureAGI:
     ) -> Batch[AddEvalConfigsResult]:
         """Add the same evaluations to many run tests; see `send_many`."""
         return await self.send_many(
-            endpoints.add_eval_configs.for_run_tests(run_test_ids, evaluations_config),
+            endpoints.add_eval_configs.requests_for(run_test_ids, evaluations_config),
             max_concurrency=max_concurrency,
             timeout=timeout,
             journal=journal,
@@ -655,7 +655,7 @@ class AsyncFutureAGI:
     ) -> Batch[RunTest]:
         """Read many run tests with their eval configs; see `send_many`."""
         return await self.send_many(
-            endpoints.get_run_test.for_run_tests(run_test_ids),
+            endpoints.get_run_test.requests_for(run_test_ids),
             max_concurrency=max_concurrency,
             timeout=timeout,
             on_outcome=on_outcome,
@@ -671,7 +671,7 @@ class AsyncFutureAGI:
     ) -> Batch[EvalSummary]:
         """Read the scores of many run tests; see `send_many`."""
         return await self.send_many(
-            endpoints.get_eval_summary.for_run_tests(run_test_ids),
+            endpoints.get_eval_summary.requests_for(run_test_ids),
             max_concurrency=max_concurrency,
             timeout=timeout,
             on_outcome=on_outcome,
@@ -695,7 +695,7 @@ class AsyncFutureAGI:
             APIError: a page could not be read; raised by the iterator.
         """
         request = endpoints.list_run_tests.ListRunTests(search)
-        return paginate(self._read_page, request)
+        return Paginator(self._read_page, request)
 
     def list_test_executions(
         self, run_test_id: UUID | str, *, status: ExecutionStatus | str | None = None
@@ -713,7 +713,7 @@ class AsyncFutureAGI:
         request = endpoints.list_test_executions.ListTestExecutions(
             run_test_id, status=status
         )
-        return paginate(self._read_page, request)
+        return Paginator(self._read_page, request)
 
     def list_call_executions(
         self, run_test_id: UUID | str
@@ -725,7 +725,7 @@ class AsyncFutureAGI:
             APIError: a page could not be read; raised by the iterator.
         """
         request = endpoints.list_call_executions.ListCallExecutions(run_test_id)
-        return paginate(self._read_page, request)
+        return Paginator(self._read_page, request)
 
     def list_eval_templates(
         self, search: str | None = None
@@ -740,7 +740,7 @@ class AsyncFutureAGI:
             APIError: the list could not be read; raised by the iterator.
         """
         return self._eval_templates(
-            endpoints.list_eval_templates.checked_search(search)
+            endpoints.list_eval_templates.validate_search(search)
         )
 
     async def _eval_templates(self, search: str) -> AsyncIterator[EvalTemplate]:
@@ -751,7 +751,7 @@ class AsyncFutureAGI:
     async def _read_page(self, request: Request[ResultT], /) -> ResultT:
         now = asyncio.get_running_loop().time()
         sender = executor.RequestExecutor(
-            self._transport, self._options, ThrottleBudget(now)
+            executor.RequestContext(self._transport, self._options, ThrottleBudget(now))
         )
         return await request.run(sender)
 
@@ -785,7 +785,9 @@ class AsyncFutureAGI:
             ClientClosedError: the client is closed.
             APIError: it failed; see its `delivery`.
         """
-        sender = executor.RequestExecutor(self._transport, self._options)
+        sender = executor.RequestExecutor(
+            executor.RequestContext(self._transport, self._options)
+        )
         return await sender.send(validate_request(request))
 
     async def send_many(
@@ -881,11 +883,9 @@ class AsyncFutureAGI:
         journal: str | PathLike[str] | None,
     ) -> BatchConfig:
 
-        from futureagi_async.batch import batch_executor  # noqa: PLC0415 - for batches only
+        from futureagi_async.batch import config  # noqa: PLC0415 - for batches only
 
-        return batch_executor.BatchConfig.of(
-            self._settings, max_concurrency, timeout, journal
-        )
+        return config.BatchConfig.of(self._settings, max_concurrency, timeout, journal)
 
     async def aclose(self) -> None:
         """Close the connections; what is in flight ends with `ClientClosedError`."""

@@ -12,9 +12,9 @@ import attrs
 from futureagi_async.endpoints.add_eval_configs import AddEvalConfigs
 from futureagi_async.endpoints.eval_config import (
     CreatedEvalConfig,
+    EncodedEvalConfigs,
     EvalConfig,
-    EvalConfigs,
-    eval_configs,
+    validate_eval_configs,
 )
 from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
 from futureagi_async.endpoints.update_eval_config import UpdateEvalConfig
@@ -170,7 +170,7 @@ def validate_on_conflict(value: Any) -> OnConflict:
         checked: OnConflict = value
         return checked
     raise InvalidRequestError(
-        f"on_conflict: 'raise', 'keep' or 'update' is wanted, not {validation.shown(value)}"
+        f"on_conflict: 'raise', 'keep' or 'update' is wanted, not {validation.truncate_repr(value)}"
     )
 
 
@@ -209,7 +209,9 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
     """
 
     run_test_id: str = attrs.field(converter=validation.run_test_id)
-    evaluations_config: EvalConfigs = attrs.field(converter=eval_configs)
+    evaluations_config: EncodedEvalConfigs = attrs.field(
+        converter=validate_eval_configs
+    )
     on_conflict: OnConflict = attrs.field(
         default="raise", converter=validate_on_conflict, kw_only=True
     )
@@ -316,7 +318,7 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
             added = await executor.write(request)
         except BadRequestError as error:
             # Added at once, those that are there would have made it a mere warning.
-            warnings = request.not_created(error)
+            warnings = request.warnings_from(error)
             if not warnings or not (found.existing or found.different):
                 raise
             return (), warnings
@@ -396,7 +398,7 @@ def for_run_tests(
         InvalidRequestError: a config is invalid, or an id in a collection of ids. An id
             that comes from an iterator is looked at when it is read.
     """
-    configs = eval_configs(evaluations_config)
+    configs = validate_eval_configs(evaluations_config)
     checked = validate_on_conflict(on_conflict)
     return build_requests(
         run_test_ids,

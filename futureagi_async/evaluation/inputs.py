@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import attrs
 
-from futureagi_async.endpoints.eval_config import eval_configs
+from futureagi_async.endpoints.eval_config import validate_eval_configs
 from futureagi_async.endpoints.get_run_test import RunTest
 from futureagi_async.endpoints.list_run_tests import RunTestEntry
 from futureagi_async.errors import InvalidRequestError
@@ -52,15 +52,15 @@ def for_run_tests(
     """
     if not isinstance(rerun, bool):
         raise InvalidRequestError(
-            f"rerun: True or False is wanted, not {validation.shown(rerun)}"
+            f"rerun: True or False is wanted, not {validation.truncate_repr(rerun)}"
         )
     job = StartEvaluations(
         _NO_RUN_TEST,
-        eval_configs(evaluations_config),
+        validate_eval_configs(evaluations_config),
         selection=_selection(latest_executions, started_after),
         on_conflict=validate_on_conflict(on_conflict),
         rerun=rerun,
-        enable_tool_evaluation=validation.flag(
+        enable_tool_evaluation=validation.optional_bool(
             enable_tool_evaluation, "enable_tool_evaluation"
         ),
     )
@@ -109,7 +109,7 @@ def _selection(latest_executions: Any, started_after: Any) -> Selection:
     )
     if latest_executions is not None and not is_count:
         raise InvalidRequestError(
-            f"latest_executions: a whole number from 1 is wanted, not {validation.shown(latest_executions)}"
+            f"latest_executions: a whole number from 1 is wanted, not {validation.truncate_repr(latest_executions)}"
         )
     if started_after is not None:
         _check_moment(started_after)
@@ -119,7 +119,7 @@ def _selection(latest_executions: Any, started_after: Any) -> Selection:
 def _check_moment(value: Any) -> None:
     if not isinstance(value, dt.datetime):
         raise InvalidRequestError(
-            f"started_after: a datetime is wanted, not {validation.kind(value)}"
+            f"started_after: a datetime is wanted, not {validation.describe_type(value)}"
         )
     if value.utcoffset() is None:
         raise InvalidRequestError(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from futureagi_async.evaluation.results import Tally
-    from futureagi_async.model.paging import Read
+    from futureagi_async.model.page import SendRead
 
 
 _BACK_OFF = 1.5
@@ -73,7 +73,9 @@ class Watched:
 WatchedT = TypeVar("WatchedT", bound=Watched)
 
 
-async def look(read: Read, watched: Watched) -> EvaluationPhase | FutureAGIError | None:
+async def look(
+    read: SendRead, watched: Watched
+) -> EvaluationPhase | FutureAGIError | None:
     """Look once; give what the end is, or `None` if there is none yet.
 
     Most looks only count the executions that are being evaluated. Every look whose

@@ -11,15 +11,16 @@ from futureagi_async.endpoints.list_test_executions import ListTestExecutions
 from futureagi_async.endpoints.status import ExecutionStatus
 from futureagi_async.evaluation.plan import can_be_evaluated
 from futureagi_async.evaluation.results import Tally
-from futureagi_async.model.paging import paginate
+from futureagi_async.model.page import Paginator
 
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
+    from futureagi_async.endpoints.list_call_executions import CallExecution
     from futureagi_async.endpoints.list_test_executions import TestExecution
-    from futureagi_async.model.paging import Read
+    from futureagi_async.model.page import SendRead
 
 
 @attrs.frozen
@@ -58,7 +59,7 @@ EVERYTHING = Selection()
 
 
 async def read_executions(
-    read: Read, run_test_id: str, selection: Selection
+    read: SendRead, run_test_id: str, selection: Selection
 ) -> list[TestExecution]:
     """Read the executions that are meant, the newest first.
 
@@ -66,7 +67,8 @@ async def read_executions(
         APIError: they could not be read.
     """
     taken: dict[str, TestExecution] = {}
-    async for execution in paginate(read, ListTestExecutions(run_test_id)):
+    pages: Paginator[TestExecution] = Paginator(read, ListTestExecutions(run_test_id))
+    async for execution in pages:
         if selection.takes(execution):
             taken[execution.id] = execution
             if selection.is_full(len(taken)):
@@ -75,7 +77,7 @@ async def read_executions(
 
 
 async def read_tally(
-    read: Read,
+    read: SendRead,
     run_test_id: str,
     selection: Selection,
     config_ids: Sequence[str] | None,
@@ -92,14 +94,15 @@ async def read_tally(
     if not tally.executions:
         return tally
     counted: set[str] = set()
-    async for call in paginate(read, ListCallExecutions(run_test_id)):
+    pages: Paginator[CallExecution] = Paginator(read, ListCallExecutions(run_test_id))
+    async for call in pages:
         if tally.counts(call) and call.id not in counted:
             counted.add(call.id)
             tally.add(call)
     return tally
 
 
-async def is_evaluating(read: Read, run_test_id: str) -> bool:
+async def is_evaluating(read: SendRead, run_test_id: str) -> bool:
     """Ask, with as little as possible, if an execution is being evaluated.
 
     Raises:

@@ -15,7 +15,11 @@ from futureagi_async.endpoints.scores import (
 )
 from futureagi_async.errors import Delivery, FutureAGIError
 from futureagi_async.evaluation.ensure_configs import EvalConfigOrigin
-from futureagi_async.model.outcome import Batch, BatchInterruptedError, worst
+from futureagi_async.model.outcome import (
+    Batch,
+    BatchInterruptedError,
+    combined_delivery,
+)
 
 
 if TYPE_CHECKING:
@@ -410,7 +414,7 @@ class EvaluationError(FutureAGIError, ExceptionGroup[FutureAGIError]):
         errors = [each.error or _unscored(each) for each in report.failures]
         error = cls(f"not every run test was evaluated, of {report!r}", errors)
         error.report = report
-        error.delivery = worst(errors)
+        error.delivery = combined_delivery(errors)
         return error
 
     def derive(self, excs: Sequence[FutureAGIError]) -> EvaluationError:  # type: ignore[override]  # a group of this package's errors only
@@ -441,7 +445,7 @@ class EvaluationInterruptedError(BatchInterruptedError):
         )
         error.report = report
         errors = [each.error for each in report if each.error is not None]
-        error.delivery = worst(errors)
+        error.delivery = combined_delivery(errors)
         return error
 
 

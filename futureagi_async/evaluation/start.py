@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from futureagi_async.endpoints.eval_config import EvalConfigs, eval_configs
+from futureagi_async.endpoints.eval_config import (
+    EncodedEvalConfigs,
+    validate_eval_configs,
+)
 from futureagi_async.endpoints.run_new_evals import RunNewEvals
 from futureagi_async.errors import (
     APIError,
@@ -105,7 +108,9 @@ class StartEvaluations(Operation[Started]):
     """
 
     run_test_id: str = attrs.field(converter=validation.run_test_id)
-    evaluations_config: EvalConfigs = attrs.field(converter=eval_configs)
+    evaluations_config: EncodedEvalConfigs = attrs.field(
+        converter=validate_eval_configs
+    )
     selection: Selection = attrs.field(default=EVERYTHING, kw_only=True)
     on_conflict: OnConflict = attrs.field(
         default="raise", converter=validate_on_conflict, kw_only=True

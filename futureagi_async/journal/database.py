@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from futureagi_async.errors import JournalError
-from futureagi_async.model.validation import kind
+from futureagi_async.model.validation import describe_type
 
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def full_path(path: Any) -> str:
         return os.path.realpath(os.fsdecode(path))
     except TypeError:
         raise JournalError(
-            f"journal: the path of a file is wanted, not {kind(path)}"
+            f"journal: the path of a file is wanted, not {describe_type(path)}"
         ) from None
     except ValueError as error:
         raise JournalError(f"journal: {path!r} is no path: {error}") from None

@@ -22,7 +22,7 @@ from futureagi_async.journal.entry import JournalEntry, JournalState, identity
 from futureagi_async.journal.store import ENTRIES, Store, entry_of, find
 from futureagi_async.model.outcome import Failure, NotAttempted, Success
 from futureagi_async.model.request import Request
-from futureagi_async.model.validation import kind
+from futureagi_async.model.validation import describe_type
 
 
 if TYPE_CHECKING:
@@ -193,12 +193,12 @@ class Journal:
         if not isinstance(outcome, Success | Failure | NotAttempted):
             raise JournalError(
                 "resolve: an outcome of a fan-out or an entry of the journal is wanted, "
-                f"not {kind(outcome)}"
+                f"not {describe_type(outcome)}"
             )
         request = outcome.request
         if not isinstance(request, Request):
             raise JournalError(
-                f"journal {self.path}: {kind(request)} is made of several "
+                f"journal {self.path}: {describe_type(request)} is made of several "
                 "requests; pass the entry that is meant, as iterating gives it"
             )
         found = [each for each in self._identities(request) if self._holds(each)]

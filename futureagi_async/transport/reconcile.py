@@ -15,7 +15,7 @@ from futureagi_async.model.reconciliation import (
 
 if TYPE_CHECKING:
     from futureagi_async.model.operation import History
-    from futureagi_async.model.paging import Read
+    from futureagi_async.model.page import SendRead
 
 
 MAX_READS = 4
@@ -27,7 +27,7 @@ _INTERVAL = 0.1
 
 async def reconcile_by_reading(
     request: Reconcilable[Any],
-    read: Read,
+    read: SendRead,
     history: History,
     *,
     sent_at: float,

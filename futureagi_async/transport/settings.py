@@ -105,7 +105,7 @@ def positive_seconds(
         value = value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigurationError(
-            f"{name}: seconds are expected, not {validation.kind(value)}"
+            f"{name}: seconds are expected, not {validation.describe_type(value)}"
         )
     if not value > 0 or math.isinf(value):
         raise ConfigurationError(f"{name}: {expected} is expected, not {value!r}")
@@ -116,7 +116,7 @@ def positive_int(value: Any, name: str) -> int:
     """Check a count that must be at least 1."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise ConfigurationError(
-            f"{name}: a whole number is expected, not {validation.kind(value)}"
+            f"{name}: a whole number is expected, not {validation.describe_type(value)}"
         )
     if value < 1:
         raise ConfigurationError(f"{name}: at least 1 is expected, not {value}")
@@ -192,7 +192,7 @@ class RetryPolicy:
             if not isinstance(value, bool):
                 raise ConfigurationError(
                     f"RetryPolicy.{name}: True or False is expected, "
-                    f"not {validation.kind(value)}"
+                    f"not {validation.describe_type(value)}"
                 )
         reconcile_after = positive_seconds(
             self.reconcile_after, "RetryPolicy.reconcile_after"
@@ -233,7 +233,7 @@ def _load_key(value: str | None, argument: str, variable: str) -> Secret:
         )
     if not isinstance(value, str):
         raise ConfigurationError(
-            f"{argument}: text is expected, not {validation.kind(value)}"
+            f"{argument}: text is expected, not {validation.describe_type(value)}"
         )
     if not _HEADER_TEXT.fullmatch(value):
         valid = _HEADER_TEXT.match(value)
@@ -295,7 +295,7 @@ def _base_url(value: str | None, *, allow_http: bool) -> str:
         value = os.environ.get("FI_BASE_URL") or DEFAULT_BASE_URL
     if not isinstance(value, str):
         raise ConfigurationError(
-            f"base_url: text is expected, not {validation.kind(value)}"
+            f"base_url: text is expected, not {validation.describe_type(value)}"
         )
     preview = _redact_userinfo(value)
     if not re.fullmatch(r"[\x21-\x7e]+", value):
@@ -342,7 +342,7 @@ def _proxy(value: str | None, base_url: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise ConfigurationError(
-            f"proxy: text is expected, not {validation.kind(value)}"
+            f"proxy: text is expected, not {validation.describe_type(value)}"
         )
     if re.search("(?s)[/?#].*@", value.partition("://")[2]):
         raise ConfigurationError(
@@ -356,7 +356,7 @@ def _proxy(value: str | None, base_url: str) -> str | None:
 def _headers(value: Mapping[str, str] | None) -> Mapping[str, str]:
     if value is not None and not isinstance(value, Mapping):
         raise ConfigurationError(
-            f"headers: a dict is expected, not {validation.kind(value)}"
+            f"headers: a dict is expected, not {validation.describe_type(value)}"
         )
     headers = dict(value or {})
     for name, text in headers.items():
@@ -440,7 +440,7 @@ def _rate_limit(value: Any) -> RateLimit | None:
     if value is None or isinstance(value, RateLimit):
         return value
     raise ConfigurationError(
-        f"rate_limit: a RateLimit is expected, not {validation.kind(value)}"
+        f"rate_limit: a RateLimit is expected, not {validation.describe_type(value)}"
     )
 
 
@@ -448,7 +448,7 @@ def validate_retry_policy(value: Any) -> RetryPolicy:
     """Check the type of a retry policy."""
     if not isinstance(value, RetryPolicy):
         raise ConfigurationError(
-            f"retry: a RetryPolicy is expected, not {validation.kind(value)}"
+            f"retry: a RetryPolicy is expected, not {validation.describe_type(value)}"
         )
     return value
 
@@ -457,6 +457,6 @@ def _ssl(value: Any) -> tls.SSLContext | None:
     if value is None or isinstance(value, tls.SSLContext):
         return value
     raise ConfigurationError(
-        f"ssl: an ssl.SSLContext is expected, not {validation.kind(value)}; "
+        f"ssl: an ssl.SSLContext is expected, not {validation.describe_type(value)}; "
         "ssl.create_default_context(cafile=...) makes one that trusts your own authority"
     )

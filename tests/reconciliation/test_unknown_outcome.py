@@ -319,7 +319,7 @@ def test_what_was_not_done_is_left_to_the_caller_if_the_service_wants_a_long_wai
     assert type(error) is ServerError
     assert error.delivery is Delivery.REJECTED
     assert error.retry_after == 3600
-    assert "read back: it was not done" in str(error)
+    assert "read back: it was not applied" in str(error)
     assert len(sender.writes) == 1
 
 
