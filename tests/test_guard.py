@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.guard import NoBaselineError, compare
 from benchmarks.guarded import YARDSTICK, Piece, calls_and_garbage
+from benchmarks.walks import evaluation_walks, single_walks
 
 
 def worse(counted, baseline):
@@ -98,3 +99,17 @@ def test_what_only_the_collector_frees_is_counted_as_garbage():
     counted = calls_and_garbage([Piece("rings", rings, 10, 20)])
 
     assert counted["garbage"] == {"rings": 1.0}
+
+
+def test_few_frames_stand_between_an_evaluation_and_the_wire():
+    walks = evaluation_walks()
+
+    assert [walk.endpoint for walk in walks] == ["eval-configs", "run-new-evals"]
+    assert max(len(walk.frames) for walk in walks) <= 25
+
+
+def test_few_frames_stand_between_a_single_call_and_the_wire():
+    (walk,) = single_walks()
+
+    assert walk.frames[0] == ("client", "AsyncFutureAGI.add_eval_configs")
+    assert len(walk.frames) <= 12
