@@ -46,7 +46,7 @@ class HistoryEntry(Protocol):
         ...
 
     @property
-    def answer(self) -> bytes | None:
+    def response(self) -> bytes | None:
         """The JSON of the successful response."""
         ...
 
@@ -66,8 +66,8 @@ class HistoryEntry(Protocol):
         ...
 
     @property
-    def content(self) -> bytes:
-        """The digest of the request."""
+    def request_digest(self) -> bytes:
+        """The digest of the request, whichever service it was sent to."""
         ...
 
 

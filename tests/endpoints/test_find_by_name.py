@@ -18,7 +18,7 @@ from futureagi_async import (
 
 def rename(emulator, index, name):
     """Give the run test at a place another name; give its id."""
-    row = emulator.world.run_tests.run_test(index)
+    row = emulator.world.run_tests.get(emulator.world.run_test_ids[index])
     row.name = name
     return row.id
 
@@ -26,16 +26,14 @@ def rename(emulator, index, name):
 @pytest.fixture
 def named(emulator, monkeypatch):
     """Let the emulator search among the names that run tests have now."""
-    rows = [
-        emulator.world.run_tests.run_test(index)
-        for index in range(len(emulator.world.run_test_ids))
-    ]
+    world = emulator.world
+    rows = [world.run_tests.get(run_test_id) for run_test_id in world.run_test_ids]
 
-    def seen_by(key, search=""):
+    def visible_to(key, search=""):
         wanted = search.lower()
         return [each for each in reversed(rows) if wanted in each.name.lower()]
 
-    monkeypatch.setattr(emulator.world.run_tests, "seen_by", seen_by)
+    monkeypatch.setattr(world.run_tests, "visible_to", visible_to)
     return rows
 
 
@@ -89,7 +87,7 @@ def test_a_name_that_is_like_no_other_is_named_alone(call):
     assert str(error) == "no run test is named '§§§'"
 
 
-def test_a_name_that_several_have_is_told_with_their_ids(call, emulator, named):
+def test_a_name_that_several_have_is_reported_with_their_ids(call, emulator, named):
     ids = [rename(emulator, index, "twin") for index in (200, 3)]
 
     error = refused(call, "find_run_test", "twin")
@@ -127,7 +125,7 @@ def test_a_template_that_is_spelt_alike_is_named(call):
     assert error.matches == ()
 
 
-def test_templates_of_one_name_are_told_with_their_ids(call, emulator):
+def test_templates_of_one_name_are_reported_with_their_ids(call, emulator):
     tone, other = emulator.world.template_ids[:2]
     templates = emulator.world.templates
     templates[other] = attrs.evolve(templates[other], name="tone")
