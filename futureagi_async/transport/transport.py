@@ -53,7 +53,7 @@ class LoopResources:
 
 
 class Transport:
-    """Carries the requests of a client and its copies.
+    """The transport of the requests of a client and its copies.
 
     Its connections are opened in the event loop and process that first use them, and
     closed by `aclose`, with the loop, or when the transport is forgotten. A loop that
