@@ -405,7 +405,7 @@ def _created_ids(response: bytes) -> set[str]:
 
 
 class StartEvidence(enum.Enum):
-    """What the results of the calls prove about a request with unknown outcome."""
+    """Evidence in the results of the calls about a request with unknown outcome."""
 
     STARTED = enum.auto()
     NOT_STARTED = enum.auto()
