@@ -69,7 +69,7 @@ class TargetMissing:
 
 @attrs.frozen
 class Indeterminate:
-    """Reads that prove neither.
+    """Result of reads that prove neither.
 
     Attributes:
         seen: what was read, for messages.
