@@ -131,7 +131,7 @@ def worlds() -> Iterator[World]:
     return (World.synthetic(RUN_TESTS, seed=number) for number in range(1, 10_000))
 
 
-def job_on(emulator: Emulator, journal: pathlib.Path, rerun) -> Job:
+def job_on(emulator: Emulator, journal: pathlib.Path, *, rerun: bool) -> Job:
     return evaluating_child.Job(
         url=emulator.url,
         api_key=emulator.api_key,
@@ -174,7 +174,7 @@ def test_an_evaluation_is_lost_or_done_twice_by_no_kill(
     while killed < KILLS:
         rounds += 1
         with serve(next(worlds)) as emulator:
-            job = job_on(emulator, tmp_path / f"evals-{rounds}.db", rerun)
+            job = job_on(emulator, tmp_path / f"evals-{rounds}.db", rerun=rerun)
             if rerun:
                 have_results(emulator, job)
             told = None
@@ -208,7 +208,7 @@ def test_an_evaluation_is_lost_or_done_twice_by_no_ctrl_c(
     while interrupted < KILLS:
         rounds += 1
         with serve(next(worlds)) as emulator:
-            job = job_on(emulator, tmp_path / f"evals-{rounds}.db", "skip")
+            job = job_on(emulator, tmp_path / f"evals-{rounds}.db", rerun=False)
             with started(processes, again, job) as (child, receiver):
                 told = message(receiver)
                 while told == "begun":
@@ -231,7 +231,7 @@ def test_a_rerun_that_is_begun_again_starts_only_what_was_not_there_before(
     ids = list(world.run_test_ids)
     newest = [executions(world, each)[-1] for each in ids]
     with serve(world) as emulator:
-        job = job_on(emulator, tmp_path / "evals.db", "rerun")
+        job = job_on(emulator, tmp_path / "evals.db", rerun=True)
         with FutureAGI(**job.client) as client:
             for execution in newest:
                 execution.status = "running"
@@ -267,7 +267,7 @@ def assert_true(emulator: Emulator, job: Job, ends: list[End] | None) -> None:
     assert ends is not None
     log = emulator.log
     said = f"seed {SEED}: {[each for each in ends if is_doubted(each)][:3]}"
-    asked_to_add = TEMPLATES if job.rerun == "skip" else 0
+    asked_to_add = 0 if job.rerun else TEMPLATES
     assert [each.run_test_id for each in ends] == list(job.run_test_ids)
     assert max(log.runs.values()) == 1, f"run twice: {said}"
     assert max(log.configs.values(), default=0) <= asked_to_add, f"added twice: {said}"
