@@ -108,7 +108,7 @@ def _counter(
     ended = progress.add_task("with scores", total=run_tests)
 
     def show(now: EvaluationProgress) -> None:
-        progress.update(started, completed=now.waiting + now.ended)
+        progress.update(started, completed=now.waiting + now.finished)
         progress.update(ended, completed=now.scored)
 
     return show

@@ -46,7 +46,7 @@ class EvalOutput:
     """What one eval config gave for one call.
 
     Attributes:
-        state: how far it is.
+        status: how far it is.
         value: the result: `"Passed"` or `"Failed"`, a number, or the choice; `None`
             unless it is done.
         reason: why it is so, in words.
@@ -55,7 +55,7 @@ class EvalOutput:
         raw: all that the service keeps of it; empty while it is pending.
     """
 
-    state: EvalOutputStatus
+    status: EvalOutputStatus
     value: Any = attrs.field(default=None, hash=False)
     reason: str | None = None
     type: str | None = None
@@ -69,13 +69,13 @@ class EvalOutput:
         What is no object is taken as the value itself.
         """
         if value is None:
-            return cls(state=EvalOutputStatus.PENDING)
+            return cls(status=EvalOutputStatus.PENDING)
         if not isinstance(value, dict):
             return cls(
-                state=EvalOutputStatus.COMPLETED, value=value, raw={"value": value}
+                status=EvalOutputStatus.COMPLETED, value=value, raw={"value": value}
             )
         return cls(
-            state=_state(value),
+            status=_status(value),
             value=value.get("value"),
             reason=_text(value.get("reason")),
             type=_text(value.get("type")),
@@ -84,7 +84,7 @@ class EvalOutput:
         )
 
 
-def _state(entry: dict[str, Any]) -> EvalOutputStatus:
+def _status(entry: dict[str, Any]) -> EvalOutputStatus:
     status = ExecutionStatus(_text(entry.get("status")) or "")
     if not entry:
         return EvalOutputStatus.PENDING

@@ -360,7 +360,7 @@ def _refuse_partial(results: list[AddEvalConfigsResult]) -> None:
 def _cell(call: CallExecution, config_id: str) -> EvalOutputStatus | None:
     """How far the evaluation of a call by a config is; `None` where there is none."""
     output = call.eval_outputs.get(config_id)
-    return None if output is None else output.state
+    return None if output is None else output.status
 
 
 def _pending(cells: list[EvalOutputStatus | None]) -> int:

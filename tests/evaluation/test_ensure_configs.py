@@ -551,14 +551,14 @@ def test_somebody_who_adds_and_takes_away_is_looked_after_three_times(
         deleted=True,
     )
     run_tests[0].eval_configs.append(theirs)
-    looks = itertools.count()
+    polls = itertools.count()
 
     def come(_):
         theirs.deleted = False
 
     def go_after_every_second_look(_):
         # Looked at for what is missing, and then for what was in the way of that.
-        theirs.deleted = next(looks) % 2 == 0
+        theirs.deleted = next(polls) % 2 == 0
 
     when_served(come, "eval-configs", times=-1)
     when_served(go_after_every_second_look, run_tests[0].id, times=-1)
@@ -624,7 +624,7 @@ async def test_an_evaluation_that_has_added_something_is_not_called_untouched(
             [differing], wanted, on_conflict="update", timeout=500
         )
 
-    assert end.state is EvaluationStatus.FAILED
+    assert end.status is EvaluationStatus.FAILED
     assert "before, 'similar' was created" in end.reason
 
 

@@ -26,8 +26,8 @@ from futureagi_async import (
 )
 from futureagi_async.emulator.rules.evaluations import Job, prepare
 from futureagi_async.emulator.world import Call, Execution
-from futureagi_async.evaluation.conclusion import ended
-from futureagi_async.evaluation.start import Progress, StartEvaluations
+from futureagi_async.evaluation.conclusion import conclude
+from futureagi_async.evaluation.start import RunTestState
 
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"
@@ -38,7 +38,7 @@ FAILED = EvaluationStatus.FAILED
 
 
 def states(report):
-    return [each.state for each in report]
+    return [each.status for each in report]
 
 
 def assert_scores_are_the_services(client, report):
@@ -51,7 +51,7 @@ def assert_scores_are_the_services(client, report):
         assert {c.eval_config_id: c.scores for c in each.configs} == summaries
 
 
-def erase(run_test, *names):
+def mark_pending(run_test, *names):
     """Have a run test look as if these eval configs had never been run."""
     ids = {each.id for each in run_test.eval_configs if each.name in names}
     for _, call in run_test.calls():
@@ -179,7 +179,7 @@ def test_only_the_executions_that_are_meant_are_run(
 
     assert [bool(each[0]) for each in outputs(run_tests[0])] == expected
     assert end.executions == sum(expected)
-    assert end.state is (
+    assert end.status is (
         SCORED if any(expected) else EvaluationStatus.NOTHING_TO_EVALUATE
     )
     assert {each.evaluated for each in end.configs} == {2 * sum(expected)}
@@ -192,7 +192,7 @@ def test_executions_that_did_not_complete_are_left_out(call, run_tests, configs)
 
         (end,) = call("evaluate", [one.id], configs, **LONG)
 
-        assert end.state is SCORED
+        assert end.status is SCORED
         assert end.executions == 1
     assert [bool(each[0]) for each in outputs(one)] == [False, True]
 
@@ -206,7 +206,7 @@ def test_an_execution_without_a_completed_call_is_left_out_and_told(
 
     (end,) = call("evaluate", [one.id], configs, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert end.warnings == (
         f"execution {one.executions[0].id} has no completed call, and was left out",
     )
@@ -259,14 +259,14 @@ def test_results_of_a_part_of_an_execution_are_left_so(
     (end,) = call("evaluate", [one.id], configs[:1], **LONG)
 
     # What has no result at all is run; what has some is neither erased nor billed.
-    assert end.state is EvaluationStatus.PARTIAL
+    assert end.status is EvaluationStatus.PARTIAL
     assert "rerun=True" in end.reason
     assert (end.configs[0].evaluated, end.configs[0].pending) == (3, 1)
     assert emulator.log.runs == {one.id: 1}
 
     (rerun,) = call("evaluate", [one.id], configs[:1], rerun=True, **LONG)
 
-    assert rerun.state is SCORED
+    assert rerun.status is SCORED
     assert rerun.configs[0].evaluated == 4
 
 
@@ -279,12 +279,12 @@ def test_what_was_prepared_and_never_started_is_started(
     (failed,) = call("evaluate", ids, configs, **LONG)
     (end,) = call("evaluate", ids, configs, **LONG)
 
-    assert failed.state is FAILED
+    assert failed.status is FAILED
     assert isinstance(failed.error, EvalDispatchError)
     assert failed.error.delivery is Delivery.REJECTED
     assert failed.requests == 0
     assert {each.pending for each in failed.configs} == {4}
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert emulator.log.runs == {ids[0]: 1}
 
 
@@ -324,7 +324,7 @@ def test_without_a_wait_it_is_started_and_can_be_waited_for(
     again = call("evaluate", run_test_ids, configs, timeout=None, wait=False)
 
     assert states(started) == [EvaluationStatus.STARTED] * 8
-    assert all("was not to be waited for" in each.reason for each in started)
+    assert all("wait=False" in each.reason for each in started)
     assert started.raise_for_failures() is started
     assert states(waited) == states(again) == [SCORED] * 8
     assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
@@ -338,7 +338,7 @@ def test_without_a_wait_what_others_evaluate_counts_as_started(
 
     (end,) = call("evaluate", run_test_ids[:1], configs, timeout=None, wait=False)
 
-    assert end.state is EvaluationStatus.STARTED
+    assert end.status is EvaluationStatus.STARTED
     assert (end.requests, emulator.log.runs[run_test_ids[0]]) == (0, 1)
 
 
@@ -350,7 +350,7 @@ def test_without_a_wait_what_others_keep_from_being_started_is_not_called_starte
 
     (end,) = call("evaluate", run_test_ids[:1], configs[1:], timeout=None, wait=False)
 
-    assert end.state is EvaluationStatus.NOT_STARTED
+    assert end.status is EvaluationStatus.NOT_STARTED
     assert "others have evaluations under way" in end.reason
     assert emulator.log.runs[run_test_ids[0]] == 1
 
@@ -364,7 +364,7 @@ def test_without_a_wait_nobody_waits_for_what_others_evaluate(
 
     (end,) = call("evaluate", run_test_ids[:1], configs[:1], timeout=None, wait=False)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
 
 
 @pytest.fixture
@@ -392,7 +392,7 @@ def test_what_others_evaluate_is_waited_for_and_then_what_is_missing_is_run(
 
     (end,) = call("evaluate", [equipped.id], configs, rerun=rerun, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert end.requests == 1
     assert emulator.log.runs == {equipped.id: 1}
     assert {each.evaluated for each in end.configs} == {4}
@@ -408,7 +408,7 @@ def test_what_others_start_in_between_is_waited_for(
 
     (end,) = call("evaluate", [equipped.id], configs, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert emulator.log.counts["run_new_evals", 400] == 1
     assert emulator.log.counts["run_new_evals", 200] == 1
 
@@ -428,7 +428,7 @@ def test_what_was_prepared_a_moment_ago_and_is_started_by_now_is_not_started_aga
 
     (end,) = call("evaluate", [equipped.id], configs, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert not emulator.log.runs
 
 
@@ -449,7 +449,7 @@ def test_what_is_executed_meanwhile_is_left_for_the_next_time(
     (end,) = call("evaluate", [one.id], configs, **LONG)
     (following,) = call("evaluate", [one.id], configs, **LONG)
 
-    assert (end.state, end.executions, end.requests) == (SCORED, 2, 1)
+    assert (end.status, end.executions, end.requests) == (SCORED, 2, 1)
     assert {each.evaluated for each in end.configs} == {4}
     assert (following.executions, following.requests) == (3, 1)
     assert {each.evaluated for each in following.configs} == {6}
@@ -470,7 +470,7 @@ def test_with_its_journal_a_rerun_runs_what_is_new_and_nothing_else(
 
     (end,) = call("evaluate", [one.id], configs, **options)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     new, old = one.executions[2].calls, [c for e in one.executions[:2] for c in e.calls]
     assert all(len(each.eval_outputs) == 3 for each in new)
     assert all(
@@ -494,7 +494,7 @@ def test_who_is_in_the_way_every_time_is_named(
 
     (end,) = call("evaluate", [one.id], configs, **LONG)
 
-    assert end.state is FAILED
+    assert end.status is FAILED
     assert isinstance(end.error, ExecutionsNotCompletedError)
     assert emulator.log.counts["run_new_evals", 400] == 3
 
@@ -517,8 +517,8 @@ def test_a_rerun_that_others_keep_from_being_started_is_not_called_scored(
 
     (end,) = call("evaluate", [one.id], configs, rerun=True, **LONG)
 
-    assert end.state is EvaluationStatus.NOT_STARTED
-    assert "others evaluate its executions time and again" in end.reason
+    assert end.status is EvaluationStatus.NOT_STARTED
+    assert "others evaluate its executions again and again" in end.reason
     assert not emulator.log.runs
 
 
@@ -559,7 +559,7 @@ def test_a_rerun_whose_results_are_all_there_is_scored_as_well(
 
     (end,) = call("evaluate", [one.id], configs, rerun=True, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert end.requests == 1
 
 
@@ -573,8 +573,8 @@ def test_what_is_stuck_already_can_be_read_but_not_be_run_again(
     (skipped,) = call("evaluate", [one.id], configs, **LONG)
     (rerun,) = call("evaluate", [one.id], configs, rerun=True, **LONG)
 
-    assert skipped.state is SCORED
-    assert rerun.state is EvaluationStatus.STUCK
+    assert skipped.status is SCORED
+    assert rerun.status is EvaluationStatus.STUCK
     assert "the service does not run it again" in rerun.reason
     assert not emulator.log.runs
 
@@ -604,8 +604,8 @@ def test_what_is_stuck_takes_no_further_eval_config_and_is_not_waited_for(
 
     (end,) = call("evaluate", [one.id], configs[:2], **LONG)
 
-    assert end.state is EvaluationStatus.STUCK
-    assert "takes no further evaluations" in end.reason
+    assert end.status is EvaluationStatus.STUCK
+    assert "accepts no further evaluations" in end.reason
     assert not emulator.log.runs
 
 
@@ -625,7 +625,7 @@ def test_scores_that_a_rerun_has_erased_are_not_shown(
         timeout=None,
     )
 
-    assert end.state is (EvaluationStatus.STARTED if dispatch == "accept" else FAILED)
+    assert end.status is (EvaluationStatus.STARTED if dispatch == "accept" else FAILED)
     for each in end.configs:
         assert (each.scores, each.evaluated, each.pending) == (None, 0, 4)
 
@@ -652,9 +652,9 @@ def test_an_eval_config_that_cannot_be_created_is_named_and_no_success(
     report = call("evaluate", run_test_ids[:1], [configs[0], unknown], **LONG)
 
     (end,) = report.failures
-    assert end.state is EvaluationStatus.NOT_CREATED
+    assert end.status is EvaluationStatus.NOT_CREATED
     first, second = report.to_rows()
-    assert (first["evaluated"], first["state"]) == (4, "not_created")
+    assert (first["evaluated"], first["status"]) == (4, "not_created")
     assert second["eval_config_id"] is None
     assert second["reason"].startswith("not created: ")
     assert NOWHERE in second["reason"]
@@ -674,7 +674,7 @@ def test_an_eval_config_that_cannot_be_created_does_not_keep_new_executions_from
     one.executions.append(newest)
     (more,) = call("evaluate", [one.id], wanted, **LONG)
 
-    assert again.state is more.state is EvaluationStatus.NOT_CREATED
+    assert again.status is more.status is EvaluationStatus.NOT_CREATED
     assert again.run_test_name == one.name
     assert (again.requests, again.configs[0].evaluated) == (0, 2)
     assert (more.requests, more.configs[0].evaluated) == (1, 4)
@@ -720,7 +720,8 @@ def test_an_eval_config_is_told_what_names_it_or_all_where_nothing_does(warnings
     )
     asked = [EvalConfig(NOWHERE, name="one")]
 
-    end = ended(NOWHERE, asked, Progress(ensured=ensured), SCORED, 0.0)
+    state = RunTestState(NOWHERE, ensured=ensured)
+    end = conclude(NOWHERE, asked, state, SCORED, 0.0)
 
     assert end.configs[0].reason == f"not created: {told}"
 
@@ -738,7 +739,7 @@ def test_why_the_evaluation_of_a_call_failed_is_told(call, run_tests, configs):
     (row,) = report.to_rows()
     assert (row["failed"], row["reason"]) == (4, "too long")
     (end,) = report.unscored
-    assert end.state is EvaluationStatus.NO_RESULT
+    assert end.status is EvaluationStatus.NO_RESULT
     assert "by 'mood' failed or was skipped (too long)" in end.reason
     assert report.failures == [end]
 
@@ -753,7 +754,7 @@ def test_what_was_skipped_for_every_call_has_no_result(call, run_tests, configs)
 
     (end,) = call("wait_for_evals", [one.id], **LONG)
 
-    assert end.state is EvaluationStatus.NO_RESULT
+    assert end.status is EvaluationStatus.NO_RESULT
     assert "failed or was skipped; rerun=True" in end.reason
 
 
@@ -816,14 +817,12 @@ def test_eval_configs_that_differ_are_named_kept_or_changed(
     (kept,) = call("evaluate", [one.id], wanted, on_conflict="keep", **LONG)
     (changed,) = call("evaluate", [one.id], wanted, on_conflict="update", **LONG)
 
-    assert refused.state is FAILED
+    assert refused.status is FAILED
     assert isinstance(refused.error, EvalConfigsDifferError)
-    assert kept.state is changed.state is SCORED
+    assert kept.status is changed.status is SCORED
     assert kept.configs[0].origin is EvalConfigOrigin.DIFFERENT
     assert changed.configs[0].origin is EvalConfigOrigin.UPDATED
-    assert (
-        "results that it had before are of its earlier content" in changed.warnings[0]
-    )
+    assert "its earlier results are of its earlier content" in changed.warnings[0]
     assert one.eval_configs[0].model == "new"
     assert emulator.log.runs == {one.id: 1}
 
@@ -933,7 +932,7 @@ def test_no_more_are_under_way_than_may_be(
         iter(run_test_ids),
         configs,
         max_in_progress=max_in_progress,
-        on_progress=lambda progress: waiting.append(progress.read - progress.ended),
+        on_progress=lambda progress: waiting.append(progress.read - progress.finished),
         **LONG,
     )
 
@@ -947,19 +946,8 @@ def test_progress_adds_up(call, emulator, run_test_ids, configs):
     report = call("evaluate", run_test_ids, configs, on_progress=told.append, **LONG)
 
     ends = [each for each in told if each.latest is not None]
-    assert [each.ended for each in ends] == list(range(1, 9))
+    assert [each.finished for each in ends] == list(range(1, 9))
     assert (told[-1].read, told[-1].waiting, told[-1].scored) == (8, 0, 8)
     assert {each.latest.run_test_id for each in ends} == set(run_test_ids)
-    assert all(each.waiting + each.ended <= each.read for each in told)
+    assert all(each.waiting + each.finished <= each.read for each in told)
     assert set(report) == {each.latest for each in ends}
-
-
-def test_a_job_can_be_sent_alone(client, emulator, run_test_ids, configs):
-    job = StartEvaluations(run_test_ids[0], configs)
-
-    started = client.send(job)
-
-    assert started.progress.requests == 1
-    assert emulator.log.runs == {run_test_ids[0]: 1}
-    # It is no request of its own: it goes nowhere, and has nothing to say there.
-    assert (job.path, job.body, job.method) == ("", None, "")

@@ -21,17 +21,17 @@ CONFIG = {"template_id": NOWHERE, "name": "tone"}
 REFUSED = [
     (
         {"latest_executions": 0},
-        r"latest_executions: a whole number from 1 is wanted, not 0",
+        r"latest_executions: a whole number from 1 is expected, not 0",
     ),
     ({"latest_executions": -1}, r"latest_executions: a whole number from 1"),
     (
         {"latest_executions": True},
-        r"latest_executions: a whole number from 1 is wanted, not True",
+        r"latest_executions: a whole number from 1 is expected, not True",
     ),
     ({"latest_executions": 1.5}, r"latest_executions: a whole number from 1"),
     (
         {"latest_executions": "2"},
-        r"latest_executions: a whole number from 1 is wanted, not '2'",
+        r"latest_executions: a whole number from 1 is expected, not '2'",
     ),
     (
         {"started_after": NAIVE},
@@ -39,15 +39,18 @@ REFUSED = [
     ),
     (
         {"started_after": "2026-01-01"},
-        r"started_after: a datetime is wanted, not a str",
+        r"started_after: a datetime is expected, not a str",
     ),
-    ({"started_after": dt.date(2026, 1, 1)}, r"a datetime is wanted, not a date"),
-    ({"started_after": 1735689600}, r"a datetime is wanted, not an int"),
-    ({"rerun": "overwrite"}, r"rerun: True or False is wanted"),
-    ({"rerun": None}, r"rerun: True or False is wanted, not None"),
-    ({"rerun": ["skip"]}, r"rerun: True or False is wanted"),
-    ({"on_conflict": "replace"}, r"on_conflict: 'raise', 'keep' or 'update' is wanted"),
-    ({"on_conflict": None}, r"on_conflict: 'raise', 'keep' or 'update' is wanted"),
+    ({"started_after": dt.date(2026, 1, 1)}, r"a datetime is expected, not a date"),
+    ({"started_after": 1735689600}, r"a datetime is expected, not an int"),
+    ({"rerun": "overwrite"}, r"rerun: True or False is expected"),
+    ({"rerun": None}, r"rerun: True or False is expected, not None"),
+    ({"rerun": ["skip"]}, r"rerun: True or False is expected"),
+    (
+        {"on_conflict": "replace"},
+        r"on_conflict: 'raise', 'keep' or 'update' is expected",
+    ),
+    ({"on_conflict": None}, r"on_conflict: 'raise', 'keep' or 'update' is expected"),
     ({"enable_tool_evaluation": "yes"}, r"enable_tool_evaluation: True or False"),
     ({"evaluations_config": []}, r"evaluations_config: the list is empty"),
     ({"evaluations_config": CONFIG}, r"evaluations_config: a list of eval configs"),
@@ -61,7 +64,7 @@ REFUSED = [
 ]
 
 IMPOSSIBLE = [
-    ({"timeout": None}, r"timeout: seconds are wanted, since evaluations can stay"),
+    ({"timeout": None}, r"timeout: a duration is expected"),
     ({"timeout": 0}, r"timeout"),
     ({"timeout": -1.0}, r"timeout"),
     ({"timeout": float("inf")}, r"timeout: inf .* give a finite number of seconds"),
@@ -70,8 +73,8 @@ IMPOSSIBLE = [
     ({"poll_interval": True}, r"poll_interval"),
     ({"max_in_progress": 0}, r"max_in_progress"),
     ({"max_in_progress": None}, r"max_in_progress: a whole number is wanted, not None"),
-    ({"wait": None}, r"wait: True or False is wanted, not None"),
-    ({"wait": 0}, r"wait: True or False is wanted, not an int"),
+    ({"wait": None}, r"wait: True or False is expected, not None"),
+    ({"wait": 0}, r"wait: True or False is expected, not an int"),
     ({"max_in_progress": 1.5}, r"max_in_progress"),
     ({"max_concurrency": 0}, r"max_concurrency"),
     ({"max_concurrency": 101}, r"max_concurrency: 101 requests need as many"),
@@ -113,7 +116,7 @@ def test_options_that_cannot_work_are_refused(method, call, emulator, changes, m
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"timeout": None}, ConfigurationError, "timeout: seconds are wanted"),
+        ({"timeout": None}, ConfigurationError, "timeout: a duration is expected"),
         ({"poll_interval": 0}, ConfigurationError, "poll"),
         ({"max_concurrency": 0}, ConfigurationError, "max_concurrency"),
         ({"on_progress": 7}, InvalidRequestError, "on_progress: a plain function"),
@@ -150,7 +153,7 @@ def test_progress_is_told_to_plain_functions_only(call, emulator, on_progress):
 def test_without_a_wait_no_deadline_is_needed(call, run_test_ids, configs):
     report = call("evaluate", run_test_ids[:1], configs, timeout=None, wait=False)
 
-    assert report[0].state is EvaluationStatus.STARTED
+    assert report[0].status is EvaluationStatus.STARTED
 
 
 def test_a_run_test_is_whatever_names_one(call, client, run_test_ids, configs):

@@ -24,14 +24,14 @@ async def test_a_list_that_is_turned_away_does_not_end_what_is_read_from_it(
     async with connect() as client:
         report = await client.evaluate(client.list_run_tests(), configs, **LONG)
 
-    assert [each.state for each in report] == [EvaluationStatus.SCORED] * 8
+    assert [each.status for each in report] == [EvaluationStatus.SCORED] * 8
     assert turned_away.hits == 5
 
 
 def test_nor_does_it_in_the_blocking_client(turned_away, client, configs):
     report = client.evaluate(client.list_run_tests(), configs, **LONG)
 
-    assert [each.state for each in report] == [EvaluationStatus.SCORED] * 8
+    assert [each.status for each in report] == [EvaluationStatus.SCORED] * 8
     assert turned_away.hits == 5
 
 

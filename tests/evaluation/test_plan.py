@@ -16,23 +16,22 @@ from evaluation_values import (
     execution,
     execution_id,
     ids,
-    tally_of,
+    table_of,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
 from futureagi_async import EvaluationStatus, RunNewEvals
-from futureagi_async.evaluation.conclusion import state_of
+from futureagi_async.evaluation.conclusion import final_status
 from futureagi_async.evaluation.plan import (
     Assessment,
-    Begun,
     EvaluationPhase,
-    Start,
+    StartBatch,
+    StartedPairs,
     assess,
-    can_be_evaluated,
     make_plan,
 )
-from futureagi_async.evaluation.results import Tally
+from futureagi_async.evaluation.results import ResultTable, can_be_evaluated
 
 
 CONFIGS = ids(3)
@@ -53,16 +52,18 @@ BEGUN = st.lists(
 )
 
 
-def tallied(rows):
-    tally = Tally([execution(n, state) for n, (state, _) in enumerate(rows)], CONFIGS)
+def table_from(rows):
+    table = ResultTable(
+        [execution(n, state) for n, (state, _) in enumerate(rows)], CONFIGS
+    )
     for number, (_, calls) in enumerate(rows):
         for cells in calls:
-            tally.add(call(number, entries(cells)))
-    return tally
+            table.add(call(number, entries(cells)))
+    return table
 
 
 def begun_of(requests):
-    begun = Begun()
+    begun = StartedPairs()
     for config_ids, executions in requests:
         everything = executions is None
         named = None if everything else map(execution_id, executions)
@@ -81,20 +82,20 @@ def pairs(plan):
 
 @given(EXECUTIONS, BEGUN, st.booleans())
 def test_nothing_is_started_twice_or_where_it_cannot_be(rows, requests, rerun):
-    tally, begun = tallied(rows), begun_of(requests)
+    table, begun = table_from(rows), begun_of(requests)
 
-    plan = make_plan(tally, begun, rerun=rerun)
+    plan = make_plan(table, begun, rerun=rerun)
 
     for execution_id_, config in pairs(plan):
         assert not begun.has(execution_id_, config)
-        assert not tally.executions[execution_id_].is_evaluating
-        assert tally.completed_calls[execution_id_] > 0
-        assert rerun or tally.of(execution_id_, config).ended == 0
+        assert not table.executions[execution_id_].is_evaluating
+        assert table.completed_calls[execution_id_] > 0
+        assert rerun or table.counts(execution_id_, config).finished == 0
 
 
 @given(EXECUTIONS, BEGUN, st.booleans())
 def test_an_execution_is_in_one_request_at_most(rows, requests, rerun):
-    plan = make_plan(tallied(rows), begun_of(requests), rerun=rerun)
+    plan = make_plan(table_from(rows), begun_of(requests), rerun=rerun)
 
     named = [id_ for start in plan.starts for id_ in start.execution_ids]
     assert len(named) == len(set(named))
@@ -103,28 +104,28 @@ def test_an_execution_is_in_one_request_at_most(rows, requests, rerun):
 
 @given(EXECUTIONS, BEGUN, st.booleans())
 def test_whatever_may_be_started_is(rows, requests, rerun):
-    tally, begun = tallied(rows), begun_of(requests)
+    table, begun = table_from(rows), begun_of(requests)
 
-    started = set(pairs(make_plan(tally, begun, rerun=rerun)))
+    started = set(pairs(make_plan(table, begun, rerun=rerun)))
 
-    for (id_, each), config in itertools.product(tally.executions.items(), CONFIGS):
-        if each.is_evaluating or not tally.completed_calls[id_]:
+    for (id_, each), config in itertools.product(table.executions.items(), CONFIGS):
+        if each.is_evaluating or not table.completed_calls[id_]:
             continue
-        is_wanted = rerun or not tally.of(id_, config).ended
+        is_wanted = rerun or not table.counts(id_, config).finished
         assert ((id_, config) in started) is (is_wanted and not begun.has(id_, config))
 
 
 @given(EXECUTIONS)
 def test_a_rerun_that_was_done_leaves_nothing_to_do(rows):
-    tally, begun = tallied(rows), Begun()
-    for start in make_plan(tally, begun, rerun=True).starts:
+    table, begun = table_from(rows), StartedPairs()
+    for start in make_plan(table, begun, rerun=True).starts:
         begun.add(RunNewEvals(RUN_TEST, start.config_ids, start.execution_ids))
 
-    assert make_plan(tally, begun, rerun=True).starts == ()
+    assert make_plan(table, begun, rerun=True).starts == ()
 
 
 def test_executions_share_a_request_only_where_the_same_configs_are_missing():
-    tally = tally_of(
+    table = table_of(
         {
             "completed a": ["- done"],
             "completed b": ["done -"],
@@ -133,9 +134,9 @@ def test_executions_share_a_request_only_where_the_same_configs_are_missing():
         ids(2),
     )
 
-    assert make_plan(tally, Begun(), rerun=False).starts == (
-        Start((execution_id(0), execution_id(2)), (config_id(0),)),
-        Start((execution_id(1),), (config_id(1),)),
+    assert make_plan(table, StartedPairs(), rerun=False).starts == (
+        StartBatch((execution_id(0), execution_id(2)), (config_id(0),)),
+        StartBatch((execution_id(1),), (config_id(1),)),
     )
 
 
@@ -151,7 +152,9 @@ def test_executions_share_a_request_only_where_the_same_configs_are_missing():
     ],
 )
 def test_what_has_results_in_part_is_left_so_and_told(cells, is_started, is_partial):
-    plan = make_plan(tally_of({"completed": cells}, ids(1)), Begun(), rerun=False)
+    plan = make_plan(
+        table_of({"completed": cells}, ids(1)), StartedPairs(), rerun=False
+    )
 
     assert bool(plan.starts) is is_started
     assert plan.is_partial is is_partial
@@ -162,10 +165,12 @@ def test_what_has_results_in_part_is_left_so_and_told(cells, is_started, is_part
     [("pending", False, True), ("-", False, False), ("pending", True, False)],
 )
 def test_a_start_that_rests_on_pending_results_says_so(cells, rerun, expected):
-    plan = make_plan(tally_of({"completed": [cells]}, ids(1)), Begun(), rerun=rerun)
+    plan = make_plan(
+        table_of({"completed": [cells]}, ids(1)), StartedPairs(), rerun=rerun
+    )
 
     assert plan.starts
-    assert plan.rests_on_pending is expected
+    assert plan.relies_on_prepared is expected
 
 
 @pytest.mark.parametrize(
@@ -183,13 +188,13 @@ def test_a_start_that_rests_on_pending_results_says_so(cells, rerun, expected):
 def test_what_is_being_evaluated_is_awaited_where_it_matters(
     cells, rerun, begun, expected
 ):
-    tally = tally_of({"evaluating": [cells]}, ids(1))
+    table = table_of({"evaluating": [cells]}, ids(1))
     done = begun_of([([config_id(0)], [0])] if begun else [])
 
-    plan = make_plan(tally, done, rerun=rerun)
+    plan = make_plan(table, done, rerun=rerun)
 
     assert plan.starts == ()
-    assert plan.is_awaited is expected
+    assert plan.waits_for_running is expected
 
 
 @pytest.mark.parametrize(
@@ -207,7 +212,7 @@ def test_only_what_is_or_will_be_completed_can_be_evaluated(status, expected):
     assert can_be_evaluated(execution(0, status)) is expected
 
 
-VERDICTS = [
+ASSESSMENTS = [
     ({}, Assessment(EvaluationPhase.FINISHED, is_certain=True)),
     ({"completed": []}, Assessment(EvaluationPhase.FINISHED, is_certain=True)),
     (
@@ -257,18 +262,18 @@ VERDICTS = [
 ]
 
 
-@pytest.mark.parametrize(("executions", "finding"), VERDICTS)
-def test_a_reading_is_judged(executions, finding):
-    assert assess(tally_of(executions, ids(2))) == finding
+@pytest.mark.parametrize(("executions", "expected"), ASSESSMENTS)
+def test_a_reading_is_judged(executions, expected):
+    assert assess(table_of(executions, ids(2))) == expected
 
 
 @given(EXECUTIONS)
 def test_nothing_is_called_finished_while_a_result_is_open(rows):
-    tally = tallied(rows)
-    verdict = assess(tally).verdict
+    table = table_from(rows)
+    phase = assess(table).phase
 
-    if any(tally.of_execution(id_).open for id_ in tally.executions):
-        assert verdict is not EvaluationPhase.FINISHED
+    if any(table.execution_counts(id_).unfinished for id_ in table.executions):
+        assert phase is not EvaluationPhase.FINISHED
 
 
 NOTHING = {"completed": []}
@@ -278,7 +283,7 @@ UNSTARTED = {"completed": ["pending"]}
 
 
 @pytest.mark.parametrize(
-    ("executions", "verdict", "is_planned", "state"),
+    ("executions", "phase", "is_planned", "state"),
     [
         (SCORED, EvaluationPhase.FINISHED, True, EvaluationStatus.SCORED),
         (SCORED, EvaluationPhase.FINISHED, False, EvaluationStatus.SCORED),
@@ -319,13 +324,13 @@ UNSTARTED = {"completed": ["pending"]}
         ),
     ],
 )
-def test_a_verdict_is_a_state_where_nothing_more_is_to_be_started(
-    executions, verdict, is_planned, state
+def test_a_phase_is_a_state_where_nothing_more_is_to_be_started(
+    executions, phase, is_planned, state
 ):
-    tally = tally_of(executions, ids(1))
-    plan = make_plan(tally, Begun(), rerun=False) if is_planned else None
+    table = table_of(executions, ids(1))
+    plan = make_plan(table, StartedPairs(), rerun=False) if is_planned else None
 
-    assert state_of(verdict, tally, plan) is state
+    assert final_status(phase, table, plan) is state
 
 
 def test_select_all_has_begun_its_configs_everywhere():
@@ -344,9 +349,9 @@ def test_what_was_begun_is_that_config_on_that_execution():
 
 
 def test_a_pending_entry_is_no_result():
-    tally = Tally([execution(0)], ids(2))
-    tally.add(call(0, {config_id(0): PENDING, config_id(1): DONE}))
+    table = ResultTable([execution(0)], ids(2))
+    table.add(call(0, {config_id(0): PENDING, config_id(1): DONE}))
 
-    plan = make_plan(tally, Begun(), rerun=False)
+    plan = make_plan(table, StartedPairs(), rerun=False)
 
-    assert plan.starts == (Start((execution_id(0),), (config_id(0),)),)
+    assert plan.starts == (StartBatch((execution_id(0),), (config_id(0),)),)

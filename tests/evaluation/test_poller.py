@@ -26,7 +26,7 @@ from futureagi_async import (
     TestExecutionsPage,
 )
 from futureagi_async.evaluation.plan import EvaluationPhase
-from futureagi_async.evaluation.poller import Rounds, Watched, look
+from futureagi_async.evaluation.poller import Poller, PollTarget, poll_once
 
 
 def page(kind, results, count=None):
@@ -60,9 +60,9 @@ class Script:
         self.thorough[-1] = True
         return page(TestExecutionsPage, [execution(0, status)])
 
-    async def look(self, watched):
+    async def look(self, target):
         self.thorough.append(False)
-        found = await look(self, watched)
+        found = await poll_once(self, target)
         if len(self.scenes) > 1:
             self.scenes.popleft()
         return found
@@ -73,8 +73,8 @@ def looked(*scenes, config_ids=None):
 
     async def main():
         script = Script(*scenes)
-        watched = Watched(RUN_TEST, config_ids=config_ids)
-        found = [await script.look(watched) for _ in scenes]
+        target = PollTarget(RUN_TEST, config_ids=config_ids)
+        found = [await script.look(target) for _ in scenes]
         return found, script.thorough
 
     return asyncio.run(main())
@@ -182,7 +182,7 @@ def test_a_look_that_may_not_be_made_any_more_is_no_failure():
 
 
 class Round:
-    """Rounds over named things that end in a certain round, and when each was seen."""
+    """Poller over named things that end in a certain round, and when each was seen."""
 
     def __init__(
         self,
@@ -200,12 +200,12 @@ class Round:
         self.seen = []
         self.in_work = self.most_in_work = 0
         self.given_up = []
-        self.rounds = Rounds(
+        self.rounds = Poller(
             self.visit, self.give_up, pause=pause, workers=workers, random=random
         )
 
     def give_up(self, name):
-        self.rounds.leave(name)
+        self.rounds.remove(name)
         self.given_up.append((now(), name))
 
     async def visit(self, name):
@@ -215,7 +215,7 @@ class Round:
         self.in_work -= 1
         self.seen.append((now(), name))
         if len([each for _, each in self.seen if each == name]) == self.ends.get(name):
-            self.rounds.leave(name)
+            self.rounds.remove(name)
 
     @property
     def moments(self):
@@ -226,11 +226,11 @@ class Round:
         moments = [0.0, *self.moments]
         return [later - earlier for earlier, later in pairwise(moments)]
 
-    async def run(self, *, stop=lambda: False, latest=None):
+    async def run(self, *, stop=lambda: False, deadline=None):
         for name in self.ends:
-            self.rounds.enter(name)
+            self.rounds.add(name)
         self.rounds.close()
-        await self.rounds.run(stop, latest)
+        await self.rounds.run(stop, deadline)
         return self
 
 
@@ -273,10 +273,10 @@ def test_all_that_waits_shares_a_round_and_so_many_are_looked_at_at_a_time():
 def test_what_enters_during_a_round_is_looked_at_in_the_next():
     async def main():
         round_ = Round({"a": 2, "b": 1}, takes=0.1)
-        round_.rounds.enter("a")
+        round_.rounds.add("a")
         running = asyncio.create_task(round_.rounds.run(lambda: False, None))
         await asyncio.sleep(1.05)
-        round_.rounds.enter("b")
+        round_.rounds.add("b")
         round_.rounds.close()
         await running
         return round_
@@ -291,7 +291,7 @@ def test_while_nothing_waits_no_round_is_made():
         round_ = Round({"a": 1})
         running = asyncio.create_task(round_.rounds.run(lambda: False, None))
         await asyncio.sleep(100)
-        round_.rounds.enter("a")
+        round_.rounds.add("a")
         await asyncio.sleep(100)
         round_.rounds.close()
         await running
@@ -302,7 +302,7 @@ def test_while_nothing_waits_no_round_is_made():
 
 def test_rounds_of_nothing_end_when_they_are_closed():
     async def main():
-        rounds = Rounds(pytest.fail, pytest.fail, pause=1.0, workers=1)
+        rounds = Poller(pytest.fail, pytest.fail, pause=1.0, workers=1)
         rounds.close()
         await rounds.run(lambda: False, None)
         return now()
@@ -315,8 +315,8 @@ def test_the_deadline_ends_a_pause_and_leaves_what_waits(waits):
     async def main():
         round_ = Round({"a": None} if waits else {})
         if waits:
-            round_.rounds.enter("a")
-        await round_.rounds.run(lambda: now() >= 10, latest=10)
+            round_.rounds.add("a")
+        await round_.rounds.run(lambda: now() >= 10, deadline=10)
         return round_, now()
 
     round_, ended = on_a_jumping_clock(main())
@@ -324,7 +324,7 @@ def test_the_deadline_ends_a_pause_and_leaves_what_waits(waits):
     # After 1, 2.5, 4.75 and 8.125 seconds; the pause after that is cut short.
     assert len(round_.moments) == (4 if waits else 0)
     assert round_.given_up == ([(10, "a")] if waits else [])
-    assert round_.rounds.are_over
+    assert round_.rounds.stopped
 
 
 def test_a_stop_during_a_round_lets_visits_end_and_begins_no_other():
@@ -371,7 +371,7 @@ def test_at_the_deadline_all_is_given_up_at_once_except_what_is_being_visited(wo
     async def main():
         names = {"slow": None, "a": None, "b": 1}
         round_ = Round(names, slow={"slow": 50}, workers=workers)
-        await round_.run(stop=lambda: now() >= 10, latest=10)
+        await round_.run(stop=lambda: now() >= 10, deadline=10)
         return round_
 
     done = on_a_jumping_clock(main())
@@ -382,10 +382,10 @@ def test_at_the_deadline_all_is_given_up_at_once_except_what_is_being_visited(wo
 def test_whoever_leaves_during_a_pause_is_not_looked_at():
     async def main():
         round_ = Round({"a": 1})
-        round_.rounds.enter("a")
+        round_.rounds.add("a")
         running = asyncio.create_task(round_.rounds.run(lambda: False, None))
         await asyncio.sleep(0.5)
-        round_.rounds.leave("a")
+        round_.rounds.remove("a")
         round_.rounds.close()
         await running
         return round_.seen
@@ -395,10 +395,10 @@ def test_whoever_leaves_during_a_pause_is_not_looked_at():
 
 def test_whoever_leaves_twice_does_no_harm():
     async def main():
-        rounds = Rounds(pytest.fail, pytest.fail, pause=1.0, workers=1)
-        rounds.enter("a")
-        rounds.leave("a")
-        rounds.leave("a")
+        rounds = Poller(pytest.fail, pytest.fail, pause=1.0, workers=1)
+        rounds.add("a")
+        rounds.remove("a")
+        rounds.remove("a")
         return len(rounds)
 
     assert on_a_jumping_clock(main()) == 0

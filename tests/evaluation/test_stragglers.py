@@ -34,7 +34,7 @@ async def test_a_slow_run_test_holds_up_no_other_and_is_given_up_at_the_deadline
         )
 
     scored = EvaluationStatus.SCORED
-    assert [each.state for each in report] == [EvaluationStatus.PENDING, *[scored] * 4]
+    assert [each.status for each in report] == [EvaluationStatus.PENDING, *[scored] * 4]
     assert report[0].reason == (
         "not waited for any longer: the deadline of the batch has passed"
     )

@@ -29,7 +29,7 @@ DONE_ALL_THE_SAME = ["drop_after", "truncate", "garbage"]
 LOST = NEVER_DONE + DONE_ALL_THE_SAME
 
 BLIND = RetryPolicy(reconcile=False, max_attempts=1)
-"""Neither looks what came of a request, nor sends it again."""
+"""Neither polls what came of a request, nor sends it again."""
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_an_answer_that_is_lost_is_found_out_and_everything_is_scored_once(
 
     (end,) = call("evaluate", [one.id], configs, journal=used, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert emulator.log.runs == {one.id: 1}
     assert emulator.log.configs == {one.id: 3}
 
@@ -79,9 +79,9 @@ def test_a_start_in_doubt_that_shows_afterwards_is_waited_for(
 
     (end,) = blind.evaluate([one.id], configs, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert end.requests == 0
-    assert "what was read afterwards shows how it came out" in end.warnings[0]
+    assert "what was read afterwards shows the outcome" in end.warnings[0]
     assert emulator.log.runs == {one.id: 1}
 
 
@@ -92,14 +92,14 @@ def test_a_start_in_doubt_that_does_not_show_is_not_sent_again(
 
     (end,) = blind.evaluate([one.id], configs, **LONG)
 
-    assert end.state is FAILED
+    assert end.status is FAILED
     assert end.error.delivery is Delivery.UNKNOWN
     assert end.warnings == ()
     assert not emulator.log.runs
 
     (again,) = blind.evaluate([one.id], configs, **LONG)
 
-    assert again.state is SCORED
+    assert again.status is SCORED
 
 
 @pytest.mark.parametrize("fault", LOST)
@@ -111,7 +111,7 @@ def test_a_rerun_in_doubt_is_named_whatever_is_there(
 
     (end,) = blind.evaluate([one.id], configs, rerun=True, **LONG)
 
-    assert end.state is FAILED
+    assert end.status is FAILED
     assert end.error.delivery is Delivery.UNKNOWN
     assert emulator.log.runs == {one.id: 1 + (fault in DONE_ALL_THE_SAME)}
 
@@ -126,7 +126,7 @@ def test_a_rerun_in_doubt_is_named_though_something_is_under_way(
 
     (end,) = blind.evaluate([one.id], configs, rerun=True, timeout=None, wait=False)
 
-    assert end.state is FAILED
+    assert end.status is FAILED
     assert end.error.delivery is Delivery.UNKNOWN
 
 
@@ -139,9 +139,9 @@ def test_configs_in_doubt_are_named_and_found_the_next_time(
     (end,) = blind.evaluate([one.id], configs, **LONG)
     (again,) = blind.evaluate([one.id], configs, **LONG)
 
-    assert end.state is FAILED
+    assert end.status is FAILED
     assert end.error.delivery is Delivery.UNKNOWN
-    assert again.state is SCORED
+    assert again.status is SCORED
     assert emulator.log.configs == {one.id: 3}
 
 
@@ -156,7 +156,7 @@ def test_with_a_journal_what_was_left_in_doubt_is_settled_and_nothing_done_twice
     client.with_options(retry=BLIND).evaluate([one], configs, **options)
     (end,) = client.evaluate([one], configs, **options)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert emulator.log.runs == {one: 1}
     assert emulator.log.configs == {one: 3}
 
@@ -174,7 +174,7 @@ def test_an_update_that_was_left_in_doubt_is_settled(
     client.with_options(retry=BLIND).evaluate([one.id], wanted, **options)
     (end,) = client.evaluate([one.id], wanted, **options)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert one.eval_configs[0].model == "new"
     with Journal.open(journal) as entries:
         assert [each.state for each in entries] == [JournalState.DONE]
@@ -205,7 +205,7 @@ def test_a_doubt_that_somebody_resolved_is_none(blind, emulator, one, configs, j
         entries.resolve(entry, done=False)
     (end,) = blind.evaluate([one.id], configs, **options)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert emulator.log.runs == {one.id: 2}
 
 
@@ -219,7 +219,7 @@ def test_with_a_journal_a_start_that_failed_is_tried_the_next_time(
     (end,) = client.evaluate([one.id], configs, **options)
 
     assert isinstance(failed.error, EvalDispatchError)
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert emulator.log.runs == {one.id: 1}
 
 
@@ -234,9 +234,9 @@ def test_with_a_journal_what_was_begun_and_lost_is_named_and_not_begun_again(
     (lost,) = client.evaluate([one.id], configs, **options)
     (anew,) = client.evaluate([one.id], configs, **LONG)
 
-    assert lost.state is EvaluationStatus.NOT_STARTED
+    assert lost.status is EvaluationStatus.NOT_STARTED
     assert "evaluate again, with another journal" in lost.reason
-    assert anew.state is SCORED
+    assert anew.status is SCORED
 
 
 def test_an_error_after_a_doubt_does_not_hide_it(
@@ -252,7 +252,7 @@ def test_an_error_after_a_doubt_does_not_hide_it(
 
     (end,) = blind.evaluate([one.id], configs, **LONG)
 
-    assert end.state is FAILED
+    assert end.status is FAILED
     assert end.error.delivery is Delivery.UNKNOWN
     assert "afterwards: 403" in end.reason
 
@@ -266,7 +266,7 @@ def test_a_doubt_that_only_a_restart_overcomes_keeps_its_place(
 
     (end,) = blind.evaluate([one.id], configs, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert end.requests == 1
     assert emulator.log.runs == {one.id: 3}
     assert one_row(one) == [3, 3, 3, 3]
@@ -299,6 +299,6 @@ def test_what_the_journal_knows_as_started_otherwise_is_not_started_again(
 
     (end,) = client.evaluate([one.id], configs, rerun=True, journal=journal, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert end.requests == 1
     assert emulator.log.runs == {one.id: 2}

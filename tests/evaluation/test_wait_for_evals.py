@@ -25,7 +25,7 @@ ATTEMPTS = 3
 
 
 def states(report):
-    return [each.state for each in report]
+    return [each.status for each in report]
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_progress_is_told(call, started):
 
     call("wait_for_evals", started, on_progress=told.append, **LONG)
 
-    assert (told[-1].read, told[-1].ended, told[-1].scored) == (8, 8, 8)
+    assert (told[-1].read, told[-1].finished, told[-1].scored) == (8, 8, 8)
 
 
 def test_what_has_ended_already_is_read_once(call, client, emulator, started):
@@ -126,7 +126,7 @@ async def test_a_reading_goes_on_no_longer_than_to_the_deadline(
     async with connect(timeout=Timeout(read=None, total=None)) as client:
         (end,) = await client.wait_for_evals(run_test_ids[:1], timeout=500)
 
-    assert end.state is EvaluationStatus.NOT_ATTEMPTED
+    assert end.status is EvaluationStatus.NOT_ATTEMPTED
     assert "before the answer came" in end.reason
 
 
@@ -135,7 +135,7 @@ def test_what_is_under_way_at_the_deadline_is_pending(call, leap_when_seen, unde
 
     (end,) = call("wait_for_evals", [under_way], timeout=3600, poll_interval=0.01)
 
-    assert end.state is EvaluationStatus.PENDING
+    assert end.status is EvaluationStatus.PENDING
     assert end.reason == (
         "not waited for any longer: the deadline of the batch has passed"
     )
@@ -150,7 +150,7 @@ def test_what_was_prepared_and_never_started_is_not_waited_for(
 
     (end,) = call("wait_for_evals", run_test_ids[:1], **LONG)
 
-    assert end.state is EvaluationStatus.NOT_STARTED
+    assert end.status is EvaluationStatus.NOT_STARTED
     assert "nothing works on them" in end.reason
 
 
@@ -161,7 +161,7 @@ def test_what_can_never_finish_is_not_waited_for(call, run_tests):
 
     (end,) = call("wait_for_evals", [run_tests[0].id], **LONG)
 
-    assert end.state is EvaluationStatus.STUCK
+    assert end.status is EvaluationStatus.STUCK
 
 
 def test_what_contradicts_itself_is_looked_at_twice_and_not_more_often(
@@ -188,7 +188,7 @@ def test_what_never_finishes_beside_results_is_told_with_its_scores(
 
     (end,) = call("wait_for_evals", [run_tests[0].id], **LONG)
 
-    assert end.state is EvaluationStatus.STUCK
+    assert end.status is EvaluationStatus.STUCK
     assert {each.evaluated for each in end.configs} == {2}
 
 
@@ -201,7 +201,7 @@ def test_all_results_are_the_end_even_of_what_says_that_it_is_evaluating(
 
     (end,) = call("wait_for_evals", [run_tests[0].id], **LONG)
 
-    assert end.state is EvaluationStatus.SCORED
+    assert end.status is EvaluationStatus.SCORED
 
 
 def test_where_nothing_can_have_results_there_is_nothing_to_wait_for(call, run_tests):
@@ -209,7 +209,7 @@ def test_where_nothing_can_have_results_there_is_nothing_to_wait_for(call, run_t
 
     (end,) = call("wait_for_evals", [run_tests[0].id], **LONG)
 
-    assert end.state is EvaluationStatus.NOTHING_TO_EVALUATE
+    assert end.status is EvaluationStatus.NOTHING_TO_EVALUATE
 
 
 def test_a_run_test_that_is_not_there_fails_alone(call, started):
@@ -230,7 +230,7 @@ def under_way(client, run_test_ids, configs, leave):
 
 @pytest.fixture
 def trouble_while_waiting(emulator):
-    """Have looks fail, so many times, as soon as something waits."""
+    """Have polls fail, so many times, as soon as something waits."""
 
     def install(times):
         fault = emulator.faults.add("status", status=500, endpoint="executions")
@@ -262,7 +262,7 @@ def test_a_look_that_fails_is_made_again_in_the_next_round(
     (end,) = call("wait_for_evals", [under_way], on_progress=tell, **LONG)
 
     assert fault.hits == 2 * ATTEMPTS
-    assert end.state is EvaluationStatus.SCORED
+    assert end.status is EvaluationStatus.SCORED
 
 
 def test_a_look_that_fails_three_times_is_the_end(
@@ -273,7 +273,7 @@ def test_a_look_that_fails_three_times_is_the_end(
     (end,) = call("wait_for_evals", [under_way], on_progress=tell, **LONG)
 
     assert fault.hits == 3 * ATTEMPTS
-    assert end.state is EvaluationStatus.FAILED
+    assert end.status is EvaluationStatus.FAILED
     assert isinstance(end.error, ServerError)
     assert end.error.delivery is Delivery.NOT_SENT
 
@@ -308,5 +308,5 @@ def test_the_same_run_test_can_be_waited_for_twice(call, started):
 def test_where_nothing_was_ever_run_nothing_is_called_scored(call, run_test_ids):
     (end,) = call("wait_for_evals", run_test_ids[:1], **LONG)
 
-    assert end.state is EvaluationStatus.NOTHING_TO_EVALUATE
+    assert end.status is EvaluationStatus.NOTHING_TO_EVALUATE
     assert end.reason == "no eval config was ever run on a completed call"

@@ -42,7 +42,7 @@ LATENCY = 0.01
 """How much longer every answer takes: most kills come while something is on the wire."""
 
 RUN_SECONDS = 0.3
-"""How long evaluations take: some end while nobody looks."""
+"""How long evaluations take: some end while nobody polls."""
 
 SETTLE_AFTER = 0.25
 """When to look what came of a request in doubt: long after the service has acted."""

@@ -60,7 +60,7 @@ async def test_a_read_that_failed_leaves_no_work_in_doubt(
 
     ended = await evaluated(client, emulator)
 
-    assert ended.state is EvaluationStatus.FAILED
+    assert ended.status is EvaluationStatus.FAILED
     assert ended.error is not None
     assert ended.error.delivery is Delivery.NOT_SENT
     assert "may have been done" not in ended.reason
@@ -90,7 +90,7 @@ async def test_a_read_that_failed_hides_no_work_in_doubt(
     ended = await evaluated(client, emulator)
 
     assert emulator.log.runs.total() == 1
-    assert ended.state is EvaluationStatus.FAILED
+    assert ended.status is EvaluationStatus.FAILED
     assert ended.error is not None
     assert ended.error.delivery is Delivery.UNKNOWN
     assert "may have been done" in ended.reason
@@ -108,7 +108,7 @@ async def test_what_is_in_doubt_is_not_started_again_though_nothing_is_seen_of_i
         ended = await evaluated(client, emulator)
 
     assert on_the_wire.hits == 1
-    assert ended.state is EvaluationStatus.FAILED
+    assert ended.status is EvaluationStatus.FAILED
     assert ended.error is not None
     assert ended.error.delivery is Delivery.UNKNOWN
     assert "may have been done" in ended.reason
@@ -126,7 +126,7 @@ async def test_a_client_that_was_closed_hides_no_work_in_doubt(
     await client.aclose()
     ended = await work
 
-    assert ended.state is EvaluationStatus.FAILED
+    assert ended.status is EvaluationStatus.FAILED
     assert isinstance(ended.error, ClientClosedError)
     assert ended.error.delivery is Delivery.UNKNOWN
     assert "may have been done" in ended.reason

@@ -122,7 +122,7 @@ def entries(
     assert_type(fa.ExecutionStatus("Completed"), fa.ExecutionStatus)
     assert_type(execution.start_time, datetime | None)
     assert_type(call.eval_outputs, dict[str, fa.EvalOutput])
-    assert_type(call.eval_outputs[""].state, fa.EvalOutputStatus)
+    assert_type(call.eval_outputs[""].status, fa.EvalOutputStatus)
     assert_type(template.required_keys, tuple[str, ...] | None)
 
 
@@ -231,7 +231,7 @@ def evaluated(report: fa.EvaluationReport) -> None:
     assert_type(report.counts(), dict[str, int])
     for each in report:
         assert_type(each.run_test_id, str | None)
-        assert_type(each.state, fa.EvaluationStatus)
+        assert_type(each.status, fa.EvaluationStatus)
         assert_type(each.error, fa.FutureAGIError | None)
         assert_type(each.rows(), Iterator[dict[str, Any]])
         assert_type(each.to_dict(), dict[str, Any])
@@ -264,7 +264,7 @@ def one_config(config: fa.ConfigScores) -> None:
 
 
 def progress(told: fa.EvaluationProgress) -> None:
-    assert_type(told.read + told.waiting + told.ended + told.scored, int)
+    assert_type(told.read + told.waiting + told.finished + told.scored, int)
     assert_type(told.latest, fa.RunTestEvaluation | None)
 
 
