@@ -10,7 +10,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # type checkers take it as true; `typing` takes long to import
 
 if TYPE_CHECKING:
-    from futureagi_async.batch.executor import OutcomeStream
+    from futureagi_async.batch.stream import OutcomeStream
     from futureagi_async.blocking.client import FutureAGI
     from futureagi_async.blocking.streams import (
         BlockingEvaluationStream,
@@ -307,7 +307,7 @@ _MODULES = {
         "Success",
     ),
     "model.request": ("Request", "Result"),
-    "batch.executor": ("OutcomeStream",),
+    "batch.stream": ("OutcomeStream",),
     "evaluation.ensure_configs": (
         "EnsureEvalConfigs",
         "EnsuredEvalConfig",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+import asyncio
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from futureagi_async import endpoints, evaluation
-from futureagi_async.batch.alone import Carrier, read_page, send_alone
+from futureagi_async.batch import executor
 from futureagi_async.batch.options import (
     validate_callback,
     validate_request,
@@ -13,7 +14,7 @@ from futureagi_async.batch.options import (
 )
 from futureagi_async.errors import ConfigurationError
 from futureagi_async.model.paging import paginate
-from futureagi_async.transport.call import RequestOptions
+from futureagi_async.transport.call import RequestOptions, ThrottleBudget
 from futureagi_async.transport.settings import (
     UNSET,
     RateLimit,
@@ -42,11 +43,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from uuid import UUID
 
-    from futureagi_async.batch.executor import (
-        BatchConfig,
-        OutcomeProducer,
-        OutcomeStream,
-    )
+    from futureagi_async.batch.batch_executor import BatchConfig
+    from futureagi_async.batch.stream import OutcomeProducer, OutcomeStream
     from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
     from futureagi_async.endpoints.delete_eval_config import DeleteEvalConfigResult
     from futureagi_async.endpoints.eval_config import EvalConfig
@@ -70,9 +68,13 @@ if TYPE_CHECKING:
     from futureagi_async.evaluation.inputs import EvaluationOptions, RunTests
     from futureagi_async.evaluation.report import EvaluationProgress, EvaluationReport
     from futureagi_async.evaluation.stream import EvaluationProducer, EvaluationStream
+    from futureagi_async.model.operation import Operation
     from futureagi_async.model.outcome import Batch, Outcome
     from futureagi_async.model.request import Request, Requests, ResultT
     from futureagi_async.transport.http import HTTPBackend
+
+
+T = TypeVar("T")
 
 
 def _opener(settings: Settings) -> Callable[[], HTTPBackend]:
@@ -546,13 +548,15 @@ class AsyncFutureAGI:
         on_progress: Callable[[EvaluationProgress], object] | None,
     ) -> EvaluationReport:
         return await evaluation.stream.evaluate(
-            self._carrier(), items, options, on_progress
+            self._transport, self._options, items, options, on_progress
         )
 
     def _evaluation_flow(
         self, items: Any, options: EvaluationOptions
     ) -> EvaluationProducer:
-        return evaluation.stream.EvaluationProducer(self._carrier(), items, options)
+        return evaluation.stream.EvaluationProducer(
+            self._transport, self._options, items, options
+        )
 
     async def get_run_test(self, run_test_id: UUID | str) -> RunTest:
         """Read a run test with its eval configs.
@@ -740,7 +744,11 @@ class AsyncFutureAGI:
             yield each
 
     async def _read_page(self, request: Request[ResultT], /) -> ResultT:
-        return await read_page(self._carrier(), request)
+        now = asyncio.get_running_loop().time()
+        sender = executor.RequestExecutor(
+            self._transport, self._options, ThrottleBudget(now)
+        )
+        return await request.run(sender)
 
     async def find_run_test(self, name: str) -> RunTestEntry:
         """Find the run test that has exactly this name.
@@ -764,7 +772,7 @@ class AsyncFutureAGI:
         """
         return await endpoints.find_by_name.find_eval_template(self.send, name)
 
-    async def send(self, request: Request[ResultT]) -> ResultT:
+    async def send(self, request: Operation[T]) -> T:
         """Send a request.
 
         Raises:
@@ -772,7 +780,8 @@ class AsyncFutureAGI:
             ClientClosedError: the client is closed.
             APIError: it failed; see its `delivery`.
         """
-        return await send_alone(self._carrier(), validate_request(request))
+        sender = executor.RequestExecutor(self._transport, self._options)
+        return await sender.send(validate_request(request))
 
     async def send_many(
         self,
@@ -825,9 +834,11 @@ class AsyncFutureAGI:
         on_outcome: Callable[[Outcome[ResultT]], object] | None,
     ) -> Batch[ResultT]:
 
-        from futureagi_async.batch import executor  # noqa: PLC0415 - for fan-outs only
+        from futureagi_async.batch import batch_executor  # noqa: PLC0415 - for batches only
 
-        return await executor.send_batch(self._carrier(), requests, options, on_outcome)
+        return await batch_executor.send_batch(
+            self._transport, self._options, requests, options, on_outcome
+        )
 
     def stream(
         self,
@@ -845,20 +856,18 @@ class AsyncFutureAGI:
         The arguments are those of `send_many`, and so are the errors.
         """
         options = self._fan_out_options(max_concurrency, timeout, journal)
-        from futureagi_async.batch import executor  # noqa: PLC0415 - for fan-outs only
 
-        return executor.OutcomeStream(self._flow(validate_requests(requests), options))
+        from futureagi_async.batch import stream  # noqa: PLC0415 - for streams only
+
+        return stream.OutcomeStream(self._flow(validate_requests(requests), options))
 
     def _flow(
         self, requests: Requests[ResultT], options: BatchConfig
     ) -> OutcomeProducer[ResultT]:
 
-        from futureagi_async.batch import executor  # noqa: PLC0415 - for fan-outs only
+        from futureagi_async.batch import stream  # noqa: PLC0415 - for streams only
 
-        return executor.OutcomeProducer(self._carrier(), requests, options)
-
-    def _carrier(self) -> Carrier:
-        return Carrier(self._transport, self._options, self._settings)
+        return stream.OutcomeProducer(self._transport, self._options, requests, options)
 
     def _fan_out_options(
         self,
@@ -867,9 +876,9 @@ class AsyncFutureAGI:
         journal: str | PathLike[str] | None,
     ) -> BatchConfig:
 
-        from futureagi_async.batch import executor  # noqa: PLC0415 - for fan-outs only
+        from futureagi_async.batch import batch_executor  # noqa: PLC0415 - for batches only
 
-        return executor.BatchConfig.of(
+        return batch_executor.BatchConfig.of(
             self._settings, max_concurrency, timeout, journal
         )
 

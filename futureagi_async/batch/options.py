@@ -7,7 +7,8 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from futureagi_async.errors import InvalidRequestError
-from futureagi_async.model.request import Request, Requests, build_requests
+from futureagi_async.model.operation import Operation
+from futureagi_async.model.request import Requests, build_requests
 from futureagi_async.model.validation import kind
 
 
@@ -48,7 +49,7 @@ def validate_requests(requests: Any) -> Requests[Any]:
     return build_requests(requests, validate_request, "requests")
 
 
-def validate_request(request: Any) -> Request[Any]:
+def validate_request(request: Any) -> Operation[Any]:
     """Let only a request through.
 
     Raises:
@@ -63,4 +64,4 @@ def validate_request(request: Any) -> Request[Any]:
 @functools.lru_cache
 def _is_request(kind: type[Any]) -> bool:
     # Remembered by class: to ask an abstract class about each request is slow.
-    return issubclass(kind, Request)
+    return issubclass(kind, Operation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import queue
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from futureagi_async import endpoints, evaluation
 from futureagi_async.batch.options import validate_callback, validate_requests
@@ -64,8 +64,12 @@ if TYPE_CHECKING:
     )
     from futureagi_async.evaluation.inputs import EvaluationOptions, RunTests
     from futureagi_async.evaluation.report import EvaluationProgress, EvaluationReport
+    from futureagi_async.model.operation import Operation
     from futureagi_async.model.outcome import Batch, Outcome
     from futureagi_async.model.request import Request, Requests, ResultT
+
+
+T = TypeVar("T")
 
 
 def _load_transport() -> None:
@@ -507,7 +511,7 @@ class FutureAGI:
         """Find a template by name; see `AsyncFutureAGI.find_eval_template`."""
         return self._portal.call(lambda: self._client.find_eval_template(name))
 
-    def send(self, request: Request[ResultT]) -> ResultT:
+    def send(self, request: Operation[T]) -> T:
         """Send a request; see `AsyncFutureAGI.send`."""
         return self._portal.call(lambda: self._client.send(request))
 

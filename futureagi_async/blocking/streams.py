@@ -29,7 +29,7 @@ from futureagi_async.model.request import ResultT
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from futureagi_async.batch.executor import Source
+    from futureagi_async.batch.stream import Source
     from futureagi_async.blocking.portal import Portal
     from futureagi_async.evaluation.report import (
         RunTestEvaluation,  # noqa: F401 - a base class below names it in quotes

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
     from uuid import UUID
 
+    from futureagi_async.model.operation import History
     from futureagi_async.model.paging import Read
 
 
@@ -131,7 +132,7 @@ class AddEvalConfigs(Reconcilable[AddEvalConfigsResult]):
             for each in self.evaluations_config
         )
 
-    async def look(self, read: Read, *, was_absent: bool) -> Reconciliation:  # noqa: ARG002 - an equal config serves, whoever made it
+    async def reconcile(self, read: Read, history: History) -> Reconciliation:  # noqa: ARG002 - an equal config serves, whoever made it
         """Compare the run test's eval configs with what was to be added."""
         run_test = await read(GetRunTest(self.run_test_id))
         kept = run_test.simulate_eval_configs_detail
@@ -210,9 +211,9 @@ class _AddRest(AddEvalConfigs):
     whole: AddEvalConfigs = attrs.field(kw_only=True)
     landed: tuple[CreatedEvalConfig, ...] = attrs.field(kw_only=True)
 
-    async def look(self, read: Read, *, was_absent: bool) -> Reconciliation:
-        """Look at the whole, since that is what was asked for."""
-        return await self.whole.look(read, was_absent=was_absent)
+    async def reconcile(self, read: Read, history: History) -> Reconciliation:
+        """Reconcile the original request, since that is what was asked for."""
+        return await self.whole.reconcile(read, history)
 
     async def enrich_error(self, error: APIStatusError, read: Read) -> None:
         """Say what was done before this rest was refused."""

@@ -21,6 +21,7 @@ from futureagi_async.model.request import Result
 
 
 if TYPE_CHECKING:
+    from futureagi_async.model.operation import History
     from futureagi_async.model.paging import Read
 
 
@@ -63,7 +64,7 @@ class DeleteEvalConfig(Reconcilable[DeleteEvalConfigResult]):
         """Nothing."""
         return
 
-    async def look(self, read: Read, *, was_absent: bool) -> Reconciliation:  # noqa: ARG002 - what is gone is gone
+    async def reconcile(self, read: Read, history: History) -> Reconciliation:  # noqa: ARG002 - what is gone is gone
         """See if the eval config is gone."""
         try:
             run_test = await read(GetRunTest(self.run_test_id))

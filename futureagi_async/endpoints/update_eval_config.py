@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from futureagi_async.endpoints.eval_config import CreatedEvalConfig, EvalConfig
+    from futureagi_async.model.operation import History
     from futureagi_async.model.paging import Read
 
 
@@ -205,7 +206,7 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
             return None
         return UnexpectedResponseError, problem
 
-    async def look(self, read: Read, *, was_absent: bool) -> Reconciliation:  # noqa: ARG002 - it is there before and after
+    async def reconcile(self, read: Read, history: History) -> Reconciliation:  # noqa: ARG002 - it is there before and after
         """Compare the eval config with what it was to become."""
         try:
             run_test = await read(GetRunTest(self.run_test_id))

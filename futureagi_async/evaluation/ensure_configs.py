@@ -12,7 +12,7 @@ from collections.abc import (  # noqa: TC003 - annotations resolve at run time
     Mapping,
     Sequence,
 )
-from typing import Any, ClassVar, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import attrs
 
@@ -191,15 +191,13 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
             item.
     """
 
-    result_type: ClassVar[type[Result]] = EnsuredEvalConfigs
-
     run_test_id: str = attrs.field(converter=validation.run_test_id)
     configs: EvalConfigs = attrs.field(converter=eval_configs)
     on_conflict: OnConflict = attrs.field(
         default="raise", converter=validate_on_conflict, kw_only=True
     )
 
-    async def work(self, executor: Executor) -> EnsuredEvalConfigs:
+    async def run(self, executor: Executor) -> EnsuredEvalConfigs:
         """Read what exists, and add or change what does not fit.
 
         Raises:
@@ -218,7 +216,7 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
         """Do so after the recovery of earlier requests, and add to `changes`.
 
         Raises:
-            FutureAGIError: as `work` does.
+            FutureAGIError: as `run` does.
         """
         try:
             await recovery.reconcile_config_changes(executor, self.configs)

@@ -23,7 +23,7 @@ from futureagi_async.transport.settings import positive_int, positive_seconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from futureagi_async.batch.executor import BatchConfig
+    from futureagi_async.batch.batch_executor import BatchConfig
     from futureagi_async.endpoints.eval_config import EvalConfig
     from futureagi_async.evaluation.ensure_configs import OnConflict
 

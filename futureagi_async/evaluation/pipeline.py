@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from futureagi_async.batch.executor import unforeseen
+from futureagi_async.batch.batch_executor import wrap_unexpected_error
 from futureagi_async.batch.worker_pool import CallerCodeError, WorkerPool
 from futureagi_async.errors import FutureAGIError
 from futureagi_async.evaluation import conclusion
@@ -30,7 +30,7 @@ from futureagi_async.model.request import InvalidItem
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from futureagi_async.batch.executor import BatchExecutor
+    from futureagi_async.batch.batch_executor import BatchExecutor
     from futureagi_async.endpoints.eval_config import EvalConfig
     from futureagi_async.evaluation.inputs import EvaluationOptions, RunTestRef
 
@@ -87,7 +87,7 @@ class EvaluationPipeline:
     get the evaluation of the first.
 
     Args:
-        executor: sends the requests.
+        batch: sends the requests.
         options: how they are evaluated.
         deliver: called with the index in the input and the evaluation.
         on_progress: called with the counts whenever they change.
@@ -99,7 +99,7 @@ class EvaluationPipeline:
 
     def __init__(
         self,
-        executor: BatchExecutor[Any],
+        batch: BatchExecutor,
         options: EvaluationOptions,
         deliver: Callable[[int, RunTestEvaluation], object],
         on_progress: Callable[[EvaluationProgress], object] | None = None,
@@ -107,7 +107,8 @@ class EvaluationPipeline:
         *,
         remembers_all: bool,
     ) -> None:
-        self._executor = executor
+        self._batch = batch
+        self._executor = batch.new_executor()
         self._options = options
         self._spec = options.spec
         self._deliver = deliver
@@ -121,7 +122,7 @@ class EvaluationPipeline:
             self._expire,
             pause=options.poll_interval,
             workers=options.batch.max_concurrency,
-            sleep=lambda seconds: executor.pause(seconds, self._wakeup),
+            sleep=lambda seconds: batch.pause(seconds, self._wakeup),
         )
         self._read = self._finished = self._scored = 0
         self._duplicates: dict[str, list[_RunTestTask]] = {}
@@ -145,9 +146,7 @@ class EvaluationPipeline:
             admit=None if self._slots is None else self._slots.acquire,
         )
         async with asyncio.TaskGroup() as group:
-            group.create_task(
-                self._poller.run(self._is_stopped, self._executor.deadline)
-            )
+            group.create_task(self._poller.run(self._is_stopped, self._batch.deadline))
             try:
                 await pool.work()
             except CallerCodeError as error:
@@ -172,9 +171,9 @@ class EvaluationPipeline:
     def _stop_reason(self) -> str | None:
         if self._failure is not None:
             return "the evaluation was interrupted"
-        if self._executor.is_closed:
+        if self._batch.is_closed:
             return "the client was closed"
-        return self._executor.stop_reason()
+        return self._batch.stop_reason()
 
     async def _start_run_test(self, item: RunTestRef | InvalidItem) -> _RunTestTask:
         state = RunTestState("")
@@ -227,7 +226,7 @@ class EvaluationPipeline:
         """Do everything before the wait; finish the run test if there is none."""
         state, spec = task.state, self._spec
         run_test_id = state.run_test_id
-        outcome = await self._executor.outcome(
+        outcome = await self._batch.execute(
             ReadEvaluations(run_test_id, state)
             if spec is None
             else StartEvaluations(run_test_id, spec, state)
@@ -263,12 +262,16 @@ class EvaluationPipeline:
         The deadline cuts off the reading. It does not cut off a start: what that writes
         must not be lost.
         """
-        limit = asyncio.timeout_at(self._executor.deadline)
+        state = task.state
+        limit = asyncio.timeout_at(self._batch.deadline)
         try:
             async with limit:
-                found = await poll_once(self._executor.read, task.state)
+                found = await poll_once(self._executor.read, state)
         except Exception as error:  # noqa: BLE001 - other run tests go on
-            found = None if limit.expired() else unforeseen(error, task.item)  # type: ignore[arg-type]  # only its run test is read
+            if limit.expired():
+                return
+            operation = ReadEvaluations(state.run_test_id, state)
+            found = wrap_unexpected_error(error, operation)
         if isinstance(found, FutureAGIError):
             self._fail(task, found)
         elif found is not None:

@@ -10,7 +10,7 @@ from futureagi_async.endpoints.add_eval_configs import AddEvalConfigs
 from futureagi_async.endpoints.run_new_evals import RunNewEvals
 from futureagi_async.endpoints.update_eval_config import UpdateEvalConfig
 from futureagi_async.errors import Delivery, FutureAGIError
-from futureagi_async.journal.entry import JournalState, content
+from futureagi_async.journal.entry import content
 from futureagi_async.model import codec
 from futureagi_async.model.reconciliation import Applied
 
@@ -19,35 +19,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from futureagi_async.endpoints.eval_config import EvalConfig
-    from futureagi_async.journal.entry import JournalEntry
-    from futureagi_async.model.operation import Executor
+    from futureagi_async.model.operation import Executor, HistoryEntry
     from futureagi_async.model.reconciliation import Reconcilable
     from futureagi_async.model.request import Request
 
 
-def _add(entry: JournalEntry, body: dict[str, Any]) -> Request[Any]:
+def _add(entry: HistoryEntry, body: dict[str, Any]) -> Request[Any]:
     return AddEvalConfigs(entry.run_test_id or "", body["evaluations_config"])
 
 
-def _run(entry: JournalEntry, body: dict[str, Any]) -> Request[Any]:
+def _run(entry: HistoryEntry, body: dict[str, Any]) -> Request[Any]:
     return RunNewEvals(entry.run_test_id or "", **body)
 
 
-def _update(entry: JournalEntry, body: dict[str, Any]) -> Request[Any]:
+def _update(entry: HistoryEntry, body: dict[str, Any]) -> Request[Any]:
     *_, config_id, _, _ = entry.path.split("/")
     return UpdateEvalConfig(entry.run_test_id or "", config_id, **body)
 
 
-_PARSERS: dict[str, Callable[[JournalEntry, dict[str, Any]], Request[Any]]] = {
+_PARSERS: dict[str, Callable[[HistoryEntry, dict[str, Any]], Request[Any]]] = {
     AddEvalConfigs.__name__: _add,
     RunNewEvals.__name__: _run,
     UpdateEvalConfig.__name__: _update,
 }
 
-_WITHOUT_OUTCOME = {JournalState.IN_FLIGHT, JournalState.UNKNOWN}
 
-
-def parse_request(entry: JournalEntry) -> Request[Any] | None:
+def parse_request(entry: HistoryEntry) -> Request[Any] | None:
     """Return the request of an entry; `None` if it is no write of an evaluation.
 
     Raises:
@@ -66,7 +63,7 @@ def parse_request(entry: JournalEntry) -> Request[Any] | None:
     return request
 
 
-def _unreadable(entry: JournalEntry) -> FutureAGIError:
+def _unreadable(entry: HistoryEntry) -> FutureAGIError:
     return FutureAGIError(
         f"entry {entry.sequence} of the journal, {entry.endpoint} of run test "
         f"{entry.run_test_id}, cannot be read as the request that was sent; another "
@@ -75,17 +72,17 @@ def _unreadable(entry: JournalEntry) -> FutureAGIError:
     )
 
 
-def unknown_requests(entries: Iterable[JournalEntry]) -> list[Request[Any]]:
+def unknown_requests(entries: Iterable[HistoryEntry]) -> list[Request[Any]]:
     """Return the requests whose outcome the journal does not have.
 
     Raises:
         FutureAGIError: one of them cannot be read.
     """
-    requests = (parse_request(e) for e in entries if e.state in _WITHOUT_OUTCOME)
+    requests = (parse_request(e) for e in entries if e.is_unknown)
     return [request for request in requests if request is not None]
 
 
-def started_requests(entries: Iterable[JournalEntry]) -> list[RunNewEvals]:
+def started_requests(entries: Iterable[HistoryEntry]) -> list[RunNewEvals]:
     """Return the requests that have started evaluations.
 
     Raises:
@@ -94,7 +91,7 @@ def started_requests(entries: Iterable[JournalEntry]) -> list[RunNewEvals]:
     requests = (
         parse_request(entry)
         for entry in entries
-        if entry.state is JournalState.DONE and entry.endpoint == RunNewEvals.__name__
+        if entry.is_done and entry.endpoint == RunNewEvals.__name__
     )
     return [request for request in requests if isinstance(request, RunNewEvals)]
 
@@ -126,11 +123,11 @@ class Recovery:
         Raises:
             FutureAGIError: the journal, or a request in it, cannot be read.
         """
-        entries = await executor.earlier(run_test_id)
+        entries = await executor.history(run_test_id)
         unknown: list[Any] = unknown_requests(entries)
         starts = [each for each in unknown if isinstance(each, RunNewEvals)]
         changes = [each for each in unknown if not isinstance(each, RunNewEvals)]
-        done = {each.content for each in entries if each.state is JournalState.DONE}
+        done = {each.content for each in entries if each.is_done}
         return cls(started_requests(entries), changes, starts, done)
 
     async def reconcile_config_changes(
@@ -153,7 +150,7 @@ class Recovery:
                 await self.reconcile(executor, request)
             else:
                 # It has time to be applied, before what is read is relied on.
-                await executor.look(request)
+                await executor.probe(request)
 
     async def record_config_changes(
         self, executor: Executor, config_ids: Collection[str]
@@ -172,7 +169,7 @@ class Recovery:
 
     async def is_applied(self, executor: Executor, request: Reconcilable[Any]) -> bool:
         """Return whether a request was applied that is not to be sent; else warn."""
-        if isinstance(await executor.look(request), Applied):
+        if isinstance(await executor.probe(request), Applied):
             return True
         self.warnings.append(
             f"run test {request.run_test_id} has an earlier {type(request).__name__} "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -12,7 +12,7 @@ from futureagi_async.endpoints.run_new_evals import RunNewEvals, RunNewEvalsResu
 from futureagi_async.errors import InvalidRequestError, NameLookupError
 from futureagi_async.model import validation
 from futureagi_async.model.operation import Executor, Operation
-from futureagi_async.model.request import Requests, Result, build_requests
+from futureagi_async.model.request import Requests, build_requests
 
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from futureagi_async.endpoints.run_new_evals import IdsByRunTest, PairsByRunTest
-    from futureagi_async.model.request import Request
 
 
 def _names(value: Iterable[str] | None) -> tuple[str, ...]:
@@ -57,8 +56,6 @@ class RunNamedEvals(Operation[RunNewEvalsResult]):
         InvalidRequestError: a value could never be accepted; the message names it.
     """
 
-    result_type: ClassVar[type[Result]] = RunNewEvalsResult
-
     run_test_id: str = attrs.field(converter=validation.run_test_id)
     eval_config_names: tuple[str, ...] = attrs.field(converter=_names)
     test_execution_ids: tuple[UUID | str, ...] | None = attrs.field(
@@ -81,7 +78,7 @@ class RunNamedEvals(Operation[RunNewEvalsResult]):
             self.enable_tool_evaluation,
         )
 
-    async def work(self, executor: Executor) -> RunNewEvalsResult:
+    async def run(self, executor: Executor) -> RunNewEvalsResult:
         """Read the ids, and start.
 
         Raises:
@@ -114,7 +111,7 @@ def run_by_ids_or_names(
     eval_config_ids: Iterable[UUID | str] | None,
     eval_config_names: Iterable[str] | None,
     **options: Any,
-) -> Request[RunNewEvalsResult]:
+) -> Operation[RunNewEvalsResult]:
     """Make the request that runs eval configs given by id, or the job, if by name.
 
     Raises:

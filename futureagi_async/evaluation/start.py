@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -25,7 +25,6 @@ from futureagi_async.evaluation.results import (
     read_results,
 )
 from futureagi_async.model.operation import Executor, Operation
-from futureagi_async.model.request import Result
 
 
 if TYPE_CHECKING:
@@ -82,12 +81,10 @@ class RunTestState(PollTarget):
 class ReadEvaluations(Operation[Any]):
     """Reading of the results of a run test, by whomever they were started."""
 
-    result_type: ClassVar[type[Result]] = Result
-
     run_test_id: str
     state: RunTestState = attrs.field(eq=False, repr=False)
 
-    async def work(self, executor: Executor) -> None:
+    async def run(self, executor: Executor) -> None:
         """Read everything into the state.
 
         Raises:
@@ -106,13 +103,11 @@ class StartEvaluations(Operation[Any]):
     holds what was done, also after a failure.
     """
 
-    result_type: ClassVar[type[Result]] = Result
-
     run_test_id: str
     spec: EvaluationSpec
     state: RunTestState = attrs.field(eq=False, repr=False)
 
-    async def work(self, executor: Executor) -> None:
+    async def run(self, executor: Executor) -> None:
         """Start what is missing.
 
         Raises:

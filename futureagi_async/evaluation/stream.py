@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable  # noqa: TC003 - annotations resolve at run time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from futureagi_async.batch.alone import Carrier  # noqa: TC001 - as above
-from futureagi_async.batch.executor import Stream, open_sending
+from futureagi_async.batch.batch_executor import open_batch
+from futureagi_async.batch.stream import Stream
 from futureagi_async.batch.worker_pool import CallerCodeError
-from futureagi_async.evaluation.inputs import EvaluationOptions  # noqa: TC001 - as above
+from futureagi_async.evaluation.inputs import EvaluationOptions  # noqa: TC001 - likewise
 from futureagi_async.evaluation.pipeline import EvaluationPipeline
 from futureagi_async.evaluation.report import (
     EvaluationInterruptedError,
+    EvaluationProgress,
     EvaluationReport,
     RunTestEvaluation,
 )
-
-
-if TYPE_CHECKING:
-    from futureagi_async.evaluation.report import EvaluationProgress
+from futureagi_async.transport.call import RequestOptions  # noqa: TC001 - likewise
+from futureagi_async.transport.transport import Transport  # noqa: TC001 - likewise
 
 
 async def evaluate(
-    carrier: Carrier,
+    transport: Transport,
+    request_options: RequestOptions,
     items: Any,
     options: EvaluationOptions,
     on_progress: Callable[[EvaluationProgress], object] | None,
@@ -45,9 +45,9 @@ async def evaluate(
     def report() -> EvaluationReport:
         return EvaluationReport(evaluations[index] for index in sorted(evaluations))
 
-    async with open_sending(carrier, options.batch) as executor:
+    async with open_batch(transport, request_options, options.batch) as batch:
         pipeline = EvaluationPipeline(
-            executor, options, deliver, on_progress, slots, remembers_all=True
+            batch, options, deliver, on_progress, slots, remembers_all=True
         )
         try:
             await pipeline.run(items)
@@ -65,9 +65,14 @@ class EvaluationProducer:
     """
 
     def __init__(
-        self, carrier: Carrier, items: Any, options: EvaluationOptions
+        self,
+        transport: Transport,
+        request_options: RequestOptions,
+        items: Any,
+        options: EvaluationOptions,
     ) -> None:
-        self._carrier = carrier
+        self._transport = transport
+        self._request_options = request_options
         self._items = items
         self._options = options
         self._slots = asyncio.Semaphore(options.max_in_progress or 1)
@@ -85,9 +90,11 @@ class EvaluationProducer:
                 interrupted.append(evaluation)
             deliver(evaluation)
 
-        async with open_sending(self._carrier, self._options.batch) as executor:
+        async with open_batch(
+            self._transport, self._request_options, self._options.batch
+        ) as batch:
             pipeline = EvaluationPipeline(
-                executor, self._options, forward, slots=self._slots, remembers_all=False
+                batch, self._options, forward, slots=self._slots, remembers_all=False
             )
             try:
                 await pipeline.run(self._items)

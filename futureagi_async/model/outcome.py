@@ -9,14 +9,15 @@ import attrs
 
 from futureagi_async.errors import Delivery, FutureAGIError, NotAttemptedError
 from futureagi_async.model.freezing import unfrozen
-from futureagi_async.model.request import Request, ResultT, ResultT_co
+from futureagi_async.model.operation import Operation  # noqa: TC001 - annotations resolve at run time
+from futureagi_async.model.request import ResultT, ResultT_co
 
 
 @attrs.frozen
 class _OfRequest(Generic[ResultT_co]):
     """What became of a request."""
 
-    request: Request[ResultT_co]
+    request: Operation[ResultT_co]
 
     @property
     def run_test_id(self) -> str | None:
@@ -43,7 +44,7 @@ _Unfrozen: Any = unfrozen(Success)
 
 
 def succeeded(
-    request: Request[ResultT], result: ResultT, attempts: int, elapsed: float
+    request: Operation[ResultT], result: ResultT, attempts: int, elapsed: float
 ) -> Success[ResultT]:
     """Make a `Success`, of which a fan-out makes more than of anything else."""
     made = _Unfrozen(request, result, attempts, elapsed)

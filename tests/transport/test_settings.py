@@ -314,7 +314,6 @@ def test_what_is_no_time_is_refused(part, value, problem):
             {"reconcile": None},
             "RetryPolicy.reconcile: True or False is wanted, not None",
         ),
-        ({"read_before": "no"}, "RetryPolicy.read_before: True or False is wanted"),
         (
             {"reconcile_after": 0},
             "RetryPolicy.reconcile_after: 0 is no time at all; give",
