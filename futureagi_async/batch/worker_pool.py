@@ -98,6 +98,11 @@ class WorkerPool(Generic[Item, Done]):
         self._read = 0
         self._failure: BaseException | None = None
 
+    @property
+    def failed(self) -> bool:
+        """Whether the input or `deliver` has raised."""
+        return self._failure is not None
+
     async def work(self) -> None:
         """Work until the input has ended.
 

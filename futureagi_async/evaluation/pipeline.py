@@ -97,6 +97,8 @@ class EvaluationPipeline:
             finished, which takes memory for each.
     """
 
+    _pool: WorkerPool[Any, _RunTestTask]
+
     def __init__(
         self,
         batch: BatchExecutor,
@@ -138,7 +140,7 @@ class EvaluationPipeline:
         """
         workers = self._options.batch.workers
         # A worker that finds no more input keeps the slot that it acquired.
-        pool = WorkerPool(
+        self._pool = WorkerPool(
             items,
             self._start_run_test,
             self._hand_to_poller,
@@ -148,7 +150,7 @@ class EvaluationPipeline:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._poller.run(self._is_stopped, self._batch.deadline))
             try:
-                await pool.work()
+                await self._pool.work()
             except CallerCodeError as error:
                 self._interrupt(error.__cause__)
             self._poller.close()
@@ -158,7 +160,7 @@ class EvaluationPipeline:
     @property
     def is_interrupted(self) -> bool:
         """Whether the caller's code has raised."""
-        return self._failure is not None
+        return self._failure is not None or self._pool.failed
 
     def _interrupt(self, failure: BaseException | None) -> None:
         """Stop, since the caller's code has raised."""

@@ -7,6 +7,7 @@ import datetime as dt
 import itertools
 import time
 
+import attrs
 import pytest
 
 from futureagi_async import (
@@ -148,6 +149,57 @@ def test_a_run_test_that_comes_again_is_run_once(
     assert emulator.log.runs == {one: 1}
     assert emulator.log.configs == {one: 3}
     assert sum(each.requests for each in report) == 1
+
+
+def test_a_report_runs_a_duplicate_once_even_after_the_first_is_finished(
+    call, emulator, run_test_ids, configs
+):
+    one, other = run_test_ids[:2]
+    options = {"rerun": True, "max_in_progress": 1, **LONG}
+
+    report = call("evaluate", iter([one, other, one]), configs, **options)
+
+    assert emulator.log.runs == {one: 1, other: 1}
+    first, _, again = report
+    assert again == attrs.evolve(first, requests=0)
+
+
+def test_a_stream_runs_a_duplicate_once_while_the_first_is_in_progress(
+    call, emulator, run_test_ids, configs, leave
+):
+    leave("run", 0.3)
+    one = run_test_ids[0]
+
+    ends = call("stream_evaluations", iter([one] * 3), configs, rerun=True, **LONG)
+
+    assert [each.run_test_id for each in ends] == [one] * 3
+    assert states(ends) == [SCORED] * 3
+    assert emulator.log.runs == {one: 1}
+    assert [each.requests for each in ends] == [1, 0, 0]
+
+
+def test_a_stream_runs_a_duplicate_again_after_the_first_is_finished(
+    call, emulator, run_test_ids, configs
+):
+    one = run_test_ids[0]
+    options = {"rerun": True, "max_in_progress": 1, **LONG}
+
+    ends = call("stream_evaluations", iter([one] * 3), configs, **options)
+
+    assert states(ends) == [SCORED] * 3
+    assert emulator.log.runs == {one: 3}
+
+
+def test_a_duplicate_shares_the_failure_of_the_first(
+    call, emulator, run_test_ids, configs
+):
+    emulator.faults.add("status", status=403, endpoint="run_new_evals", times=1)
+    one = run_test_ids[0]
+
+    report = call("evaluate", [one] * 3, configs, rerun=True, **LONG)
+
+    assert states(report) == [FAILED] * 3
+    assert report[2].error is report[1].error is report[0].error
 
 
 def test_with_its_journal_a_rerun_is_never_done_a_second_time(

@@ -184,6 +184,52 @@ def test_a_stream_whose_iterable_raises_gives_what_was_begun_and_then_raises(
     assert len(ends) == 3
 
 
+@pytest.mark.usefixtures("under_way")
+def test_a_stream_whose_iterable_raises_reports_what_was_under_way(
+    client, emulator, run_test_ids, configs
+):
+    def given():
+        yield from run_test_ids[:3]
+        raise ValueError("row 4 is broken")
+
+    ends = []
+    with (
+        pytest.raises(EvaluationInterruptedError, match="row 4 is broken") as caught,
+        client.stream_evaluations(given(), configs, **NEVER) as stream,
+    ):
+        ends.extend(stream)
+
+    report = caught.value.report
+    assert list(report) == ends
+    assert {each.run_test_id for each in report} == set(run_test_ids[:3])
+    assert {each.requests for each in report} == {1}
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+async def test_a_stream_that_is_interrupted_forgets_what_was_finished_before(
+    connect, run_test_ids, configs
+):
+    may_raise = asyncio.Event()
+
+    async def given():
+        for each in run_test_ids[:3]:
+            yield each
+        await may_raise.wait()
+        raise ValueError("row 4 is broken")
+
+    ends = []
+    async with connect() as client:
+        with pytest.raises(EvaluationInterruptedError) as caught:
+            async with client.stream_evaluations(given(), configs, **AT_ONCE) as stream:
+                async for each in stream:
+                    ends.append(each)
+                    if len(ends) == 3:
+                        may_raise.set()
+
+    assert len(ends) == 3
+    assert len(caught.value.report) == 0
+
+
 @pytest.mark.parametrize("when", ["it begins to wait", "it ends"])
 def test_progress_that_cannot_be_told_ends_it(
     call, emulator, run_test_ids, configs, when

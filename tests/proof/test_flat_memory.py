@@ -62,10 +62,19 @@ def service() -> Iterator[Any]:
         each.communicate()
 
 
-def streamed(way: str, count: int, early: int, service: Any, *, trace: bool) -> Any:
-    """What a process tells that has streamed so many."""
+def streamed(
+    way: str,
+    count: int,
+    early: int,
+    service: Any,
+    *,
+    trace: bool = False,
+    rerun: bool = False,
+) -> Any:
+    """What a process reports that has streamed so many."""
+    flags = "trace" * trace, "rerun" * rerun
     child = subprocess.run(
-        [sys.executable, CHILD, way, str(count), str(early), "trace" * trace],
+        [sys.executable, CHILD, way, str(count), str(early), *flags],
         env=os.environ | service(count),
         check=True,
         capture_output=True,
@@ -77,9 +86,11 @@ def streamed(way: str, count: int, early: int, service: Any, *, trace: bool) -> 
     return told
 
 
-@pytest.mark.parametrize("way", ["async", "blocking"])
-def test_a_stream_holds_max_evaluating_run_tests_and_keeps_none(way, service):
-    told = streamed(way, COUNT, EARLY, service, trace=True)
+@pytest.mark.parametrize(
+    ("way", "rerun"), [("async", False), ("async", True), ("blocking", False)]
+)
+def test_a_stream_holds_max_in_progress_run_tests_and_stores_none(way, rerun, service):
+    told = streamed(way, COUNT, EARLY, service, trace=True, rerun=rerun)
 
     assert told["most_held"] == MAX_EVALUATING
     few, many = (sample["traced"] for sample in told["samples"])
@@ -91,7 +102,7 @@ def test_a_stream_holds_max_evaluating_run_tests_and_keeps_none(way, service):
 def test_the_peak_of_a_stream_does_not_grow_with_its_length(
     way, service, capsys: pytest.CaptureFixture[str]
 ):
-    told = streamed(way, STREAMED, LONG_EARLY, service, trace=False)
+    told = streamed(way, STREAMED, LONG_EARLY, service)
 
     few, many = (sample["peak"] for sample in told["samples"])
     with capsys.disabled():

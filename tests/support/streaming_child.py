@@ -1,6 +1,6 @@
 """Streams evaluations in a process of its own, and tells what memory that takes.
 
-    python streaming_child.py WAY COUNT EARLY trace|''
+    python streaming_child.py WAY COUNT EARLY trace|'' rerun|''
 
 It samples twice: after `EARLY` run tests and after all, when nothing is under way.
 """
@@ -39,6 +39,7 @@ class Course:
 
     world: World
     early: int
+    rerun: bool = False
     given: int = 0
     taken: int = 0
     unscored: int = 0
@@ -82,6 +83,7 @@ class Course:
             "timeout": DEADLINE,
             "poll_interval": POLL,
             "max_in_progress": MAX_EVALUATING,
+            "rerun": self.rerun,
         }
 
 
@@ -118,8 +120,8 @@ def fill_caches() -> None:
         codec.decode(b'{"%036d": 0}' % number)
 
 
-def main(way: str, count: str, early: str, trace: str) -> None:
-    course = Course(World.synthetic(int(count)), int(early))
+def main(way: str, count: str, early: str, trace: str, rerun: str) -> None:
+    course = Course(World.synthetic(int(count)), int(early), rerun == "rerun")
     if trace == "trace":
         tracemalloc.start()
         fill_caches()
