@@ -220,8 +220,8 @@ def _error_to_dict(error: FutureAGIError | None) -> dict[str, Any] | None:
 def _error_from_dict(values: Mapping[str, Any] | None) -> FutureAGIError | None:
     """Return an error that is equal by class, message, delivery and request id.
 
-    What else it had is restored only where it is a plain value: the body of an answer,
-    say, is not.
+    Other attributes are restored if they are plain values, as the body of an answer is
+    not.
     """
     if values is None:
         return None

@@ -79,7 +79,7 @@ class RunTestState(PollTarget):
 
 @attrs.frozen
 class ReadEvaluations(Operation[Any]):
-    """Reading of the results of a run test, by whomever they were started."""
+    """Reading of the results of a run test, regardless of who started them."""
 
     run_test_id: str
     state: RunTestState = attrs.field(eq=False, repr=False)

@@ -136,9 +136,7 @@ def test_a_rerun_runs_everything_once_more(call, emulator, run_test_ids, configs
 
 
 @pytest.mark.parametrize("rerun", [False, True])
-def test_a_run_test_that_comes_again_is_run_once(
-    call, emulator, run_test_ids, configs, rerun
-):
+def test_a_duplicate_run_test_is_run_once(call, emulator, run_test_ids, configs, rerun):
     one = run_test_ids[0]
     spelled = [one, one.upper(), one.replace("-", ""), one]
 
@@ -190,19 +188,7 @@ def test_a_stream_runs_a_duplicate_again_after_the_first_is_finished(
     assert emulator.log.runs == {one: 3}
 
 
-def test_a_duplicate_shares_the_failure_of_the_first(
-    call, emulator, run_test_ids, configs
-):
-    emulator.faults.add("status", status=403, endpoint="run_new_evals", times=1)
-    one = run_test_ids[0]
-
-    report = call("evaluate", [one] * 3, configs, rerun=True, **LONG)
-
-    assert states(report) == [FAILED] * 3
-    assert report[2].error is report[1].error is report[0].error
-
-
-def test_with_its_journal_a_rerun_is_never_done_a_second_time(
+def test_a_rerun_with_its_journal_starts_nothing_a_second_time(
     call, emulator, run_test_ids, configs, journal
 ):
     options = {"rerun": True, "journal": journal, **LONG}
@@ -224,7 +210,7 @@ def test_with_its_journal_a_rerun_is_never_done_a_second_time(
         ({"started_after": dt.datetime(2026, 3, 1, tzinfo=dt.UTC)}, [False, False]),
     ],
 )
-def test_only_the_executions_that_are_meant_are_run(
+def test_only_the_chosen_executions_are_run(
     call, run_tests, configs, options, expected
 ):
     (end,) = call("evaluate", [run_tests[0].id], configs, **options, **LONG)
@@ -249,7 +235,7 @@ def test_executions_that_did_not_complete_are_left_out(call, run_tests, configs)
     assert [bool(each[0]) for each in outputs(one)] == [False, True]
 
 
-def test_an_execution_without_a_completed_call_is_left_out_and_told(
+def test_an_execution_without_a_completed_call_is_left_out_with_a_warning(
     call, run_tests, configs
 ):
     one = run_tests[0]
@@ -297,7 +283,7 @@ def test_calls_that_failed_beside_completed_ones_do_not_count(
     assert_scores_are_the_services(client, report)
 
 
-def test_results_of_a_part_of_an_execution_are_left_so(
+def test_an_execution_with_partial_results_is_not_run(
     call, client, emulator, run_tests, configs
 ):
     one = run_tests[0]
@@ -322,7 +308,7 @@ def test_results_of_a_part_of_an_execution_are_left_so(
     assert rerun.configs[0].evaluated == 4
 
 
-def test_what_was_prepared_and_never_started_is_started(
+def test_prepared_evaluations_that_were_never_started_are_started(
     call, emulator, run_tests, configs
 ):
     emulator.faults.add("dispatch", endpoint="run_new_evals", times=3)
@@ -351,7 +337,7 @@ def test_a_dispatch_that_fails_once_is_tried_again(
     assert emulator.log.runs == {run_test_ids[0]: 1}
 
 
-def test_what_is_still_under_way_at_the_deadline_is_pending(
+def test_a_run_test_under_way_at_the_deadline_is_pending(
     call, leap_when_seen, run_test_ids, configs, leave
 ):
     leave("accept")
@@ -368,7 +354,7 @@ def test_what_is_still_under_way_at_the_deadline_is_pending(
     assert len(report.failures) == 8
 
 
-def test_without_a_wait_it_is_started_and_can_be_waited_for(
+def test_without_wait_evaluations_are_started_and_can_be_waited_for_later(
     call, emulator, run_test_ids, configs
 ):
     started = call("evaluate", run_test_ids, configs, timeout=60, wait=False)
@@ -382,7 +368,7 @@ def test_without_a_wait_it_is_started_and_can_be_waited_for(
     assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
 
 
-def test_without_a_wait_what_others_evaluate_counts_as_started(
+def test_without_wait_what_others_evaluate_counts_as_started(
     call, emulator, run_test_ids, configs, leave
 ):
     leave("accept")
@@ -394,7 +380,7 @@ def test_without_a_wait_what_others_evaluate_counts_as_started(
     assert (end.requests, emulator.log.runs[run_test_ids[0]]) == (0, 1)
 
 
-def test_without_a_wait_what_others_keep_from_being_started_is_not_called_started(
+def test_without_wait_a_run_test_blocked_by_others_is_not_started(
     call, emulator, run_test_ids, configs, leave
 ):
     leave("accept")
@@ -407,7 +393,7 @@ def test_without_a_wait_what_others_keep_from_being_started_is_not_called_starte
     assert emulator.log.runs[run_test_ids[0]] == 1
 
 
-def test_without_a_wait_nobody_waits_for_what_others_evaluate(
+def test_without_wait_a_run_test_with_all_results_is_scored_while_others_evaluate(
     call, run_test_ids, configs, leave
 ):
     call("evaluate", run_test_ids[:1], configs[:1], **LONG)
@@ -436,7 +422,7 @@ def started_by_others(emulator, run_test, config_ids, seconds=0.0):
 
 
 @pytest.mark.parametrize("rerun", [False, True])
-def test_what_others_evaluate_is_waited_for_and_then_what_is_missing_is_run(
+def test_missing_evaluations_are_started_after_those_of_others(
     call, emulator, equipped, configs, rerun
 ):
     theirs = [equipped.eval_configs[0].id]
@@ -450,7 +436,7 @@ def test_what_others_evaluate_is_waited_for_and_then_what_is_missing_is_run(
     assert {each.evaluated for each in end.configs} == {4}
 
 
-def test_what_others_start_in_between_is_waited_for(
+def test_evaluations_that_others_start_in_between_are_waited_for(
     call, emulator, equipped, configs, when_served
 ):
     theirs = [equipped.eval_configs[0].id]
@@ -465,7 +451,7 @@ def test_what_others_start_in_between_is_waited_for(
     assert emulator.log.counts["run_new_evals", 200] == 1
 
 
-def test_what_was_prepared_a_moment_ago_and_is_started_by_now_is_not_started_again(
+def test_evaluations_prepared_a_moment_ago_are_read_twice_before_a_start(
     call, emulator, equipped, configs, when_served
 ):
     ids = [each.id for each in equipped.eval_configs]
@@ -492,7 +478,7 @@ def new_execution(run_test):
     run_test.executions.append(Execution(id_, calls=calls))
 
 
-def test_what_is_executed_meanwhile_is_left_for_the_next_time(
+def test_executions_that_begin_meanwhile_are_not_evaluated(
     call, emulator, run_tests, configs, when_served
 ):
     one = run_tests[0]
@@ -507,7 +493,7 @@ def test_what_is_executed_meanwhile_is_left_for_the_next_time(
     assert {each.evaluated for each in following.configs} == {6}
 
 
-def test_with_its_journal_a_rerun_runs_what_is_new_and_nothing_else(
+def test_a_rerun_with_its_journal_runs_new_executions_only(
     call, emulator, run_tests, configs, journal
 ):
     one = run_tests[0]
@@ -532,7 +518,7 @@ def test_with_its_journal_a_rerun_runs_what_is_new_and_nothing_else(
     )
 
 
-def test_who_is_in_the_way_every_time_is_named(
+def test_evaluations_of_others_at_every_start_are_an_error(
     call, emulator, run_tests, configs, when_served
 ):
     one = run_tests[0]
@@ -551,7 +537,7 @@ def test_who_is_in_the_way_every_time_is_named(
     assert emulator.log.counts["run_new_evals", 400] == 3
 
 
-def test_a_rerun_that_others_keep_from_being_started_is_not_called_scored(
+def test_a_rerun_that_others_block_again_and_again_is_not_started(
     call, emulator, run_tests, configs, when_served
 ):
     one = run_tests[0]
@@ -591,7 +577,7 @@ def stuck(run_tests, when_served):
     return install
 
 
-def test_all_results_are_the_end_even_of_what_says_that_it_is_evaluating(
+def test_a_run_test_with_all_results_is_scored_though_its_status_is_evaluating(
     call, client, emulator, configs, stuck
 ):
     one = stuck(after=lambda: emulator.log.runs)
@@ -602,7 +588,7 @@ def test_all_results_are_the_end_even_of_what_says_that_it_is_evaluating(
     assert_scores_are_the_services(client, report)
 
 
-def test_a_rerun_whose_results_are_all_there_is_scored_as_well(
+def test_a_rerun_with_all_results_is_scored_though_its_status_is_evaluating(
     call, emulator, run_tests, configs, stuck
 ):
     call("evaluate", [run_tests[0].id], configs, **LONG)
@@ -615,7 +601,7 @@ def test_a_rerun_whose_results_are_all_there_is_scored_as_well(
     assert end.requests == 1
 
 
-def test_what_is_stuck_already_can_be_read_but_not_be_run_again(
+def test_a_stuck_execution_is_read_but_not_run_again(
     call, emulator, run_tests, configs, stuck
 ):
     call("evaluate", [run_tests[0].id], configs, **LONG)
@@ -631,7 +617,7 @@ def test_what_is_stuck_already_can_be_read_but_not_be_run_again(
     assert not emulator.log.runs
 
 
-def test_an_execution_that_evaluates_without_a_call_is_never_waited_for(
+def test_an_evaluating_execution_without_a_call_is_not_waited_for(
     call, run_tests, configs, emulator
 ):
     one, other = run_tests[:2]
@@ -647,7 +633,7 @@ def test_an_execution_that_evaluates_without_a_call_is_never_waited_for(
     assert emulator.log.runs == {one.id: 1}
 
 
-def test_what_is_stuck_takes_no_further_eval_config_and_is_not_waited_for(
+def test_a_stuck_execution_accepts_no_eval_config_and_is_not_waited_for(
     call, emulator, run_tests, configs, stuck
 ):
     call("evaluate", [run_tests[0].id], configs[:1], **LONG)
@@ -696,7 +682,7 @@ def test_a_run_test_that_fails_early_is_named_where_the_input_names_it(
     assert [each.run_test_name for each in report] == names
 
 
-def test_an_eval_config_that_cannot_be_created_is_named_and_no_success(
+def test_a_config_that_cannot_be_created_makes_the_run_test_incomplete(
     call, run_test_ids, configs
 ):
     unknown = {"template_id": NOWHERE, "name": "unknown"}
@@ -713,7 +699,7 @@ def test_an_eval_config_that_cannot_be_created_is_named_and_no_success(
     assert second["reason"] in report.to_markdown()
 
 
-def test_an_eval_config_that_cannot_be_created_does_not_keep_new_executions_from_others(
+def test_a_config_that_cannot_be_created_does_not_hold_up_new_executions(
     call, run_tests, configs
 ):
     unknown = {"template_id": NOWHERE, "name": "unknown"}
@@ -733,7 +719,7 @@ def test_an_eval_config_that_cannot_be_created_does_not_keep_new_executions_from
     assert NOWHERE in more.configs[1].reason
 
 
-def test_what_the_service_says_of_a_template_is_told_of_its_eval_configs_alone(
+def test_a_warning_about_a_template_is_the_reason_of_its_configs_only(
     call, run_test_ids, configs
 ):
     elsewhere = NOWHERE.replace("9", "8")
@@ -762,7 +748,9 @@ def test_what_the_service_says_of_a_template_is_told_of_its_eval_configs_alone(
         (["one is odd", "n must be <= 5"], "one is odd; n must be <= 5"),
     ],
 )
-def test_an_eval_config_is_told_what_names_it_or_all_where_nothing_does(warnings, told):
+def test_the_reason_of_a_missing_config_is_the_warning_that_names_it_or_all(
+    warnings, told
+):
     ensured = EnsuredEvalConfigs(
         raw={},
         run_test_id=NOWHERE,
@@ -778,7 +766,7 @@ def test_an_eval_config_is_told_what_names_it_or_all_where_nothing_does(warnings
     assert end.configs[0].reason == f"not created: {told}"
 
 
-def test_why_the_evaluation_of_a_call_failed_is_told(call, run_tests, configs):
+def test_the_reason_of_a_failed_evaluation_is_reported(call, run_tests, configs):
     one = run_tests[0]
     call("evaluate", [one.id], configs[:1], **LONG)
     broken = {"error": True, "status": "Failed", "value": None, "reason": "too long"}
@@ -796,7 +784,7 @@ def test_why_the_evaluation_of_a_call_failed_is_told(call, run_tests, configs):
     assert report.failures == [end]
 
 
-def test_what_was_skipped_for_every_call_has_no_result(call, run_tests, configs):
+def test_a_config_skipped_for_every_call_has_no_result(call, run_tests, configs):
     one = run_tests[0]
     call("evaluate", [one.id], configs[:1], **LONG)
     skipped = {"skipped": True, "status": "Skipped", "value": None}
@@ -810,7 +798,7 @@ def test_what_was_skipped_for_every_call_has_no_result(call, run_tests, configs)
     assert "failed or was skipped; rerun=True" in end.reason
 
 
-def test_a_run_test_that_comes_again_shares_the_failure_of_the_first_rerun(
+def test_a_duplicate_shares_the_failure_of_the_first_rerun(
     call, emulator, run_test_ids, configs
 ):
     call("evaluate", run_test_ids[:1], configs, **LONG)
@@ -822,7 +810,7 @@ def test_a_run_test_that_comes_again_shares_the_failure_of_the_first_rerun(
     assert report[0].error is report[1].error
 
 
-def test_a_run_test_that_comes_again_has_the_scores_of_the_first_rerun(
+def test_a_duplicate_has_the_scores_of_the_first_rerun(
     *, call, client, emulator, run_test_ids, configs, leave, when_served
 ):
     call("evaluate", run_test_ids[:1], configs[1:2], **LONG)
@@ -837,7 +825,7 @@ def test_a_run_test_that_comes_again_has_the_scores_of_the_first_rerun(
     assert [each.configs[0].score_text for each in report] == ["new 100 %"] * 2
 
 
-def test_a_run_test_that_is_not_there_fails_alone(call, run_test_ids, configs):
+def test_a_missing_run_test_fails_alone(call, run_test_ids, configs):
     report = call("evaluate", [NOWHERE, run_test_ids[0]], configs, **LONG)
 
     assert states(report) == [FAILED, SCORED]
@@ -888,7 +876,7 @@ def test_the_tool_setting_is_sent_with_what_is_started(call, run_tests, configs)
 @pytest.mark.parametrize(
     ("status", "kind"), [(401, AuthenticationError), (402, PaymentRequiredError)]
 )
-def test_keys_and_plans_that_do_not_do_end_it_and_everything_is_named(
+def test_rejected_keys_stop_everything_and_every_run_test_is_reported(
     call, emulator, configs, status, kind
 ):
     ids = list(emulator.world.run_test_ids)
@@ -936,7 +924,9 @@ def test_keys_that_stop_working_while_it_waits_end_the_wait(
     assert {each.requests for each in report} == {1}
 
 
-def test_items_that_are_no_run_tests_stand_in_the_report(call, run_test_ids, configs):
+def test_invalid_items_of_an_iterator_are_failures_in_the_report(
+    call, run_test_ids, configs
+):
     report = call("evaluate", iter(["no id", 7, run_test_ids[0]]), configs, **LONG)
 
     assert states(report) == [FAILED, FAILED, SCORED]
@@ -973,7 +963,7 @@ async def test_the_run_tests_of_the_same_asynchronous_client_are_too(connect, co
 
 
 @pytest.mark.parametrize("max_in_progress", [1, 2, 7])
-def test_no_more_are_under_way_than_may_be(
+def test_no_more_run_tests_are_under_way_than_max_in_progress(
     call, run_test_ids, configs, leave, max_in_progress
 ):
     leave("run", 0.01)

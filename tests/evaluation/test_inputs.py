@@ -91,9 +91,7 @@ def asked(changes):
 
 @pytest.mark.parametrize("method", ["evaluate", "stream_evaluations"])
 @pytest.mark.parametrize(("changes", "message"), REFUSED)
-def test_what_could_never_be_accepted_is_refused(
-    method, call, emulator, changes, message
-):
+def test_invalid_arguments_are_rejected(method, call, emulator, changes, message):
     run_test_ids, configs, options = asked(changes)
 
     with pytest.raises(InvalidRequestError, match=message):
@@ -104,7 +102,9 @@ def test_what_could_never_be_accepted_is_refused(
 
 @pytest.mark.parametrize("method", ["evaluate", "stream_evaluations"])
 @pytest.mark.parametrize(("changes", "message"), IMPOSSIBLE)
-def test_options_that_cannot_work_are_refused(method, call, emulator, changes, message):
+def test_options_that_cannot_work_are_rejected(
+    method, call, emulator, changes, message
+):
     run_test_ids, configs, options = asked(changes)
 
     with pytest.raises(ConfigurationError, match=message):
@@ -122,14 +122,16 @@ def test_options_that_cannot_work_are_refused(method, call, emulator, changes, m
         ({"on_progress": 7}, InvalidRequestError, "on_progress: a plain function"),
     ],
 )
-def test_a_wait_that_cannot_work_is_refused(call, emulator, options, error, message):
+def test_options_of_a_wait_that_cannot_work_are_rejected(
+    call, emulator, options, error, message
+):
     with pytest.raises(error, match=message):
         call("wait_for_evals", [NOWHERE], **{"timeout": 1.0, **options})
 
     assert not emulator.log.counts
 
 
-def test_a_wait_for_what_is_no_run_test_is_refused(call, emulator):
+def test_a_wait_for_an_invalid_run_test_is_rejected(call, emulator):
     with pytest.raises(InvalidRequestError, match=r"run_tests\[0\]"):
         call("wait_for_evals", ["no id"], timeout=1)
     with pytest.raises(InvalidRequestError, match="an iterable is wanted"):
@@ -143,20 +145,22 @@ async def _awaited(_progress):
 
 
 @pytest.mark.parametrize("on_progress", [_awaited, 7, "print"])
-def test_progress_is_told_to_plain_functions_only(call, emulator, on_progress):
+def test_on_progress_has_to_be_a_plain_function(call, emulator, on_progress):
     with pytest.raises(InvalidRequestError, match="on_progress: a plain function"):
         call("evaluate", [NOWHERE], [CONFIG], timeout=1, on_progress=on_progress)
 
     assert not emulator.log.counts
 
 
-def test_without_a_wait_no_deadline_is_needed(call, run_test_ids, configs):
+def test_without_wait_no_timeout_is_needed(call, run_test_ids, configs):
     report = call("evaluate", run_test_ids[:1], configs, timeout=None, wait=False)
 
     assert report[0].status is EvaluationStatus.STARTED
 
 
-def test_a_run_test_is_whatever_names_one(call, client, run_test_ids, configs):
+def test_a_run_test_is_an_id_or_what_a_list_or_a_lookup_returned(
+    call, client, run_test_ids, configs
+):
     first, second, third, fourth = run_test_ids[:4]
     given = [
         uuid.UUID(first),
@@ -171,7 +175,7 @@ def test_a_run_test_is_whatever_names_one(call, client, run_test_ids, configs):
     assert report.counts() == {"started": 4}
 
 
-def test_no_run_test_at_all_gives_an_empty_report(call, emulator, configs):
+def test_an_empty_input_has_an_empty_report(call, emulator, configs):
     assert len(call("evaluate", [], configs, timeout=5)) == 0
     assert len(call("wait_for_evals", iter(()), timeout=5)) == 0
     assert not emulator.log.counts

@@ -81,7 +81,7 @@ def pairs(plan):
 
 
 @given(EXECUTIONS, BEGUN, st.booleans())
-def test_nothing_is_started_twice_or_where_it_cannot_be(rows, requests, rerun):
+def test_no_start_is_planned_twice_or_where_it_is_impossible(rows, requests, rerun):
     table, begun = table_from(rows), begun_of(requests)
 
     plan = make_plan(table, begun, rerun=rerun)
@@ -103,7 +103,7 @@ def test_an_execution_is_in_one_request_at_most(rows, requests, rerun):
 
 
 @given(EXECUTIONS, BEGUN, st.booleans())
-def test_whatever_may_be_started_is(rows, requests, rerun):
+def test_every_possible_start_is_planned(rows, requests, rerun):
     table, begun = table_from(rows), begun_of(requests)
 
     started = set(pairs(make_plan(table, begun, rerun=rerun)))
@@ -116,7 +116,7 @@ def test_whatever_may_be_started_is(rows, requests, rerun):
 
 
 @given(EXECUTIONS)
-def test_a_rerun_that_was_done_leaves_nothing_to_do(rows):
+def test_a_rerun_that_was_started_leaves_nothing_to_start(rows):
     table, begun = table_from(rows), StartedPairs()
     for start in make_plan(table, begun, rerun=True).starts:
         begun.add(RunNewEvals(RUN_TEST, start.config_ids, start.execution_ids))
@@ -124,7 +124,7 @@ def test_a_rerun_that_was_done_leaves_nothing_to_do(rows):
     assert make_plan(table, begun, rerun=True).starts == ()
 
 
-def test_executions_share_a_request_only_where_the_same_configs_are_missing():
+def test_executions_share_a_request_only_if_the_same_configs_are_missing():
     table = table_of(
         {
             "completed a": ["- done"],
@@ -151,7 +151,7 @@ def test_executions_share_a_request_only_where_the_same_configs_are_missing():
         (["skipped", "failed"], False, False),
     ],
 )
-def test_what_has_results_in_part_is_left_so_and_told(cells, is_started, is_partial):
+def test_partial_results_are_left_and_marked(cells, is_started, is_partial):
     plan = make_plan(
         table_of({"completed": cells}, ids(1)), StartedPairs(), rerun=False
     )
@@ -164,7 +164,7 @@ def test_what_has_results_in_part_is_left_so_and_told(cells, is_started, is_part
     ("cells", "rerun", "expected"),
     [("pending", False, True), ("-", False, False), ("pending", True, False)],
 )
-def test_a_start_that_rests_on_pending_results_says_so(cells, rerun, expected):
+def test_a_start_of_prepared_evaluations_is_marked(cells, rerun, expected):
     plan = make_plan(
         table_of({"completed": [cells]}, ids(1)), StartedPairs(), rerun=rerun
     )
@@ -185,7 +185,7 @@ def test_a_start_that_rests_on_pending_results_says_so(cells, rerun, expected):
         ("done", True, True, False),
     ],
 )
-def test_what_is_being_evaluated_is_awaited_where_it_matters(
+def test_a_running_evaluation_is_waited_for_if_it_matters(
     cells, rerun, begun, expected
 ):
     table = table_of({"evaluating": [cells]}, ids(1))
@@ -208,7 +208,7 @@ def test_what_is_being_evaluated_is_awaited_where_it_matters(
         ("Paused", False),
     ],
 )
-def test_only_what_is_or_will_be_completed_can_be_evaluated(status, expected):
+def test_only_completed_and_evaluating_executions_can_be_evaluated(status, expected):
     assert can_be_evaluated(execution(0, status)) is expected
 
 
@@ -263,12 +263,12 @@ ASSESSMENTS = [
 
 
 @pytest.mark.parametrize(("executions", "expected"), ASSESSMENTS)
-def test_a_reading_is_judged(executions, expected):
+def test_each_table_has_its_phase(executions, expected):
     assert assess(table_of(executions, ids(2))) == expected
 
 
 @given(EXECUTIONS)
-def test_nothing_is_called_finished_while_a_result_is_open(rows):
+def test_no_table_with_an_unfinished_call_is_finished(rows):
     table = table_from(rows)
     phase = assess(table).phase
 
@@ -324,23 +324,21 @@ UNSTARTED = {"completed": ["pending"]}
         ),
     ],
 )
-def test_a_phase_is_a_state_where_nothing_more_is_to_be_started(
-    executions, phase, is_planned, state
-):
+def test_each_phase_has_its_final_status(executions, phase, is_planned, state):
     table = table_of(executions, ids(1))
     plan = make_plan(table, StartedPairs(), rerun=False) if is_planned else None
 
     assert final_status(phase, table, plan) is state
 
 
-def test_select_all_has_begun_its_configs_everywhere():
+def test_select_all_has_started_its_configs_on_all_executions():
     begun = begun_of([([config_id(0)], None)])
 
     assert begun.has(execution_id(7), config_id(0))
     assert not begun.has(execution_id(7), config_id(1))
 
 
-def test_what_was_begun_is_that_config_on_that_execution():
+def test_a_request_has_started_its_configs_on_its_executions_only():
     begun = begun_of([([config_id(0)], [1]), ([config_id(1)], [2])])
 
     assert begun.has(execution_id(1), config_id(0))

@@ -313,7 +313,7 @@ def test_the_dict_has_all_that_scores_hold(config, scores):
     assert told["configs"][0]["scores"] == scores
 
 
-def test_an_error_without_a_request_id_is_told_without_one():
+def test_an_error_without_a_request_id_has_none_in_the_dict():
     error = FutureAGIError("no")
     told = of_status(EvaluationStatus.FAILED, error=error).to_dict()
 
@@ -321,7 +321,7 @@ def test_an_error_without_a_request_id_is_told_without_one():
     assert told["error"]["delivery"] == "not_sent"
 
 
-def test_the_table_has_a_line_a_row_and_numbers_to_the_right():
+def test_the_table_has_one_line_per_row_and_aligns_numbers_right():
     head, rule, *lines = REPORT.to_markdown().splitlines()
 
     assert head == (
@@ -340,7 +340,7 @@ def test_the_table_has_a_line_a_row_and_numbers_to_the_right():
     ]
 
 
-def test_the_table_says_once_that_something_was_not_created():
+def test_the_table_states_once_that_a_config_was_not_created():
     config = ConfigScores(name="tone", reason="not_created: no such template")
     end = of_status(
         EvaluationStatus.NOT_CREATED, configs=(config, BARE), reason="not all could be"
@@ -361,14 +361,14 @@ def test_the_table_says_once_that_something_was_not_created():
         ("two\nlines\r\n and a tab\t.", "two lines and a tab ."),
     ],
 )
-def test_whatever_a_name_holds_it_stays_in_its_cell(name, cell):
+def test_special_characters_of_a_name_stay_in_its_cell(name, cell):
     config = ConfigScores(name=name)
     report = EvaluationReport([of_status(EvaluationStatus.SCORED, configs=(config,))])
 
     assert f"| {ONE} | {cell} |  | 0 |" in report.to_markdown()
 
 
-def test_a_run_test_that_is_no_id_leaves_its_cell_empty():
+def test_a_run_test_without_an_id_has_an_empty_cell():
     refused = RunTestEvaluation(run_test_id=None, status=EvaluationStatus.FAILED)
 
     assert "|  |  |  | 0 | 0 | 0 | 0 | failed |" in EvaluationReport(
@@ -383,7 +383,7 @@ def test_an_empty_report_is_a_table_without_lines():
     assert repr(EvaluationReport()) == "<EvaluationReport of 0>"
 
 
-def test_counts_are_of_statuss_that_occur_in_their_order():
+def test_counts_are_of_the_statuses_that_occur_in_their_order():
     states = [
         EvaluationStatus.FAILED,
         EvaluationStatus.SCORED,
@@ -422,7 +422,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize("state", EvaluationStatus)
-def test_only_what_came_as_far_as_it_was_to_come_is_no_failure(state):
+def test_only_complete_statuses_are_no_failure(state):
     report = EvaluationReport([of_status(state, reason="why")])
 
     assert report.failures == ([] if state in GOOD else list(report))
@@ -487,7 +487,7 @@ def test_the_error_survives_pickling():
     assert again.report.to_dict() == error.report.to_dict()
 
 
-def test_an_interrupted_evaluation_tells_why_and_keeps_its_report():
+def test_an_interruption_names_its_cause_and_has_the_report():
     error = EvaluationInterruptedError.by(ValueError("bad row"), REPORT)
 
     assert "raised ValueError: bad row" in str(error)
@@ -522,7 +522,7 @@ def test_scores_of_one_form_are_none_of_another():
     assert (BARE.pass_rate, BARE.average, BARE.choices) == (None, None, None)
 
 
-def test_a_score_is_told_in_a_few_characters():
+def test_the_text_of_a_score_is_short():
     assert [each.score_text for each in (PASSES, NUMBERS, CHOICES, BARE)] == [
         "75 % pass",
         "81.25 % average",
@@ -550,7 +550,9 @@ def test_progress_is_a_value():
 @pytest.mark.parametrize(
     ("requests", "delivery"), [(0, Delivery.NOT_SENT), (1, Delivery.UNKNOWN)]
 )
-def test_what_was_started_and_did_not_end_is_not_called_not_sent(requests, delivery):
+def test_a_started_run_test_that_is_not_finished_has_an_unknown_delivery(
+    requests, delivery
+):
     pending = of_status(EvaluationStatus.PENDING, requests=requests)
 
     with pytest.raises(EvaluationError) as raised:

@@ -76,7 +76,7 @@ def test_scores_are_those_of_the_services_summary(kind):
 
 
 @given(st.data())
-def test_the_first_type_decides_as_it_does_for_the_service(data):
+def test_the_first_type_decides_as_in_the_services_summary(data):
     kinds = data.draw(st.lists(st.sampled_from(sorted(TYPED)), max_size=4))
     results = [
         {"value": data.draw(TYPED[each]), "type": each, "status": "Completed"}
@@ -141,7 +141,7 @@ def test_no_value_however_strange_raises(kind, values):
 
 @settings(max_examples=50)
 @given(st.lists(st.one_of(STRANGE, st.sampled_from([DONE, FAILED, SKIPPED, PENDING]))))
-def test_every_completed_call_is_counted_once_whatever_stands_there(results):
+def test_every_completed_call_is_counted_once_whatever_its_result(results):
     cells = table_from(results).config_counts(CONFIG)
 
     assert cells.finished + cells.unfinished == len(results)
@@ -159,7 +159,7 @@ def test_numbers_that_are_none_leave_no_scores():
     assert table_from([{"value": "high", "type": "score"}]).scores(CONFIG) is None
 
 
-def test_each_state_has_its_own_count():
+def test_each_status_has_its_own_count():
     table = table_from([DONE, DONE, FAILED, SKIPPED, PENDING])
     table.add(call(0, {}))
 
@@ -187,7 +187,7 @@ def test_calls_of_other_executions_count_for_nothing():
     assert table.config_counts(CONFIG) == ResultCounts()
 
 
-def test_counts_are_kept_by_execution_and_by_config():
+def test_counts_are_by_execution_and_by_config():
     one, other = ids(2)
     table = ResultTable([execution(0), execution(1)], [one, other])
     table.add(call(0, {one: DONE, other: PENDING}))
@@ -221,7 +221,7 @@ def test_a_config_that_was_renamed_has_the_name_of_its_newest_result():
     assert table.names == {CONFIG: "new"}
 
 
-def test_a_config_that_no_call_has_is_counted_as_nothing():
+def test_a_config_that_no_call_has_counts_zero():
     assert (
         ResultTable([execution(0)], [CONFIG]).counts(execution(0).id, CONFIG)
         == ResultCounts()
@@ -229,7 +229,7 @@ def test_a_config_that_no_call_has_is_counted_as_nothing():
     assert ResultTable([], None).scores(CONFIG) is None
 
 
-def test_percentiles_are_those_that_the_service_gives():
+def test_percentiles_are_those_of_the_service():
     scores = table_from([{"value": 0.5, "type": "score"}]).scores(CONFIG)
     service = said_by_the_service([{"value": 0.5, "type": "score"}])
 

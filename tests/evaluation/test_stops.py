@@ -41,7 +41,7 @@ def under_way(leave):
 
 
 @pytest.mark.parametrize("rerun", [False, True])
-def test_after_the_deadline_nothing_is_begun(
+def test_after_the_deadline_nothing_is_started(
     call, emulator, run_test_ids, configs, rerun
 ):
     report = call("evaluate", run_test_ids, configs, timeout=1e-9, rerun=rerun)
@@ -52,7 +52,7 @@ def test_after_the_deadline_nothing_is_begun(
     assert not emulator.log.counts
 
 
-async def test_a_deadline_before_the_start_says_how_far_it_came(
+async def test_a_deadline_before_the_start_is_reported_with_what_was_done(
     connect, emulator, configs, leap_when_served
 ):
     leap_when_served("eval-configs")
@@ -70,7 +70,7 @@ async def test_a_deadline_before_the_start_says_how_far_it_came(
 
 
 @pytest.mark.usefixtures("under_way")
-async def test_those_behind_the_deadline_are_named_beside_those_before(
+async def test_run_tests_after_the_deadline_are_not_attempted(
     connect, emulator, configs, leap_when_served
 ):
     leap_when_served("run-new-evals")
@@ -86,7 +86,7 @@ async def test_those_behind_the_deadline_are_named_beside_those_before(
 
 
 @pytest.mark.usefixtures("under_way")
-async def test_a_run_test_that_is_read_after_the_deadline_is_named(
+async def test_a_run_test_read_after_the_deadline_is_in_the_report(
     connect, emulator, configs, leap, eventually
 ):
     ids, go_on = emulator.world.run_test_ids, asyncio.Event()
@@ -107,7 +107,7 @@ async def test_a_run_test_that_is_read_after_the_deadline_is_named(
 
 
 @pytest.mark.usefixtures("under_way")
-async def test_what_is_still_being_started_at_the_deadline_is_given_up_when_it_is(
+async def test_a_start_in_flight_at_the_deadline_is_finished_and_pending(
     connect, emulator, leap, when_served, eventually
 ):
     configs = [{"template_id": emulator.world.template_ids[0]}]
@@ -135,7 +135,7 @@ async def test_what_is_still_being_started_at_the_deadline_is_given_up_when_it_i
 
 
 @pytest.mark.usefixtures("under_way")
-def test_an_iterable_that_raises_ends_it_and_everything_started_is_told(
+def test_an_iterable_that_raises_interrupts_and_the_report_has_everything_started(
     call, emulator, run_test_ids, configs
 ):
     def given():
@@ -155,7 +155,7 @@ def test_an_iterable_that_raises_ends_it_and_everything_started_is_told(
 
 
 @pytest.mark.usefixtures("under_way")
-def test_an_asynchronous_iterable_that_raises_ends_it_too(call, run_test_ids, configs):
+def test_an_async_iterable_that_raises_interrupts(call, run_test_ids, configs):
     async def given():
         for each in run_test_ids[:2]:
             yield each
@@ -167,7 +167,7 @@ def test_an_asynchronous_iterable_that_raises_ends_it_too(call, run_test_ids, co
     assert len(caught.value.report) == 2
 
 
-def test_a_stream_whose_iterable_raises_gives_what_was_begun_and_then_raises(
+def test_a_stream_whose_iterable_raises_returns_what_was_read_and_then_raises(
     client, run_test_ids, configs
 ):
     def given():
@@ -231,7 +231,7 @@ async def test_a_stream_that_is_interrupted_forgets_what_was_finished_before(
 
 
 @pytest.mark.parametrize("when", ["it begins to wait", "it ends"])
-def test_progress_that_cannot_be_told_ends_it(
+def test_on_progress_that_raises_interrupts(
     call, emulator, run_test_ids, configs, when
 ):
     def tell(progress):
@@ -247,9 +247,7 @@ def test_progress_that_cannot_be_told_ends_it(
     assert told
 
 
-async def test_no_more_is_read_when_progress_cannot_be_told(
-    connect, run_test_ids, configs
-):
+async def test_no_more_is_read_after_on_progress_raised(connect, run_test_ids, configs):
     read = []
 
     def given():
@@ -271,7 +269,7 @@ async def test_no_more_is_read_when_progress_cannot_be_told(
 
 
 @pytest.mark.usefixtures("under_way")
-async def test_a_pause_ends_when_progress_cannot_be_told(
+async def test_a_pause_is_cut_short_when_on_progress_raises(
     connect, run_test_ids, configs
 ):
     def tell(_):
@@ -285,7 +283,7 @@ async def test_a_pause_ends_when_progress_cannot_be_told(
 
 
 @pytest.mark.usefixtures("under_way")
-async def test_a_pause_ends_when_the_keys_stop_working(
+async def test_a_pause_is_cut_short_when_the_keys_stop_working(
     connect, emulator, run_test_ids, configs
 ):
     async def given():
@@ -303,7 +301,7 @@ async def test_a_pause_ends_when_the_keys_stop_working(
 
 
 @pytest.mark.usefixtures("under_way")
-async def test_closing_the_client_ends_the_wait_and_tells_what_was_started(
+async def test_closing_the_client_ends_the_wait_and_reports_what_was_started(
     connect, emulator, run_test_ids, configs, eventually
 ):
     client, told = connect(), []
@@ -466,7 +464,7 @@ def test_leaving_a_blocking_stream_early_cancels_what_is_in_flight(
     assert len(emulator.log.runs) < 8
 
 
-async def test_a_stream_that_is_not_read_begins_no_more_than_may_be_under_way(
+async def test_a_stream_that_is_not_read_starts_no_more_than_max_in_progress(
     connect, emulator, run_test_ids, configs, eventually
 ):
     read = []
@@ -490,7 +488,7 @@ async def test_a_stream_that_is_not_read_begins_no_more_than_may_be_under_way(
         assert len([each async for each in ends]) == 8
 
 
-def test_a_blocking_stream_is_read_to_its_end_with_one_place(
+def test_a_blocking_stream_with_one_slot_is_read_to_its_end(
     client, run_test_ids, configs
 ):
     with client.stream_evaluations(
@@ -500,7 +498,7 @@ def test_a_blocking_stream_is_read_to_its_end_with_one_place(
 
 
 @pytest.mark.parametrize("options", [{}, {"rerun": True}, {"latest_executions": 1}])
-def test_a_stream_gives_what_a_report_has(
+def test_a_stream_has_the_evaluations_of_a_report(
     call, emulator, run_test_ids, configs, options
 ):
     ends = call("stream_evaluations", run_test_ids, configs, **options, **AT_ONCE)
@@ -510,7 +508,7 @@ def test_a_stream_gives_what_a_report_has(
     assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
 
 
-def test_a_stream_without_a_wait_gives_what_was_started(call, run_test_ids, configs):
+def test_a_stream_without_wait_returns_what_was_started(call, run_test_ids, configs):
     ends = call("stream_evaluations", run_test_ids, configs, timeout=None, wait=False)
 
     assert {each.status for each in ends} == {EvaluationStatus.STARTED}
@@ -527,7 +525,7 @@ def test_a_stream_with_a_journal_runs_nothing_twice(
     assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
 
 
-def test_what_no_code_foresaw_hurts_one_run_test_only(
+def test_an_unexpected_exception_fails_one_run_test_only(
     call, run_test_ids, configs, monkeypatch, leave
 ):
     leave("run", 0.01)

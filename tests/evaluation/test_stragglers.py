@@ -5,7 +5,7 @@ from __future__ import annotations
 from futureagi_async import EvaluationStatus
 
 
-async def test_a_slow_run_test_holds_up_no_other_and_is_given_up_at_the_deadline(
+async def test_a_slow_run_test_holds_up_no_other_and_expires_at_the_deadline(
     connect, emulator, configs, leap, when_served
 ):
     emulator.desk.service.evaluations.seconds = 0.05

@@ -58,7 +58,7 @@ def answer_is_lost(request, emulator):
 
 @pytest.mark.usefixtures("answer_is_lost")
 @pytest.mark.parametrize("journalled", [False, True])
-def test_an_answer_that_is_lost_is_found_out_and_everything_is_scored_once(
+def test_after_a_lost_response_everything_is_scored_and_run_once(
     call, emulator, configs, journal, journalled
 ):
     one = emulator.world.run_tests.get(emulator.world.run_test_ids[0])
@@ -72,7 +72,7 @@ def test_an_answer_that_is_lost_is_found_out_and_everything_is_scored_once(
 
 
 @pytest.mark.parametrize("fault", DONE_ALL_THE_SAME)
-def test_a_start_in_doubt_that_shows_afterwards_is_waited_for(
+def test_an_unknown_start_that_was_applied_is_waited_for(
     blind, emulator, one, configs, fault
 ):
     emulator.faults.add(fault, endpoint="run_new_evals", times=1)
@@ -85,7 +85,7 @@ def test_a_start_in_doubt_that_shows_afterwards_is_waited_for(
     assert emulator.log.runs == {one.id: 1}
 
 
-def test_a_start_in_doubt_that_does_not_show_is_not_sent_again(
+def test_an_unknown_start_without_trace_is_not_sent_again(
     blind, emulator, one, configs
 ):
     emulator.faults.add("drop_before", endpoint="run_new_evals", times=1)
@@ -103,7 +103,7 @@ def test_a_start_in_doubt_that_does_not_show_is_not_sent_again(
 
 
 @pytest.mark.parametrize("fault", LOST)
-def test_a_rerun_in_doubt_is_named_whatever_is_there(
+def test_an_unknown_rerun_is_an_error_whatever_is_read(
     blind, emulator, one, configs, fault
 ):
     blind.evaluate([one.id], configs, **LONG)
@@ -117,7 +117,7 @@ def test_a_rerun_in_doubt_is_named_whatever_is_there(
 
 
 @pytest.mark.parametrize("fault", DONE_ALL_THE_SAME)
-def test_a_rerun_in_doubt_is_named_though_something_is_under_way(
+def test_an_unknown_rerun_is_an_error_though_something_is_under_way(
     blind, emulator, one, configs, fault
 ):
     blind.evaluate([one.id], configs, **LONG)
@@ -131,7 +131,7 @@ def test_a_rerun_in_doubt_is_named_though_something_is_under_way(
 
 
 @pytest.mark.parametrize("fault", LOST)
-def test_configs_in_doubt_are_named_and_found_the_next_time(
+def test_unknown_configs_are_an_error_and_found_the_next_time(
     blind, emulator, one, configs, fault
 ):
     emulator.faults.add(fault, endpoint="add_eval_configs", times=1)
@@ -147,7 +147,7 @@ def test_configs_in_doubt_are_named_and_found_the_next_time(
 
 @pytest.mark.usefixtures("answer_is_lost")
 @pytest.mark.parametrize("rerun", [False, True])
-def test_with_a_journal_what_was_left_in_doubt_is_settled_and_nothing_done_twice(
+def test_with_a_journal_unknown_outcomes_are_reconciled_and_nothing_is_done_twice(
     client, emulator, configs, journal, rerun
 ):
     one = emulator.world.run_test_ids[0]
@@ -162,9 +162,7 @@ def test_with_a_journal_what_was_left_in_doubt_is_settled_and_nothing_done_twice
 
 
 @pytest.mark.parametrize("fault", LOST)
-def test_an_update_that_was_left_in_doubt_is_settled(
-    client, emulator, configs, journal, fault
-):
+def test_an_unknown_update_is_reconciled(client, emulator, configs, journal, fault):
     one = emulator.world.run_tests.get(emulator.world.run_test_ids[0])
     client.evaluate([one.id], configs[:1], **LONG)
     emulator.faults.add(fault, endpoint="update_eval_config", times=1)
@@ -180,7 +178,7 @@ def test_an_update_that_was_left_in_doubt_is_settled(
         assert [each.state for each in entries] == [JournalState.DONE]
 
 
-def test_a_doubt_that_cannot_be_settled_is_named_again(
+def test_an_outcome_that_stays_unknown_is_an_error_again(
     blind, emulator, one, configs, journal
 ):
     blind.evaluate([one.id], configs, **LONG)
@@ -194,7 +192,9 @@ def test_a_doubt_that_cannot_be_settled_is_named_again(
     assert emulator.log.runs == {one.id: 1}
 
 
-def test_a_doubt_that_somebody_resolved_is_none(blind, emulator, one, configs, journal):
+def test_an_outcome_that_was_resolved_by_hand_is_no_error(
+    blind, emulator, one, configs, journal
+):
     blind.evaluate([one.id], configs, **LONG)
     emulator.faults.add("drop_before", endpoint="run_new_evals", times=1)
     options = {"journal": journal, "rerun": True, **LONG}
@@ -223,7 +223,7 @@ def test_with_a_journal_a_start_that_failed_is_tried_the_next_time(
     assert emulator.log.runs == {one.id: 1}
 
 
-def test_with_a_journal_what_was_begun_and_lost_is_named_and_not_begun_again(
+def test_with_a_journal_a_lost_start_is_reported_and_not_repeated(
     client, emulator, one, configs, journal
 ):
     options = {"journal": journal, **LONG}
@@ -239,7 +239,7 @@ def test_with_a_journal_what_was_begun_and_lost_is_named_and_not_begun_again(
     assert anew.status is SCORED
 
 
-def test_an_error_after_a_doubt_does_not_hide_it(
+def test_a_later_error_does_not_hide_an_unknown_outcome(
     blind, emulator, one, configs, when_served
 ):
     """Of two starts one is in doubt, and the other is refused."""
@@ -257,7 +257,7 @@ def test_an_error_after_a_doubt_does_not_hide_it(
     assert "afterwards: 403" in end.reason
 
 
-def test_a_doubt_that_only_a_restart_overcomes_keeps_its_place(
+def test_an_unknown_outcome_stays_until_a_restart_resolves_it(
     blind, emulator, one, configs
 ):
     """One of two starts is in doubt, the other is carried out."""
@@ -288,7 +288,7 @@ def test_a_journal_that_cannot_be_read_fails_every_run_test(
     assert not emulator.log.counts
 
 
-def test_what_the_journal_knows_as_started_otherwise_is_not_started_again(
+def test_starts_by_another_request_in_the_journal_are_not_repeated(
     client, emulator, one, configs, journal
 ):
     ensured = client.ensure_eval_configs(one.id, configs)

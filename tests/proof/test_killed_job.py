@@ -162,7 +162,7 @@ def have_results(emulator: Emulator, job: Job) -> None:
 
 
 @pytest.mark.parametrize("rerun", [False, True])
-def test_an_evaluation_is_lost_or_done_twice_by_no_kill(
+def test_no_evaluation_is_lost_or_done_twice_by_a_kill(
     rerun,
     processes,
     worlds: Iterator[World],
@@ -196,7 +196,7 @@ def test_an_evaluation_is_lost_or_done_twice_by_no_kill(
         )
 
 
-def test_an_evaluation_is_lost_or_done_twice_by_no_ctrl_c(
+def test_no_evaluation_is_lost_or_done_twice_by_ctrl_c(
     processes,
     worlds: Iterator[World],
     tmp_path: pathlib.Path,
@@ -224,7 +224,7 @@ def test_an_evaluation_is_lost_or_done_twice_by_no_ctrl_c(
         print(f"\n{interrupted} times Ctrl-C in {rounds} jobs (seed {SEED})")
 
 
-def test_a_rerun_that_is_begun_again_starts_only_what_was_not_there_before(
+def test_a_rerun_that_is_continued_starts_new_executions_only(
     tmp_path: pathlib.Path,
 ):
     world = World.synthetic(3, executions=3)

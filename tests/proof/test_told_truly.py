@@ -53,7 +53,7 @@ async def evaluated(client: AsyncFutureAGI, emulator: Emulator):
 
 @pytest.mark.parametrize("fault", ["drop_after", "truncate", "garbage"])
 @pytest.mark.parametrize("endpoint", ["run_test", "executions", "call_executions"])
-async def test_a_read_that_failed_leaves_no_work_in_doubt(
+async def test_a_failed_read_leaves_no_unknown_outcome(
     client: AsyncFutureAGI, emulator: Emulator, fault, endpoint: str
 ):
     emulator.faults.add(fault, endpoint=endpoint)
@@ -68,7 +68,7 @@ async def test_a_read_that_failed_leaves_no_work_in_doubt(
 
 
 @pytest.mark.parametrize("endpoint", ["executions", "call_executions"])
-async def test_a_read_that_failed_hides_no_work_in_doubt(
+async def test_a_failed_read_hides_no_unknown_outcome(
     client: AsyncFutureAGI,
     emulator: Emulator,
     endpoint: str,
@@ -98,7 +98,7 @@ async def test_a_read_that_failed_hides_no_work_in_doubt(
     assert ended.warnings == ()
 
 
-async def test_what_is_in_doubt_is_not_started_again_though_nothing_is_seen_of_it(
+async def test_an_unknown_start_is_not_repeated_though_no_result_is_read(
     emulator: Emulator,
 ):
     # The service has taken the request, and takes longer than anybody waits.
@@ -114,7 +114,7 @@ async def test_what_is_in_doubt_is_not_started_again_though_nothing_is_seen_of_i
     assert "may have been done" in ended.reason
 
 
-async def test_a_client_that_was_closed_hides_no_work_in_doubt(
+async def test_a_closed_client_hides_no_unknown_outcome(
     client: AsyncFutureAGI, emulator: Emulator
 ):
     on_the_wire = emulator.faults.add("latency", endpoint="run_new_evals", seconds=60)

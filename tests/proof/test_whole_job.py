@@ -61,7 +61,7 @@ def told(seed: int, report, capsys: pytest.CaptureFixture[str], emulator) -> str
     return line
 
 
-async def test_every_run_test_is_scored_or_named_and_nothing_is_done_twice(
+async def test_every_run_test_is_scored_or_explained_and_nothing_is_done_twice(
     emulator: Emulator, seed: int, capsys: pytest.CaptureFixture[str]
 ):
     ids, configs = list(emulator.world.run_test_ids), configs_for(emulator.world)
@@ -92,7 +92,7 @@ async def test_every_run_test_is_scored_or_named_and_nothing_is_done_twice(
         )
 
 
-def test_every_run_test_is_scored_or_named_from_the_blocking_client_too(
+def test_every_run_test_is_scored_or_explained_with_the_blocking_client(
     emulator: Emulator, seed: int, capsys: pytest.CaptureFixture[str]
 ):
     ids, configs = list(emulator.world.run_test_ids), configs_for(emulator.world)

@@ -38,7 +38,7 @@ def in_the_way(run_tests, when_served):
     return install
 
 
-def test_a_start_that_was_refused_is_sent_again_when_nobody_is_in_the_way(
+def test_a_rejected_start_is_sent_again_once_others_are_finished(
     call, emulator, configs, journal, in_the_way
 ):
     one = in_the_way(times=TRIES - 1)
@@ -52,7 +52,7 @@ def test_a_start_that_was_refused_is_sent_again_when_nobody_is_in_the_way(
         assert {each.state for each in entries} == {JournalState.DONE}
 
 
-def test_who_is_in_the_way_every_time_is_named_after_as_many_tries(
+def test_a_start_that_is_rejected_each_time_is_an_error_after_three_plans(
     call, emulator, configs, journal, in_the_way
 ):
     one = in_the_way(times=-1)

@@ -82,11 +82,11 @@ def taken(selection, listed=LISTED):
         (ExecutionFilter(ids=frozenset()), [], 4),
     ],
 )
-def test_the_executions_that_are_meant_are_read(selection, expected, pages):
+def test_the_executions_that_fit_are_read(selection, expected, pages):
     assert taken(selection) == (expected, pages)
 
 
-def test_an_execution_that_others_push_onto_later_pages_is_taken_once():
+def test_an_execution_pushed_onto_a_later_page_counts_once():
     began_since = [execution(8, "running"), execution(7, "running")]
     pushed = [*LISTED[1:3], *began_since, *LISTED[1:]]
 
@@ -100,11 +100,11 @@ def test_a_moment_of_another_time_zone_is_the_same_moment():
     assert taken(selection)[0] == [5]
 
 
-def test_an_execution_that_began_at_the_moment_itself_is_not_newer():
+def test_an_execution_that_started_exactly_then_does_not_fit():
     assert not ExecutionFilter(started_after=NOON).includes(LISTED[-1])
 
 
-def test_where_no_execution_is_meant_no_calls_are_read():
+def test_without_a_fitting_execution_no_calls_are_read():
     service = Service(LISTED)
     selection = ExecutionFilter(started_after=hours_after(9))
 
@@ -115,7 +115,7 @@ def test_where_no_execution_is_meant_no_calls_are_read():
 
 
 @pytest.mark.parametrize(("listed", "expected"), [(LISTED, True), (LISTED[3:], False)])
-def test_whether_something_is_evaluating_is_one_small_question(listed, expected):
+def test_is_evaluating_sends_one_small_request(listed, expected):
     service = Service(listed)
 
     assert asyncio.run(is_evaluating(service, RUN_TEST)) is expected

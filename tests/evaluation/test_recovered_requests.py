@@ -101,7 +101,7 @@ CONFUSED = [
 
 
 @pytest.mark.parametrize("entry", FOREIGN)
-def test_what_is_no_write_of_an_evaluation_is_not_made_again(entry):
+def test_an_entry_of_another_endpoint_has_no_request(entry):
     assert recovery.parse_request(entry) is None
 
 
@@ -132,7 +132,7 @@ def test_a_damaged_entry_is_an_error_that_names_it(request_, damage):
 
 
 @pytest.mark.parametrize("entry", CONFUSED)
-def test_an_entry_of_another_endpoint_than_it_says_is_an_error(entry):
+def test_an_entry_with_the_wrong_endpoint_is_an_error(entry):
     with pytest.raises(
         FutureAGIError, match="cannot be read as the request that was sent"
     ):
@@ -148,7 +148,7 @@ def test_an_update_of_an_unknown_path_is_an_error(path):
 
 
 @pytest.mark.parametrize("state", JournalState)
-def test_a_start_that_cannot_be_told_is_forgotten_only_where_it_was_not_done(state):
+def test_an_unreadable_start_is_ignored_only_if_it_failed(state):
     entries = [entry_of(REQUESTS[1], state=state, body=None)]
 
     if state is JournalState.FAILED:
@@ -165,7 +165,7 @@ def test_a_start_that_cannot_be_told_is_forgotten_only_where_it_was_not_done(sta
         )(entries)
 
 
-def test_configs_whose_adding_is_done_and_cannot_be_told_are_no_matter():
+def test_an_unreadable_addition_that_is_done_is_ignored():
     entries = [entry_of(REQUESTS[0], state=JournalState.DONE, body=None)]
 
     assert (recovery.started_requests(entries), recovery.unknown_requests(entries)) == (
@@ -174,14 +174,14 @@ def test_configs_whose_adding_is_done_and_cannot_be_told_are_no_matter():
     )
 
 
-def test_in_doubt_is_what_was_sent_or_unknown_of_the_writes():
+def test_unknown_requests_are_the_writes_in_flight_or_unknown():
     entries = [entry_of(REQUESTS[1], state=state) for state in JournalState]
     entries += FOREIGN
 
     assert recovery.unknown_requests(entries) == [REQUESTS[1], REQUESTS[1]]
 
 
-def test_begun_is_what_was_started_and_known_to_be():
+def test_started_requests_are_the_starts_that_are_done():
     entries = [
         entry_of(request, state=state) for request in REQUESTS for state in JournalState
     ]
