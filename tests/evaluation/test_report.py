@@ -235,7 +235,8 @@ ERRORS = [
 @pytest.mark.parametrize("error", ERRORS, ids=lambda each: type(each).__name__)
 def test_a_report_can_be_read_back_from_its_dict(error):
     failed = of_status(EvaluationStatus.FAILED, error=error, reason=str(error))
-    report = EvaluationReport([*REPORT, failed])
+    bare = of_status(EvaluationStatus.NOT_CREATED, configs=(BARE,))
+    report = EvaluationReport([*REPORT, bare, failed])
     written = report.to_dict()
 
     again = EvaluationReport.from_dict(json.loads(json.dumps(written)))

@@ -193,7 +193,7 @@ def reading_and_blocking(text: str, uuid: UUID) -> None:
 
 def jobs(text: str, uuid: UUID) -> None:
     ensure = fa.EnsureEvalConfigs(uuid, [fa.EvalConfig(text)], on_conflict="keep")
-    assert_type(ensure.evaluations_config[0], fa.EvalConfig)
+    assert_type(ensure.configs[0], fa.EvalConfig)
     run = fa.RunNamedEvals(text, ["tone"], [uuid], enable_tool_evaluation=True)
     assert_type(run.eval_config_names, tuple[str, ...])
     fa.RunNamedEvals(uuid, ["tone"], select_all=True)
@@ -227,6 +227,7 @@ def evaluated(report: fa.EvaluationReport) -> None:
     assert_type(report.failures, list[fa.RunTestEvaluation])
     assert_type(report.to_rows(), list[dict[str, Any]])
     assert_type(report.to_dict(), dict[str, Any])
+    assert_type(fa.EvaluationReport.from_dict(report.to_dict()), fa.EvaluationReport)
     assert_type(report.to_markdown(), str)
     assert_type(report.counts(), dict[str, int])
     for each in report:
@@ -235,7 +236,7 @@ def evaluated(report: fa.EvaluationReport) -> None:
         assert_type(each.error, fa.FutureAGIError | None)
         assert_type(each.rows(), Iterator[dict[str, Any]])
         assert_type(each.to_dict(), dict[str, Any])
-        assert_type((each.is_scored, each.is_good), tuple[bool, bool])
+        assert_type((each.is_scored, each.is_complete), tuple[bool, bool])
         for config in each.configs:
             one_config(config)
     try:
