@@ -85,22 +85,12 @@ def final_status(
             return EvaluationStatus.NOT_STARTED
 
 
-def conclude_failed(
-    run_test_id: str | None,
-    requested: Sequence[EvalConfig],
-    state: RunTestState,
-    error: FutureAGIError,
-    elapsed: float,
-) -> RunTestEvaluation:
-    """Return the evaluation of a run test after an error."""
+def failure_status(error: FutureAGIError, state: RunTestState) -> EvaluationStatus:
+    """Return the status of a run test after an error."""
     is_untouched = state.ensured is None and not state.has_written
-    status = EvaluationStatus.FAILED
     if isinstance(error, NotAttemptedError) and is_untouched:
-        status = EvaluationStatus.NOT_ATTEMPTED
-    evaluation = conclude(
-        run_test_id, requested, state, status, elapsed, reason=str(error)
-    )
-    return attrs.evolve(evaluation, error=error)
+        return EvaluationStatus.NOT_ATTEMPTED
+    return EvaluationStatus.FAILED
 
 
 def conclude(
@@ -111,6 +101,7 @@ def conclude(
     elapsed: float,
     *,
     reason: str = "",
+    error: FutureAGIError | None = None,
 ) -> RunTestEvaluation:
     """Return the evaluation of a run test.
 
@@ -121,6 +112,7 @@ def conclude(
         status: how far it came.
         elapsed: seconds since it was read from the input.
         reason: why it came no further, if the status does not explain it.
+        error: what went wrong, if something did.
     """
     ensured, table = state.ensured, state.table
     configs = tuple(_configs(requested, state))
@@ -144,6 +136,7 @@ def conclude(
         status=status,
         configs=configs,
         reason=reason or _REASONS.get(status, ""),
+        error=error,
         requests=state.requests,
         executions=len(table.executions),
         warnings=tuple(_warnings(state)),

@@ -213,7 +213,7 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
     async def ensure(
         self, executor: Executor, recovery: Recovery, changes: ConfigChanges
     ) -> EnsuredEvalConfigs:
-        """Do so after the recovery of earlier requests, and add to `changes`.
+        """Ensure them after reconciling earlier requests, and add to `changes`.
 
         Raises:
             FutureAGIError: as `run` does.

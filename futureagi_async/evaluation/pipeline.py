@@ -305,19 +305,15 @@ class EvaluationPipeline:
         self._finish(task, status)
 
     def _fail(self, task: _RunTestTask, error: FutureAGIError) -> None:
-        self._complete(
-            task,
-            conclusion.conclude_failed(
-                task.item.run_test_id,
-                task.requested,
-                task.state,
-                error,
-                self._now() - task.started_at,
-            ),
-        )
+        status = conclusion.failure_status(error, task.state)
+        self._finish(task, status, str(error), error)
 
     def _finish(
-        self, task: _RunTestTask, status: EvaluationStatus, reason: str = ""
+        self,
+        task: _RunTestTask,
+        status: EvaluationStatus,
+        reason: str = "",
+        error: FutureAGIError | None = None,
     ) -> None:
         self._complete(
             task,
@@ -328,6 +324,7 @@ class EvaluationPipeline:
                 status,
                 self._now() - task.started_at,
                 reason=reason,
+                error=error,
             ),
         )
 

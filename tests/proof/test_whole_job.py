@@ -13,7 +13,7 @@ from proven import (
     RUN_SECONDS,
     SEED,
     assert_all_done_once,
-    assert_told_as_it_was,
+    assert_reported_correctly,
     configs_for,
     settings,
     trouble,
@@ -53,7 +53,7 @@ def emulator(seed: int) -> Iterator[Emulator]:
         yield emulator
 
 
-def told(seed: int, report, capsys: pytest.CaptureFixture[str], emulator) -> str:
+def label_of(seed: int, report, capsys: pytest.CaptureFixture[str], emulator) -> str:
     """Show what came of it, for the record and for every message."""
     line = f"seed {seed}: {report!r}, {sum(emulator.log.counts.values())} requests"
     with capsys.disabled():
@@ -72,9 +72,9 @@ async def test_every_run_test_is_scored_or_explained_and_nothing_is_done_twice(
             ids, configs, timeout=DEADLINE, poll_interval=POLL
         )
 
-        line = told(seed, report, capsys, emulator)
+        line = label_of(seed, report, capsys, emulator)
         assert [each.run_test_id for each in report] == ids
-        assert_told_as_it_was(report, emulator.log, line)
+        assert_reported_correctly(report, emulator.log, line)
         assert len(report.scored) >= BORNE * len(report), line
         assert all(fault.hits for fault in emulator.faults.active), line
 
@@ -103,9 +103,9 @@ def test_every_run_test_is_scored_or_explained_with_the_blocking_client(
             iter(ids), configs, timeout=DEADLINE, poll_interval=POLL
         )
 
-        line = told(seed, report, capsys, emulator)
+        line = label_of(seed, report, capsys, emulator)
         assert [each.run_test_id for each in report] == ids
-        assert_told_as_it_was(report, emulator.log, line)
+        assert_reported_correctly(report, emulator.log, line)
         assert len(report.scored) >= BORNE * len(report), line
 
         emulator.faults.clear()

@@ -1,4 +1,4 @@
-"""What a failed evaluation says of the work: in doubt what is in doubt, and no more."""
+"""The delivery of a failed evaluation: unknown if it is unknown, and only then."""
 
 from __future__ import annotations
 
