@@ -42,7 +42,7 @@ LATENCY = 0.01
 """How much longer every answer takes: most kills come while something is on the wire."""
 
 RUN_SECONDS = 0.3
-"""How long evaluations take: some end while nobody polls."""
+"""How long evaluations take: some finish between two polls."""
 
 SETTLE_AFTER = 0.25
 """When to reconcile an unknown outcome: long after the service has acted."""
