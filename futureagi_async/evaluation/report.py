@@ -253,7 +253,7 @@ class RunTestEvaluation:
         requests: how many requests to start evaluations were applied.
         executions: the number of executions that were chosen.
         warnings: what else matters, such as a template that does not exist.
-        elapsed: seconds from its first request to its last.
+        elapsed: seconds since it was read from the input.
     """
 
     run_test_id: str | None

@@ -91,7 +91,7 @@ def connect(emulator: Emulator) -> Callable[..., AsyncFutureAGI]:
 
 
 async def _given(result: Any) -> Any:
-    """What a method gives, a list where it is a stream."""
+    """Return the result of a method, as a list if it is a stream."""
     if inspect.isawaitable(result):
         return await result
     async with result as stream:

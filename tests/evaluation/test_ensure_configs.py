@@ -1,4 +1,4 @@
-"""Eval configs that are to be there: added, found, kept, changed, and never twice."""
+"""Ensured eval configs: created, found, left or changed, and never created twice."""
 
 from __future__ import annotations
 
@@ -497,7 +497,7 @@ def test_threads_of_one_client_add_everything_once(
 
 @pytest.fixture
 def somebody_adds(run_tests, when_served):
-    """Have somebody else add an eval config just before we do."""
+    """Have another client create an eval config just before this one does."""
 
     def install(config, times=1):
         def add(_):

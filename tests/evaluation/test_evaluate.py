@@ -1,4 +1,4 @@
-"""From eval configs to scores: what is run, what is left alone, and what is said."""
+"""From eval configs to scores: what is run, what is not, and what is reported."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def assert_scores_are_the_services(client, report):
 
 
 def mark_pending(run_test, *names):
-    """Have a run test look as if these eval configs had never been run."""
+    """Remove all results of these eval configs from a run test."""
     ids = {each.id for each in run_test.eval_configs if each.name in names}
     for _, call in run_test.calls():
         for id_ in ids & call.eval_outputs.keys():
@@ -413,7 +413,7 @@ def equipped(client, run_tests, configs):
 
 
 def started_by_others(emulator, run_test, config_ids, seconds=0.0):
-    """Have somebody else start evaluations that take so many seconds from then on."""
+    """Have another client start evaluations that take so many seconds from then on."""
     prepare(run_test.executions, config_ids)
     for each in run_test.executions:
         each.status = "evaluating"
@@ -562,7 +562,7 @@ def test_a_rerun_that_others_block_again_and_again_is_not_started(
 
 @pytest.fixture
 def stuck(run_tests, when_served):
-    """Have executions say that they are evaluating whatever they are."""
+    """Set the status of executions to "evaluating"."""
     one = run_tests[0]
 
     def install(after=lambda: True):

@@ -1,4 +1,4 @@
-"""Which executions are meant."""
+"""Which executions of a run test are chosen."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ LISTED = [
 
 
 class Service:
-    """Gives two executions a page, and notes what was asked for."""
+    """Returns two executions per page, and records the requests."""
 
     def __init__(self, listed):
         self.listed = listed

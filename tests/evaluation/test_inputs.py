@@ -1,4 +1,4 @@
-"""Bad input is refused before anything is sent, and the message says what is wrong."""
+"""Invalid input is rejected before anything is sent, with a message that explains it."""
 
 from __future__ import annotations
 

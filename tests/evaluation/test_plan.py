@@ -1,4 +1,4 @@
-"""What is started, and what is not: laws over all that can be read of a run test."""
+"""What is started, and what is not: properties of all that can be read of a run test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks and rounds: how often something is looked at, and when a look is believed."""
+"""Polls and rounds: how often a target is polled, and when a poll is final."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def page(kind, results, count=None):
 
 
 class Script:
-    """Answers each look by the next scene: a state and results, or an error.
+    """Responds to each poll with the next scene: a status and results, or an error.
 
     Args:
         scenes: `"evaluating done"`, say: the state of the one execution, and what its
@@ -69,7 +69,7 @@ class Script:
 
 
 def looked(*scenes, config_ids=None):
-    """What each look finds, until one finds an end, and which of them were thorough."""
+    """Return what each poll finds, and which of them have read the calls."""
 
     async def main():
         script = Script(*scenes)

@@ -1,4 +1,4 @@
-"""Requests made again from a journal: each is the one that was sent, or none."""
+"""Requests parsed from a journal: each is the one that was sent, or an error."""
 
 from __future__ import annotations
 

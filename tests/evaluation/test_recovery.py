@@ -1,4 +1,4 @@
-"""What a journal has of earlier times: taken up where it is asked for, else left."""
+"""Unknown outcomes in a journal: reconciled if they are requested now, else left."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ def test_an_update_done_in_the_journal_and_undone_since_is_an_error(
 
 
 class Look(Operation[Result]):
-    """A job that only polls what came of another request."""
+    """An operation that only probes another request."""
 
     run_test_id = ""
 

@@ -1,4 +1,4 @@
-"""Starts that are refused with a journal: what is planned anew is sent anew."""
+"""Rejected starts with a journal: what is planned again is sent again."""
 
 from __future__ import annotations
 

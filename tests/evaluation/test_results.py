@@ -1,4 +1,4 @@
-"""Scores are what the service's own summary says; counts leave nothing out."""
+"""Scores are those of the service's own summary; counts leave nothing out."""
 
 from __future__ import annotations
 

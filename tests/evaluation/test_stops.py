@@ -1,4 +1,4 @@
-"""Ends before the end: deadlines, interruptions, cancellation, and closed clients."""
+"""Early stops: deadlines, interruptions, cancellation, and closed clients."""
 
 from __future__ import annotations
 

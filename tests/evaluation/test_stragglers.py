@@ -1,4 +1,4 @@
-"""A run test that is slow to look at, beside others that are not."""
+"""A run test whose polls are slow, beside others that are not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that are lost: nothing is run twice, and what cannot be known is named."""
+"""Lost responses: nothing is run twice, and what stays unknown is reported."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BLIND = RetryPolicy(reconcile=False, max_attempts=1)
 
 @pytest.fixture
 def blind(client):
-    """A blocking client that is left in doubt by whatever answer is lost."""
+    """A blocking client for which every lost response is an unknown outcome."""
     return client.with_options(retry=BLIND)
 
 
@@ -242,7 +242,7 @@ def test_with_a_journal_a_lost_start_is_reported_and_not_repeated(
 def test_a_later_error_does_not_hide_an_unknown_outcome(
     blind, emulator, one, configs, when_served
 ):
-    """Of two starts one is in doubt, and the other is refused."""
+    """Of two starts one is unknown, and the other is rejected."""
     blind.evaluate([one.id], configs[:1], latest_executions=1, **LONG)
     emulator.faults.add("drop_after", endpoint="run_new_evals", times=1)
     when_served(
@@ -260,7 +260,7 @@ def test_a_later_error_does_not_hide_an_unknown_outcome(
 def test_an_unknown_outcome_stays_until_a_restart_resolves_it(
     blind, emulator, one, configs
 ):
-    """One of two starts is in doubt, the other is carried out."""
+    """One of two starts is unknown, the other is applied."""
     blind.evaluate([one.id], configs[:1], latest_executions=1, **LONG)
     emulator.faults.add("drop_after", endpoint="run_new_evals", times=1)
 

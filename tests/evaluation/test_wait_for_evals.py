@@ -1,4 +1,4 @@
-"""Waiting for evaluations, whoever started them."""
+"""Waiting for evaluations, regardless of who started them."""
 
 from __future__ import annotations
 

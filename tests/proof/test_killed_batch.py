@@ -1,4 +1,4 @@
-"""A journalled fan-out survives `kill -9`: nothing lost, nothing done twice."""
+"""A journaled batch survives `kill -9`: nothing lost, nothing done twice."""
 
 from __future__ import annotations
 

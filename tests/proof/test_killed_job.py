@@ -1,4 +1,4 @@
-"""A journalled evaluation survives `kill -9` and Ctrl-C, at whatever moment they come."""
+"""A journaled evaluation survives `kill -9` and Ctrl-C at any moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole job through every trouble: scored or named, nothing done twice."""
+"""The whole job with every fault: scored or explained, nothing done twice."""
 
 from __future__ import annotations
 
