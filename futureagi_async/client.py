@@ -746,7 +746,7 @@ class AsyncFutureAGI:
     async def _read_page(self, request: Request[ResultT], /) -> ResultT:
         now = asyncio.get_running_loop().time()
         sender = executor.RequestExecutor(
-            self._transport, self._options, ThrottleBudget(now)
+            executor.RequestContext(self._transport, self._options, ThrottleBudget(now))
         )
         return await request.run(sender)
 
@@ -780,7 +780,9 @@ class AsyncFutureAGI:
             ClientClosedError: the client is closed.
             APIError: it failed; see its `delivery`.
         """
-        sender = executor.RequestExecutor(self._transport, self._options)
+        sender = executor.RequestExecutor(
+            executor.RequestContext(self._transport, self._options)
+        )
         return await sender.send(validate_request(request))
 
     async def send_many(

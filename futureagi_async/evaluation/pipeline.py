@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from futureagi_async.batch.batch_executor import wrap_unexpected_error
+from futureagi_async.batch.failures import (
+    is_own_cancellation,
+    outcome_of_error,
+    wrap_unexpected_error,
+)
 from futureagi_async.batch.worker_pool import CallerCodeError, WorkerPool
-from futureagi_async.errors import FutureAGIError
+from futureagi_async.errors import FutureAGIError, NotAttemptedError
 from futureagi_async.evaluation import conclusion
 from futureagi_async.evaluation.plan import EvaluationPhase, Plan, assess, make_plan
 from futureagi_async.evaluation.poller import Poller, poll_once
@@ -23,7 +27,6 @@ from futureagi_async.evaluation.start import (
     RunTestState,
     StartEvaluations,
 )
-from futureagi_async.model.outcome import Success
 from futureagi_async.model.request import InvalidItem
 
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from futureagi_async.batch.batch_executor import BatchExecutor
     from futureagi_async.endpoints.eval_config import EvalConfig
     from futureagi_async.evaluation.inputs import EvaluationOptions, RunTestRef
+    from futureagi_async.model.operation import Operation
 
 
 _STUCK_EXECUTION = (
@@ -227,14 +231,13 @@ class EvaluationPipeline:
     async def _start(self, task: _RunTestTask) -> None:
         """Do everything before the wait; finish the run test if there is none."""
         state, spec = task.state, self._spec
-        run_test_id = state.run_test_id
-        outcome = await self._batch.execute(
-            ReadEvaluations(run_test_id, state)
+        error = await self._run(
+            ReadEvaluations(state.run_test_id, state)
             if spec is None
-            else StartEvaluations(run_test_id, spec, state)
+            else StartEvaluations(state.run_test_id, spec, state)
         )
-        if not isinstance(outcome, Success):
-            self._fail(task, outcome.error)
+        if error is not None:
+            self._fail(task, error)
             return
         plan = state.plan
         if plan is not None and (plan.starts or plan.waits_for_running):
@@ -251,6 +254,21 @@ class EvaluationPipeline:
             self._conclude(task, found.phase, plan)
         else:
             state.unconfirmed = found.phase
+
+    async def _run(self, operation: Operation[Any]) -> FutureAGIError | None:
+        """Run an operation; return the error if it fails."""
+        stop = self._batch.stop_reason()
+        if stop is not None:
+            await asyncio.sleep(0)  # an input without end can still be cancelled
+            return NotAttemptedError(f"not sent: {stop}")
+        try:
+            async with self._batch.exclusive(operation.run_test_id):
+                await operation.run(self._executor)
+        except (Exception, asyncio.CancelledError) as error:
+            if is_own_cancellation(error):
+                raise
+            return outcome_of_error(operation, error, attempts=1, elapsed=0.0).error
+        return None
 
     def _finish_without_waiting(self, task: _RunTestTask, plan: Plan) -> None:
         if plan.blocked_by_others:

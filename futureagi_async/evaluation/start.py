@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -78,7 +78,7 @@ class RunTestState(PollTarget):
 
 
 @attrs.frozen
-class ReadEvaluations(Operation[Any]):
+class ReadEvaluations(Operation[None]):
     """Reading of the results of a run test, regardless of who started them."""
 
     run_test_id: str
@@ -96,7 +96,7 @@ class ReadEvaluations(Operation[Any]):
 
 
 @attrs.frozen
-class StartEvaluations(Operation[Any]):
+class StartEvaluations(Operation[None]):
     """Creation of eval configs, and start of those evaluations that have no result.
 
     Requests of an earlier process with unknown outcome are reconciled first. The state
