@@ -13,17 +13,17 @@ from futureagi_async.batch.options import (
     validate_requests,
 )
 from futureagi_async.errors import ConfigurationError
-from futureagi_async.model.paging import paginate
+from futureagi_async.model.page import Paginator
 from futureagi_async.transport.call import RequestOptions, ThrottleBudget
 from futureagi_async.transport.settings import (
-    UNSET,
+    DEFAULT,
+    Default,
     RateLimit,
     RetryPolicy,
     Settings,
     Timeout,
-    Unset,
-    checked_retry,
     positive_int,
+    validate_retry_policy,
 )
 from futureagi_async.transport.transport import Transport
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from uuid import UUID
 
-    from futureagi_async.batch.batch_executor import BatchConfig
+    from futureagi_async.batch.config import BatchConfig
     from futureagi_async.batch.stream import OutcomeProducer, OutcomeStream
     from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
     from futureagi_async.endpoints.delete_eval_config import DeleteEvalConfigResult
@@ -77,14 +77,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def _opener(settings: Settings) -> Callable[[], HTTPBackend]:
-    def open_sender() -> HTTPBackend:
+def _backend_factory(settings: Settings) -> Callable[[], HTTPBackend]:
+    def open_backend() -> HTTPBackend:
         # Imported when the first request is sent: aiohttp takes its time.
         from futureagi_async.transport.aiohttp_backend import AiohttpBackend  # noqa: PLC0415
 
         return AiohttpBackend(settings)
 
-    return open_sender
+    return open_backend
 
 
 class AsyncFutureAGI:
@@ -145,15 +145,15 @@ class AsyncFutureAGI:
         )
         self._options = RequestOptions(self._settings.timeout, self._settings.retry)
         self._transport = Transport(
-            _opener(self._settings), rate_limit=self._settings.rate_limit
+            _backend_factory(self._settings), rate_limit=self._settings.rate_limit
         )
         self._is_copy = False
 
     def with_options(
         self,
         *,
-        timeout: Timeout | float | Unset = UNSET,
-        retry: RetryPolicy | Unset = UNSET,
+        timeout: Timeout | float | Default = DEFAULT,
+        retry: RetryPolicy | Default = DEFAULT,
     ) -> Self:
         """Make a copy with other options on the same connections.
 
@@ -166,8 +166,8 @@ class AsyncFutureAGI:
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin._options = RequestOptions(
-            options.timeout if isinstance(timeout, Unset) else Timeout.of(timeout),
-            options.retry if isinstance(retry, Unset) else checked_retry(retry),
+            options.timeout if timeout is DEFAULT else Timeout.of(timeout),
+            options.retry if retry is DEFAULT else validate_retry_policy(retry),
         )
         twin._is_copy = True
         return twin
@@ -238,7 +238,7 @@ class AsyncFutureAGI:
     ) -> Batch[AddEvalConfigsResult]:
         """Add the same evaluations to many run tests; see `send_many`."""
         return await self.send_many(
-            endpoints.add_eval_configs.for_run_tests(run_test_ids, evaluations_config),
+            endpoints.add_eval_configs.requests_for(run_test_ids, evaluations_config),
             max_concurrency=max_concurrency,
             timeout=timeout,
             journal=journal,
@@ -650,7 +650,7 @@ class AsyncFutureAGI:
     ) -> Batch[RunTest]:
         """Read many run tests with their eval configs; see `send_many`."""
         return await self.send_many(
-            endpoints.get_run_test.for_run_tests(run_test_ids),
+            endpoints.get_run_test.requests_for(run_test_ids),
             max_concurrency=max_concurrency,
             timeout=timeout,
             on_outcome=on_outcome,
@@ -666,7 +666,7 @@ class AsyncFutureAGI:
     ) -> Batch[EvalSummary]:
         """Read the scores of many run tests; see `send_many`."""
         return await self.send_many(
-            endpoints.get_eval_summary.for_run_tests(run_test_ids),
+            endpoints.get_eval_summary.requests_for(run_test_ids),
             max_concurrency=max_concurrency,
             timeout=timeout,
             on_outcome=on_outcome,
@@ -690,7 +690,7 @@ class AsyncFutureAGI:
             APIError: a page could not be read; raised by the iterator.
         """
         request = endpoints.list_run_tests.ListRunTests(search)
-        return paginate(self._read_page, request)
+        return Paginator(self._read_page, request)
 
     def list_test_executions(
         self, run_test_id: UUID | str, *, status: ExecutionStatus | str | None = None
@@ -708,7 +708,7 @@ class AsyncFutureAGI:
         request = endpoints.list_test_executions.ListTestExecutions(
             run_test_id, status=status
         )
-        return paginate(self._read_page, request)
+        return Paginator(self._read_page, request)
 
     def list_call_executions(
         self, run_test_id: UUID | str
@@ -720,7 +720,7 @@ class AsyncFutureAGI:
             APIError: a page could not be read; raised by the iterator.
         """
         request = endpoints.list_call_executions.ListCallExecutions(run_test_id)
-        return paginate(self._read_page, request)
+        return Paginator(self._read_page, request)
 
     def list_eval_templates(
         self, search: str | None = None
@@ -735,7 +735,7 @@ class AsyncFutureAGI:
             APIError: the list could not be read; raised by the iterator.
         """
         return self._eval_templates(
-            endpoints.list_eval_templates.checked_search(search)
+            endpoints.list_eval_templates.validate_search(search)
         )
 
     async def _eval_templates(self, search: str) -> AsyncIterator[EvalTemplate]:
@@ -878,11 +878,9 @@ class AsyncFutureAGI:
         journal: str | PathLike[str] | None,
     ) -> BatchConfig:
 
-        from futureagi_async.batch import batch_executor  # noqa: PLC0415 - for batches only
+        from futureagi_async.batch import config  # noqa: PLC0415 - for batches only
 
-        return batch_executor.BatchConfig.of(
-            self._settings, max_concurrency, timeout, journal
-        )
+        return config.BatchConfig.of(self._settings, max_concurrency, timeout, journal)
 
     async def aclose(self) -> None:
         """Close the connections; what is in flight ends with `ClientClosedError`."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from futureagi_async.errors import InvalidRequestError
 from futureagi_async.model.operation import Operation
 from futureagi_async.model.request import Requests, build_requests
-from futureagi_async.model.validation import kind
+from futureagi_async.model.validation import describe_type
 
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ def validate_request(request: Any) -> Operation[Any]:
     made_of: Any = type(request)
     if _is_request(made_of):
         return request  # type: ignore[no-any-return]  # checked just now
-    raise InvalidRequestError(f"a request is wanted, not {kind(request)}")
+    raise InvalidRequestError(f"a request is wanted, not {describe_type(request)}")
 
 
 @functools.lru_cache
-def _is_request(kind: type[Any]) -> bool:
+def _is_request(class_: type[Any]) -> bool:
     # Remembered by class: to ask an abstract class about each request is slow.
-    return issubclass(kind, Operation)
+    return issubclass(class_, Operation)

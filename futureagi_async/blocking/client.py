@@ -17,13 +17,13 @@ from futureagi_async.blocking.streams import (
 )
 from futureagi_async.client import AsyncFutureAGI
 from futureagi_async.errors import ConfigurationError
-from futureagi_async.model.paging import paginate_blocking
+from futureagi_async.model.page import Paginator
 from futureagi_async.transport.settings import (
-    UNSET,
+    DEFAULT,
+    Default,
     RateLimit,
     RetryPolicy,
     Timeout,
-    Unset,
 )
 
 
@@ -66,7 +66,8 @@ if TYPE_CHECKING:
     from futureagi_async.evaluation.report import EvaluationProgress, EvaluationReport
     from futureagi_async.model.operation import Operation
     from futureagi_async.model.outcome import Batch, Outcome
-    from futureagi_async.model.request import Request, Requests, ResultT
+    from futureagi_async.model.page import PagedRequest
+    from futureagi_async.model.request import Requests, ResultT
 
 
 T = TypeVar("T")
@@ -124,8 +125,8 @@ class FutureAGI:
     def with_options(
         self,
         *,
-        timeout: Timeout | float | Unset = UNSET,
-        retry: RetryPolicy | Unset = UNSET,
+        timeout: Timeout | float | Default = DEFAULT,
+        retry: RetryPolicy | Default = DEFAULT,
     ) -> Self:
         """Make a copy with other options on the same connections.
 
@@ -184,7 +185,7 @@ class FutureAGI:
     ) -> Batch[AddEvalConfigsResult]:
         """Add the same evaluations to many run tests; see `send_many`."""
         return self.send_many(
-            endpoints.add_eval_configs.for_run_tests(run_test_ids, evaluations_config),
+            endpoints.add_eval_configs.requests_for(run_test_ids, evaluations_config),
             max_concurrency=max_concurrency,
             timeout=timeout,
             journal=journal,
@@ -448,7 +449,7 @@ class FutureAGI:
     ) -> Batch[RunTest]:
         """Read many run tests with their eval configs; see `send_many`."""
         return self.send_many(
-            endpoints.get_run_test.for_run_tests(run_test_ids),
+            endpoints.get_run_test.requests_for(run_test_ids),
             max_concurrency=max_concurrency,
             timeout=timeout,
             on_outcome=on_outcome,
@@ -464,7 +465,7 @@ class FutureAGI:
     ) -> Batch[EvalSummary]:
         """Read the scores of many run tests; see `send_many`."""
         return self.send_many(
-            endpoints.get_eval_summary.for_run_tests(run_test_ids),
+            endpoints.get_eval_summary.requests_for(run_test_ids),
             max_concurrency=max_concurrency,
             timeout=timeout,
             on_outcome=on_outcome,
@@ -473,7 +474,7 @@ class FutureAGI:
     def list_run_tests(self, search: str | None = None) -> Iterator[RunTestEntry]:
         """Read all run tests; see `AsyncFutureAGI.list_run_tests`."""
         request = endpoints.list_run_tests.ListRunTests(search)
-        return paginate_blocking(self._read_page, request)
+        return self._iterate(request)
 
     def list_test_executions(
         self, run_test_id: UUID | str, *, status: ExecutionStatus | str | None = None
@@ -482,26 +483,27 @@ class FutureAGI:
         request = endpoints.list_test_executions.ListTestExecutions(
             run_test_id, status=status
         )
-        return paginate_blocking(self._read_page, request)
+        return self._iterate(request)
 
     def list_call_executions(self, run_test_id: UUID | str) -> Iterator[CallExecution]:
         """Read all calls; see `AsyncFutureAGI.list_call_executions`."""
         request = endpoints.list_call_executions.ListCallExecutions(run_test_id)
-        return paginate_blocking(self._read_page, request)
+        return self._iterate(request)
 
     def list_eval_templates(self, search: str | None = None) -> Iterator[EvalTemplate]:
         """Read all templates; see `AsyncFutureAGI.list_eval_templates`."""
         return self._eval_templates(
-            endpoints.list_eval_templates.checked_search(search)
+            endpoints.list_eval_templates.validate_search(search)
         )
 
     def _eval_templates(self, search: str) -> Iterator[EvalTemplate]:
         templates = self.send(endpoints.list_eval_templates.ListEvalTemplates())
         yield from templates.named_like(search)
 
-    def _read_page(self, request: Request[ResultT]) -> ResultT:
-        twin = self._client
-        return self._portal.call(lambda: twin._read_page(request))  # noqa: SLF001 - its twin
+    def _iterate(self, request: PagedRequest[Any]) -> Iterator[Any]:
+        paginator = Paginator[Any](self._client._read_page, request)  # noqa: SLF001 - its twin
+        while entries := self._portal.call(paginator.next_entries):
+            yield from entries
 
     def find_run_test(self, name: str) -> RunTestEntry:
         """Find a run test by name; see `AsyncFutureAGI.find_run_test`."""

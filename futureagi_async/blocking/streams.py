@@ -15,7 +15,6 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from futureagi_async.batch.worker_pool import Buffered
 from futureagi_async.blocking.portal import Call, nothing
 from futureagi_async.errors import (
     ClientClosedError,
@@ -44,7 +43,7 @@ _PATIENCE = 0.005
 _CLOSED = "the client was closed before the input was read to its end"
 
 
-class Feed(Buffered[Item], Generic[Item]):
+class Feed(AsyncIterator[Item], Generic[Item]):
     """An iterable of the calling thread that the loop reads.
 
     The loop asks for items by putting this into the inbox of the calling thread, which
@@ -88,7 +87,7 @@ class Feed(Buffered[Item], Generic[Item]):
                 await self._news.wait()
         return self._taken()
 
-    def take(self, default: Any, /) -> Any:
+    def get_nowait(self, default: Any, /) -> Any:
         """Give the next item if it is there, or the default."""
         return self._taken() if self._ready else default
 

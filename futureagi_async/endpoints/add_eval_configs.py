@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import attrs
 
 from futureagi_async.endpoints.eval_config import (
     CreatedEvalConfig,
+    EncodedEvalConfigs,
     EvalConfig,
-    EvalConfigs,
-    eval_configs,
+    validate_eval_configs,
 )
 from futureagi_async.endpoints.get_run_test import GetRunTest
 from futureagi_async.errors import (
@@ -22,6 +23,8 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.model import codec, validation
+from futureagi_async.model.operation import History
+from futureagi_async.model.page import SendRead
 from futureagi_async.model.reconciliation import (
     Applied,
     Conflict,
@@ -31,14 +34,7 @@ from futureagi_async.model.reconciliation import (
     Reconciliation,
 )
 from futureagi_async.model.request import Requests, Result, build_requests
-
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
-    from uuid import UUID
-
-    from futureagi_async.model.operation import History
-    from futureagi_async.model.paging import Read
+from futureagi_async.model.resource import RunTestRef
 
 
 _NAME_TAKEN = re.compile(r"\bname '.*' already exists\b", re.DOTALL)
@@ -82,7 +78,9 @@ class AddEvalConfigs(Reconcilable[AddEvalConfigsResult]):
     result_type: ClassVar[type[Result]] = AddEvalConfigsResult
 
     run_test_id: str = attrs.field(converter=validation.run_test_id)
-    evaluations_config: EvalConfigs = attrs.field(converter=eval_configs)
+    evaluations_config: EncodedEvalConfigs = attrs.field(
+        converter=validate_eval_configs
+    )
 
     @property
     def path(self) -> str:
@@ -101,7 +99,7 @@ class AddEvalConfigs(Reconcilable[AddEvalConfigsResult]):
         asked = len(self.evaluations_config)
         created, warned = len(result.created_eval_configs), len(result.warnings)
         if result.run_test_id.lower() != self.run_test_id:
-            problem = f"the answer is about run test {result.run_test_id}"
+            problem = f"the response is about run test {result.run_test_id}"
         elif created + warned < asked:
             problem = (
                 f"{asked} configs were asked for, and the answer speaks of "
@@ -117,7 +115,7 @@ class AddEvalConfigs(Reconcilable[AddEvalConfigsResult]):
             return NameConflictError
         return None
 
-    def not_created(self, error: APIStatusError) -> tuple[str, ...]:
+    def warnings_from(self, error: APIStatusError) -> tuple[str, ...]:
         """Give a warning for each config, where the refusal is that none can be created.
 
         Beside one that it creates the service only warns of such configs, and it says
@@ -132,28 +130,32 @@ class AddEvalConfigs(Reconcilable[AddEvalConfigsResult]):
             for each in self.evaluations_config
         )
 
-    async def reconcile(self, read: Read, history: History) -> Reconciliation:  # noqa: ARG002 - an equal config serves, whoever made it
+    async def reconcile(self, read: SendRead, history: History) -> Reconciliation:  # noqa: ARG002 - an equal config serves, whoever made it
         """Compare the run test's eval configs with what was to be added."""
         run_test = await read(GetRunTest(self.run_test_id))
         kept = run_test.simulate_eval_configs_detail
-        landed: list[CreatedEvalConfig] = []
+        created: list[CreatedEvalConfig] = []
         missing: list[EvalConfig] = []
         for item in self.evaluations_config:
-            namesakes = [each for each in kept if each.name == item.effective_name]
-            equal = [each for each in namesakes if item.matches(each)]
-            if namesakes and not equal:
-                if any(map(item.may_match, namesakes)):
-                    return Indeterminate(_changed(item.effective_name))
-                return Conflict(_taken(item.effective_name), self._existing(kept))
-            landed += equal[:1]
+            same_name = [each for each in kept if each.name == item.effective_name]
+            equal = [each for each in same_name if item.matches(each)]
+            if same_name and not equal:
+                if any(map(item.may_match, same_name)):
+                    return Indeterminate(_modified_message(item.effective_name))
+                return Conflict(
+                    _name_taken_message(item.effective_name), self._existing(kept)
+                )
+            created += equal[:1]
             missing += [] if equal else [item]
-        if not landed:
+        if not created:
             return NotApplied(self)
         if missing:
-            rest = _AddRest(self.run_test_id, missing, whole=self, landed=tuple(landed))
-            names = _listed(each.name for each in landed)
+            rest = _AddRemaining(
+                self.run_test_id, missing, original=self, created=tuple(created)
+            )
+            names = _quoted(each.name for each in created)
             return NotApplied(rest, f"read back: of its configs only {names} exist")
-        return Applied(self.result_from(landed))
+        return Applied(self.result_from(created))
 
     def result_from(
         self, seen: Sequence[CreatedEvalConfig] | None
@@ -167,7 +169,7 @@ class AddEvalConfigs(Reconcilable[AddEvalConfigsResult]):
         }
         return codec.build_result(raw, AddEvalConfigsResult, reconciled=True)
 
-    async def enrich_error(self, error: APIStatusError, read: Read) -> None:
+    async def enrich_error(self, error: APIStatusError, read: SendRead) -> None:
         """Say which of the names exist after one of them was found taken."""
         if not isinstance(error, NameConflictError):
             return
@@ -175,7 +177,7 @@ class AddEvalConfigs(Reconcilable[AddEvalConfigsResult]):
         error.existing = self._existing(run_test.simulate_eval_configs_detail)
         error.hint = (
             "of the names asked for the run test now has "
-            f"{_listed(error.existing) or 'none'}; "
+            f"{_quoted(error.existing) or 'none'}; "
             "some may have been created by this request"
         )
 
@@ -186,18 +188,18 @@ class AddEvalConfigs(Reconcilable[AddEvalConfigsResult]):
         return tuple(name for name in asked if name in names)
 
 
-def _listed(names: Iterable[str]) -> str:
+def _quoted(names: Iterable[str]) -> str:
     return ", ".join(map(repr, names))
 
 
-def _changed(name: str) -> str:
+def _modified_message(name: str) -> str:
     return (
         f"read back: the run test has an eval config named {name!r} with further or "
         "converted parameters, as the service keeps some, or as somebody else sent them"
     )
 
 
-def _taken(name: str) -> str:
+def _name_taken_message(name: str) -> str:
     return (
         f"read back: the run test has an eval config named {name!r} with other content, "
         f"so that the name {name!r} already exists; name yours differently"
@@ -205,26 +207,26 @@ def _taken(name: str) -> str:
 
 
 @attrs.frozen
-class _AddRest(AddEvalConfigs):
+class _AddRemaining(AddEvalConfigs):
     """What is missing of a request of which a part was done."""
 
-    whole: AddEvalConfigs = attrs.field(kw_only=True)
-    landed: tuple[CreatedEvalConfig, ...] = attrs.field(kw_only=True)
+    original: AddEvalConfigs = attrs.field(kw_only=True)
+    created: tuple[CreatedEvalConfig, ...] = attrs.field(kw_only=True)
 
-    async def reconcile(self, read: Read, history: History) -> Reconciliation:
+    async def reconcile(self, read: SendRead, history: History) -> Reconciliation:
         """Reconcile the original request, since that is what was asked for."""
-        return await self.whole.reconcile(read, history)
+        return await self.original.reconcile(read, history)
 
-    async def enrich_error(self, error: APIStatusError, read: Read) -> None:
+    async def enrich_error(self, error: APIStatusError, read: SendRead) -> None:
         """Say what was done before this rest was refused."""
-        names = _listed(each.name for each in self.landed)
+        names = _quoted(each.name for each in self.created)
         error.hint = f"of the configs asked for, {names} had been created before"
-        await self.whole.enrich_error(error, read)
+        await self.original.enrich_error(error, read)
 
     def merge(self, result: AddEvalConfigsResult) -> AddEvalConfigsResult:
         """Put both parts together, in the order of the whole."""
-        by_name = {e.name: e for e in (*self.landed, *result.created_eval_configs)}
-        order = [item.effective_name for item in self.whole.evaluations_config]
+        by_name = {e.name: e for e in (*self.created, *result.created_eval_configs)}
+        order = [item.effective_name for item in self.original.evaluations_config]
         created = [by_name[name] for name in order if name in by_name]
         raw = {
             **result.raw,
@@ -234,10 +236,13 @@ class _AddRest(AddEvalConfigs):
 
     def merge_rejection(self, error: APIStatusError) -> AddEvalConfigsResult | None:
         """Take it for a warning that nothing of this rest can be created."""
-        warnings = self.not_created(error)
+        warnings = self.warnings_from(error)
         if not warnings:
             return None
-        raw = {**self.whole.result_from(self.landed).raw, "warnings": list(warnings)}
+        raw = {
+            **self.original.result_from(self.created).raw,
+            "warnings": list(warnings),
+        }
         return self._reconciled(raw, error.request_id)
 
     def _reconciled(
@@ -248,8 +253,8 @@ class _AddRest(AddEvalConfigs):
         )
 
 
-def for_run_tests(
-    run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+def requests_for(
+    run_test_ids: Iterable[RunTestRef] | AsyncIterable[RunTestRef],
     evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
 ) -> Requests[AddEvalConfigsResult]:
     """Make the requests that add the same configs to each run test.
@@ -258,7 +263,7 @@ def for_run_tests(
         InvalidRequestError: a config is invalid, or an id in a collection of ids. An id
             that comes from an iterator is looked at when it is read.
     """
-    configs = eval_configs(evaluations_config)
+    configs = validate_eval_configs(evaluations_config)
     return build_requests(
         run_test_ids, lambda each: AddEvalConfigs(each, configs), "run_test_ids"
     )

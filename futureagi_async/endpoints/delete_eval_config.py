@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import attrs
 
@@ -10,6 +10,8 @@ from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
 from futureagi_async.endpoints.update_eval_config import eval_config_id
 from futureagi_async.errors import APIStatusError, BadRequestError, NotFoundError
 from futureagi_async.model import codec, validation
+from futureagi_async.model.operation import History
+from futureagi_async.model.page import SendRead
 from futureagi_async.model.reconciliation import (
     Applied,
     NotApplied,
@@ -18,11 +20,6 @@ from futureagi_async.model.reconciliation import (
     TargetMissing,
 )
 from futureagi_async.model.request import Result
-
-
-if TYPE_CHECKING:
-    from futureagi_async.model.operation import History
-    from futureagi_async.model.paging import Read
 
 
 @attrs.frozen(kw_only=True)
@@ -64,7 +61,7 @@ class DeleteEvalConfig(Reconcilable[DeleteEvalConfigResult]):
         """Nothing."""
         return
 
-    async def reconcile(self, read: Read, history: History) -> Reconciliation:  # noqa: ARG002 - what is gone is gone
+    async def reconcile(self, read: SendRead, history: History) -> Reconciliation:  # noqa: ARG002 - what is gone is gone
         """See if the eval config is gone."""
         try:
             run_test = await read(GetRunTest(self.run_test_id))
@@ -82,7 +79,7 @@ class DeleteEvalConfig(Reconcilable[DeleteEvalConfigResult]):
         }
         return codec.build_result(raw, DeleteEvalConfigResult, reconciled=True)
 
-    async def enrich_error(self, error: APIStatusError, read: Read) -> None:
+    async def enrich_error(self, error: APIStatusError, read: SendRead) -> None:
         """Say what to do where it was the last eval config."""
         if not isinstance(error, BadRequestError):
             return

@@ -2,74 +2,73 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
 
 import attrs
 
 from futureagi_async.errors import InvalidRequestError
 from futureagi_async.model import codec, validation
-from futureagi_async.model.freezing import unchecked
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from uuid import UUID
+from futureagi_async.model.codec import Serializable
+from futureagi_async.model.resource import (
+    EvalTemplateRef,
+    IdentifiesEvalConfig,
+    IdentifiesEvalTemplate,
+)
 
 
 _WHERE = "evaluations_config"
-_LONGEST_NAME = 255
-_LONGEST_MODEL = 255
+MAX_LENGTH = 255  # of names and models
 
 
-def checked_template_id(value: UUID | str) -> str:
-    """Bring the id of a template into canonical form."""
-    return validation.uuid_text(value, "template_id")
+def validate_template_id(value: EvalTemplateRef) -> str:
+    """Return the id of an eval template in canonical form."""
+    return validation.resource_id(value, "template_id", IdentifiesEvalTemplate)
 
 
-def checked_name(value: str | None) -> str | None:
+def validate_name(value: str | None) -> str | None:
     """Check the name of an eval config."""
-    return validation.text_up_to(value, "name", longest=_LONGEST_NAME)
+    return validation.bounded_text(value, "name", max_length=MAX_LENGTH)
 
 
-def checked_model(value: str | None) -> str | None:
-    """Check the model of an eval config; trim it, as the service does.
+def validate_model(value: str | None) -> str | None:
+    """Return the model of an eval config, trimmed as the service does.
 
-    What is blank then the service refuses.
+    The service rejects a blank one.
     """
-    checked = validation.text_up_to(value, "model", longest=_LONGEST_MODEL)
-    return None if checked is None else validation.said(checked, "model")
+    return validation.bounded_text(
+        value, "model", max_length=MAX_LENGTH, not_blank=True
+    )
 
 
-def checked_config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def validate_config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Copy the parameters of a template."""
-    return validation.json_object(value, "config")
+    return validation.copy_json_object(value, "config")
 
 
-def checked_mapping(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def validate_mapping(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Copy a mapping of inputs to fields of a call."""
-    return validation.json_object(value, "mapping")
+    return validation.copy_json_object(value, "mapping")
 
 
-def checked_filters(
+def validate_filters(
     value: Sequence[Any] | Mapping[str, Any] | None,
 ) -> list[Any] | dict[str, Any] | None:
     """Copy filters: a list, or the object that the documents speak of."""
     if isinstance(value, list | tuple):
-        listed: list[Any] = validation.json_value(value, "filters")
+        listed: list[Any] = validation.copy_json(value, "filters")
         return listed
     if value is None or isinstance(value, Mapping):
-        return validation.json_object(value, "filters")
+        return validation.copy_json_object(value, "filters")
     raise InvalidRequestError(
-        f"filters: a list of filters is wanted, not {validation.kind(value)}"
+        f"filters: a list of filters is expected, not {validation.describe_type(value)}"
     )
 
 
-def checked_error_localizer(value: bool | None) -> bool | None:
+def validate_error_localizer(value: bool | None) -> bool | None:
     """Check the flag of the error localizer."""
-    return validation.flag(value, "error_localizer")
+    return validation.optional_bool(value, "error_localizer")
 
 
 @attrs.frozen
@@ -97,21 +96,21 @@ class EvalConfig:
         InvalidRequestError: a value could never be accepted.
     """
 
-    template_id: str = attrs.field(converter=checked_template_id)
-    name: str | None = attrs.field(default=None, converter=checked_name)
+    template_id: str = attrs.field(converter=validate_template_id)
+    name: str | None = attrs.field(default=None, converter=validate_name)
     config: dict[str, Any] | None = attrs.field(
-        default=None, converter=checked_config, hash=False
+        default=None, converter=validate_config, hash=False
     )
     mapping: dict[str, Any] | None = attrs.field(
-        default=None, converter=checked_mapping, hash=False
+        default=None, converter=validate_mapping, hash=False
     )
     filters: list[Any] | dict[str, Any] | None = attrs.field(
-        default=None, converter=checked_filters, hash=False
+        default=None, converter=validate_filters, hash=False
     )
     error_localizer: bool | None = attrs.field(
-        default=None, converter=checked_error_localizer
+        default=None, converter=validate_error_localizer
     )
-    model: str | None = attrs.field(default=None, converter=checked_model)
+    model: str | None = attrs.field(default=None, converter=validate_model)
     encoded: bytes = attrs.field(init=False, repr=False, eq=False)
     """The JSON of this item, as it is sent."""
 
@@ -131,12 +130,9 @@ class EvalConfig:
             InvalidRequestError: a key is unknown (it is named), `template_id` is
                 missing, or a value could never be accepted.
         """
-        plain: Self | None = _plain(values) if cls is EvalConfig else None
-        if plain is not None:
-            return plain
         if not isinstance(values, Mapping):
             raise InvalidRequestError(
-                f"an eval config is a dict or an EvalConfig, not {validation.kind(values)}"
+                f"an eval config is a dict or an EvalConfig, not {validation.describe_type(values)}"
             )
         unknown = [key for key in values if key not in _FIELD_NAMES]
         if unknown:
@@ -163,7 +159,7 @@ class EvalConfig:
             and kept.template_id.lower() == self.template_id
             and all(
                 (sent := getattr(self, name)) is None
-                or is_same_setting(sent, getattr(kept, name))
+                or settings_equal(sent, getattr(kept, name))
                 for name in _SETTINGS
             )
         )
@@ -173,12 +169,12 @@ class EvalConfig:
 
         Templates with a schema fill in parameters, and make numbers of texts.
         """
-        return attrs.evolve(self, config=None).matches(
-            kept
-        ) and may_be_kept_with_parameters(self.config, kept.config)
+        return attrs.evolve(self, config=None).matches(kept) and may_match_parameters(
+            self.config, kept.config
+        )
 
 
-def is_same_setting(sent: Any, kept: Any) -> bool:
+def settings_equal(sent: Any, kept: Any) -> bool:
     """Tell if a setting was kept as it was sent.
 
     Old rows have null for an empty object, and an empty object for an empty list.
@@ -187,7 +183,7 @@ def is_same_setting(sent: Any, kept: Any) -> bool:
     return not kept if is_empty else bool(sent == kept)
 
 
-def may_be_kept_with_parameters(
+def may_match_parameters(
     sent: dict[str, Any] | None, kept: dict[str, Any] | None
 ) -> bool:
     """Tell if what is kept can be what was sent with its parameters changed."""
@@ -197,11 +193,11 @@ def may_be_kept_with_parameters(
         isinstance(asked, dict)
         and isinstance(params, dict)
         and {**sent, "params": params} == kept
-        and all(_may_become(asked[name], params.get(name)) for name in asked)
+        and all(_may_convert_to(asked[name], params.get(name)) for name in asked)
     )
 
 
-def _may_become(sent: Any, kept: Any) -> bool:
+def _may_convert_to(sent: Any, kept: Any) -> bool:
     if sent == kept or not isinstance(sent, str) or isinstance(kept, str):
         return bool(sent == kept)
     # A blank text counts as none at all, and becomes the default.
@@ -220,64 +216,6 @@ def _converts_to(sent: str, kept: Any) -> bool:
 
 _SETTINGS = ("config", "mapping", "filters", "error_localizer", "model")
 _FIELD_NAMES = ("template_id", "name", *_SETTINGS)
-_KNOWN = frozenset(_FIELD_NAMES)
-_IN_ORDER = frozenset(
-    names
-    for count in range(len(_FIELD_NAMES) + 1)
-    for names in itertools.combinations(_FIELD_NAMES, count)
-)
-_FILTERS = (list, dict)
-_Unchecked = unchecked(EvalConfig)
-
-
-def _plain(values: Any) -> Any:
-    """Make an eval config of a dict in which everything is as it is sent.
-
-    Most are, and are checked as a whole. `None` for any other: its fields are checked
-    one by one, which says what is wrong if something is.
-    """
-    if type(values) is not dict:
-        return None
-    if tuple(values) not in _IN_ORDER:
-        return _plain(_sent(values)) if values.keys() <= _KNOWN else None
-    written = validation.plain_json(values)
-    if written is None:
-        return None
-    encoded, copied = written
-    if None in copied.values():
-        return _plain(_sent(copied))
-    made = _Unchecked(*map(copied.get, _FIELD_NAMES), codec.sized(encoded))
-    if not _is_good(made):
-        return None
-    made.__class__ = EvalConfig
-    return made
-
-
-def _sent(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is not sent, and bring the rest into the order in which it is."""
-    return {
-        name: value for name in _FIELD_NAMES if (value := values.get(name)) is not None
-    }
-
-
-def _is_good(item: EvalConfig) -> bool:
-    """Tell if what was read from JSON is what each field takes."""
-    return (
-        validation.is_canonical(item.template_id)
-        and _is_plain_text(item.name, _LONGEST_NAME)
-        and (item.config is None or type(item.config) is dict)
-        and (item.mapping is None or type(item.mapping) is dict)
-        and (item.filters is None or type(item.filters) in _FILTERS)
-        and (item.error_localizer is None or type(item.error_localizer) is bool)
-        and _is_plain_text(item.model, _LONGEST_MODEL)
-        and (item.model is None or item.model.strip() == item.model != "")
-    )
-
-
-def _is_plain_text(value: Any, longest: int) -> bool:
-    return value is None or (
-        type(value) is str and len(value) <= longest and "\0" not in value
-    )
 
 
 def _with_suggestion(key: Any) -> str:
@@ -286,13 +224,13 @@ def _with_suggestion(key: Any) -> str:
     wire_name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(key)).lower()
     close = difflib.get_close_matches(wire_name, _FIELD_NAMES, n=1)
     return (
-        f"{validation.shown(key)} (did you mean {close[0]}?)"
+        f"{validation.truncate_repr(key)} (did you mean {close[0]}?)"
         if close
-        else validation.shown(key)
+        else validation.truncate_repr(key)
     )
 
 
-class EvalConfigs(tuple[EvalConfig, ...]):  # noqa: SLOT001 - it holds the body
+class EncodedEvalConfigs(tuple[EvalConfig, ...]):  # noqa: SLOT001 - it holds the body
     """The eval configs of one request: checked together, and encoded once.
 
     Requests that add the same configs to many run tests share one of these.
@@ -301,33 +239,35 @@ class EvalConfigs(tuple[EvalConfig, ...]):  # noqa: SLOT001 - it holds the body
     body: bytes
 
 
-def eval_configs(values: Iterable[EvalConfig | Mapping[str, Any]]) -> EvalConfigs:
+def validate_eval_configs(
+    values: Iterable[EvalConfig | Mapping[str, Any]],
+) -> EncodedEvalConfigs:
     """Check a list of `EvalConfig` or plain dicts.
 
     Raises:
         InvalidRequestError: an item is invalid, two of them would take the same name,
             or there is none; the message names the item.
     """
-    if isinstance(values, EvalConfigs):
+    if isinstance(values, EncodedEvalConfigs):
         return values
-    given = validation.items(values, _WHERE, "eval configs")
+    given = validation.as_list(values, _WHERE, "eval configs")
     if not given:
         raise InvalidRequestError(f"{_WHERE}: the list is empty; give at least one")
-    checked = EvalConfigs([_item(value, i) for i, value in enumerate(given)])
+    checked = EncodedEvalConfigs([_item(value, i) for i, value in enumerate(given)])
     names = [item.effective_name for item in checked]
     if len(set(names)) < len(names):
-        raise _collision(names)
+        raise _duplicate_name_error(names)
     joined = b",".join([item.encoded for item in checked])
     checked.body = b'{"evaluations_config":[%b]}' % joined
     return checked
 
 
-def _collision(names: list[str]) -> InvalidRequestError:
+def _duplicate_name_error(names: list[str]) -> InvalidRequestError:
     first: dict[str, int] = {}
     again = [i for i, name in enumerate(names) if first.setdefault(name, i) != i]
     index, name = again[0], names[again[0]]
     return InvalidRequestError(
-        f"{_WHERE}[{index}]: the name {validation.shown(name)} is that of "
+        f"{_WHERE}[{index}]: the name {validation.truncate_repr(name)} is that of "
         f"{_WHERE}[{first[name]}] too; names are compared trimmed, and a config "
         "without one is called Eval-<template_id>: name it differently"
     )
@@ -343,7 +283,7 @@ def _item(value: Any, index: int) -> EvalConfig:
 
 
 @attrs.frozen(kw_only=True)
-class CreatedEvalConfig:
+class CreatedEvalConfig(Serializable, IdentifiesEvalConfig):
     """An eval config as the service keeps it.
 
     `config`, `mapping` and `filters` can be `None`, and `filters` an object, in rows

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
 
 from futureagi_async.endpoints.list_eval_templates import (
     EvalTemplate,
@@ -12,13 +13,7 @@ from futureagi_async.endpoints.list_eval_templates import (
 from futureagi_async.endpoints.list_run_tests import ListRunTests, RunTestEntry
 from futureagi_async.errors import NameLookupError
 from futureagi_async.model import validation
-from futureagi_async.model.paging import paginate
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from futureagi_async.model.paging import Read
+from futureagi_async.model.page import Paginator, SendRead
 
 
 class Named(Protocol):
@@ -37,11 +32,11 @@ class Named(Protocol):
 
 NamedT = TypeVar("NamedT", bound=Named)
 
-_SHOWN = 5
+_MAX_LISTED = 5
 """Names or ids that a message lists."""
 
 
-async def find_run_test(read: Read, name: str) -> RunTestEntry:
+async def find_run_test(read: SendRead, name: str) -> RunTestEntry:
     """Find the run test with exactly this name among those that the keys see.
 
     The service could tell an id by name (`get-id-by-name`), but looks into workspaces
@@ -51,48 +46,48 @@ async def find_run_test(read: Read, name: str) -> RunTestEntry:
         InvalidRequestError: the name is no text, or blank.
         NameLookupError: there is none, or more than one.
     """
-    wanted = validation.said(name, "name")
+    wanted = validation.non_blank_text(name, "name")
     exact: list[RunTestEntry] = []
     others: list[str] = []
-    async for each in paginate(read, ListRunTests(wanted)):
+    async for each in Paginator[RunTestEntry](read, ListRunTests(wanted)):
         if each.name == wanted:
             exact.append(each)
-        elif len(others) < _SHOWN:
+        elif len(others) < _MAX_LISTED:
             others.append(each.name)
     if not exact and not others:
         newest = await read(ListRunTests())
-        others = _close(wanted, [each.name for each in newest.results])
-    return _only(exact, "run test", wanted, others)
+        others = _similar_names(wanted, [each.name for each in newest.results])
+    return _exactly_one(exact, "run test", wanted, others)
 
 
-async def find_eval_template(read: Read, name: str) -> EvalTemplate:
+async def find_eval_template(read: SendRead, name: str) -> EvalTemplate:
     """Find the eval template with exactly this name among those that can be used.
 
     Raises:
         InvalidRequestError: the name is no text, or blank.
         NameLookupError: there is none, or more than one.
     """
-    wanted = validation.said(name, "name")
+    wanted = validation.non_blank_text(name, "name")
     templates = (await read(ListEvalTemplates())).result
     exact = [each for each in templates if each.name == wanted]
-    close = _close(wanted, [each.name for each in templates])
-    return _only(exact, "eval template", wanted, close)
+    close = _similar_names(wanted, [each.name for each in templates])
+    return _exactly_one(exact, "eval template", wanted, close)
 
 
-def _close(wanted: str, names: Iterable[str]) -> list[str]:
+def _similar_names(wanted: str, names: Iterable[str]) -> list[str]:
     by_letters = {name.casefold(): name for name in names}
-    close = difflib.get_close_matches(wanted.casefold(), by_letters, n=_SHOWN)
+    close = difflib.get_close_matches(wanted.casefold(), by_letters, n=_MAX_LISTED)
     return [by_letters[each] for each in close]
 
 
-def _only(
+def _exactly_one(
     found: Sequence[NamedT], kind: str, wanted: str, close: Iterable[str]
 ) -> NamedT:
     if len(found) == 1:
         return found[0]
     ids = tuple(each.id for each in found)
     if ids:
-        shown = ", ".join(ids[:_SHOWN]) + (", …" if len(ids) > _SHOWN else "")
+        shown = ", ".join(ids[:_MAX_LISTED]) + (", …" if len(ids) > _MAX_LISTED else "")
         problem = f"{len(ids)} {kind}s are named {wanted!r}: {shown}; take the id"
     else:
         problem = f"no {kind} is named {wanted!r}"

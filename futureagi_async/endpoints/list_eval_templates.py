@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Iterator
+from typing import Any, ClassVar, Self
 
 import attrs
 
 from futureagi_async.model import codec, validation
+from futureagi_async.model.codec import Serializable
 from futureagi_async.model.request import Request, Result
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from futureagi_async.model.resource import IdentifiesEvalTemplate
 
 
 @attrs.frozen(kw_only=True)
-class EvalTemplate:
+class EvalTemplate(Serializable, IdentifiesEvalTemplate):
     """An eval template: what an `EvalConfig` is made of.
 
     Only `id` and `name` are sure to be there; `EvalTemplates.raw` has all that came.
@@ -47,10 +46,12 @@ class EvalTemplate:
             TypeError: it has no id or no name.
         """
         if not isinstance(value, dict):
-            raise TypeError(f"an object belongs here, not {codec.json_kind(value)}")
+            raise TypeError(
+                f"an object belongs here, not {codec.json_type_name(value)}"
+            )
         for field in ("id", "name"):
             if not isinstance(value.get(field), str):
-                kind = codec.json_kind(value.get(field))
+                kind = codec.json_type_name(value.get(field))
                 raise TypeError(f"{field}: text belongs here, not {kind}")
         texts = {
             field: value[field]
@@ -110,6 +111,6 @@ class ListEvalTemplates(Request[EvalTemplates]):
         return
 
 
-def checked_search(value: str | None) -> str:
+def validate_search(value: str | None) -> str:
     """Check the text that names of templates are to contain; blank means any."""
-    return "" if value is None else validation.text(value, "search").strip()
+    return "" if value is None else validation.valid_text(value, "search").strip()

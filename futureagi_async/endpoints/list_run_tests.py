@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import attrs
 
 from futureagi_async.model import validation
+from futureagi_async.model.codec import Serializable
 from futureagi_async.model.page import (
     PAGE_SIZE,
     Page,
     PagedRequest,
-    page_limit,
-    page_number,
+    validate_limit,
+    validate_page,
 )
-
-
-if TYPE_CHECKING:
-    from futureagi_async.model.request import Result
+from futureagi_async.model.request import Result
+from futureagi_async.model.resource import IdentifiesRunTest
 
 
 @attrs.frozen(kw_only=True)
-class RunTestEntry:
+class RunTestEntry(Serializable, IdentifiesRunTest):
     """A run test in a list.
 
     Attributes:
@@ -49,7 +48,11 @@ class RunTestsPage(Page):
 
 
 def _search(value: str | None) -> str | None:
-    return None if value is None else validation.text(value, "search").strip() or None
+    return (
+        None
+        if value is None
+        else validation.valid_text(value, "search").strip() or None
+    )
 
 
 @attrs.frozen
@@ -66,8 +69,8 @@ class ListRunTests(PagedRequest[RunTestsPage]):
     result_type: ClassVar[type[Result]] = RunTestsPage
 
     search: str | None = attrs.field(default=None, converter=_search)
-    page: int = attrs.field(default=1, converter=page_number)
-    limit: int = attrs.field(default=PAGE_SIZE, converter=page_limit)
+    page: int = attrs.field(default=1, converter=validate_page)
+    limit: int = attrs.field(default=PAGE_SIZE, converter=validate_limit)
 
     @property
     def run_test_id(self) -> None:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - the codec reads the types of results
-from typing import TYPE_CHECKING, ClassVar
+from datetime import datetime
+from typing import ClassVar
 
 import attrs
 
 from futureagi_async.endpoints.status import ExecutionStatus
 from futureagi_async.model import validation
-from futureagi_async.model.page import ListOfRunTest, Page
-
-
-if TYPE_CHECKING:
-    from futureagi_async.model.request import Result
+from futureagi_async.model.codec import Serializable
+from futureagi_async.model.page import Page, RunTestPageRequest
+from futureagi_async.model.request import Result
+from futureagi_async.model.resource import IdentifiesExecution
 
 
 @attrs.frozen(kw_only=True)
-class TestExecution:
+class TestExecution(Serializable, IdentifiesExecution):
     """One execution of a run test.
 
     Attributes:
@@ -54,11 +53,11 @@ class TestExecutionsPage(Page):
 
 def _status(value: ExecutionStatus | str | None) -> str | None:
     # In answers the first letter is a capital; the filter takes small letters only.
-    return None if value is None else validation.said(value, "status").lower()
+    return None if value is None else validation.non_blank_text(value, "status").lower()
 
 
 @attrs.frozen
-class ListTestExecutions(ListOfRunTest[TestExecutionsPage]):
+class ListTestExecutions(RunTestPageRequest[TestExecutionsPage]):
     """Read one page of the executions of a run test; past the end the answer is 500.
 
     Args:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 import warnings
-from collections.abc import AsyncIterable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, overload
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self, TypeAlias, overload
 from uuid import UUID
 
 import attrs
@@ -21,7 +21,9 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.model import codec, validation
-from futureagi_async.model.paging import collect_pages
+from futureagi_async.model.operation import History, HistoryEntry
+from futureagi_async.model.outcome import Batch
+from futureagi_async.model.page import Paginator, SendRead
 from futureagi_async.model.reconciliation import (
     Applied,
     Indeterminate,
@@ -30,20 +32,14 @@ from futureagi_async.model.reconciliation import (
     Reconciliation,
 )
 from futureagi_async.model.request import Requests, Result, build_requests
-
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
-    from futureagi_async.endpoints.list_call_executions import (
-        CallExecution,
-        EvalOutputStatus,
-    )
-    from futureagi_async.endpoints.list_test_executions import TestExecution
-    from futureagi_async.model.operation import History, HistoryEntry
-    from futureagi_async.model.outcome import Batch
-    from futureagi_async.model.paging import Read
+from futureagi_async.model.resource import (
+    EvalConfigRef,
+    ExecutionRef,
+    IdentifiesEvalConfig,
+    IdentifiesExecution,
+    IdentifiesRunTest,
+    RunTestRef,
+)
 
 
 # Keys of a mapping are invariant: each kind of key is a type of its own.
@@ -51,12 +47,13 @@ IdsByRunTest: TypeAlias = (
     Mapping[str, Iterable[UUID | str]]
     | Mapping[UUID, Iterable[UUID | str]]
     | Mapping[UUID | str, Iterable[UUID | str]]
+    | Mapping[RunTestRef, Iterable[EvalConfigRef | ExecutionRef]]
 )
 """Ids by the run test that they belong to."""
 
 PairsByRunTest: TypeAlias = (
-    Iterable[tuple[UUID | str, Iterable[UUID | str]]]
-    | AsyncIterable[tuple[UUID | str, Iterable[UUID | str]]]
+    Iterable[tuple[RunTestRef, Iterable[EvalConfigRef]]]
+    | AsyncIterable[tuple[RunTestRef, Iterable[EvalConfigRef]]]
 )
 """The same as pairs, which can be read lazily."""
 
@@ -79,8 +76,8 @@ class RunNewEvalsResult(Result):
     call_execution_count: int
 
 
-def _unique_ids(value: Iterable[UUID | str]) -> tuple[str, ...]:
-    ids = validation.uuid_texts(value, "eval_config_ids")
+def _unique_ids(value: Iterable[EvalConfigRef]) -> tuple[str, ...]:
+    ids = validation.resource_ids(value, "eval_config_ids", IdentifiesEvalConfig)
     if not ids:
         raise InvalidRequestError(
             "eval_config_ids: the list is empty; give at least one"
@@ -89,18 +86,18 @@ def _unique_ids(value: Iterable[UUID | str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ids))
 
 
-def _execution_ids(value: Iterable[UUID | str] | None) -> tuple[str, ...] | None:
+def _execution_ids(value: Iterable[ExecutionRef] | None) -> tuple[str, ...] | None:
     if value is None:
         return None
-    return validation.uuid_texts(value, "test_execution_ids")
+    return validation.resource_ids(value, "test_execution_ids", IdentifiesExecution)
 
 
 def _select_all(value: bool | None) -> bool:
-    return value if value is True else bool(validation.flag(value, "select_all"))
+    return bool(validation.optional_bool(value, "select_all"))
 
 
 def _enable_tool_evaluation(value: bool | None) -> bool | None:
-    return None if value is None else validation.flag(value, "enable_tool_evaluation")
+    return validation.optional_bool(value, "enable_tool_evaluation")
 
 
 @attrs.frozen
@@ -183,7 +180,7 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
     ) -> tuple[type[APIResponseError], str] | None:
         """Object to a dispatch that failed, and to another run test's answer."""
         if result.run_test_id.lower() != self.run_test_id:
-            problem = f"the answer is about run test {result.run_test_id}"
+            problem = f"the response is about run test {result.run_test_id}"
             return UnexpectedResponseError, problem
         # The service says so with status 200; the wording is all there is to tell by.
         if _DISPATCH_FAILED in result.message.lower():
@@ -196,9 +193,9 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
             return ExecutionsNotCompletedError
         return None
 
-    async def reconcile(self, read: Read, history: History) -> Reconciliation:
+    async def reconcile(self, read: SendRead, history: History) -> Reconciliation:
         """Weigh the executions and what their calls have of these configs."""
-        executions, calls = await self._wanted(read)
+        executions, calls = await self._read_targets(read)
         is_evaluating = any(each.is_evaluating for each in executions)
         cells = [
             _cell(call, config) for call in calls for config in self.eval_config_ids
@@ -218,7 +215,9 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
             f"{'an' if is_evaluating else 'no'} execution is being evaluated"
         )
 
-    def result_from(self, seen: Sequence[CallExecution] | None) -> RunNewEvalsResult:
+    def result_from(
+        self, seen: Sequence[endpoints.list_call_executions.CallExecution] | None
+    ) -> RunNewEvalsResult:
         """Make the result of the calls that are being evaluated, or have been."""
         found = "it was carried out" if seen else "somebody decided that it was done"
         raw = {
@@ -228,14 +227,22 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
         }
         return codec.build_result(raw, RunNewEvalsResult, reconciled=True)
 
-    async def _wanted(
-        self, read: Read
-    ) -> tuple[list[TestExecution], list[CallExecution]]:
-        of = self.run_test_id
+    async def _read_targets(
+        self, read: SendRead
+    ) -> tuple[
+        list[endpoints.list_test_executions.TestExecution],
+        list[endpoints.list_call_executions.CallExecution],
+    ]:
         list_executions = endpoints.list_test_executions.ListTestExecutions
         list_calls = endpoints.list_call_executions.ListCallExecutions
-        executions = await collect_pages(read, lambda n: list_executions(of, n))
-        calls = await collect_pages(read, lambda n: list_calls(of, n))
+        execution_pages: Paginator[endpoints.list_test_executions.TestExecution] = (
+            Paginator(read, list_executions(self.run_test_id))
+        )
+        call_pages: Paginator[endpoints.list_call_executions.CallExecution] = Paginator(
+            read, list_calls(self.run_test_id)
+        )
+        executions = [execution async for execution in execution_pages]
+        calls = [call async for call in call_pages]
         if self.select_all:
             return executions, calls
         ids = set(self.test_execution_ids or ())
@@ -248,10 +255,10 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
     @classmethod
     def from_added(
         cls,
-        added: AddEvalConfigsResult,
+        added: endpoints.add_eval_configs.AddEvalConfigsResult,
         *,
         select_all: bool = ...,
-        test_execution_ids: Iterable[UUID | str] | None = ...,
+        test_execution_ids: Iterable[ExecutionRef] | None = ...,
         enable_tool_evaluation: bool | None = ...,
         partial: Literal["raise", "run"] = ...,
     ) -> Self: ...
@@ -260,7 +267,7 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
     @classmethod
     def from_added(
         cls,
-        added: Batch[AddEvalConfigsResult],
+        added: Batch[endpoints.add_eval_configs.AddEvalConfigsResult],
         *,
         select_all: bool = ...,
         enable_tool_evaluation: bool | None = ...,
@@ -270,10 +277,11 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
     @classmethod
     def from_added(
         cls,
-        added: AddEvalConfigsResult | Batch[AddEvalConfigsResult],
+        added: endpoints.add_eval_configs.AddEvalConfigsResult
+        | Batch[endpoints.add_eval_configs.AddEvalConfigsResult],
         *,
         select_all: bool = True,
-        test_execution_ids: Iterable[UUID | str] | None = None,
+        test_execution_ids: Iterable[ExecutionRef] | None = None,
         enable_tool_evaluation: bool | None = None,
         partial: Literal["raise", "run"] = "raise",
     ) -> Self | list[Self]:
@@ -295,12 +303,12 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
         """
         if partial not in ("raise", "run"):
             raise InvalidRequestError(
-                f"partial: 'raise' or 'run' is wanted, not {validation.shown(partial)}"
+                f"partial: 'raise' or 'run' is expected, not {validation.truncate_repr(partial)}"
             )
         results = _results(added)
         is_batch = not isinstance(added, Result)
         if partial == "raise":
-            _refuse_partial(results)
+            _reject_partial(results)
         if test_execution_ids is not None and is_batch:
             raise InvalidRequestError(
                 "test_execution_ids: executions belong to one run test; for a batch, "
@@ -319,9 +327,7 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
         return requests if is_batch else requests[0]
 
 
-def _results(added: Any) -> list[AddEvalConfigsResult]:
-    from futureagi_async.model.outcome import Batch  # noqa: PLC0415 - for this only
-
+def _results(added: Any) -> list[endpoints.add_eval_configs.AddEvalConfigsResult]:
     match added:
         case endpoints.add_eval_configs.AddEvalConfigsResult():
             return [added]
@@ -329,12 +335,14 @@ def _results(added: Any) -> list[AddEvalConfigsResult]:
             return [success.result for success in added.successes]
         case _:
             raise InvalidRequestError(
-                "added: what add_eval_configs or add_eval_configs_many gave is wanted, "
-                f"not {validation.kind(added)}"
+                "added: what add_eval_configs or add_eval_configs_many gave is expected, "
+                f"not {validation.describe_type(added)}"
             )
 
 
-def _refuse_partial(results: list[AddEvalConfigsResult]) -> None:
+def _reject_partial(
+    results: list[endpoints.add_eval_configs.AddEvalConfigsResult],
+) -> None:
     partial = [result for result in results if result.warnings]
     if partial:
         reasons = "; ".join(
@@ -346,13 +354,17 @@ def _refuse_partial(results: list[AddEvalConfigsResult]) -> None:
         )
 
 
-def _cell(call: CallExecution, config_id: str) -> EvalOutputStatus | None:
+def _cell(
+    call: endpoints.list_call_executions.CallExecution, config_id: str
+) -> endpoints.list_call_executions.EvalOutputStatus | None:
     """How far the evaluation of a call by a config is; `None` where there is none."""
     output = call.eval_outputs.get(config_id)
     return None if output is None else output.status
 
 
-def _pending(cells: list[EvalOutputStatus | None]) -> int:
+def _pending(
+    cells: list[endpoints.list_call_executions.EvalOutputStatus | None],
+) -> int:
     return cells.count(endpoints.list_call_executions.EvalOutputStatus.PENDING)
 
 
@@ -368,15 +380,15 @@ def had_no_results_before(
     for entry in entries:
         if entry.path == request.path and entry.body != request.body:
             return False
-        if entry.is_done and not entry.reconciled and entry.answer is not None:
-            created |= _created_ids(entry.answer)
+        if entry.is_done and not entry.reconciled and entry.response is not None:
+            created |= _created_ids(entry.response)
     return created.issuperset(request.eval_config_ids)
 
 
-def _created_ids(answer: bytes) -> set[str]:
-    if b'"created_eval_configs"' not in answer:
+def _created_ids(response: bytes) -> set[str]:
+    if b'"created_eval_configs"' not in response:
         return set()
-    configs = codec.decode(answer).get("created_eval_configs")
+    configs = codec.decode(response).get("created_eval_configs")
     if not isinstance(configs, list):
         return set()
     return {
@@ -395,7 +407,10 @@ class StartEvidence(enum.Enum):
 
 
 def weigh_evidence(
-    cells: list[EvalOutputStatus | None], *, is_evaluating: bool, had_no_results: bool
+    cells: list[endpoints.list_call_executions.EvalOutputStatus | None],
+    *,
+    is_evaluating: bool,
+    had_no_results: bool,
 ) -> StartEvidence:
     """Judge if evaluations were started.
 
@@ -420,7 +435,7 @@ def weigh_evidence(
     return StartEvidence.STARTED if is_done else StartEvidence.OPEN
 
 
-def for_run_tests(
+def requests_for(
     eval_config_ids: IdsByRunTest | PairsByRunTest,
     *,
     select_all: bool,
@@ -433,7 +448,7 @@ def for_run_tests(
         InvalidRequestError: a value could never be accepted. One that comes from an
             iterator of pairs is looked at when it is read.
     """
-    executions = by_run_test(test_execution_ids)
+    executions = normalize_keys(test_execution_ids)
 
     def request(pair: Any) -> RunNewEvals:
         run_test_id, config_ids = _pair(pair)
@@ -455,11 +470,11 @@ def for_run_tests(
     requests = build_requests(pairs, request, "eval_config_ids")
     if isinstance(requests, list):
         asked = [each.run_test_id for each in requests]
-        refuse_strangers(executions, asked, "eval_config_ids")
+        reject_unknown_run_tests(executions, asked, "eval_config_ids")
     return requests
 
 
-def refuse_strangers(
+def reject_unknown_run_tests(
     executions: dict[str, Any], asked: Iterable[Any], where: str
 ) -> None:
     """Refuse executions of run tests that are not asked for.
@@ -479,12 +494,12 @@ def _pair(value: Any) -> tuple[Any, Any]:
     if isinstance(value, tuple | list) and len(value) == 2:  # noqa: PLR2004 - a pair
         return value[0], value[1]
     raise InvalidRequestError(
-        "a pair of a run test id and its eval config ids is wanted, "
-        f"not {validation.shown(value)}; eval configs belong to one run test each"
+        "a pair of a run test id and its eval config ids is expected, "
+        f"not {validation.truncate_repr(value)}; eval configs belong to one run test each"
     )
 
 
-def by_run_test(value: Any) -> dict[str, Any]:
+def normalize_keys(value: Any) -> dict[str, Any]:
     """Bring the ids of run tests that executions are given for into canonical form.
 
     Raises:
@@ -495,12 +510,12 @@ def by_run_test(value: Any) -> dict[str, Any]:
     where = "test_execution_ids"
     if not isinstance(value, Mapping):
         raise InvalidRequestError(
-            f"{where}: a dict of execution ids by run test id is wanted, "
-            f"not {validation.kind(value)}; executions belong to one run test"
+            f"{where}: a dict of execution ids by run test id is expected, "
+            f"not {validation.describe_type(value)}; executions belong to one run test"
         )
     found: dict[str, Any] = {}
     for key, ids in value.items():
-        id_ = validation.uuid_text(key, where)
+        id_ = validation.resource_id(key, where, IdentifiesRunTest)
         if id_ in found:
             raise InvalidRequestError(
                 f"{where}: run test {id_} comes twice, in two spellings; put all of "

@@ -8,13 +8,14 @@ from typing import Any, TypeAlias
 import attrs
 
 from futureagi_async.model import codec
+from futureagi_async.model.codec import Serializable
 
 
 _PERCENTILE = re.compile(r"p(\d{1,3})", re.ASCII)
 
 
 @attrs.frozen
-class PassFailScores:
+class PassFailScores(Serializable):
     """How many calls passed and failed; the rates are percent, 0 to 100."""
 
     pass_rate: float
@@ -24,7 +25,7 @@ class PassFailScores:
 
 
 @attrs.frozen
-class NumericScores:
+class NumericScores(Serializable):
     """How numbers are spread, in percent: a result of 0.8 counts as 80.
 
     Attributes:
@@ -38,7 +39,7 @@ class NumericScores:
 
 
 @attrs.frozen
-class ChoiceScores:
+class ChoiceScores(Serializable):
     """How often each choice was made: its share in percent, 0 to 100."""
 
     shares: dict[str, float] = attrs.field(hash=False)
@@ -61,7 +62,7 @@ def read_scores(output: Any, average: Any) -> Scores | None:
         return None
     if not isinstance(output, dict):
         raise TypeError(
-            f"output: an object belongs here, not {codec.json_kind(output)}"
+            f"output: an object belongs here, not {codec.json_type_name(output)}"
         )
     if average is not None:
         return NumericScores(_number(average, "avg_score"), _percentiles(output))
@@ -90,7 +91,9 @@ def _percentiles(output: dict[str, Any]) -> dict[int, float]:
 def _number(value: Any, where: str) -> float:
     if value.__class__ is float or value.__class__ is int:
         return float(value)
-    raise TypeError(f"{where}: a number belongs here, not {codec.json_kind(value)}")
+    raise TypeError(
+        f"{where}: a number belongs here, not {codec.json_type_name(value)}"
+    )
 
 
 def _count(value: Any, where: str) -> int:
@@ -98,5 +101,5 @@ def _count(value: Any, where: str) -> int:
         count: int = value
         return count
     raise TypeError(
-        f"{where}: a whole number belongs here, not {codec.json_kind(value)}"
+        f"{where}: a whole number belongs here, not {codec.json_type_name(value)}"
     )

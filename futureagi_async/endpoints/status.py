@@ -57,7 +57,7 @@ class ExecutionStatus(enum.StrEnum):
         """
         if isinstance(value, str):
             return cls(value)
-        raise TypeError(f"text belongs here, not {codec.json_kind(value)}")
+        raise TypeError(f"text belongs here, not {codec.json_type_name(value)}")
 
     @property
     def is_known(self) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import attrs
 
 from futureagi_async.endpoints import eval_config
+from futureagi_async.endpoints.eval_config import CreatedEvalConfig, EvalConfig
 from futureagi_async.endpoints.get_run_test import GetRunTest
 from futureagi_async.errors import (
     APIResponseError,
@@ -15,6 +17,8 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.model import codec, validation
+from futureagi_async.model.operation import History
+from futureagi_async.model.page import SendRead
 from futureagi_async.model.reconciliation import (
     Applied,
     Indeterminate,
@@ -24,15 +28,12 @@ from futureagi_async.model.reconciliation import (
     TargetMissing,
 )
 from futureagi_async.model.request import Result
-
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from uuid import UUID
-
-    from futureagi_async.endpoints.eval_config import CreatedEvalConfig, EvalConfig
-    from futureagi_async.model.operation import History
-    from futureagi_async.model.paging import Read
+from futureagi_async.model.resource import (
+    EvalConfigRef,
+    EvalTemplateRef,
+    IdentifiesEvalConfig,
+    RunTestRef,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -50,23 +51,24 @@ class UpdateEvalConfigResult(Result):
     run_test_id: str
 
 
-def eval_config_id(value: UUID | str) -> str:
-    """Bring the id of an eval config into canonical form."""
-    return validation.uuid_text(value, "eval_config_id")
+def eval_config_id(value: EvalConfigRef) -> str:
+    """Return the id of an eval config in canonical form."""
+    return validation.resource_id(value, "eval_config_id", IdentifiesEvalConfig)
 
 
-def _template_id(value: UUID | str | None) -> str | None:
-    return None if value is None else eval_config.checked_template_id(value)
+def _template_id(value: EvalTemplateRef | None) -> str | None:
+    return None if value is None else eval_config.validate_template_id(value)
 
 
 def _name(value: str | None) -> str | None:
-    """Trim, as the service does, which refuses what is blank then."""
-    checked = eval_config.checked_name(value)
-    return None if checked is None else validation.said(checked, "name")
+    """Return the name, trimmed as the service does; it rejects a blank one."""
+    return validation.bounded_text(
+        value, "name", max_length=eval_config.MAX_LENGTH, not_blank=True
+    )
 
 
 def _config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    copied = eval_config.checked_config(value)
+    copied = eval_config.validate_config(value)
     if copied == {}:
         raise InvalidRequestError(
             "config: is empty, which the service takes for no change; to do without "
@@ -75,7 +77,7 @@ def _config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return copied
 
 
-_CHANGEABLE = (
+_UPDATABLE_FIELDS = (
     "name",
     "template_id",
     "config",
@@ -126,16 +128,16 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
         default=None, converter=_config, hash=False, kw_only=True
     )
     mapping: dict[str, Any] | None = attrs.field(
-        default=None, converter=eval_config.checked_mapping, hash=False, kw_only=True
+        default=None, converter=eval_config.validate_mapping, hash=False, kw_only=True
     )
     filters: list[Any] | dict[str, Any] | None = attrs.field(
-        default=None, converter=eval_config.checked_filters, hash=False, kw_only=True
+        default=None, converter=eval_config.validate_filters, hash=False, kw_only=True
     )
     error_localizer: bool | None = attrs.field(
-        default=None, converter=eval_config.checked_error_localizer, kw_only=True
+        default=None, converter=eval_config.validate_error_localizer, kw_only=True
     )
     model: str | None = attrs.field(
-        default=None, converter=eval_config.checked_model, kw_only=True
+        default=None, converter=eval_config.validate_model, kw_only=True
     )
     encoded: bytes = attrs.field(init=False, repr=False, eq=False)
 
@@ -143,21 +145,21 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
         sent = self.changes
         if not sent:
             raise InvalidRequestError(
-                f"nothing is to change; give at least one of {', '.join(_CHANGEABLE)}"
+                f"nothing is to change; give at least one of {', '.join(_UPDATABLE_FIELDS)}"
             )
         object.__setattr__(self, "encoded", codec.encode(sent))
 
     @property
     def changes(self) -> dict[str, Any]:
         """What is to change, by field."""
-        given = {name: getattr(self, name) for name in _CHANGEABLE}
+        given = {name: getattr(self, name) for name in _UPDATABLE_FIELDS}
         return {name: value for name, value in given.items() if value is not None}
 
     @classmethod
     def to_match(
-        cls, run_test_id: UUID | str, kept: CreatedEvalConfig, wanted: EvalConfig
+        cls, run_test_id: RunTestRef, kept: CreatedEvalConfig, wanted: EvalConfig
     ) -> Self:
-        """Make the update that brings what the service keeps to what is wanted.
+        """Make the update that brings what the service keeps to what is expected.
 
         Only what differs is sent. What `wanted` leaves open stays as it is, its name
         apart: without one it is `Eval-<template_id>`, as when it is added.
@@ -167,17 +169,15 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
                 parameters of an eval config cannot be removed.
         """
         sought = {
-            **{name: getattr(wanted, name) for name in _CHANGEABLE},
+            **{name: getattr(wanted, name) for name in _UPDATABLE_FIELDS},
             "name": wanted.effective_name,
         }
-        if sought["config"] == {} and eval_config.may_be_kept_with_parameters(
-            {}, kept.config
-        ):
+        if sought["config"] == {} and eval_config.may_match_parameters({}, kept.config):
             del sought["config"]
         changes = {
             name: value
             for name, value in sought.items()
-            if value is not None and not _is_kept(name, value, kept)
+            if value is not None and not _matches_stored(name, value, kept)
         }
         return cls(run_test_id, kept.id, **changes)
 
@@ -199,14 +199,14 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
     ) -> tuple[type[APIResponseError], str] | None:
         """Object to an answer about another eval config or run test."""
         if result.run_test_id.lower() != self.run_test_id:
-            problem = f"the answer is about run test {result.run_test_id}"
+            problem = f"the response is about run test {result.run_test_id}"
         elif result.eval_config_id.lower() != self.eval_config_id:
-            problem = f"the answer is about eval config {result.eval_config_id}"
+            problem = f"the response is about eval config {result.eval_config_id}"
         else:
             return None
         return UnexpectedResponseError, problem
 
-    async def reconcile(self, read: Read, history: History) -> Reconciliation:  # noqa: ARG002 - it is there before and after
+    async def reconcile(self, read: SendRead, history: History) -> Reconciliation:  # noqa: ARG002 - it is there before and after
         """Compare the eval config with what it was to become."""
         try:
             run_test = await read(GetRunTest(self.run_test_id))
@@ -221,11 +221,11 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
         different = [
             name
             for name, value in self.changes.items()
-            if not _is_kept(name, value, kept)
+            if not _matches_stored(name, value, kept)
         ]
         if not different:
             return Applied(self.result_from(kept))
-        if different == ["config"] and eval_config.may_be_kept_with_parameters(
+        if different == ["config"] and eval_config.may_match_parameters(
             self.config, kept.config
         ):
             return Indeterminate(
@@ -245,8 +245,8 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
         return codec.build_result(raw, UpdateEvalConfigResult, reconciled=True)
 
 
-def _is_kept(name: str, value: Any, kept: CreatedEvalConfig) -> bool:
+def _matches_stored(name: str, value: Any, kept: CreatedEvalConfig) -> bool:
     found = getattr(kept, name)
     if name == "template_id":
         return bool(found.lower() == value)
-    return eval_config.is_same_setting(value, found)
+    return eval_config.settings_equal(value, found)

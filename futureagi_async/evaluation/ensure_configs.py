@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import enum
 import itertools
-import uuid  # noqa: TC003 - annotations resolve at run time
-from collections.abc import (  # noqa: TC003 - annotations resolve at run time
+import uuid
+from collections.abc import (
     AsyncIterable,
     Iterable,
     Mapping,
@@ -19,9 +19,9 @@ import attrs
 from futureagi_async.endpoints.add_eval_configs import AddEvalConfigs
 from futureagi_async.endpoints.eval_config import (
     CreatedEvalConfig,
+    EncodedEvalConfigs,
     EvalConfig,
-    EvalConfigs,
-    eval_configs,
+    validate_eval_configs,
 )
 from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
 from futureagi_async.endpoints.update_eval_config import UpdateEvalConfig
@@ -168,7 +168,7 @@ def validate_on_conflict(value: Any) -> OnConflict:
         return checked
     raise InvalidRequestError(
         "on_conflict: 'raise', 'keep' or 'update' is expected, not "
-        f"{validation.shown(value)}"
+        f"{validation.truncate_repr(value)}"
     )
 
 
@@ -192,7 +192,7 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
     """
 
     run_test_id: str = attrs.field(converter=validation.run_test_id)
-    configs: EvalConfigs = attrs.field(converter=eval_configs)
+    configs: EncodedEvalConfigs = attrs.field(converter=validate_eval_configs)
     on_conflict: OnConflict = attrs.field(
         default="raise", converter=validate_on_conflict, kw_only=True
     )
@@ -306,7 +306,7 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
             added = await executor.write(request)
         except BadRequestError as error:
             # Added together with those that exist, this would be a mere warning.
-            warnings = request.not_created(error)
+            warnings = request.warnings_from(error)
             if not warnings or not (diff.existing or diff.different):
                 raise
             return (), warnings
@@ -376,7 +376,7 @@ def operations_for(
         InvalidRequestError: a config is invalid, or an id in a collection of ids. An id
             from an iterator is checked when it is read.
     """
-    checked, policy = eval_configs(configs), validate_on_conflict(on_conflict)
+    checked, policy = validate_eval_configs(configs), validate_on_conflict(on_conflict)
     return build_requests(
         run_test_ids,
         lambda id_: EnsureEvalConfigs(id_, checked, on_conflict=policy),

@@ -9,7 +9,10 @@ from uuid import UUID
 
 import attrs
 
-from futureagi_async.endpoints.eval_config import EvalConfigs, eval_configs
+from futureagi_async.endpoints.eval_config import (
+    EncodedEvalConfigs,
+    validate_eval_configs,
+)
 from futureagi_async.endpoints.get_run_test import RunTest
 from futureagi_async.endpoints.list_run_tests import RunTestEntry
 from futureagi_async.errors import ConfigurationError, InvalidRequestError
@@ -23,7 +26,7 @@ from futureagi_async.transport.settings import positive_int, positive_seconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from futureagi_async.batch.batch_executor import BatchConfig
+    from futureagi_async.batch.config import BatchConfig
     from futureagi_async.endpoints.eval_config import EvalConfig
     from futureagi_async.evaluation.ensure_configs import OnConflict
 
@@ -78,7 +81,7 @@ class EvaluationSpec:
         enable_tool_evaluation: as for `RunNewEvals`.
     """
 
-    configs: EvalConfigs
+    configs: EncodedEvalConfigs
     execution_filter: ExecutionFilter = ALL_EXECUTIONS
     on_conflict: OnConflict = "raise"
     rerun: bool = False
@@ -102,14 +105,14 @@ class EvaluationSpec:
         """
         if not isinstance(rerun, bool):
             raise InvalidRequestError(
-                f"rerun: True or False is expected, not {validation.shown(rerun)}"
+                f"rerun: True or False is expected, not {validation.truncate_repr(rerun)}"
             )
         return cls(
-            configs=eval_configs(configs),
+            configs=validate_eval_configs(configs),
             execution_filter=_execution_filter(latest_executions, started_after),
             on_conflict=validate_on_conflict(on_conflict),
             rerun=rerun,
-            enable_tool_evaluation=validation.flag(
+            enable_tool_evaluation=validation.optional_bool(
                 enable_tool_evaluation, "enable_tool_evaluation"
             ),
         )
@@ -124,7 +127,7 @@ def _execution_filter(latest_executions: Any, started_after: Any) -> ExecutionFi
     if latest_executions is not None and not is_count:
         raise InvalidRequestError(
             "latest_executions: a whole number from 1 is expected, not "
-            f"{validation.shown(latest_executions)}"
+            f"{validation.truncate_repr(latest_executions)}"
         )
     if started_after is not None:
         _check_datetime(started_after)
@@ -134,7 +137,7 @@ def _execution_filter(latest_executions: Any, started_after: Any) -> ExecutionFi
 def _check_datetime(value: Any) -> None:
     if not isinstance(value, dt.datetime):
         raise InvalidRequestError(
-            f"started_after: a datetime is expected, not {validation.kind(value)}"
+            f"started_after: a datetime is expected, not {validation.describe_type(value)}"
         )
     if value.utcoffset() is None:
         raise InvalidRequestError(
@@ -179,7 +182,7 @@ class EvaluationOptions:
         poll_interval = positive_seconds(poll_interval, "poll_interval")
         if not isinstance(waits, bool):
             raise ConfigurationError(
-                f"wait: True or False is expected, not {validation.kind(waits)}"
+                f"wait: True or False is expected, not {validation.describe_type(waits)}"
             )
         if waits and batch.timeout is None:
             raise ConfigurationError(

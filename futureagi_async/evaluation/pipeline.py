@@ -149,12 +149,12 @@ class EvaluationPipeline:
             self._start_run_test,
             self._hand_to_poller,
             workers=min(workers, self._options.max_in_progress or workers),
-            admit=None if self._slots is None else self._slots.acquire,
+            acquire_slot=None if self._slots is None else self._slots.acquire,
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(self._poller.run(self._is_stopped, self._batch.deadline))
             try:
-                await self._pool.work()
+                await self._pool.run()
             except CallerCodeError as error:
                 self._interrupt(error.__cause__)
             self._poller.close()

@@ -28,7 +28,7 @@ from futureagi_async.evaluation.results import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from futureagi_async.model.paging import Read
+    from futureagi_async.model.page import SendRead
 
 
 _BACKOFF_FACTOR = 1.5
@@ -74,7 +74,7 @@ TargetT = TypeVar("TargetT")
 
 
 async def poll_once(
-    read: Read, target: PollTarget
+    read: SendRead, target: PollTarget
 ) -> EvaluationPhase | FutureAGIError | None:
     """Poll once; return the final phase or error, or `None` while it is under way.
 

@@ -10,7 +10,7 @@ from futureagi_async.endpoints.add_eval_configs import AddEvalConfigs
 from futureagi_async.endpoints.run_new_evals import RunNewEvals
 from futureagi_async.endpoints.update_eval_config import UpdateEvalConfig
 from futureagi_async.errors import Delivery, FutureAGIError
-from futureagi_async.journal.entry import content
+from futureagi_async.journal.entry import request_digest
 from futureagi_async.model import codec
 from futureagi_async.model.reconciliation import Applied
 
@@ -58,7 +58,7 @@ def parse_request(entry: HistoryEntry) -> Request[Any] | None:
         request = parse(entry, codec.decode(entry.body or b""))
     except (codec.DecodeError, ValueError, TypeError, KeyError) as error:
         raise _unreadable(entry) from error
-    if content(request) != entry.content:
+    if request_digest(request) != entry.request_digest:
         raise _unreadable(entry)
     return request
 
@@ -127,7 +127,7 @@ class Recovery:
         unknown: list[Any] = unknown_requests(entries)
         starts = [each for each in unknown if isinstance(each, RunNewEvals)]
         changes = [each for each in unknown if not isinstance(each, RunNewEvals)]
-        done = {each.content for each in entries if each.is_done}
+        done = {each.request_digest for each in entries if each.is_done}
         return cls(started_requests(entries), changes, starts, done)
 
     async def reconcile_config_changes(
@@ -161,7 +161,7 @@ class Recovery:
             FutureAGIError: an outcome stays unknown.
         """
         for request in self.changes:
-            if content(request) in self.done | self.rejected:
+            if request_digest(request) in self.done | self.rejected:
                 continue
             is_applied = await self.is_applied(executor, request)
             if is_applied and getattr(request, "eval_config_id", None) in config_ids:
@@ -192,9 +192,9 @@ class Recovery:
         except FutureAGIError as error:
             if error.delivery is not Delivery.REJECTED or error.stops_batch:
                 raise
-            self.rejected.add(content(request))
+            self.rejected.add(request_digest(request))
             return False
-        self.done.add(content(request))
+        self.done.add(request_digest(request))
         return True
 
     def reject_if_done(self, request: Request[Any]) -> None:
@@ -203,7 +203,7 @@ class Recovery:
         Raises:
             FutureAGIError: the journal has it as done.
         """
-        if content(request) in self.done:
+        if request_digest(request) in self.done:
             raise FutureAGIError(
                 f"the journal has this {type(request).__name__} as done, but run test "
                 f"{request.run_test_id} does not have its result: it was changed since; "

@@ -17,7 +17,7 @@ from futureagi_async.endpoints.scores import (
 )
 from futureagi_async.errors import APIError, Delivery, FutureAGIError
 from futureagi_async.evaluation.ensure_configs import EvalConfigOrigin
-from futureagi_async.model.outcome import worst
+from futureagi_async.model.outcome import combined_delivery
 
 
 class EvaluationStatus(enum.Enum):
@@ -500,7 +500,7 @@ class EvaluationError(FutureAGIError, ExceptionGroup[FutureAGIError]):
         causes = [each.error or _unscored_error(each) for each in report.failures]
         error = cls(f"not every run test was evaluated, of {report!r}", causes)
         error.report = report
-        error.delivery = worst(causes)
+        error.delivery = combined_delivery(causes)
         return error
 
     def derive(self, excs: Sequence[FutureAGIError]) -> EvaluationError:  # type: ignore[override]  # a group of this package's errors only
@@ -524,7 +524,9 @@ class EvaluationInterruptedError(FutureAGIError):
     def __init__(self, message: str, report: EvaluationReport) -> None:
         super().__init__(message)
         self.report = report
-        self.delivery = worst([each.error for each in report if each.error is not None])
+        self.delivery = combined_delivery(
+            [each.error for each in report if each.error is not None]
+        )
 
     @classmethod
     def by(

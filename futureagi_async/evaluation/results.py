@@ -20,7 +20,7 @@ from futureagi_async.endpoints.scores import (
     PassFailScores,
 )
 from futureagi_async.endpoints.status import ExecutionStatus
-from futureagi_async.model.paging import paginate
+from futureagi_async.model.page import Paginator
 
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
     from futureagi_async.endpoints.list_test_executions import TestExecution
     from futureagi_async.endpoints.scores import Scores
-    from futureagi_async.model.paging import Read
+    from futureagi_async.model.page import SendRead
 
 
 PERCENTILES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 100)
@@ -307,7 +307,7 @@ ALL_EXECUTIONS = ExecutionFilter()
 
 
 async def read_executions(
-    read: Read, run_test_id: str, execution_filter: ExecutionFilter
+    read: SendRead, run_test_id: str, execution_filter: ExecutionFilter
 ) -> list[TestExecution]:
     """Read the executions that fit, the newest first.
 
@@ -315,7 +315,8 @@ async def read_executions(
         APIError: they could not be read.
     """
     found: dict[str, TestExecution] = {}
-    async for execution in paginate(read, ListTestExecutions(run_test_id)):
+    pages: Paginator[TestExecution] = Paginator(read, ListTestExecutions(run_test_id))
+    async for execution in pages:
         if execution_filter.includes(execution):
             found[execution.id] = execution
             if execution_filter.limit_reached(len(found)):
@@ -324,7 +325,7 @@ async def read_executions(
 
 
 async def read_results(
-    read: Read,
+    read: SendRead,
     run_test_id: str,
     execution_filter: ExecutionFilter,
     config_ids: Sequence[str] | None,
@@ -342,14 +343,15 @@ async def read_results(
     if not executions:
         return table
     counted: set[str] = set()
-    async for call in paginate(read, ListCallExecutions(run_test_id)):
+    pages: Paginator[CallExecution] = Paginator(read, ListCallExecutions(run_test_id))
+    async for call in pages:
         if table.includes(call) and call.id not in counted:
             counted.add(call.id)
             table.add(call)
     return table
 
 
-async def is_evaluating(read: Read, run_test_id: str) -> bool:
+async def is_evaluating(read: SendRead, run_test_id: str) -> bool:
     """Read, with one small request, whether an execution is being evaluated.
 
     Raises:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def _names(value: Iterable[str] | None) -> tuple[str, ...]:
     where = "eval_config_names"
     names = [
-        validation.said(each, f"{where}[{index}]")
-        for index, each in enumerate(validation.items(value, where, "names"))
+        validation.non_blank_text(each, f"{where}[{index}]")
+        for index, each in enumerate(validation.as_list(value, where, "names"))
     ]
     if not names:
         raise InvalidRequestError(f"{where}: the list is empty; give at least one")
@@ -37,7 +37,7 @@ def _execution_ids(value: Iterable[UUID | str] | None) -> tuple[UUID | str, ...]
     return (
         None
         if value is None
-        else tuple(validation.items(value, "test_execution_ids", "ids"))
+        else tuple(validation.as_list(value, "test_execution_ids", "ids"))
     )
 
 
@@ -148,11 +148,11 @@ def runs_by_ids_or_names(
             "eval_config_names"
         )
     if eval_config_ids is not None:
-        return run_new_evals.for_run_tests(
+        return run_new_evals.requests_for(
             eval_config_ids, test_execution_ids=test_execution_ids, **options
         )
     names = _names(eval_config_names)
-    executions = run_new_evals.by_run_test(test_execution_ids)
+    executions = run_new_evals.normalize_keys(test_execution_ids)
 
     def job(run_test_id: Any) -> RunNamedEvals:
         id_ = validation.run_test_id(run_test_id)
@@ -161,5 +161,5 @@ def runs_by_ids_or_names(
     jobs = build_requests(run_test_ids, job, "run_test_ids")
     if isinstance(jobs, list):
         asked = [each.run_test_id for each in jobs]
-        run_new_evals.refuse_strangers(executions, asked, "run_test_ids")
+        run_new_evals.reject_unknown_run_tests(executions, asked, "run_test_ids")
     return jobs

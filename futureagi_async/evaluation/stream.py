@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable  # noqa: TC003 - annotations resolve at run time
+from collections.abc import Callable
 from typing import Any
 
 from futureagi_async.batch.batch_executor import open_batch
 from futureagi_async.batch.stream import Stream
 from futureagi_async.batch.worker_pool import CallerCodeError
-from futureagi_async.evaluation.inputs import EvaluationOptions  # noqa: TC001 - likewise
+from futureagi_async.evaluation.inputs import EvaluationOptions
 from futureagi_async.evaluation.pipeline import EvaluationPipeline
 from futureagi_async.evaluation.report import (
     EvaluationInterruptedError,
@@ -17,8 +17,8 @@ from futureagi_async.evaluation.report import (
     EvaluationReport,
     RunTestEvaluation,
 )
-from futureagi_async.transport.call import RequestOptions  # noqa: TC001 - likewise
-from futureagi_async.transport.transport import Transport  # noqa: TC001 - likewise
+from futureagi_async.transport.call import RequestOptions
+from futureagi_async.transport.transport import Transport
 
 
 async def evaluate(

@@ -8,13 +8,12 @@ from typing import Any, Generic, Self, TypeAlias, overload
 import attrs
 
 from futureagi_async.errors import Delivery, FutureAGIError, NotAttemptedError
-from futureagi_async.model.freezing import unfrozen
-from futureagi_async.model.operation import Operation  # noqa: TC001 - annotations resolve at run time
-from futureagi_async.model.request import ResultT, ResultT_co
+from futureagi_async.model.operation import Operation
+from futureagi_async.model.request import ResultT_co
 
 
 @attrs.frozen
-class _OfRequest(Generic[ResultT_co]):
+class _RequestOutcome(Generic[ResultT_co]):
     """What became of a request."""
 
     request: Operation[ResultT_co]
@@ -26,7 +25,7 @@ class _OfRequest(Generic[ResultT_co]):
 
 
 @attrs.frozen
-class Success(_OfRequest[ResultT_co]):
+class Success(_RequestOutcome[ResultT_co]):
     """A request that the service carried out.
 
     `attempts` counts how often it was sent; `elapsed` are the seconds from its turn to
@@ -40,21 +39,8 @@ class Success(_OfRequest[ResultT_co]):
     from_journal: bool = False
 
 
-_Unfrozen: Any = unfrozen(Success)
-
-
-def succeeded(
-    request: Operation[ResultT], result: ResultT, attempts: int, elapsed: float
-) -> Success[ResultT]:
-    """Make a `Success`, of which a fan-out makes more than of anything else."""
-    made = _Unfrozen(request, result, attempts, elapsed)
-    made.__class__ = Success
-    success: Success[ResultT] = made
-    return success
-
-
 @attrs.frozen
-class Failure(_OfRequest[ResultT_co]):
+class Failure(_RequestOutcome[ResultT_co]):
     """A request that failed; `error.delivery` says whether the work was done."""
 
     error: FutureAGIError
@@ -64,7 +50,7 @@ class Failure(_OfRequest[ResultT_co]):
 
 
 @attrs.frozen
-class NotAttempted(_OfRequest[ResultT_co]):
+class NotAttempted(_RequestOutcome[ResultT_co]):
     """A request whose turn never came, because the batch was stopped before it."""
 
     error: NotAttemptedError
@@ -158,7 +144,7 @@ def _counts(batch: Batch[Any]) -> str:
     )
 
 
-def worst(errors: Iterable[FutureAGIError]) -> Delivery:
+def combined_delivery(errors: Iterable[FutureAGIError]) -> Delivery:
     """The delivery of the errors that leaves most in doubt."""
     deliveries = {each.delivery for each in errors} | {Delivery.NOT_SENT}
     return max(deliveries, key=list(Delivery).index)
@@ -179,7 +165,7 @@ class BatchError(FutureAGIError, ExceptionGroup[FutureAGIError]):
         errors += [each.error for each in batch.not_attempted]
         error = cls(f"not every request was carried out, of {_counts(batch)}", errors)
         error.batch = batch
-        error.delivery = worst(errors)
+        error.delivery = combined_delivery(errors)
         return error
 
     def derive(self, excs: Sequence[FutureAGIError]) -> BatchError:  # type: ignore[override]  # a group of this package's errors only
@@ -199,7 +185,7 @@ class BatchInterruptedError(FutureAGIError):
     def __init__(self, message: str, batch: Batch[Any]) -> None:
         super().__init__(message)
         self.batch = batch
-        self.delivery = worst([failure.error for failure in batch.failures])
+        self.delivery = combined_delivery([failure.error for failure in batch.failures])
 
     @classmethod
     def by(

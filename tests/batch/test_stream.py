@@ -96,7 +96,7 @@ def test_leaving_early_cancels_what_is_in_flight():
         assert cancelled == 5
         assert asyncio.all_tasks() == {asyncio.current_task()}
         assert asyncio.get_running_loop().time() == 1
-        assert client._transport._turns._waiting == {}
+        assert client._transport._resources.run_test_locks._waiting == {}
 
     on_a_jumping_clock(main())
 

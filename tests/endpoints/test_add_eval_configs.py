@@ -22,7 +22,10 @@ from futureagi_async import (
     CreatedEvalConfig,
     EvalConfig,
 )
-from futureagi_async.endpoints.add_eval_configs import eval_configs, for_run_tests
+from futureagi_async.endpoints.add_eval_configs import (
+    requests_for,
+    validate_eval_configs,
+)
 from futureagi_async.errors import InvalidRequestError
 from futureagi_async.model.request import InvalidItem
 
@@ -195,26 +198,26 @@ def test_ids_come_out_canonical():
     [
         ({"template_id": "abc"}, "template_id: 'abc' is no UUID"),
         ({"template_id": ""}, "template_id: is empty"),
-        ({"template_id": 5}, "template_id: an id .* is wanted, not an int"),
-        ({"name": 5}, "name: text is wanted, not an int"),
-        ({"name": "x" * 256}, "name: 256 characters; the service takes 255 at most"),
-        ({"name": "a\0b"}, "name: the service takes no null characters"),
+        ({"template_id": 5}, "template_id: an id .* is expected, not an int"),
+        ({"name": 5}, "name: text is expected, not an int"),
+        ({"name": "x" * 256}, "name: 256 characters; the service accepts at most 255"),
+        ({"name": "a\0b"}, "name: the service accepts no null characters"),
         ({"model": "x" * 256}, "model: 256 characters"),
-        ({"model": ["gpt"]}, "model: text is wanted, not a list"),
+        ({"model": ["gpt"]}, "model: text is expected, not a list"),
         ({"model": ""}, "model: is blank"),
         ({"model": " \n"}, "model: is blank"),
-        ({"config": "{}"}, "config: a dict is wanted, not a str"),
-        ({"config": []}, "config: a dict is wanted, not a list"),
+        ({"config": "{}"}, "config: a dict is expected, not a str"),
+        ({"config": []}, "config: a dict is expected, not a list"),
         ({"config": {"n": float("nan")}}, r"config\.n: nan is no JSON number"),
         ({"config": {1: 2}}, "config: the key 1 is an int"),
         ({"mapping": {"a": {1}}}, r"mapping\.a: a set is no JSON value"),
-        ({"mapping": 5}, "mapping: a dict is wanted, not an int"),
-        ({"filters": "[]"}, "filters: a list of filters is wanted, not a str"),
+        ({"mapping": 5}, "mapping: a dict is expected, not an int"),
+        ({"filters": "[]"}, "filters: a list of filters is expected, not a str"),
         ({"filters": [{"a": b""}]}, r"filters\[0\]\.a: a bytes is no JSON value"),
-        ({"filters": {1, 2}}, "filters: a list of filters is wanted, not a set"),
+        ({"filters": {1, 2}}, "filters: a list of filters is expected, not a set"),
         (
             {"error_localizer": 1},
-            "error_localizer: True or False is wanted, not an int",
+            "error_localizer: True or False is expected, not an int",
         ),
     ],
 )
@@ -378,10 +381,10 @@ def test_names_that_differ_in_case_or_template_are_different():
     [
         ([], "the list is empty; give at least one"),
         ((each for each in ()), "the list is empty"),
-        (TEMPLATE, "a list of eval configs is wanted, not a str"),
-        (ALL_FIELDS, "a list of eval configs is wanted, not a dict"),
-        (EvalConfig(TEMPLATE), "a list of eval configs is wanted, not an EvalConfig"),
-        (None, "a list of eval configs is wanted, not None"),
+        (TEMPLATE, "a list of eval configs is expected, not a str"),
+        (ALL_FIELDS, "a list of eval configs is expected, not a dict"),
+        (EvalConfig(TEMPLATE), "a list of eval configs is expected, not an EvalConfig"),
+        (None, "a list of eval configs is expected, not None"),
     ],
 )
 def test_a_list_of_configs_is_wanted(values, problem):
@@ -401,7 +404,7 @@ def test_a_bad_run_test_id_is_refused():
 
 
 def test_requests_for_many_run_tests_share_their_configs():
-    first, second = for_run_tests([RUN_TEST, uuid.UUID(OTHER)], [ALL_FIELDS])
+    first, second = requests_for([RUN_TEST, uuid.UUID(OTHER)], [ALL_FIELDS])
 
     assert (first.run_test_id, second.run_test_id) == (RUN_TEST, OTHER)
     assert first.body is second.body
@@ -411,11 +414,11 @@ def test_a_bad_id_in_a_list_of_run_tests_is_named_before_anything_is_sent():
     with pytest.raises(
         InvalidRequestError, match=r"^run_test_ids\[1\]: run_test_id: 'abc' is no UUID"
     ):
-        for_run_tests([RUN_TEST, "abc"], [ALL_FIELDS])
+        requests_for([RUN_TEST, "abc"], [ALL_FIELDS])
 
 
 def test_a_bad_id_of_a_generator_takes_the_place_of_its_request():
-    requests = for_run_tests(iter([RUN_TEST, "abc", OTHER]), [ALL_FIELDS])
+    requests = requests_for(iter([RUN_TEST, "abc", OTHER]), [ALL_FIELDS])
 
     good, bad, last = requests
     assert (good.run_test_id, last.run_test_id) == (RUN_TEST, OTHER)
@@ -427,13 +430,13 @@ def test_a_bad_config_is_refused_before_any_run_test_is_read():
     unreadable = (1 // 0 for _ in [RUN_TEST])
 
     with pytest.raises(InvalidRequestError, match=r"^evaluations_config\[0\]: "):
-        for_run_tests(unreadable, [{}])
+        requests_for(unreadable, [{}])
 
 
 def test_checked_configs_are_not_checked_again():
-    checked = eval_configs([ALL_FIELDS])
+    checked = validate_eval_configs([ALL_FIELDS])
 
-    assert eval_configs(checked) is checked
+    assert validate_eval_configs(checked) is checked
 
 
 def test_requests_are_values():

@@ -274,7 +274,7 @@ def test_a_refusal_says_its_message_once(recording):
         expected = f"{phrase} (an HTML page: Not what was asked for)"
     elif recording.location:
         expected = (
-            f"{phrase} (an empty answer) (redirects are not followed; "
+            f"{phrase} (an empty response) (redirects are not followed; "
             f"to {recording.location})"
         )
     else:

@@ -26,7 +26,7 @@ QUICK = RetryPolicy(reconcile_after=0.02)
 
 def _without_jitter(client: AsyncFutureAGI) -> None:
     transport = client._transport
-    transport._means = attrs.evolve(transport._means, random=lambda: 0.0)
+    transport._shared = attrs.evolve(transport._shared, random=lambda: 0.0)
 
 
 @pytest.fixture
@@ -155,8 +155,8 @@ def leap_when_seen(
     A run test that is polled again has been seen: the poll before is finished.
     """
     ahead = 0.0
-    assert emulator.thread is not None
-    its_own = emulator.thread.loop
+    assert emulator._thread is not None
+    its_own = emulator._thread.loop
     monkeypatch.setattr(
         asyncio.BaseEventLoop,
         "time",
@@ -202,7 +202,7 @@ def leave(emulator: Emulator) -> Callable[..., None]:
     """Have evaluations that are started from now on end otherwise."""
 
     def leave(dispatch: Any, seconds: float = 0.0) -> None:
-        evaluations = emulator.desk.service.evaluations
+        evaluations = emulator.state.service.evaluations
         evaluations.dispatch, evaluations.seconds = dispatch, seconds
 
     return leave

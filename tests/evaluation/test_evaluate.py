@@ -25,7 +25,7 @@ from futureagi_async import (
     NotFoundError,
     PaymentRequiredError,
 )
-from futureagi_async.emulator.rules.evaluations import Job, prepare
+from futureagi_async.emulator.rules.evaluations import EvaluationJob, erase_results
 from futureagi_async.emulator.world import Call, Execution
 from futureagi_async.evaluation.conclusion import conclude
 from futureagi_async.evaluation.start import RunTestState
@@ -414,11 +414,13 @@ def equipped(client, run_tests, configs):
 
 def started_by_others(emulator, run_test, config_ids, seconds=0.0):
     """Have another client start evaluations that take so many seconds from then on."""
-    prepare(run_test.executions, config_ids)
+    erase_results(run_test.executions, config_ids)
     for each in run_test.executions:
         each.status = "evaluating"
-    job = Job(time.monotonic() + seconds, run_test, run_test.executions, config_ids)
-    emulator.desk.service.evaluations.jobs.append(job)
+    job = EvaluationJob(
+        time.monotonic() + seconds, run_test, run_test.executions, config_ids
+    )
+    emulator.state.service.evaluations.jobs.append(job)
 
 
 @pytest.mark.parametrize("rerun", [False, True])
@@ -455,7 +457,7 @@ def test_evaluations_prepared_a_moment_ago_are_read_twice_before_a_start(
     call, emulator, equipped, configs, when_served
 ):
     ids = [each.id for each in equipped.eval_configs]
-    prepare(equipped.executions, ids)
+    erase_results(equipped.executions, ids)
     readings = itertools.count()
 
     def start_after_the_first_reading(_):
@@ -883,7 +885,7 @@ def test_rejected_keys_stop_everything_and_every_run_test_is_reported(
     emulator.faults.add(
         "status", status=status, endpoint="run_new_evals", run_test_id=ids[2]
     )
-    emulator.desk.service.evaluations.dispatch = "accept"
+    emulator.state.service.evaluations.dispatch = "accept"
     options = {"timeout": 20, "poll_interval": 5, "max_concurrency": 1}
 
     report = call("evaluate", iter(ids), configs, **options)

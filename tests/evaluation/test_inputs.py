@@ -56,9 +56,9 @@ REFUSED = [
     ({"evaluations_config": CONFIG}, r"evaluations_config: a list of eval configs"),
     ({"evaluations_config": [{"name": "x"}]}, r"\[0\]: template_id: missing"),
     ({"evaluations_config": [CONFIG, CONFIG]}, r"\[1\]: the name 'tone' is that of"),
-    ({"run_test_ids": NOWHERE}, r"run_tests: an iterable is wanted, not a str"),
-    ({"run_test_ids": None}, r"run_tests: an iterable is wanted, not None"),
-    ({"run_test_ids": uuid.UUID(NOWHERE)}, r"run_tests: an iterable is wanted"),
+    ({"run_test_ids": NOWHERE}, r"run_tests: an iterable is expected, not a str"),
+    ({"run_test_ids": None}, r"run_tests: an iterable is expected, not None"),
+    ({"run_test_ids": uuid.UUID(NOWHERE)}, r"run_tests: an iterable is expected"),
     ({"run_test_ids": [NOWHERE, "x"]}, r"run_tests\[1\]: run_test_id: 'x' is no"),
     ({"run_test_ids": [7]}, r"run_tests\[0\]: run_test_id: an id .* not an int"),
 ]
@@ -67,12 +67,15 @@ IMPOSSIBLE = [
     ({"timeout": None}, r"timeout: a duration is expected"),
     ({"timeout": 0}, r"timeout"),
     ({"timeout": -1.0}, r"timeout"),
-    ({"timeout": float("inf")}, r"timeout: inf .* give a finite number of seconds"),
+    ({"timeout": float("inf")}, r"timeout: a finite number .* is expected, not inf"),
     ({"poll_interval": 0}, r"poll_interval"),
     ({"poll_interval": -2}, r"poll_interval"),
     ({"poll_interval": True}, r"poll_interval"),
     ({"max_in_progress": 0}, r"max_in_progress"),
-    ({"max_in_progress": None}, r"max_in_progress: a whole number is wanted, not None"),
+    (
+        {"max_in_progress": None},
+        r"max_in_progress: a whole number is expected, not None",
+    ),
     ({"wait": None}, r"wait: True or False is expected, not None"),
     ({"wait": 0}, r"wait: True or False is expected, not an int"),
     ({"max_in_progress": 1.5}, r"max_in_progress"),
@@ -134,7 +137,7 @@ def test_options_of_a_wait_that_cannot_work_are_rejected(
 def test_a_wait_for_an_invalid_run_test_is_rejected(call, emulator):
     with pytest.raises(InvalidRequestError, match=r"run_tests\[0\]"):
         call("wait_for_evals", ["no id"], timeout=1)
-    with pytest.raises(InvalidRequestError, match="an iterable is wanted"):
+    with pytest.raises(InvalidRequestError, match="an iterable is expected"):
         call("wait_for_evals", NOWHERE, timeout=1)
 
     assert not emulator.log.counts

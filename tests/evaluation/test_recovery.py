@@ -164,7 +164,7 @@ def test_an_unknown_start_of_other_configs_that_was_applied_is_no_warning(
         return looked_at[-1]
 
     def finish_once_it_was_seen(_):
-        evaluations = emulator.desk.service.evaluations
+        evaluations = emulator.state.service.evaluations
         while looked_at and evaluations.jobs:
             evaluations.finish(evaluations.jobs.popleft())
 

@@ -113,16 +113,16 @@ WRONG = [
         "eval_config_ids, eval_config_names: give one of the two",
     ),
     ({"eval_config_names": []}, "eval_config_names: the list is empty"),
-    ({"eval_config_names": "mood"}, "eval_config_names: a list of names is wanted"),
+    ({"eval_config_names": "mood"}, "eval_config_names: a list of names is expected"),
     ({"eval_config_names": ["a", "  "]}, r"eval_config_names\[1\]: is blank"),
-    ({"eval_config_names": [None]}, r"eval_config_names\[0\]: text is wanted"),
+    ({"eval_config_names": [None]}, r"eval_config_names\[0\]: text is expected"),
     (
         {"eval_config_names": ["a"], "select_all": False},
         "neither test_execution_ids nor select_all=True",
     ),
     (
         {"eval_config_names": ["a"], "test_execution_ids": NOWHERE},
-        "test_execution_ids: a list of ids is wanted",
+        "test_execution_ids: a list of ids is expected",
     ),
     (
         {
@@ -134,7 +134,7 @@ WRONG = [
     ),
     (
         {"eval_config_names": ["a"], "enable_tool_evaluation": "yes"},
-        "enable_tool_evaluation: True or False is wanted",
+        "enable_tool_evaluation: True or False is expected",
     ),
 ]
 
@@ -222,7 +222,7 @@ WRONG_MANY = [
         },
         "give either",
     ),
-    ({"run_test_ids": NOWHERE, "eval_config_names": ["a"]}, "an iterable is wanted"),
+    ({"run_test_ids": NOWHERE, "eval_config_names": ["a"]}, "an iterable is expected"),
     ({"run_test_ids": ["x"], "eval_config_names": ["a"]}, r"run_test_ids\[0\]"),
     ({"run_test_ids": [NOWHERE], "eval_config_names": [" "]}, r"\[0\]: is blank"),
     ({"run_test_ids": [NOWHERE], "eval_config_names": []}, "the list is empty"),
@@ -240,7 +240,7 @@ WRONG_MANY = [
             "eval_config_names": ["a"],
             "test_execution_ids": [NOWHERE],
         },
-        "a dict of execution ids by run test id is wanted",
+        "a dict of execution ids by run test id is expected",
     ),
 ]
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from futureagi_async.errors import InvalidRequestError
 from futureagi_async.model import validation
+from futureagi_async.model.resource import IdentifiesEvalConfig
 
 
 ID = "b968b200-c57b-5aca-9c9f-60672e3183e7"
@@ -170,84 +171,90 @@ def test_a_long_value_is_shown_cut():
 def test_ids_are_read_from_any_iterable():
     ids = (each for each in [ID.upper(), uuid.UUID(ID)])
 
-    assert validation.uuid_texts(ids, "ids") == (ID, ID)
+    assert validation.resource_ids(ids, "ids", IdentifiesEvalConfig) == (ID, ID)
 
 
 @given(st.lists(st.uuids(), unique=True), st.randoms())
 def test_the_ids_of_a_set_are_sorted_however_they_are_spelled(ids, random):
     given_as = {random.choice([each, *spellings(str(each))]) for each in ids}
 
-    assert validation.uuid_texts(given_as, "ids") == tuple(sorted(map(str, ids)))
-    assert validation.uuid_texts(frozenset(ids), "ids") == tuple(sorted(map(str, ids)))
+    assert validation.resource_ids(given_as, "ids", IdentifiesEvalConfig) == tuple(
+        sorted(map(str, ids))
+    )
+    assert validation.resource_ids(
+        frozenset(ids), "ids", IdentifiesEvalConfig
+    ) == tuple(sorted(map(str, ids)))
 
 
 @given(st.lists(st.uuids()), st.sampled_from([list, tuple, iter]))
 def test_the_ids_of_a_list_keep_their_order(ids, given_as):
-    assert validation.uuid_texts(given_as(ids), "ids") == tuple(map(str, ids))
+    assert validation.resource_ids(given_as(ids), "ids", IdentifiesEvalConfig) == tuple(
+        map(str, ids)
+    )
 
 
 @given(st.sets(st.text()))
 def test_the_items_of_a_set_are_sorted(names):
-    assert validation.items(names, "names", "names") == sorted(names)
+    assert validation.as_list(names, "names", "names") == sorted(names)
 
 
 def test_a_bad_id_of_a_list_is_named_by_its_index():
     with pytest.raises(InvalidRequestError, match=r"^ids\[1\]: 'abc' is no UUID"):
-        validation.uuid_texts([ID, "abc"], "ids")
+        validation.resource_ids([ID, "abc"], "ids", IdentifiesEvalConfig)
 
 
 @pytest.mark.parametrize("value", [ID, ID.encode(), {ID: 1}, None, 5, uuid.UUID(ID)])
 def test_a_single_value_is_no_list(value):
     with pytest.raises(
-        InvalidRequestError, match=r"^ids: a list of ids is wanted, not "
+        InvalidRequestError, match=r"^ids: a list of ids is expected, not "
     ):
-        validation.uuid_texts(value, "ids")
+        validation.resource_ids(value, "ids", IdentifiesEvalConfig)
 
 
 @pytest.mark.parametrize("value", [True, False, None])
 def test_a_flag_may_be_true_false_or_left_out(value):
-    assert validation.flag(value, "x") is value
+    assert validation.optional_bool(value, "x") is value
 
 
 @pytest.mark.parametrize("value", [0, 1, "true", "", []])
 def test_a_flag_is_nothing_else(value):
     with pytest.raises(
-        InvalidRequestError, match=r"^x: True or False is wanted, not a"
+        InvalidRequestError, match=r"^x: True or False is expected, not a"
     ):
-        validation.flag(value, "x")
+        validation.optional_bool(value, "x")
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
 def test_text_is_taken_as_it_is_given(text):
-    assert validation.text_up_to(text, "name", longest=10**6) == text
+    assert validation.bounded_text(text, "name", max_length=10**6) == text
 
 
 def test_text_may_be_left_out():
-    assert validation.text_up_to(None, "name", longest=3) is None
+    assert validation.bounded_text(None, "name", max_length=3) is None
 
 
 def test_text_is_measured_without_the_space_around_it():
-    assert validation.text_up_to("  ä€😀 ", "name", longest=3) == "  ä€😀 "
+    assert validation.bounded_text("  ä€😀 ", "name", max_length=3) == "  ä€😀 "
 
 
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ("abcd", "4 characters; the service takes 3 at most"),
-        ("a\0", "the service takes no null characters"),
+        ("abcd", "4 characters; the service accepts at most 3"),
+        ("a\0", "the service accepts no null characters"),
         ("a\ud800", "character 2 is half of a surrogate pair"),
-        (5, "text is wanted, not an int"),
-        (b"a", "text is wanted, not a bytes"),
+        (5, "text is expected, not an int"),
+        (b"a", "text is expected, not a bytes"),
     ],
 )
 def test_text_that_the_service_cannot_take_is_refused(value, problem):
     with pytest.raises(InvalidRequestError, match=f"^name: {problem}"):
-        validation.text_up_to(value, "name", longest=3)
+        validation.bounded_text(value, "name", max_length=3)
 
 
 @given(json_values)
 def test_what_json_can_say_is_copied_and_encodes_to_the_same(value):
-    copied = validation.json_value(value, "config")
+    copied = validation.copy_json(value, "config")
 
     assert copied == plain(value)
     assert orjson.loads(orjson.dumps(copied)) == plain(value)
@@ -256,25 +263,25 @@ def test_what_json_can_say_is_copied_and_encodes_to_the_same(value):
 @given(not_json, st.sampled_from(HOLDERS))
 def test_what_json_cannot_say_is_refused_wherever_it_stands(value, held):
     with pytest.raises(InvalidRequestError, match=r"^config(\.|\[|:)"):
-        validation.json_value(held(value), "config")
+        validation.copy_json(held(value), "config")
 
 
 @pytest.mark.parametrize("value", [-(2**63), 2**64 - 1])
 def test_the_outermost_integers_of_64_bits_are_taken(value):
-    assert orjson.loads(orjson.dumps(validation.json_value(value, "config"))) == value
+    assert orjson.loads(orjson.dumps(validation.copy_json(value, "config"))) == value
 
 
 @pytest.mark.parametrize("value", [-(2**63) - 1, 2**64])
 def test_an_integer_beyond_64_bits_is_refused(value):
     with pytest.raises(InvalidRequestError, match="the integer has more than 64 bits"):
-        validation.json_value(value, "config")
+        validation.copy_json(value, "config")
 
 
 def test_the_place_of_a_bad_value_is_named():
     value = {"params": {"weights": [0.5, math.nan]}}
 
     with pytest.raises(InvalidRequestError) as caught:
-        validation.json_value(value, "config")
+        validation.copy_json(value, "config")
 
     assert str(caught.value) == "config.params.weights[1]: nan is no JSON number"
 
@@ -283,7 +290,7 @@ def test_the_place_of_a_bad_value_is_cut_when_it_is_deep():
     value = {"a" * 200: math.inf}
 
     with pytest.raises(InvalidRequestError, match=r"^config\.a{59}…: inf is no"):
-        validation.json_value(value, "config")
+        validation.copy_json(value, "config")
 
 
 @pytest.mark.parametrize(
@@ -299,7 +306,7 @@ def test_the_place_of_a_bad_value_is_cut_when_it_is_deep():
 )
 def test_a_bad_value_is_told_what_is_wrong_with_it(value, problem):
     with pytest.raises(InvalidRequestError, match=f"^config: {problem}"):
-        validation.json_value(value, "config")
+        validation.copy_json(value, "config")
 
 
 def test_a_value_that_holds_itself_is_refused():
@@ -307,7 +314,7 @@ def test_a_value_that_holds_itself_is_refused():
     value.append(value)
 
     with pytest.raises(InvalidRequestError, match="nested more than 100 levels deep"):
-        validation.json_value(value, "config")
+        validation.copy_json(value, "config")
 
 
 @pytest.mark.parametrize(("levels", "is_taken"), [(100, True), (101, False)])
@@ -317,7 +324,7 @@ def test_nesting_ends_at_a_hundred_levels(levels, is_taken):
         value = [value]
 
     try:
-        validation.json_value(value, "config")
+        validation.copy_json(value, "config")
     except InvalidRequestError:
         assert not is_taken
     else:
@@ -326,7 +333,7 @@ def test_nesting_ends_at_a_hundred_levels(levels, is_taken):
 
 @pytest.mark.parametrize("value", [[{}] * 200, ["[" * 200], {"a": "{" * 200}])
 def test_many_brackets_are_not_many_levels(value):
-    assert validation.json_value(value, "config") == value
+    assert validation.copy_json(value, "config") == value
 
 
 @pytest.mark.parametrize(
@@ -340,18 +347,18 @@ def test_many_brackets_are_not_many_levels(value):
     ],
 )
 def test_subclasses_come_out_as_what_json_has(value, kind):
-    assert type(validation.json_value(value, "config")) is kind
+    assert type(validation.copy_json(value, "config")) is kind
 
 
 def test_keys_that_are_text_enums_come_out_as_text():
-    (key,) = validation.json_value({Named.ID: 1}, "config")
+    (key,) = validation.copy_json({Named.ID: 1}, "config")
 
     assert type(key) is str
 
 
 def test_changing_the_original_changes_nothing():
     original = {"params": {"words": ["a"]}}
-    copied = validation.json_object(original, "config")
+    copied = validation.copy_json_object(original, "config")
 
     original["params"]["words"].append("b")
 
@@ -359,42 +366,44 @@ def test_changing_the_original_changes_nothing():
 
 
 def test_an_object_may_be_left_out():
-    assert validation.json_object(None, "config") is None
+    assert validation.copy_json_object(None, "config") is None
 
 
 @pytest.mark.parametrize("value", [[], "{}", 0, False])
 def test_an_object_is_a_mapping(value):
-    with pytest.raises(InvalidRequestError, match=r"^config: a dict is wanted, not a"):
-        validation.json_object(value, "config")
+    with pytest.raises(
+        InvalidRequestError, match=r"^config: a dict is expected, not a"
+    ):
+        validation.copy_json_object(value, "config")
 
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 def test_text_is_given_as_it_is(text):
-    assert validation.text(text, "search") == text
+    assert validation.valid_text(text, "search") == text
 
 
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        (None, "text is wanted, not None"),
-        (5, "text is wanted, not an int"),
-        (b"x", "text is wanted, not a bytes"),
-        (["x"], "text is wanted, not a list"),
-        ("a\0", "the service takes no null characters"),
+        (None, "text is expected, not None"),
+        (5, "text is expected, not an int"),
+        (b"x", "text is expected, not a bytes"),
+        (["x"], "text is expected, not a list"),
+        ("a\0", "the service accepts no null characters"),
         ("a\ud800", "character 2 is half of a surrogate pair"),
     ],
 )
-@pytest.mark.parametrize("check", [validation.text, validation.said])
+@pytest.mark.parametrize("check", [validation.valid_text, validation.non_blank_text])
 def test_what_the_service_cannot_take_as_text_is_refused(check, value, problem):
     with pytest.raises(InvalidRequestError, match=f"^search: {problem}"):
         check(value, "search")
 
 
 def test_text_that_says_something_is_trimmed():
-    assert validation.said("  tone\n", "name") == "tone"
+    assert validation.non_blank_text("  tone\n", "name") == "tone"
 
 
 @pytest.mark.parametrize("blank", ["", "  ", "\n\t"])
 def test_text_that_says_nothing_is_refused(blank):
     with pytest.raises(InvalidRequestError, match=r"^name: is blank$"):
-        validation.said(blank, "name")
+        validation.non_blank_text(blank, "name")

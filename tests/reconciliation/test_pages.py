@@ -23,7 +23,7 @@ from futureagi_async.endpoints.list_test_executions import (
     TestExecution,
     TestExecutionsPage,
 )
-from futureagi_async.model.paging import collect_pages, paginate, paginate_blocking
+from futureagi_async.model.page import Paginator
 
 
 RUN_TEST = small_world().run_test_ids[0]
@@ -32,8 +32,12 @@ RUN_TEST = small_world().run_test_ids[0]
 def read_all(sender, list_of):
     """Everything on all pages of two."""
     return on_a_jumping_clock(
-        collect_pages(client_of(sender).send, lambda page: list_of(RUN_TEST, page, 2))
+        collected(Paginator(client_of(sender).send, list_of(RUN_TEST, limit=2)))
     )
+
+
+async def collected(iterator):
+    return [each async for each in iterator]
 
 
 @pytest.mark.parametrize(
@@ -89,9 +93,7 @@ def test_a_page_that_fails_fails_the_whole_list():
 
     error = on_a_jumping_clock(
         failure(
-            collect_pages(
-                client.send, lambda page: ListTestExecutions(RUN_TEST, page, 2)
-            )
+            collected(Paginator(client.send, ListTestExecutions(RUN_TEST, limit=2)))
         )
     )
 
@@ -135,25 +137,32 @@ def page_of(names, total, *, count=0, number=1):
     )
 
 
-async def collected(iterator):
-    return [each.id async for each in iterator]
-
-
-def awaited(page, request):
-    """What the iterator over the pages gives, awaited."""
-
+def paginator(page, request):
     async def read(request):
         return page(request)
 
-    return asyncio.run(collected(paginate(read, request)))
+    return Paginator(read, request)
 
 
-def blocked(page, request):
-    """What the iterator over the pages gives, blocking."""
-    return [each.id for each in paginate_blocking(page, request)]
+def one_by_one(page, request):
+    """Ids of the entries, as `async for` reads them."""
+    return [each.id for each in asyncio.run(collected(paginator(page, request)))]
 
 
-BOTH = pytest.mark.parametrize("ids_of", [awaited, blocked])
+def by_page(page, request):
+    """Ids of the entries, as the blocking client reads them."""
+
+    async def read():
+        pages = paginator(page, request)
+        ids = []
+        while entries := await pages.next_entries():
+            ids += [each.id for each in entries]
+        return ids
+
+    return asyncio.run(read())
+
+
+BOTH = pytest.mark.parametrize("ids_of", [one_by_one, by_page])
 FIRST = ListTestExecutions(RUN_TEST, limit=2)
 
 
@@ -174,7 +183,7 @@ def test_every_entry_is_given_once_and_in_order(ids_of, count):
 def test_reading_begins_with_the_page_that_is_asked_for(ids_of):
     listing = Listing(5)
 
-    assert ids_of(listing.page, FIRST.at(2)) == ["2", "3", "4"]
+    assert ids_of(listing.page, FIRST.with_page(2)) == ["2", "3", "4"]
     assert listing.asked == [2, 3]
 
 
@@ -320,15 +329,40 @@ def test_pages_that_are_all_the_same_are_read_as_often_as_there_are(ids_of):
     assert asked == [1, 2, 3]
 
 
-def test_no_page_is_read_before_it_is_needed():
+async def test_no_page_is_read_before_it_is_needed():
     listing = Listing(5)
-    iterator = paginate_blocking(listing.page, FIRST)
+    iterator = paginator(listing.page, FIRST)
 
     assert listing.asked == []
-    assert [next(iterator).id, next(iterator).id] == ["0", "1"]
+    assert [(await anext(iterator)).id, (await anext(iterator)).id] == ["0", "1"]
     assert listing.asked == [1]
-    assert next(iterator).id == "2"
+    assert (await anext(iterator)).id == "2"
     assert listing.asked == [1, 2]
+
+
+async def test_a_page_that_could_not_be_read_is_read_again_by_the_next_call():
+    listing = Listing(3)
+    problems = [NotFoundError("gone", status_code=404, delivery=Delivery.REJECTED)]
+
+    def page(request):
+        if request.page == 2 and problems:
+            raise problems.pop()
+        return listing.page(request)
+
+    pages = paginator(page, FIRST)
+    await pages.next_entries()
+    with pytest.raises(NotFoundError):
+        await pages.next_entries()
+
+    assert [each.id for each in await pages.next_entries()] == ["2"]
+    assert await pages.next_entries() == []
+
+
+async def length(iterator):
+    count = 0
+    async for _ in iterator:
+        count += 1
+    return count
 
 
 def test_a_long_list_takes_no_more_memory_than_a_short_one():
@@ -338,7 +372,7 @@ def test_a_long_list_takes_no_more_memory_than_a_short_one():
             return page_of(names, pages)
 
         tracemalloc.start()
-        count = sum(1 for _ in paginate_blocking(page, FIRST))
+        count = asyncio.run(length(paginator(page, FIRST)))
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert count == 100 * pages

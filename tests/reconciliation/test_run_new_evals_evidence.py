@@ -339,7 +339,7 @@ def test_readings_that_never_agree_are_not_believed():
 
     assert type(error) is APIConnectionError
     assert error.delivery is Delivery.UNKNOWN
-    assert "changed from one reading to the next" in str(error)
+    assert "changed from one read to the next" in str(error)
     assert len(sender.reads) == 4
     assert len(sender.writes) == 1
 

@@ -152,9 +152,7 @@ def test_two_looks_in_a_row_that_agree_are_believed(findings, believed, looks):
 def test_looks_that_never_agree_are_unclear(findings):
     finding, seconds = found(Riddle([*findings, *findings]))
 
-    assert finding == Indeterminate(
-        "read back: it changed from one reading to the next"
-    )
+    assert finding == Indeterminate("read back: it changed from one read to the next")
     assert seconds == pytest.approx(13, abs=0.01)
 
 
@@ -321,7 +319,7 @@ def test_what_was_not_done_is_left_to_the_caller_if_the_service_wants_a_long_wai
     assert type(error) is ServerError
     assert error.delivery is Delivery.REJECTED
     assert error.retry_after == 3600
-    assert "read back: it was not done" in str(error)
+    assert "read back: it was not applied" in str(error)
     assert len(sender.writes) == 1
 
 
@@ -347,7 +345,7 @@ class Created:
     body: bytes = b"{}"
     is_done: bool = True
     reconciled: bool = False
-    answer: bytes = b'{"created_eval_configs":[{"id":"%b"}]}' % CONFIG.encode()
+    response: bytes = b'{"created_eval_configs":[{"id":"%b"}]}' % CONFIG.encode()
 
 
 def past(unknown_for, *, had_no_results=False):
@@ -418,7 +416,7 @@ def test_what_an_earlier_process_may_have_done_stays_unknown():
     assert error.delivery is Delivery.UNKNOWN
     assert error.attempts == 0
     assert error.run_test_id == RUN_TEST
-    assert "an earlier fan-out sent this request" in str(error)
+    assert "an earlier batch sent this request" in str(error)
     assert f"of {CALLS} results of these configs 0 are absent" in str(error)
     assert sender.writes == []
 
@@ -600,8 +598,8 @@ def test_a_client_closed_by_the_last_reading_ends_the_wait_for_the_next_attempt(
 
         sender.on_read = lambda number: closing() if number == 2 else None
         client = client_of(sender)
-        client._transport._means = attrs.evolve(
-            client._transport._means, random=lambda: 1.0
+        client._transport._shared = attrs.evolve(
+            client._transport._shared, random=lambda: 1.0
         )
         (outcome,) = await client.send_many([ADD])
         return outcome.error, now()
@@ -617,8 +615,8 @@ def test_a_client_closed_by_the_last_reading_ends_the_wait_for_the_next_attempt(
 def test_what_proved_not_to_be_done_is_rejected_when_the_client_is_closed_then():
     async def main():
         client = client_of(sender)
-        client._transport._means = attrs.evolve(
-            client._transport._means, random=lambda: 1.0
+        client._transport._shared = attrs.evolve(
+            client._transport._shared, random=lambda: 1.0
         )
         task = asyncio.create_task(client.send(RUN))
         await asyncio.sleep(11.2)

@@ -134,10 +134,10 @@ def test_a_failed_dispatch_is_an_error_although_the_status_is_200():
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (b"", "the answer is empty"),
-        (b"<html>", "the answer is not JSON"),
-        (b'{"message": "ok", ', "the answer is not JSON"),
-        ([], "the answer is a list where an object belongs"),
+        (b"", "the response is empty"),
+        (b"<html>", "the response is not JSON"),
+        (b'{"message": "ok", ', "the response is not JSON"),
+        ([], "the response is a list where an object belongs"),
         ({"message": "ok"}, "missing @ run_test_id"),
         (STARTED | {"run_test_id": None}, "text belongs here, not null @ run_test_id"),
     ],
@@ -172,7 +172,7 @@ def test_a_redirect_is_not_followed_and_says_where_it_leads():
     assert type(error) is APIStatusError
     assert error.delivery is Delivery.REJECTED
     assert error.message == (
-        "Moved Permanently (an empty answer) "
+        "Moved Permanently (an empty response) "
         "(redirects are not followed; to https://elsewhere.example/x)"
     )
 

@@ -106,7 +106,7 @@ def pages(
     assert_type(executions.results, tuple[fa.TestExecution, ...])
     assert_type(calls.results, tuple[fa.CallExecution, ...])
     assert_type(templates.result, tuple[fa.EvalTemplate, ...])
-    following = fa.ListRunTests().after(run_tests)
+    following = fa.ListRunTests().next_after(run_tests)
     assert_type(following, fa.ListRunTests | None)
 
 

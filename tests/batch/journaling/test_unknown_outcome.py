@@ -135,7 +135,7 @@ async def test_what_cannot_be_told_stays_unknown_and_says_what_was_seen(
 
         assert [each.error.delivery for each in batch] == [Delivery.UNKNOWN] * 2
         for failure in batch.unknown:
-            assert "an earlier fan-out sent this request" in str(failure.error)
+            assert "an earlier batch sent this request" in str(failure.error)
             assert "of 2 results of these configs 0 are absent" in str(failure.error)
             assert failure.run_test_id in str(failure.error)
             assert failure.attempts == 0
@@ -326,7 +326,7 @@ async def test_what_was_in_flight_when_it_was_cancelled_is_settled(
 def cancelled_with_four_in_flight(emulator, connect, journal, monkeypatch, eventually):
     """Cancel a fan-out of eight: half in flight, and half on disk before their turn."""
     intended = []
-    intend = JournalWriter.intend
+    intend = JournalWriter.record_intent
 
     async def counted(*args, **more):
         entry = await intend(*args, **more)
@@ -336,7 +336,7 @@ def cancelled_with_four_in_flight(emulator, connect, journal, monkeypatch, event
     async def cancel(requests):
         emulator.faults.add("latency", seconds=60)
         with monkeypatch.context() as patch:
-            patch.setattr(JournalWriter, "intend", counted)
+            patch.setattr(JournalWriter, "record_intent", counted)
             work = asyncio.create_task(
                 connect().send_many(requests, journal=journal, max_concurrency=4)
             )
@@ -410,7 +410,9 @@ def until_one_waits(emulator, eventually):
 
     async def wait(client):
         await eventually(lambda: emulator.log.in_flight == 1)
-        await eventually(lambda: any(client._transport._turns._waiting.values()))
+        await eventually(
+            lambda: any(client._transport._resources.run_test_locks._waiting.values())
+        )
 
     return wait
 
