@@ -489,7 +489,7 @@ class AsyncFutureAGI:
     ) -> tuple[Any, EvaluationOptions]:
         """Check what an evaluation is asked to do."""
         spec = evaluation.inputs.EvaluationSpec.of(configs, **which)
-        items = evaluation.inputs.run_test_refs(run_tests)
+        items = evaluation.inputs.run_test_inputs(run_tests)
         options = evaluation.inputs.EvaluationOptions.of(
             self._fan_out_options(max_concurrency, timeout, journal),
             poll_interval=poll_interval,
@@ -536,7 +536,7 @@ class AsyncFutureAGI:
             poll_interval=poll_interval,
         )
         return await self._evaluate(
-            evaluation.inputs.run_test_refs(run_tests),
+            evaluation.inputs.run_test_inputs(run_tests),
             options,
             validate_callback(on_progress, "on_progress"),
         )

@@ -364,7 +364,7 @@ class FutureAGI:
         """Wait until nothing is being evaluated; see `AsyncFutureAGI.wait_for_evals`."""
         fan_out = self._client._fan_out_options(max_concurrency, timeout, None)  # noqa: SLF001 - its twin
         return self._evaluate(
-            evaluation.inputs.run_test_refs(run_tests),
+            evaluation.inputs.run_test_inputs(run_tests),
             evaluation.inputs.EvaluationOptions.of(
                 fan_out, poll_interval=poll_interval
             ),

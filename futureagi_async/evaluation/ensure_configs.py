@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import enum
 import itertools
-import uuid
 from collections.abc import (
     AsyncIterable,
     Iterable,
@@ -37,6 +36,7 @@ from futureagi_async.evaluation.recovery import Recovery
 from futureagi_async.model import validation
 from futureagi_async.model.operation import Executor, Operation
 from futureagi_async.model.request import Requests, Result, build_requests
+from futureagi_async.model.resource import RunTestRef
 
 
 OnConflict: TypeAlias = Literal["raise", "keep", "update"]
@@ -180,7 +180,7 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
     time can create an eval config twice: the service has no way to prevent that.
 
     Args:
-        run_test_id: the run test, a UUID in any spelling.
+        run_test_id: the run test: its id, or what a list or a lookup returned.
         configs: as for `AddEvalConfigs`.
         on_conflict: what to do if the run test has an eval config of the name with
             other content: `"raise"` before anything is changed, `"keep"` it, or
@@ -365,7 +365,7 @@ def _mismatch_error(
 
 
 def operations_for(
-    run_test_ids: Iterable[uuid.UUID | str] | AsyncIterable[uuid.UUID | str],
+    run_test_ids: Iterable[RunTestRef] | AsyncIterable[RunTestRef],
     configs: Iterable[EvalConfig | Mapping[str, Any]],
     *,
     on_conflict: OnConflict,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import AsyncIterable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
-from uuid import UUID
 
 import attrs
 
@@ -20,6 +19,7 @@ from futureagi_async.evaluation.ensure_configs import validate_on_conflict
 from futureagi_async.evaluation.results import ALL_EXECUTIONS, ExecutionFilter
 from futureagi_async.model import validation
 from futureagi_async.model.request import build_requests
+from futureagi_async.model.resource import RunTestRef
 from futureagi_async.transport.settings import positive_int, positive_seconds
 
 
@@ -31,41 +31,37 @@ if TYPE_CHECKING:
     from futureagi_async.evaluation.ensure_configs import OnConflict
 
 
-AnyRunTest: TypeAlias = UUID | str | RunTestEntry | RunTest
-"""A run test: its id, or what a list or a lookup returned."""
-
-RunTests: TypeAlias = Iterable[AnyRunTest] | AsyncIterable[AnyRunTest]
+RunTests: TypeAlias = Iterable[RunTestRef] | AsyncIterable[RunTestRef]
 """Any number of run tests; an iterator is read as they are evaluated."""
 
 
 @attrs.frozen
-class RunTestRef:
+class RunTestInput:
     """A run test of the input: its id, and its name if that is known."""
 
     run_test_id: str = attrs.field(converter=validation.run_test_id)
     name: str | None = None
 
     @classmethod
-    def of(cls, run_test: AnyRunTest) -> RunTestRef:
-        """Return the reference of a run test.
+    def of(cls, run_test: RunTestRef) -> RunTestInput:
+        """Return the id and the name of a run test.
 
         Raises:
             InvalidRequestError: it is neither an id nor a run test.
         """
-        if isinstance(run_test, RunTestEntry | RunTest):
-            return cls(run_test.id, run_test.name)
-        return cls(run_test)
+        is_named = isinstance(run_test, RunTestEntry | RunTest)
+        return cls(run_test, run_test.name if is_named else None)
 
 
-def run_test_refs(run_tests: RunTests) -> Any:
-    """Return a reference of each run test.
+def run_test_inputs(run_tests: RunTests) -> Any:
+    """Return the id, and the name if it is known, of each run test.
 
     An invalid item of an iterator becomes an `InvalidItem` when it is read.
 
     Raises:
         InvalidRequestError: an id in a collection is invalid; the message names it.
     """
-    make: Any = RunTestRef.of
+    make: Any = RunTestInput.of
     return build_requests(run_tests, make, "run_tests")
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from futureagi_async.batch.batch_executor import BatchExecutor
     from futureagi_async.endpoints.eval_config import EvalConfig
-    from futureagi_async.evaluation.inputs import EvaluationOptions, RunTestRef
+    from futureagi_async.evaluation.inputs import EvaluationOptions, RunTestInput
     from futureagi_async.model.operation import Operation
 
 
@@ -74,7 +74,7 @@ class _RunTestTask:
         is_finished: whether its evaluation was delivered.
     """
 
-    item: RunTestRef | InvalidItem
+    item: RunTestInput | InvalidItem
     requested: Sequence[EvalConfig] = ()
     index: int
     started_at: float
@@ -181,7 +181,7 @@ class EvaluationPipeline:
             return "the client was closed"
         return self._batch.stop_reason()
 
-    async def _start_run_test(self, item: RunTestRef | InvalidItem) -> _RunTestTask:
+    async def _start_run_test(self, item: RunTestInput | InvalidItem) -> _RunTestTask:
         state = RunTestState("")
         task = _RunTestTask(
             item=item, index=self._read, started_at=self._now(), state=state
