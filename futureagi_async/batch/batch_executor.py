@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class BatchExecutor:
-    """Turns the operations of one batch into their outcomes, until something stops it.
+    """Executor of the operations of one batch, until something stops it.
 
     Attributes:
         context: what its requests share.
@@ -153,7 +153,7 @@ async def send_batch(
         try:
             await pool.run()
         except CallerCodeError as stop:
-            raise BatchInterruptedError.by(
+            raise BatchInterruptedError.from_cause(
                 stop.__cause__, Batch(outcomes)
             ) from stop.__cause__
     return Batch(outcomes)

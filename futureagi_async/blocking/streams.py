@@ -28,7 +28,7 @@ from futureagi_async.model.request import ResultT
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from futureagi_async.batch.stream import Source
+    from futureagi_async.batch.stream import Producer
     from futureagi_async.blocking.portal import Portal
     from futureagi_async.evaluation.report import (
         RunTestEvaluation,  # noqa: F401 - a base class below names it in quotes
@@ -192,7 +192,9 @@ def run_batch(
     max_concurrency: int,
     on_outcome: Callable[[Any], object] | None,
     *,
-    interrupted: Callable[[Exception, Any], Exception] = BatchInterruptedError.by,
+    interrupted: Callable[
+        [Exception, Any], Exception
+    ] = BatchInterruptedError.from_cause,
 ) -> Any:
     """Run a batch in the portal while serving its input and its callback from here.
 
@@ -251,7 +253,7 @@ class BlockingStream(Generic[Item]):
     def __init__(
         self,
         portal: Portal,
-        flow: Source[Item],
+        flow: Producer[Item],
         source: Feed[Any] | AsyncFeed[Any],
         inbox: queue.SimpleQueue[Any],
         places: int,
@@ -280,7 +282,7 @@ class BlockingStream(Generic[Item]):
     def _close(self) -> None:
         """End the input, and let what was read of it come to its end."""
         self._source.end()
-        self._flow.taken(2 * (self._places + _PORTION))  # nobody waits for room now
+        self._flow.release(2 * (self._places + _PORTION))  # nobody waits for room now
 
     def __iter__(self) -> Self:
         return self
@@ -307,7 +309,7 @@ class BlockingStream(Generic[Item]):
     def _make_room(self, call: Call[None]) -> None:
         """Tell the loop what was taken, but not for each outcome anew."""
         if self._taken and (self._inbox.empty() or self._taken >= _PORTION // 4):
-            call.tell(partial(self._flow.taken, self._taken))
+            call.tell(partial(self._flow.release, self._taken))
             self._taken = 0
 
     def __exit__(

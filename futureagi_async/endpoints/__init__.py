@@ -1,4 +1,4 @@
-"""One module an endpoint: its request, its result, and what reads between them."""
+"""One module per endpoint, with its request and its result."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a module when it is first used: what is not used costs nothing."""
+    """Import a module when it is first used, which makes importing the package cheap."""
     if name in __all__:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -49,8 +49,9 @@ class RunTestInput:
         Raises:
             InvalidRequestError: it is neither an id nor a run test.
         """
-        is_named = isinstance(run_test, RunTestEntry | RunTest)
-        return cls(run_test, run_test.name if is_named else None)
+        if isinstance(run_test, RunTestEntry | RunTest):
+            return cls(run_test, run_test.name)
+        return cls(run_test)
 
 
 def run_test_inputs(run_tests: RunTests) -> Any:

@@ -102,7 +102,7 @@ class EvaluationProducer:
                 cause, report = stop.__cause__, EvaluationReport(interrupted)
                 raise EvaluationInterruptedError.by(cause, report) from cause
 
-    def taken(self, count: int = 1) -> None:
+    def release(self, count: int = 1) -> None:
         """Release the slots of so many evaluations that were read."""
         for _ in range(count):
             self._slots.release()

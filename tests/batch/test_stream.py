@@ -242,6 +242,7 @@ async def test_a_stream_of_a_closed_client_is_refused(connect):
             await anext(outcomes)
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_over_many_items():
     async def main():
         class HTTPBackend(FakeSender):

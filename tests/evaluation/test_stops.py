@@ -481,7 +481,7 @@ async def test_a_stream_that_is_not_read_starts_no_more_than_max_in_progress(
         ) as ends,
     ):
         await eventually(lambda: len(emulator.log.runs) == 2)
-        await eventually(lambda: len(ends._unread) == 2)
+        await eventually(lambda: len(ends._buffer) == 2)
         for _ in range(50):
             await asyncio.sleep(0)
         assert len(read) == 2

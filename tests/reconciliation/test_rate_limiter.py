@@ -123,7 +123,7 @@ def test_turns_that_were_not_used_are_not_saved_up():
     assert third - second == pytest.approx(10, abs=0.001)
 
 
-def test_a_turn_is_not_lost_on_somebody_who_has_gone():
+def test_a_turn_is_not_lost_on_a_waiter_that_is_gone():
     async def main():
         limiter = RateLimiter(RateLimit(6, per=60))
         await limiter.acquire()
@@ -262,7 +262,7 @@ def test_a_request_without_a_deadline_is_paced_as_well():
     assert times(sender) == pytest.approx([0, 60, 120], abs=0.01)
 
 
-def test_being_turned_away_pauses_only_the_request_that_was():
+def test_throttling_pauses_only_the_request_that_was():
     async def turned_away(serve):
         return answered(429, retry_after="30")
 
@@ -296,7 +296,7 @@ def test_what_has_no_turn_before_the_deadline_of_its_batch_is_not_attempted():
     }
 
 
-def test_what_was_begun_before_the_deadline_of_its_batch_is_brought_to_its_end():
+def test_what_was_started_before_the_deadline_of_its_batch_is_completed():
     async def main():
         client = client_of(sender, rate_limit=RateLimit(1, per=15))
         return await client.send_many(requests(1), timeout=40)
@@ -379,7 +379,7 @@ def test_a_rate_limit_of_another_kind_is_refused(value):
     ],
     ids=str,
 )
-def test_a_rate_that_cannot_be_is_refused(fields, problem):
+def test_a_rate_that_cannot_be_is_rejected(fields, problem):
     with pytest.raises(ConfigurationError, match=f"^{problem}"):
         RateLimit(**fields)
 

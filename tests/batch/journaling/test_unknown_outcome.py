@@ -214,7 +214,7 @@ async def test_what_a_person_calls_done_is_answered_from_the_journal(
         assert each.from_journal
         assert each.result.reconciled
         assert each.result.run_test_id == each.run_test_id
-        assert "somebody decided" in each.result.message
+        assert "a person decided" in each.result.message
     assert len(emulator.log.requests) == before
 
 
