@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self, overload
@@ -15,7 +16,12 @@ from futureagi_async.endpoints.scores import (
     PassFailScores,
     Scores,
 )
-from futureagi_async.errors import APIError, Delivery, FutureAGIError
+from futureagi_async.errors import (
+    APIError,
+    Delivery,
+    FutureAGIError,
+    InvalidRequestError,
+)
 from futureagi_async.evaluation.ensure_configs import EvalConfigOrigin
 from futureagi_async.model.outcome import combined_delivery
 
@@ -154,19 +160,37 @@ class ConfigScores:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return what `to_dict` was called on."""
-        origin = values["origin"]
-        return cls(
-            name=values["name"],
-            eval_config_id=values["eval_config_id"],
-            origin=None if origin is None else EvalConfigOrigin(origin),
-            scores=_scores_from_dict(values["scores"]),
-            evaluated=values["evaluated"],
-            failed=values["failed"],
-            skipped=values["skipped"],
-            pending=values["pending"],
-            reason=values["reason"] or "",
-        )
+        """Return what `to_dict` was called on.
+
+        Raises:
+            InvalidRequestError: the values are not from `to_dict`.
+        """
+        with _reading_back(cls):
+            origin = values["origin"]
+            return cls(
+                name=values["name"],
+                eval_config_id=values["eval_config_id"],
+                origin=None if origin is None else EvalConfigOrigin(origin),
+                scores=_scores_from_dict(values["scores"]),
+                evaluated=values["evaluated"],
+                failed=values["failed"],
+                skipped=values["skipped"],
+                pending=values["pending"],
+                reason=values["reason"] or "",
+            )
+
+
+@contextlib.contextmanager
+def _reading_back(cls: type[Any]) -> Iterator[None]:
+    """Raise one error for whatever is wrong with values that `to_dict` did not return."""
+    try:
+        yield
+    except InvalidRequestError:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise InvalidRequestError(
+            f"{cls.__name__}: these values are not from to_dict(): {error!r}"
+        ) from None
 
 
 def _scores_to_dict(scores: Scores | None) -> dict[str, Any] | None:
@@ -316,19 +340,23 @@ class RunTestEvaluation:
         """Return what `to_dict` was called on.
 
         Its error has the same class, message, delivery and request id.
+
+        Raises:
+            InvalidRequestError: the values are not from `to_dict`.
         """
-        return cls(
-            run_test_id=values["run_test_id"],
-            run_test_name=values["run_test_name"],
-            status=EvaluationStatus(values["status"]),
-            configs=tuple(map(ConfigScores.from_dict, values["configs"])),
-            reason=values["reason"] or "",
-            error=_error_from_dict(values["error"]),
-            requests=values["requests"],
-            executions=values["executions"],
-            warnings=tuple(values["warnings"]),
-            elapsed=values["elapsed"],
-        )
+        with _reading_back(cls):
+            return cls(
+                run_test_id=values["run_test_id"],
+                run_test_name=values["run_test_name"],
+                status=EvaluationStatus(values["status"]),
+                configs=tuple(map(ConfigScores.from_dict, values["configs"])),
+                reason=values["reason"] or "",
+                error=_error_from_dict(values["error"]),
+                requests=values["requests"],
+                executions=values["executions"],
+                warnings=tuple(values["warnings"]),
+                elapsed=values["elapsed"],
+            )
 
 
 @attrs.frozen(kw_only=True)
@@ -409,8 +437,12 @@ class EvaluationReport(Sequence[RunTestEvaluation]):
         """Return the report that `to_dict` was called on.
 
         Its errors have the same class, message, delivery and request id.
+
+        Raises:
+            InvalidRequestError: the values are not from `to_dict`.
         """
-        return cls(map(RunTestEvaluation.from_dict, values["run_tests"]))
+        with _reading_back(cls):
+            return cls(map(RunTestEvaluation.from_dict, values["run_tests"]))
 
     def to_markdown(self) -> str:
         """Return a table in Markdown, one line per run test and eval config."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import threading
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from futureagi_async import (
     BadRequestError,
     Delivery,
+    EnsuredEvalConfigs,
     EnsureEvalConfigs,
     EvalConfig,
     EvalConfigOrigin,
@@ -69,6 +71,15 @@ def test_missing_configs_are_created_once_and_exist_the_second_time(
     assert [each.name for each in again.existing] == ["mood", "contains"]
     assert [each.name for each in again.created] == ["similar"]
     assert (again.updated, again.different) == ((), ())
+
+
+def test_ensured_configs_can_be_read_back_from_their_dict(call, run_test_ids, configs):
+    ensured = call("ensure_eval_configs", run_test_ids[0], configs)
+
+    again = EnsuredEvalConfigs.from_dict(json.loads(json.dumps(ensured.to_dict())))
+
+    assert again == ensured
+    assert again.created == ensured.created
 
 
 def test_configs_that_exist_cost_one_read(call, emulator, run_test_ids, configs):

@@ -24,6 +24,7 @@ from futureagi_async import (
     EvaluationReport,
     EvaluationStatus,
     FutureAGIError,
+    InvalidRequestError,
     NotAttemptedError,
     NotFoundError,
     NumericScores,
@@ -262,6 +263,25 @@ def test_an_error_of_another_package_is_read_back_as_the_common_one():
 
     assert type(again.error) is FutureAGIError
     assert str(again.error) == "x"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda each: each.clear(),
+        lambda each: each.update(run_tests=None),
+        lambda each: each["run_tests"][0].update(status="unheard of"),
+        lambda each: each["run_tests"][0]["configs"][0].pop("origin"),
+        lambda each: each["run_tests"][0]["configs"][0].update(scores=7),
+        lambda each: each["run_tests"][1]["error"].pop("delivery"),
+    ],
+)
+def test_values_that_are_no_report_are_rejected(spoil):
+    values = REPORT.to_dict()
+    spoil(values)
+
+    with pytest.raises(InvalidRequestError, match=r"values are not from to_dict\(\)"):
+        EvaluationReport.from_dict(values)
 
 
 def test_evaluations_are_equal_however_long_they_took():
