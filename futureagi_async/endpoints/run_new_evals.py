@@ -365,7 +365,7 @@ def _state(
 ) -> endpoints.list_call_executions.EvalOutputStatus | None:
     """Return the state of the evaluation of a call by a config; `None` without one."""
     output = call.eval_outputs.get(config_id)
-    return None if output is None else output.state
+    return None if output is None else output.status
 
 
 def _pending(
