@@ -47,7 +47,7 @@ _MAX_CONFLICT_RETRIES = 2
 
 
 class EvalConfigOrigin(enum.Enum):
-    """Where an eval config that was requested comes from."""
+    """Origin of an eval config that was requested."""
 
     EXISTING = "existing"
     """It existed as requested."""

@@ -68,7 +68,7 @@ def run_test_inputs(run_tests: RunTests) -> Any:
 
 @attrs.frozen(kw_only=True)
 class EvaluationSpec:
-    """What is requested for each run test.
+    """Request for each run test.
 
     Attributes:
         configs: the eval configs.
@@ -145,7 +145,7 @@ def _check_datetime(value: Any) -> None:
 
 @attrs.frozen
 class EvaluationOptions:
-    """How run tests are evaluated.
+    """Options of an evaluation.
 
     Attributes:
         batch: as for every batch.

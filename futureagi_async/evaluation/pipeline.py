@@ -85,7 +85,7 @@ class _RunTestTask:
 
 
 class EvaluationPipeline:
-    """Evaluates run tests, and delivers each evaluation when it is finished.
+    """Evaluation of run tests that delivers each one when it is finished.
 
     A re-run starts a run test that the input has several times only once: duplicates
     get the evaluation of the first.

@@ -119,7 +119,7 @@ def make_plan(table: ResultTable, started: StartedPairs, *, rerun: bool) -> Plan
 
 
 class EvaluationPhase(enum.Enum):
-    """How far the evaluations of a run test are."""
+    """Phase of the evaluations of a run test."""
 
     FINISHED = enum.auto()
     """Every completed call has its results."""

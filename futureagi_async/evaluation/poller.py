@@ -114,7 +114,7 @@ def _is_power_of_two(number: int) -> bool:
 
 
 class Poller(Generic[TargetT]):
-    """Polls all targets in rounds, with a growing pause between two rounds.
+    """Poller of all targets, in rounds with a growing pause between them.
 
     A round waits for its polls no longer than a pause lasts. Polls that take longer go
     on by themselves, and rounds skip their targets.

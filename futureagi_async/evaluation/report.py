@@ -27,7 +27,7 @@ from futureagi_async.model.outcome import combined_delivery
 
 
 class EvaluationStatus(enum.Enum):
-    """How far the evaluation of a run test came."""
+    """Status of the evaluation of a run test."""
 
     SCORED = "scored"
     """Every completed call of the chosen executions has its results."""
@@ -361,7 +361,7 @@ class RunTestEvaluation:
 
 @attrs.frozen(kw_only=True)
 class EvaluationProgress:
-    """How far the evaluation of many run tests is, for a progress bar.
+    """Progress of the evaluation of many run tests, for a progress bar.
 
     Attributes:
         read: run tests that were read from the input.

@@ -42,7 +42,7 @@ _MAX_REPLANS = 2
 
 @attrs.define(kw_only=True, eq=False)
 class RunTestState(PollTarget):
-    """What was found and started; filled step by step, so that no failure loses it.
+    """Findings and starts so far; filled step by step, so that no failure loses them.
 
     Attributes:
         run_test_name: its name, if the input had it.
