@@ -153,7 +153,7 @@ def _percentile(numbers: Sequence[float], share: int) -> float:
 
 
 class ResultTable:
-    """Table of counts and scores of eval configs, over the calls of some executions.
+    """Table of counts and scores of eval configs, over completed calls of executions.
 
     Args:
         executions: the executions that count.
