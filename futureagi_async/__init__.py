@@ -102,7 +102,6 @@ if TYPE_CHECKING:
         EnsureEvalConfigs,
         EvalConfigOrigin,
     )
-    from futureagi_async.evaluation.pipeline import EvaluationStream
     from futureagi_async.evaluation.report import (
         ConfigScores,
         EvaluationError,
@@ -113,6 +112,7 @@ if TYPE_CHECKING:
         RunTestEvaluation,
     )
     from futureagi_async.evaluation.run_by_name import RunNamedEvals
+    from futureagi_async.evaluation.stream import EvaluationStream
     from futureagi_async.journal.entry import JournalEntry, JournalState
     from futureagi_async.journal.reader import Journal, JournalSummary
     from futureagi_async.model.outcome import (
@@ -314,7 +314,7 @@ _MODULES = {
         "EnsuredEvalConfigs",
         "EvalConfigOrigin",
     ),
-    "evaluation.pipeline": ("EvaluationStream",),
+    "evaluation.stream": ("EvaluationStream",),
     "evaluation.run_by_name": ("RunNamedEvals",),
     "evaluation.report": (
         "ConfigScores",

@@ -65,14 +65,9 @@ if TYPE_CHECKING:
         EnsuredEvalConfigs,
         OnConflict,
     )
-    from futureagi_async.evaluation.inputs import RunTests
-    from futureagi_async.evaluation.pipeline import (
-        EvaluationOptions,
-        EvaluationProducer,
-        EvaluationStream,
-    )
+    from futureagi_async.evaluation.inputs import EvaluationOptions, RunTests
     from futureagi_async.evaluation.report import EvaluationProgress, EvaluationReport
-    from futureagi_async.evaluation.start import Started
+    from futureagi_async.evaluation.stream import EvaluationProducer, EvaluationStream
     from futureagi_async.model.operation import Operation
     from futureagi_async.model.outcome import Batch, Outcome
     from futureagi_async.model.request import Request, Requests, ResultT
@@ -342,7 +337,7 @@ class AsyncFutureAGI:
         changed; what is read is not recorded.
         """
         return await self.send_many(
-            evaluation.ensure_configs.for_run_tests(
+            evaluation.ensure_configs.operations_for(
                 run_test_ids, evaluations_config, on_conflict=on_conflict
             ),
             max_concurrency=max_concurrency,
@@ -477,9 +472,7 @@ class AsyncFutureAGI:
             max_in_progress=max_in_progress,
             journal=journal,
         )
-        return evaluation.pipeline.EvaluationStream(
-            self._evaluation_flow(items, options)
-        )
+        return evaluation.stream.EvaluationStream(self._evaluation_flow(items, options))
 
     def _asked(
         self,
@@ -493,12 +486,14 @@ class AsyncFutureAGI:
         max_in_progress: int,
         journal: str | PathLike[str] | None,
         **which: Any,
-    ) -> tuple[Requests[Started], EvaluationOptions]:
+    ) -> tuple[Any, EvaluationOptions]:
         """Check what an evaluation is asked to do."""
-        items = evaluation.inputs.for_run_tests(run_tests, configs, **which)
-        options = evaluation.pipeline.EvaluationOptions.of(
+        spec = evaluation.inputs.EvaluationSpec.of(configs, **which)
+        items = evaluation.inputs.run_test_inputs(run_tests)
+        options = evaluation.inputs.EvaluationOptions.of(
             self._fan_out_options(max_concurrency, timeout, journal),
             poll_interval=poll_interval,
+            spec=spec,
             waits=wait,
             max_in_progress=positive_int(max_in_progress, "max_in_progress"),
         )
@@ -536,30 +531,30 @@ class AsyncFutureAGI:
             ConfigurationError: an option cannot work.
             EvaluationInterruptedError: the iterable or `on_progress` raised.
         """
-        options = evaluation.pipeline.EvaluationOptions.of(
+        options = evaluation.inputs.EvaluationOptions.of(
             self._fan_out_options(max_concurrency, timeout, None),
             poll_interval=poll_interval,
         )
         return await self._evaluate(
-            evaluation.inputs.watching(run_tests),
+            evaluation.inputs.run_test_inputs(run_tests),
             options,
             validate_callback(on_progress, "on_progress"),
         )
 
     async def _evaluate(
         self,
-        items: Requests[Started],
+        items: Any,
         options: EvaluationOptions,
         on_progress: Callable[[EvaluationProgress], object] | None,
     ) -> EvaluationReport:
-        return await evaluation.pipeline.evaluate(
+        return await evaluation.stream.evaluate(
             self._transport, self._options, items, options, on_progress
         )
 
     def _evaluation_flow(
-        self, items: Requests[Started], options: EvaluationOptions
+        self, items: Any, options: EvaluationOptions
     ) -> EvaluationProducer:
-        return evaluation.pipeline.EvaluationProducer(
+        return evaluation.stream.EvaluationProducer(
             self._transport, self._options, items, options
         )
 

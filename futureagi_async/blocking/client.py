@@ -62,10 +62,8 @@ if TYPE_CHECKING:
         EnsuredEvalConfigs,
         OnConflict,
     )
-    from futureagi_async.evaluation.inputs import RunTests
-    from futureagi_async.evaluation.pipeline import EvaluationOptions
+    from futureagi_async.evaluation.inputs import EvaluationOptions, RunTests
     from futureagi_async.evaluation.report import EvaluationProgress, EvaluationReport
-    from futureagi_async.evaluation.start import Started
     from futureagi_async.model.operation import Operation
     from futureagi_async.model.outcome import Batch, Outcome
     from futureagi_async.model.page import PagedRequest
@@ -257,7 +255,7 @@ class FutureAGI:
         See `AsyncFutureAGI.ensure_eval_configs_many`.
         """
         return self.send_many(
-            evaluation.ensure_configs.for_run_tests(
+            evaluation.ensure_configs.operations_for(
                 run_test_ids, evaluations_config, on_conflict=on_conflict
             ),
             max_concurrency=max_concurrency,
@@ -347,7 +345,7 @@ class FutureAGI:
             journal=journal,
         )
         inbox = queue.SimpleQueue[Any]()
-        places = options.fan_out.max_concurrency
+        places = options.batch.max_concurrency
         source = feed(items, inbox, places)
         flow = self._client._evaluation_flow(source, options)  # noqa: SLF001 - its twin
         return BlockingEvaluationStream(
@@ -366,8 +364,8 @@ class FutureAGI:
         """Wait until nothing is being evaluated; see `AsyncFutureAGI.wait_for_evals`."""
         fan_out = self._client._fan_out_options(max_concurrency, timeout, None)  # noqa: SLF001 - its twin
         return self._evaluate(
-            evaluation.inputs.watching(run_tests),
-            evaluation.pipeline.EvaluationOptions.of(
+            evaluation.inputs.run_test_inputs(run_tests),
+            evaluation.inputs.EvaluationOptions.of(
                 fan_out, poll_interval=poll_interval
             ),
             validate_callback(on_progress, "on_progress"),
@@ -375,7 +373,7 @@ class FutureAGI:
 
     def _evaluate(
         self,
-        items: Requests[Started],
+        items: Any,
         options: EvaluationOptions,
         on_progress: Callable[[EvaluationProgress], object] | None,
     ) -> EvaluationReport:
@@ -384,9 +382,9 @@ class FutureAGI:
             self._portal,
             lambda source, forward: twin._evaluate(source, options, forward),  # noqa: SLF001 - its twin
             items,
-            options.fan_out.max_concurrency,
+            options.batch.max_concurrency,
             on_progress,
-            interrupted=evaluation.report.EvaluationInterruptedError.with_report,
+            interrupted=evaluation.report.EvaluationInterruptedError.by,
         )
         return report
 

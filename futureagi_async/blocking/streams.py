@@ -16,7 +16,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from futureagi_async.blocking.portal import Call, nothing
-from futureagi_async.errors import ClientClosedError, InvalidRequestError
+from futureagi_async.errors import (
+    ClientClosedError,
+    FutureAGIError,
+    InvalidRequestError,
+)
 from futureagi_async.model.outcome import BatchInterruptedError, Outcome
 from futureagi_async.model.request import ResultT
 
@@ -174,7 +178,7 @@ def _result(call: Call[Any]) -> Any:
     """Give what a call returned; its input ends with the client by nobody's mistake."""
     try:
         return call.result()
-    except BatchInterruptedError as error:
+    except FutureAGIError as error:
         cause, message = error.__cause__, str(error)
         if isinstance(cause, ClientClosedError) and cause.args == (_CLOSED,):
             error.args = (message[message.index(_CLOSED) :],)

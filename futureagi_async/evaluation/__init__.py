@@ -1,4 +1,4 @@
-"""The whole job for many run tests: ensure configs, run, wait, read the scores."""
+"""Evaluation of many run tests: ensure configs, run, wait, read the scores."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ if TYPE_CHECKING:
     from futureagi_async.evaluation import (
         ensure_configs,
         inputs,
-        pipeline,
         report,
         run_by_name,
+        stream,
     )
 
 __all__ = [
     "ensure_configs",
     "inputs",
-    "pipeline",
     "report",
     "run_by_name",
+    "stream",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Import a module when it is first used: what is not used costs nothing."""
+    """Import a module when it is first used, so that other uses do not wait for it."""
     if name in __all__:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -101,7 +101,7 @@ def test_a_name_that_several_have_names_their_ids(
     assert not emulator.log.runs
 
 
-def test_a_run_test_that_is_not_there_is_said_so(call):
+def test_a_missing_run_test_is_an_error(call):
     with pytest.raises(NotFoundError):
         call("run_new_evals", NOWHERE, eval_config_names=["mood"], select_all=True)
 

@@ -122,7 +122,7 @@ def entries(
     assert_type(fa.ExecutionStatus("Completed"), fa.ExecutionStatus)
     assert_type(execution.start_time, datetime | None)
     assert_type(call.eval_outputs, dict[str, fa.EvalOutput])
-    assert_type(call.eval_outputs[""].state, fa.EvalOutputStatus)
+    assert_type(call.eval_outputs[""].status, fa.EvalOutputStatus)
     assert_type(template.required_keys, tuple[str, ...] | None)
 
 
@@ -193,7 +193,7 @@ def reading_and_blocking(text: str, uuid: UUID) -> None:
 
 def jobs(text: str, uuid: UUID) -> None:
     ensure = fa.EnsureEvalConfigs(uuid, [fa.EvalConfig(text)], on_conflict="keep")
-    assert_type(ensure.evaluations_config[0], fa.EvalConfig)
+    assert_type(ensure.configs[0], fa.EvalConfig)
     run = fa.RunNamedEvals(text, ["tone"], [uuid], enable_tool_evaluation=True)
     assert_type(run.eval_config_names, tuple[str, ...])
     fa.RunNamedEvals(uuid, ["tone"], select_all=True)
@@ -227,15 +227,16 @@ def evaluated(report: fa.EvaluationReport) -> None:
     assert_type(report.failures, list[fa.RunTestEvaluation])
     assert_type(report.to_rows(), list[dict[str, Any]])
     assert_type(report.to_dict(), dict[str, Any])
+    assert_type(fa.EvaluationReport.from_dict(report.to_dict()), fa.EvaluationReport)
     assert_type(report.to_markdown(), str)
     assert_type(report.counts(), dict[str, int])
     for each in report:
         assert_type(each.run_test_id, str | None)
-        assert_type(each.state, fa.EvaluationStatus)
+        assert_type(each.status, fa.EvaluationStatus)
         assert_type(each.error, fa.FutureAGIError | None)
         assert_type(each.rows(), Iterator[dict[str, Any]])
         assert_type(each.to_dict(), dict[str, Any])
-        assert_type((each.is_scored, each.is_good), tuple[bool, bool])
+        assert_type((each.is_scored, each.is_complete), tuple[bool, bool])
         for config in each.configs:
             one_config(config)
     try:
@@ -264,7 +265,7 @@ def one_config(config: fa.ConfigScores) -> None:
 
 
 def progress(told: fa.EvaluationProgress) -> None:
-    assert_type(told.read + told.waiting + told.ended + told.scored, int)
+    assert_type(told.read + told.waiting + told.finished + told.scored, int)
     assert_type(told.latest, fa.RunTestEvaluation | None)
 
 
