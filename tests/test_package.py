@@ -171,7 +171,7 @@ def test_the_whole_package_is_typed():
     assert (Path(futureagi_async.__file__).parent / "py.typed").exists()
 
 
-@pytest.mark.parametrize("name", ["endpoints", "evaluation"])
+@pytest.mark.parametrize("name", ["endpoints", "evaluation", "model"])
 def test_a_room_loads_each_of_its_modules_when_it_is_first_named(name):
     room = importlib.import_module(f"futureagi_async.{name}")
 
