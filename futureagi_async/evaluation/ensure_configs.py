@@ -174,7 +174,7 @@ def validate_on_conflict(value: Any) -> OnConflict:
 
 @attrs.frozen
 class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
-    """Creation of those of some eval configs that a run test does not have.
+    """Creation of the eval configs that a run test does not have.
 
     It can be repeated, also from two places one after the other. Two places at the same
     time can create an eval config twice: the service has no way to prevent that.

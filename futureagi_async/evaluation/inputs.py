@@ -68,7 +68,7 @@ def run_test_inputs(run_tests: RunTests) -> Any:
 
 @attrs.frozen(kw_only=True)
 class EvaluationSpec:
-    """Request for each run test.
+    """Specification of what is requested for each run test.
 
     Attributes:
         configs: the eval configs.

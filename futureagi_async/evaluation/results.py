@@ -87,7 +87,7 @@ class ResultCounts:
 
 
 class ScoreAggregator:
-    """Aggregates the values of one eval config, as the service's summary does.
+    """Aggregator of the values of one eval config, as in the service's summary.
 
     The type of the first value decides on the form. A value without a type is left out.
     """

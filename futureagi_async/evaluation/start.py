@@ -42,7 +42,9 @@ _MAX_REPLANS = 2
 
 @attrs.define(kw_only=True, eq=False)
 class RunTestState(PollTarget):
-    """Findings and starts so far; filled step by step, so that no failure loses them.
+    """State of one run test: what was found and started so far.
+
+    It is filled step by step, so that no failure loses what was done.
 
     Attributes:
         run_test_name: its name, if the input had it.

@@ -156,12 +156,12 @@ async def test_calls_come_with_what_their_evaluations_gave(emulator, connect, co
         test_execution_id=newest.id,
         eval_outputs={
             done: EvalOutput(
-                state=EvalOutputStatus.COMPLETED,
+                status=EvalOutputStatus.COMPLETED,
                 value="Passed",
                 reason="it was polite",
                 raw=RESULT,
             ),
-            waits: EvalOutput(state=EvalOutputStatus.PENDING),
+            waits: EvalOutput(status=EvalOutputStatus.PENDING),
         },
     )
     rest = await client.send(ListCallExecutions(RUN_TEST, 2, 4))
