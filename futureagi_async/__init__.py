@@ -112,7 +112,6 @@ if TYPE_CHECKING:
         EvaluationStatus,
         RunTestEvaluation,
     )
-    from futureagi_async.evaluation.run_by_name import RunNamedEvals
     from futureagi_async.journal.entry import JournalEntry, JournalState
     from futureagi_async.journal.reader import Journal, JournalSummary
     from futureagi_async.model.outcome import (
@@ -210,7 +209,6 @@ __all__ = [
     "Request",
     "Result",
     "RetryPolicy",
-    "RunNamedEvals",
     "RunNewEvals",
     "RunNewEvalsResult",
     "RunTest",
@@ -315,7 +313,6 @@ _MODULES = {
         "EvalConfigOrigin",
     ),
     "evaluation.pipeline": ("EvaluationStream",),
-    "evaluation.run_by_name": ("RunNamedEvals",),
     "evaluation.report": (
         "ConfigScores",
         "EvaluationError",

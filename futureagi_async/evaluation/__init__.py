@@ -10,17 +10,19 @@ if TYPE_CHECKING:
     from futureagi_async.evaluation import (
         ensure_configs,
         inputs,
+        options,
         pipeline,
         report,
-        run_by_name,
+        start,
     )
 
 __all__ = [
     "ensure_configs",
     "inputs",
+    "options",
     "pipeline",
     "report",
-    "run_by_name",
+    "start",
 ]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any, TypeGuard
+from collections.abc import AsyncIterable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from uuid import UUID
 
 import attrs
 
@@ -20,19 +22,16 @@ from futureagi_async.model.request import Requests, build_requests
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable, Mapping
-    from typing import TypeAlias
-    from uuid import UUID
-
     from futureagi_async.endpoints.eval_config import EvalConfig
     from futureagi_async.evaluation.ensure_configs import OnConflict
     from futureagi_async.evaluation.start import Started
 
-    AnyRunTest: TypeAlias = UUID | str | RunTestEntry | RunTest
-    """A run test: its id, or what a list or a reading gave of it."""
 
-    RunTests: TypeAlias = Iterable[AnyRunTest] | AsyncIterable[AnyRunTest]
-    """Run tests, however many; an iterator is read as they are worked on."""
+AnyRunTest: TypeAlias = UUID | str | RunTestEntry | RunTest
+"""A run test: its id, or the object that a list or a lookup returned."""
+
+RunTests: TypeAlias = Iterable[AnyRunTest] | AsyncIterable[AnyRunTest]
+"""Any number of run tests; an iterator is read as they are worked on."""
 
 
 def for_run_tests(

@@ -62,7 +62,7 @@ _RESTARTS = 3
 
 
 @attrs.frozen
-class EvaluationOptions:
+class EvaluationSettings:
     """How many run tests are evaluated.
 
     Attributes:
@@ -85,7 +85,7 @@ class EvaluationOptions:
         poll_interval: float,
         waits: bool = True,
         max_in_progress: int | None = None,
-    ) -> EvaluationOptions:
+    ) -> EvaluationSettings:
         """Check the options of an evaluation.
 
         Raises:
@@ -181,7 +181,7 @@ class Evaluation:
     def __init__(
         self,
         sending: BatchExecutor[Any],
-        options: EvaluationOptions,
+        options: EvaluationSettings,
         deliver: Callable[[int, RunTestEvaluation], object],
         on_progress: Callable[[EvaluationProgress], object] | None = None,
         places: asyncio.Semaphore | None = None,
@@ -431,7 +431,7 @@ class Evaluation:
 async def evaluate(
     carrier: Carrier,
     items: Requests[Any],
-    options: EvaluationOptions,
+    options: EvaluationSettings,
     on_progress: Callable[[EvaluationProgress], object] | None,
 ) -> EvaluationReport:
     """Evaluate every run test; give their ends in the order of the input.
@@ -467,7 +467,7 @@ class EvaluationProducer:
     """
 
     def __init__(
-        self, carrier: Carrier, items: Requests[Any], options: EvaluationOptions
+        self, carrier: Carrier, items: Requests[Any], options: EvaluationSettings
     ) -> None:
         self._carrier = carrier
         self._items = items

@@ -1,1 +1,19 @@
 """What every room speaks in: requests, operations, pages, outcomes, and the codec."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from futureagi_async.model import outcome
+
+__all__ = ["outcome"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a module when it is first used: what is not used costs nothing."""
+    if name in __all__:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
