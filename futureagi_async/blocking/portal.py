@@ -320,6 +320,11 @@ _threads: weakref.WeakSet[_LoopThread] = weakref.WeakSet()
 _program_ends = threading.Event()
 
 
+# Finalizers run at exit where the first of all was created: with this one, after
+# `_stop_all` and after what the program itself has registered.
+weakref.finalize(Portal, no_op)
+
+
 @atexit.register
 def _stop_all() -> None:
     _program_ends.set()
