@@ -79,7 +79,7 @@ def copying_method(
     """Return a method whose result is a copy around another asynchronous client."""
 
     def call(self: ClientT, /, *args: P.args, **kwargs: P.kwargs) -> ClientT:
-        return self._copy(method(self._client, *args, **kwargs))  # noqa: SLF001 - a method
+        return self._copy(method(self._client, *args, **kwargs))
 
     return _mirror(call, method)
 
@@ -92,7 +92,7 @@ def blocking_method(
     def call(self: FutureAGI, /, *args: Any, **kwargs: Any) -> T:
         args = tuple(map(_in_memory, args))
         kwargs = {name: _in_memory(value) for name, value in kwargs.items()}
-        return self._portal.call(partial(method, self._client, *args, **kwargs))  # noqa: SLF001 - a method
+        return self._portal.call(partial(method, self._client, *args, **kwargs))
 
     return _mirror(call, method)
 
@@ -109,7 +109,7 @@ def blocking_batch(
 
     def call(self: FutureAGI, /, *args: Any, **kwargs: Any) -> T:
         inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        bound, source = _bind(signature, self._client, args, kwargs, inbox)  # noqa: SLF001 - a method
+        bound, source = _bind(signature, self._client, args, kwargs, inbox)
         callback = bound.arguments.get(callback_name)
 
         def start(enqueue: Callable[[Any], object] | None) -> Awaitable[T]:
@@ -117,7 +117,7 @@ def blocking_batch(
             return method(*bound.args, **bound.kwargs)
 
         result: T = run_batch(
-            self._portal,  # noqa: SLF001 - a method
+            self._portal,
             start,
             source,
             inbox,
@@ -151,10 +151,10 @@ def _stream(method: Callable[..., Any], stream_type: Any) -> Callable[..., Any]:
 
     def call(self: FutureAGI, /, *args: Any, **kwargs: Any) -> Any:
         inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        bound, source = _bind(signature, self._client, args, kwargs, inbox)  # noqa: SLF001 - a method
+        bound, source = _bind(signature, self._client, args, kwargs, inbox)
         producer = method(*bound.args, **bound.kwargs)._source  # noqa: SLF001 - its twin
         concurrency = _concurrency(bound)
-        return stream_type(self._portal, producer, source, inbox, concurrency)  # noqa: SLF001 - a method
+        return stream_type(self._portal, producer, source, inbox, concurrency)
 
     return _mirror(call, method, stream_type)
 
@@ -166,7 +166,7 @@ def blocking_list(
 
     def call(self: FutureAGI, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
         # Not a generator: the arguments are validated now, and not when it is read.
-        return _iterate(self, method(self._client, *args, **kwargs))  # noqa: SLF001 - a method
+        return _iterate(self, method(self._client, *args, **kwargs))
 
     returns = method.__annotations__["return"].replace("AsyncIterator", "Iterator")
     return _mirror(call, method, returns)

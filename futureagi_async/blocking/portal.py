@@ -85,7 +85,7 @@ class _LoopThread:
             for callback in tuple(self.on_close):
                 callback()
             # Their threads would wait for ever for a loop that has ended.
-            while self._submitting:
+            while self._submitting:  # noqa: ASYNC110 - other threads empty it
                 await anyio.sleep(0.001)
 
     @property

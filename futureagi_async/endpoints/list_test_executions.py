@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - the codec reads the types of results
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 import attrs

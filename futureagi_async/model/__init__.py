@@ -1,19 +1,14 @@
 """What every room speaks in: requests, operations, pages, outcomes, and the codec."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from futureagi_async._lazy import lazy_exports
 
 
 if TYPE_CHECKING:
-    from futureagi_async.model import outcome
-
-__all__ = ["outcome"]
-
-
-def __getattr__(name: str) -> Any:
-    """Import a module when it is first used: what is not used costs nothing."""
-    if name in __all__:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from futureagi_async.model import outcome as outcome
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(
+        globals(),
+        dict.fromkeys((".outcome",), ()),
+    )

@@ -6,8 +6,7 @@ import asyncio
 import itertools
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from futureagi_async.batch.worker_pool import Buffered, CallerCodeError, WorkerPool
 

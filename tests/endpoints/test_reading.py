@@ -12,18 +12,20 @@ from futureagi_async import (
     AddEvalConfigs,
     AsyncFutureAGI,
     BatchInterruptedError,
-    EvalOutputStatus,
-    ExecutionStatus,
     FutureAGI,
     GetRunTest,
     InvalidRequestError,
     NotFoundError,
-    NumericScores,
-    PassFailScores,
     PermissionDeniedError,
-    RunTest,
 )
 from futureagi_async.emulator import Emulator, World
+from futureagi_async.types import (
+    EvalOutputStatus,
+    ExecutionStatus,
+    NumericScores,
+    PassFailScores,
+    RunTest,
+)
 
 
 NOBODY = "99999999-9999-4999-8999-999999999999"

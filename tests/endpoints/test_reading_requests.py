@@ -9,25 +9,26 @@ from uuid import UUID
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from futureagi_async import (
-    CreatedEvalConfig,
     DeleteEvalConfig,
     EvalConfig,
-    ExecutionStatus,
     GetEvalSummary,
     GetRunTest,
     InvalidRequestError,
+    UpdateEvalConfig,
+)
+from futureagi_async.endpoints import get_eval_summary, get_run_test
+from futureagi_async.types import (
+    CreatedEvalConfig,
+    ExecutionStatus,
     ListCallExecutions,
     ListEvalTemplates,
     ListRunTests,
     ListTestExecutions,
     RunTestsPage,
-    UpdateEvalConfig,
 )
-from futureagi_async.endpoints import get_eval_summary, get_run_test
 
 
 ID = "b968b200-c57b-5aca-9c9f-60672e3183e7"

@@ -13,14 +13,12 @@ from futureagi_async import (
     Delivery,
     EnsureEvalConfigs,
     EvalConfig,
-    EvalConfigOrigin,
     EvalConfigsDifferError,
     EvaluationStatus,
     Failure,
     InvalidRequestError,
     Journal,
     JournalError,
-    JournalState,
     NameConflictError,
     NotAttempted,
     NotAttemptedError,
@@ -31,6 +29,7 @@ from futureagi_async import (
 )
 from futureagi_async.batch.journaling import Recording
 from futureagi_async.emulator.world import EvalConfig as KeptConfig
+from futureagi_async.types import EvalConfigOrigin, JournalState
 
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"

@@ -12,9 +12,7 @@ import pytest
 from futureagi_async import (
     AuthenticationError,
     Delivery,
-    EnsuredEvalConfigs,
     EvalConfig,
-    EvalConfigOrigin,
     EvalConfigsDifferError,
     EvalDispatchError,
     EvaluationStatus,
@@ -28,6 +26,7 @@ from futureagi_async.emulator.rules.evaluations import Job, prepare
 from futureagi_async.emulator.world import Call, Execution
 from futureagi_async.evaluation.conclusion import ended
 from futureagi_async.evaluation.start import Progress, StartEvaluations
+from futureagi_async.types import EnsuredEvalConfigs, EvalConfigOrigin
 
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"

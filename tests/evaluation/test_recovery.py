@@ -10,7 +10,6 @@ from futureagi_async import (
     Failure,
     FutureAGIError,
     Journal,
-    JournalState,
     RetryPolicy,
     RunNewEvals,
     Success,
@@ -20,6 +19,7 @@ from futureagi_async.evaluation.recovery import Past
 from futureagi_async.model.operation import Operation
 from futureagi_async.model.reconciliation import Applied, NotApplied
 from futureagi_async.model.request import Result
+from futureagi_async.types import JournalState
 
 
 LONG = {"timeout": 60, "poll_interval": 0.01}

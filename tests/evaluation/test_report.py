@@ -10,10 +10,7 @@ import pytest
 from futureagi_async import (
     APITimeoutError,
     BatchInterruptedError,
-    ChoiceScores,
-    ConfigScores,
     Delivery,
-    EvalConfigOrigin,
     EvaluationError,
     EvaluationInterruptedError,
     EvaluationProgress,
@@ -21,9 +18,14 @@ from futureagi_async import (
     EvaluationStatus,
     FutureAGIError,
     NotFoundError,
+    RunTestEvaluation,
+)
+from futureagi_async.types import (
+    ChoiceScores,
+    ConfigScores,
+    EvalConfigOrigin,
     NumericScores,
     PassFailScores,
-    RunTestEvaluation,
 )
 
 

@@ -6,19 +6,18 @@ import re
 
 import pytest
 from evaluation_values import DONE, FAILED, PENDING, SKIPPED, call, execution, ids
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
-from futureagi_async import (
+from futureagi_async.emulator.rules.summaries import config_entry, finished_results
+from futureagi_async.emulator.world import Call, EvalConfig, Execution, RunTest
+from futureagi_async.endpoints.scores import read_scores
+from futureagi_async.evaluation.results import Cells, ScoreKeeper, Tally
+from futureagi_async.types import (
     ChoiceScores,
     EvalOutput,
     NumericScores,
     PassFailScores,
 )
-from futureagi_async.emulator.rules.summaries import config_entry, finished_results
-from futureagi_async.emulator.world import Call, EvalConfig, Execution, RunTest
-from futureagi_async.endpoints.scores import read_scores
-from futureagi_async.evaluation.results import Cells, ScoreKeeper, Tally
 
 
 (CONFIG,) = ids(1)

@@ -10,8 +10,7 @@ import threading
 import pytest
 from journal_requests import Ask, intend, same, states, success
 
-from futureagi_async.journal import fork_guard
-from futureagi_async.journal import writer as writing
+from futureagi_async.journal import fork_guard, writer as writing
 from futureagi_async.journal.fork_guard import SQLITE_GATE, ForkGate
 
 
