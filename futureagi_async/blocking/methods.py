@@ -226,4 +226,5 @@ def _mirror(
     wrapper.__signature__ = signature
     for word, replacement in _WORDS.items():
         wrapper.__doc__ = wrapper.__doc__ and wrapper.__doc__.replace(word, replacement)
-    return wrapper
+    mirrored: Callable[..., Any] = wrapper
+    return mirrored

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 from futureagi_async import evaluation
 from futureagi_async.batch.options import SharedOptions
@@ -48,7 +48,7 @@ class EvaluationOptions(_RequiredOptions, SharedOptions, total=False):
     max_in_progress: int
 
 
-EVALUATION_DEFAULTS: Final = {
+EVALUATION_DEFAULTS: Final[dict[str, Any]] = {
     "rerun": False,
     "on_conflict": "raise",
     "wait": True,

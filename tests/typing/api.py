@@ -157,10 +157,9 @@ async def reading(text: str, uuid: UUID) -> None:
         assert_type(updated, fa.types.UpdateEvalConfigResult)
         deleted = await client.delete_eval_config(text, uuid)
         assert_type(deleted, fa.types.DeleteEvalConfigResult)
-        assert_type(await client.get_run_test_many(ids()), fa.Batch[fa.types.RunTest])
+        reads = [fa.GetRunTest(text), fa.GetRunTest(uuid)]
         assert_type(
-            await client.get_eval_summary_many([text, uuid], timeout=60),
-            fa.Batch[fa.types.EvalSummary],
+            await client.send_many(reads, timeout=60), fa.Batch[fa.types.RunTest]
         )
         async for run_test in client.list_run_tests("support"):
             assert_type(run_test, fa.types.RunTestEntry)
@@ -187,10 +186,8 @@ def reading_and_blocking(text: str, uuid: UUID) -> None:
         assert_type(updated, fa.types.UpdateEvalConfigResult)
         deleted = client.delete_eval_config(text, uuid)
         assert_type(deleted, fa.types.DeleteEvalConfigResult)
-        assert_type(client.get_run_test_many([uuid]), fa.Batch[fa.types.RunTest])
-        assert_type(
-            client.get_eval_summary_many([text]), fa.Batch[fa.types.EvalSummary]
-        )
+        summaries = (fa.GetEvalSummary(each) for each in (text, uuid))
+        assert_type(client.send_many(summaries), fa.Batch[fa.types.EvalSummary])
         assert_type(client.list_run_tests(), Iterator[fa.types.RunTestEntry])
         assert_type(client.list_test_executions(text), Iterator[fa.types.TestExecution])
         assert_type(client.list_call_executions(uuid), Iterator[fa.types.CallExecution])
@@ -202,9 +199,6 @@ def reading_and_blocking(text: str, uuid: UUID) -> None:
 def jobs(text: str, uuid: UUID) -> None:
     ensure = fa.EnsureEvalConfigs(uuid, [fa.EvalConfig(text)], on_conflict="keep")
     assert_type(ensure.evaluations_config[0], fa.EvalConfig)
-    run = fa.RunNamedEvals(text, ["tone"], [uuid], enable_tool_evaluation=True)
-    assert_type(run.eval_config_names, tuple[str, ...])
-    fa.RunNamedEvals(uuid, ["tone"], select_all=True)
 
 
 def ensured(found: fa.types.EnsuredEvalConfigs) -> None:
@@ -284,18 +278,9 @@ async def whole_job(text: str, uuid: UUID, moment: datetime) -> None:
     async with fa.AsyncFutureAGI() as client:
         one = await client.ensure_eval_configs(uuid, configs, on_conflict="update")
         assert_type(one, fa.types.EnsuredEvalConfigs)
-        many = await client.ensure_eval_configs_many(ids(), configs, journal="a.db")
+        operations = [fa.EnsureEvalConfigs(text, configs)]
+        many = await client.send_many(operations, journal="a.db")
         assert_type(many, fa.Batch[fa.types.EnsuredEvalConfigs])
-        run = await client.run_new_evals(
-            text, eval_config_names=["tone"], select_all=True
-        )
-        assert_type(run, fa.types.RunNewEvalsResult)
-        runs = await client.run_new_evals_many(
-            run_test_ids=[text, uuid],
-            eval_config_names=["tone"],
-            test_execution_ids={text: [uuid]},
-        )
-        assert_type(runs, fa.Batch[fa.types.RunNewEvalsResult])
         report = await client.evaluate(
             client.list_run_tests("support"),
             configs,
@@ -331,13 +316,8 @@ def whole_job_blocking(text: str, uuid: UUID, moment: datetime) -> None:
     with fa.FutureAGI() as client:
         one = client.ensure_eval_configs(uuid, configs, on_conflict="raise")
         assert_type(one, fa.types.EnsuredEvalConfigs)
-        many = client.ensure_eval_configs_many([text, uuid], configs)
+        many = client.send_many([fa.EnsureEvalConfigs(text, configs)])
         assert_type(many, fa.Batch[fa.types.EnsuredEvalConfigs])
-        client.run_new_evals(text, eval_config_names=["tone"], select_all=True)
-        runs = client.run_new_evals_many(
-            run_test_ids=[text], eval_config_names=["tone"], select_all=True
-        )
-        assert_type(runs, fa.Batch[fa.types.RunNewEvalsResult])
         report = client.evaluate(
             client.list_run_tests(),
             configs,
