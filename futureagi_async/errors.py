@@ -7,14 +7,11 @@ knows whether the service did the work, did not, or may have.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import attrs
-
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 BODY_LIMIT = 64 * 1024

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import attrs
 
@@ -22,6 +23,7 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.model import codec, validation
+from futureagi_async.model.page import SendRead
 from futureagi_async.model.reconciliation import (
     Applied,
     Conflict,
@@ -31,13 +33,7 @@ from futureagi_async.model.reconciliation import (
     Reconciliation,
 )
 from futureagi_async.model.request import Requests, Result, build_requests
-
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
-    from uuid import UUID
-
-    from futureagi_async.model.page import SendRead
+from futureagi_async.model.resource import RunTestRef
 
 
 _NAME_TAKEN = re.compile(r"\bname '.*' already exists\b", re.DOTALL)
@@ -102,7 +98,7 @@ class AddEvalConfigs(Reconcilable[AddEvalConfigsResult]):
         asked = len(self.evaluations_config)
         created, warned = len(result.created_eval_configs), len(result.warnings)
         if result.run_test_id.lower() != self.run_test_id:
-            problem = f"the answer is about run test {result.run_test_id}"
+            problem = f"the response is about run test {result.run_test_id}"
         elif created + warned < asked:
             problem = (
                 f"{asked} configs were asked for, and the answer speaks of "
@@ -257,7 +253,7 @@ class _AddRemaining(AddEvalConfigs):
 
 
 def requests_for(
-    run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+    run_test_ids: Iterable[RunTestRef] | AsyncIterable[RunTestRef],
     evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
 ) -> Requests[AddEvalConfigsResult]:
     """Make the requests that add the same configs to each run test.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import attrs
 
@@ -10,6 +10,7 @@ from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
 from futureagi_async.endpoints.update_eval_config import eval_config_id
 from futureagi_async.errors import APIStatusError, BadRequestError, NotFoundError
 from futureagi_async.model import codec, validation
+from futureagi_async.model.page import SendRead
 from futureagi_async.model.reconciliation import (
     Applied,
     NotApplied,
@@ -18,10 +19,6 @@ from futureagi_async.model.reconciliation import (
     TargetMissing,
 )
 from futureagi_async.model.request import Result
-
-
-if TYPE_CHECKING:
-    from futureagi_async.model.page import SendRead
 
 
 @attrs.frozen(kw_only=True)

@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
 
 import attrs
 
 from futureagi_async.errors import InvalidRequestError
 from futureagi_async.model import codec, validation
-from futureagi_async.model.freezing import unchecked
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from uuid import UUID
+from futureagi_async.model.codec import Serializable
+from futureagi_async.model.resource import (
+    EvalTemplateRef,
+    IdentifiesEvalConfig,
+    IdentifiesEvalTemplate,
+)
 
 
 _WHERE = "evaluations_config"
-_LONGEST_NAME = 255
-_LONGEST_MODEL = 255
+MAX_LENGTH = 255  # of names and models
 
 
-def validate_template_id(value: UUID | str) -> str:
-    """Bring the id of a template into canonical form."""
-    return validation.uuid_text(value, "template_id")
+def validate_template_id(value: EvalTemplateRef) -> str:
+    """Return the id of an eval template in canonical form."""
+    return validation.resource_id(value, "template_id", IdentifiesEvalTemplate)
 
 
 def validate_name(value: str | None) -> str | None:
     """Check the name of an eval config."""
-    return validation.bounded_text(value, "name", max_length=_LONGEST_NAME)
+    return validation.bounded_text(value, "name", max_length=MAX_LENGTH)
 
 
 def validate_model(value: str | None) -> str | None:
-    """Check the model of an eval config; trim it, as the service does.
+    """Return the model of an eval config, trimmed as the service does.
 
-    What is blank then the service refuses.
+    The service rejects a blank one.
     """
-    checked = validation.bounded_text(value, "model", max_length=_LONGEST_MODEL)
-    return None if checked is None else validation.non_blank_text(checked, "model")
+    return validation.bounded_text(
+        value, "model", max_length=MAX_LENGTH, not_blank=True
+    )
 
 
 def validate_config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -63,7 +62,7 @@ def validate_filters(
     if value is None or isinstance(value, Mapping):
         return validation.copy_json_object(value, "filters")
     raise InvalidRequestError(
-        f"filters: a list of filters is wanted, not {validation.describe_type(value)}"
+        f"filters: a list of filters is expected, not {validation.describe_type(value)}"
     )
 
 
@@ -131,9 +130,6 @@ class EvalConfig:
             InvalidRequestError: a key is unknown (it is named), `template_id` is
                 missing, or a value could never be accepted.
         """
-        plain: Self | None = _plain(values) if cls is EvalConfig else None
-        if plain is not None:
-            return plain
         if not isinstance(values, Mapping):
             raise InvalidRequestError(
                 f"an eval config is a dict or an EvalConfig, not {validation.describe_type(values)}"
@@ -220,64 +216,6 @@ def _converts_to(sent: str, kept: Any) -> bool:
 
 _SETTINGS = ("config", "mapping", "filters", "error_localizer", "model")
 _FIELD_NAMES = ("template_id", "name", *_SETTINGS)
-_KNOWN = frozenset(_FIELD_NAMES)
-_IN_ORDER = frozenset(
-    names
-    for count in range(len(_FIELD_NAMES) + 1)
-    for names in itertools.combinations(_FIELD_NAMES, count)
-)
-_FILTERS = (list, dict)
-_Unchecked = unchecked(EvalConfig)
-
-
-def _plain(values: Any) -> Any:
-    """Make an eval config of a dict in which everything is as it is sent.
-
-    Most are, and are checked as a whole. `None` for any other: its fields are checked
-    one by one, which says what is wrong if something is.
-    """
-    if type(values) is not dict:
-        return None
-    if tuple(values) not in _IN_ORDER:
-        return _plain(_sent(values)) if values.keys() <= _KNOWN else None
-    written = validation.roundtrip_json(values)
-    if written is None:
-        return None
-    encoded, copied = written
-    if None in copied.values():
-        return _plain(_sent(copied))
-    made = _Unchecked(*map(copied.get, _FIELD_NAMES), codec.sized(encoded))
-    if not _is_good(made):
-        return None
-    made.__class__ = EvalConfig
-    return made
-
-
-def _sent(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is not sent, and bring the rest into the order in which it is."""
-    return {
-        name: value for name in _FIELD_NAMES if (value := values.get(name)) is not None
-    }
-
-
-def _is_good(item: EvalConfig) -> bool:
-    """Tell if what was read from JSON is what each field takes."""
-    return (
-        validation.is_canonical(item.template_id)
-        and _is_plain_text(item.name, _LONGEST_NAME)
-        and (item.config is None or type(item.config) is dict)
-        and (item.mapping is None or type(item.mapping) is dict)
-        and (item.filters is None or type(item.filters) in _FILTERS)
-        and (item.error_localizer is None or type(item.error_localizer) is bool)
-        and _is_plain_text(item.model, _LONGEST_MODEL)
-        and (item.model is None or item.model.strip() == item.model != "")
-    )
-
-
-def _is_plain_text(value: Any, max_length: int) -> bool:
-    return value is None or (
-        type(value) is str and len(value) <= max_length and "\0" not in value
-    )
 
 
 def _with_suggestion(key: Any) -> str:
@@ -345,7 +283,7 @@ def _item(value: Any, index: int) -> EvalConfig:
 
 
 @attrs.frozen(kw_only=True)
-class CreatedEvalConfig:
+class CreatedEvalConfig(Serializable, IdentifiesEvalConfig):
     """An eval config as the service keeps it.
 
     `config`, `mapping` and `filters` can be `None`, and `filters` an object, in rows

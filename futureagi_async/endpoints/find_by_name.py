@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
 
 from futureagi_async.endpoints.list_eval_templates import (
     EvalTemplate,
@@ -12,13 +13,7 @@ from futureagi_async.endpoints.list_eval_templates import (
 from futureagi_async.endpoints.list_run_tests import ListRunTests, RunTestEntry
 from futureagi_async.errors import NameLookupError
 from futureagi_async.model import validation
-from futureagi_async.model.page import Paginator
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from futureagi_async.model.page import SendRead
+from futureagi_async.model.page import Paginator, SendRead
 
 
 class Named(Protocol):

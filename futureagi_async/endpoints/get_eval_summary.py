@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import AsyncIterable, Iterable
+from typing import Any, ClassVar, Self
 
 import attrs
 
@@ -11,16 +12,13 @@ from futureagi_async.endpoints.scores import (
     read_scores,
 )
 from futureagi_async.model import codec, validation
+from futureagi_async.model.codec import Serializable
 from futureagi_async.model.request import Request, Requests, Result, build_requests
-
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable
-    from uuid import UUID
+from futureagi_async.model.resource import ExecutionRef, IdentifiesExecution, RunTestRef
 
 
 @attrs.frozen(kw_only=True)
-class ConfigSummary:
+class ConfigSummary(Serializable):
     """What one eval config gave.
 
     Attributes:
@@ -68,7 +66,7 @@ def _of_type(type_: type, entry: dict[str, Any], field: str, wanted: str) -> Any
 
 
 @attrs.frozen(kw_only=True)
-class TemplateSummary:
+class TemplateSummary(Serializable):
     """What the eval configs of one template gave.
 
     Attributes:
@@ -106,8 +104,10 @@ class EvalSummary(Result):
         return tuple(config for template in self.result for config in template.result)
 
 
-def _execution_id(value: UUID | str | None) -> str | None:
-    return None if value is None else validation.uuid_text(value, "execution_id")
+def _execution_id(value: ExecutionRef | None) -> str | None:
+    if value is None:
+        return None
+    return validation.resource_id(value, "execution_id", IdentifiesExecution)
 
 
 @attrs.frozen
@@ -141,7 +141,7 @@ class GetEvalSummary(Request[EvalSummary]):
 
 
 def requests_for(
-    run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+    run_test_ids: Iterable[RunTestRef] | AsyncIterable[RunTestRef],
 ) -> Requests[EvalSummary]:
     """Make the requests that read the scores of each run test.
 

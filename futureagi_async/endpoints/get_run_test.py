@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import AsyncIterable, Iterable
+from typing import Any, ClassVar
 
 import attrs
 
@@ -10,15 +11,11 @@ from futureagi_async.endpoints.eval_config import CreatedEvalConfig
 from futureagi_async.errors import APIResponseError, UnexpectedResponseError
 from futureagi_async.model import validation
 from futureagi_async.model.request import Request, Requests, Result, build_requests
-
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable
-    from uuid import UUID
+from futureagi_async.model.resource import IdentifiesRunTest, RunTestRef
 
 
 @attrs.frozen(kw_only=True)
-class RunTest(Result):
+class RunTest(Result, IdentifiesRunTest):
     """A run test.
 
     Attributes:
@@ -68,12 +65,15 @@ class GetRunTest(Request[RunTest]):
     ) -> tuple[type[APIResponseError], str] | None:
         """Object to another run test's answer."""
         if result.id.lower() != self.run_test_id:
-            return UnexpectedResponseError, f"the answer is about run test {result.id}"
+            return (
+                UnexpectedResponseError,
+                f"the response is about run test {result.id}",
+            )
         return None
 
 
 def requests_for(
-    run_test_ids: Iterable[UUID | str] | AsyncIterable[UUID | str],
+    run_test_ids: Iterable[RunTestRef] | AsyncIterable[RunTestRef],
 ) -> Requests[RunTest]:
     """Make the requests that read each run test.
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import attrs
 
 from futureagi_async.endpoints.status import ExecutionStatus
+from futureagi_async.model.codec import Serializable
 from futureagi_async.model.page import Page, RunTestPageRequest
-
-
-if TYPE_CHECKING:
-    from futureagi_async.model.request import Result
+from futureagi_async.model.request import Result
+from futureagi_async.model.resource import IdentifiesCall
 
 
 class EvalOutputStatus(enum.Enum):
@@ -42,7 +41,7 @@ _UNDER_WAY = {
 
 
 @attrs.frozen(kw_only=True)
-class EvalOutput:
+class EvalOutput(Serializable):
     """What one eval config gave for one call.
 
     Attributes:
@@ -103,7 +102,7 @@ def _text(value: Any) -> str | None:
 
 
 @attrs.frozen(kw_only=True)
-class CallExecution:
+class CallExecution(Serializable, IdentifiesCall):
     """One call of an execution, with what its evaluations gave.
 
     Attributes:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Iterator
+from typing import Any, ClassVar, Self
 
 import attrs
 
 from futureagi_async.model import codec, validation
+from futureagi_async.model.codec import Serializable
 from futureagi_async.model.request import Request, Result
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from futureagi_async.model.resource import IdentifiesEvalTemplate
 
 
 @attrs.frozen(kw_only=True)
-class EvalTemplate:
+class EvalTemplate(Serializable, IdentifiesEvalTemplate):
     """An eval template: what an `EvalConfig` is made of.
 
     Only `id` and `name` are sure to be there; `EvalTemplates.raw` has all that came.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import attrs
 
 from futureagi_async.model import validation
+from futureagi_async.model.codec import Serializable
 from futureagi_async.model.page import (
     PAGE_SIZE,
     Page,
@@ -14,14 +15,12 @@ from futureagi_async.model.page import (
     validate_limit,
     validate_page,
 )
-
-
-if TYPE_CHECKING:
-    from futureagi_async.model.request import Result
+from futureagi_async.model.request import Result
+from futureagi_async.model.resource import IdentifiesRunTest
 
 
 @attrs.frozen(kw_only=True)
-class RunTestEntry:
+class RunTestEntry(Serializable, IdentifiesRunTest):
     """A run test in a list.
 
     Attributes:

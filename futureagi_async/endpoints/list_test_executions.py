@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import attrs
 
 from futureagi_async.endpoints.status import ExecutionStatus
 from futureagi_async.model import validation
+from futureagi_async.model.codec import Serializable
 from futureagi_async.model.page import Page, RunTestPageRequest
-
-
-if TYPE_CHECKING:
-    from futureagi_async.model.request import Result
+from futureagi_async.model.request import Result
+from futureagi_async.model.resource import IdentifiesExecution
 
 
 @attrs.frozen(kw_only=True)
-class TestExecution:
+class TestExecution(Serializable, IdentifiesExecution):
     """One execution of a run test.
 
     Attributes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 import warnings
-from collections.abc import AsyncIterable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, overload
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self, TypeAlias, overload
 from uuid import UUID
 
 import attrs
@@ -21,7 +21,8 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.model import codec, validation
-from futureagi_async.model.page import Paginator
+from futureagi_async.model.outcome import Batch
+from futureagi_async.model.page import Paginator, SendRead
 from futureagi_async.model.reconciliation import (
     Applied,
     Indeterminate,
@@ -30,19 +31,14 @@ from futureagi_async.model.reconciliation import (
     Reconciliation,
 )
 from futureagi_async.model.request import Requests, Result, build_requests
-
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
-    from futureagi_async.endpoints.list_call_executions import (
-        CallExecution,
-        EvalOutputStatus,
-    )
-    from futureagi_async.endpoints.list_test_executions import TestExecution
-    from futureagi_async.model.outcome import Batch
-    from futureagi_async.model.page import SendRead
+from futureagi_async.model.resource import (
+    EvalConfigRef,
+    ExecutionRef,
+    IdentifiesEvalConfig,
+    IdentifiesExecution,
+    IdentifiesRunTest,
+    RunTestRef,
+)
 
 
 # Keys of a mapping are invariant: each kind of key is a type of its own.
@@ -50,12 +46,13 @@ IdsByRunTest: TypeAlias = (
     Mapping[str, Iterable[UUID | str]]
     | Mapping[UUID, Iterable[UUID | str]]
     | Mapping[UUID | str, Iterable[UUID | str]]
+    | Mapping[RunTestRef, Iterable[EvalConfigRef | ExecutionRef]]
 )
 """Ids by the run test that they belong to."""
 
 PairsByRunTest: TypeAlias = (
-    Iterable[tuple[UUID | str, Iterable[UUID | str]]]
-    | AsyncIterable[tuple[UUID | str, Iterable[UUID | str]]]
+    Iterable[tuple[RunTestRef, Iterable[EvalConfigRef]]]
+    | AsyncIterable[tuple[RunTestRef, Iterable[EvalConfigRef]]]
 )
 """The same as pairs, which can be read lazily."""
 
@@ -78,8 +75,8 @@ class RunNewEvalsResult(Result):
     call_execution_count: int
 
 
-def _unique_ids(value: Iterable[UUID | str]) -> tuple[str, ...]:
-    ids = validation.uuid_texts(value, "eval_config_ids")
+def _unique_ids(value: Iterable[EvalConfigRef]) -> tuple[str, ...]:
+    ids = validation.resource_ids(value, "eval_config_ids", IdentifiesEvalConfig)
     if not ids:
         raise InvalidRequestError(
             "eval_config_ids: the list is empty; give at least one"
@@ -88,24 +85,18 @@ def _unique_ids(value: Iterable[UUID | str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ids))
 
 
-def _execution_ids(value: Iterable[UUID | str] | None) -> tuple[str, ...] | None:
+def _execution_ids(value: Iterable[ExecutionRef] | None) -> tuple[str, ...] | None:
     if value is None:
         return None
-    return validation.uuid_texts(value, "test_execution_ids")
+    return validation.resource_ids(value, "test_execution_ids", IdentifiesExecution)
 
 
 def _select_all(value: bool | None) -> bool:
-    return (
-        value if value is True else bool(validation.optional_bool(value, "select_all"))
-    )
+    return bool(validation.optional_bool(value, "select_all"))
 
 
 def _enable_tool_evaluation(value: bool | None) -> bool | None:
-    return (
-        None
-        if value is None
-        else validation.optional_bool(value, "enable_tool_evaluation")
-    )
+    return validation.optional_bool(value, "enable_tool_evaluation")
 
 
 @attrs.frozen
@@ -188,7 +179,7 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
     ) -> tuple[type[APIResponseError], str] | None:
         """Object to a dispatch that failed, and to another run test's answer."""
         if result.run_test_id.lower() != self.run_test_id:
-            problem = f"the answer is about run test {result.run_test_id}"
+            problem = f"the response is about run test {result.run_test_id}"
             return UnexpectedResponseError, problem
         # The service says so with status 200; the wording is all there is to tell by.
         if _DISPATCH_FAILED in result.message.lower():
@@ -226,7 +217,9 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
             f"{'an' if is_evaluating else 'no'} execution is being evaluated"
         )
 
-    def result_from(self, seen: Sequence[CallExecution] | None) -> RunNewEvalsResult:
+    def result_from(
+        self, seen: Sequence[endpoints.list_call_executions.CallExecution] | None
+    ) -> RunNewEvalsResult:
         """Make the result of the calls that are being evaluated, or have been."""
         found = "it was carried out" if seen else "somebody decided that it was done"
         raw = {
@@ -247,13 +240,16 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
 
     async def _read_targets(
         self, read: SendRead
-    ) -> tuple[list[TestExecution], list[CallExecution]]:
+    ) -> tuple[
+        list[endpoints.list_test_executions.TestExecution],
+        list[endpoints.list_call_executions.CallExecution],
+    ]:
         list_executions = endpoints.list_test_executions.ListTestExecutions
         list_calls = endpoints.list_call_executions.ListCallExecutions
-        execution_pages: Paginator[TestExecution] = Paginator(
-            read, list_executions(self.run_test_id)
+        execution_pages: Paginator[endpoints.list_test_executions.TestExecution] = (
+            Paginator(read, list_executions(self.run_test_id))
         )
-        call_pages: Paginator[CallExecution] = Paginator(
+        call_pages: Paginator[endpoints.list_call_executions.CallExecution] = Paginator(
             read, list_calls(self.run_test_id)
         )
         executions = [execution async for execution in execution_pages]
@@ -270,10 +266,10 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
     @classmethod
     def from_added(
         cls,
-        added: AddEvalConfigsResult,
+        added: endpoints.add_eval_configs.AddEvalConfigsResult,
         *,
         select_all: bool = ...,
-        test_execution_ids: Iterable[UUID | str] | None = ...,
+        test_execution_ids: Iterable[ExecutionRef] | None = ...,
         enable_tool_evaluation: bool | None = ...,
         partial: Literal["raise", "run"] = ...,
     ) -> Self: ...
@@ -282,7 +278,7 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
     @classmethod
     def from_added(
         cls,
-        added: Batch[AddEvalConfigsResult],
+        added: Batch[endpoints.add_eval_configs.AddEvalConfigsResult],
         *,
         select_all: bool = ...,
         enable_tool_evaluation: bool | None = ...,
@@ -292,10 +288,11 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
     @classmethod
     def from_added(
         cls,
-        added: AddEvalConfigsResult | Batch[AddEvalConfigsResult],
+        added: endpoints.add_eval_configs.AddEvalConfigsResult
+        | Batch[endpoints.add_eval_configs.AddEvalConfigsResult],
         *,
         select_all: bool = True,
-        test_execution_ids: Iterable[UUID | str] | None = None,
+        test_execution_ids: Iterable[ExecutionRef] | None = None,
         enable_tool_evaluation: bool | None = None,
         partial: Literal["raise", "run"] = "raise",
     ) -> Self | list[Self]:
@@ -317,7 +314,7 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
         """
         if partial not in ("raise", "run"):
             raise InvalidRequestError(
-                f"partial: 'raise' or 'run' is wanted, not {validation.truncate_repr(partial)}"
+                f"partial: 'raise' or 'run' is expected, not {validation.truncate_repr(partial)}"
             )
         results = _results(added)
         is_batch = not isinstance(added, Result)
@@ -341,9 +338,7 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
         return requests if is_batch else requests[0]
 
 
-def _results(added: Any) -> list[AddEvalConfigsResult]:
-    from futureagi_async.model.outcome import Batch  # noqa: PLC0415 - for this only
-
+def _results(added: Any) -> list[endpoints.add_eval_configs.AddEvalConfigsResult]:
     match added:
         case endpoints.add_eval_configs.AddEvalConfigsResult():
             return [added]
@@ -351,12 +346,14 @@ def _results(added: Any) -> list[AddEvalConfigsResult]:
             return [success.result for success in added.successes]
         case _:
             raise InvalidRequestError(
-                "added: what add_eval_configs or add_eval_configs_many gave is wanted, "
+                "added: what add_eval_configs or add_eval_configs_many gave is expected, "
                 f"not {validation.describe_type(added)}"
             )
 
 
-def _reject_partial(results: list[AddEvalConfigsResult]) -> None:
+def _reject_partial(
+    results: list[endpoints.add_eval_configs.AddEvalConfigsResult],
+) -> None:
     partial = [result for result in results if result.warnings]
     if partial:
         reasons = "; ".join(
@@ -368,13 +365,17 @@ def _reject_partial(results: list[AddEvalConfigsResult]) -> None:
         )
 
 
-def _cell(call: CallExecution, config_id: str) -> EvalOutputStatus | None:
+def _cell(
+    call: endpoints.list_call_executions.CallExecution, config_id: str
+) -> endpoints.list_call_executions.EvalOutputStatus | None:
     """How far the evaluation of a call by a config is; `None` where there is none."""
     output = call.eval_outputs.get(config_id)
     return None if output is None else output.state
 
 
-def _pending(cells: list[EvalOutputStatus | None]) -> int:
+def _pending(
+    cells: list[endpoints.list_call_executions.EvalOutputStatus | None],
+) -> int:
     return cells.count(endpoints.list_call_executions.EvalOutputStatus.PENDING)
 
 
@@ -387,7 +388,10 @@ class StartEvidence(enum.Enum):
 
 
 def weigh_evidence(
-    cells: list[EvalOutputStatus | None], *, is_evaluating: bool, was_absent: bool
+    cells: list[endpoints.list_call_executions.EvalOutputStatus | None],
+    *,
+    is_evaluating: bool,
+    was_absent: bool,
 ) -> StartEvidence:
     """Judge if evaluations were started.
 
@@ -471,7 +475,7 @@ def _pair(value: Any) -> tuple[Any, Any]:
     if isinstance(value, tuple | list) and len(value) == 2:  # noqa: PLR2004 - a pair
         return value[0], value[1]
     raise InvalidRequestError(
-        "a pair of a run test id and its eval config ids is wanted, "
+        "a pair of a run test id and its eval config ids is expected, "
         f"not {validation.truncate_repr(value)}; eval configs belong to one run test each"
     )
 
@@ -487,12 +491,12 @@ def normalize_keys(value: Any) -> dict[str, Any]:
     where = "test_execution_ids"
     if not isinstance(value, Mapping):
         raise InvalidRequestError(
-            f"{where}: a dict of execution ids by run test id is wanted, "
+            f"{where}: a dict of execution ids by run test id is expected, "
             f"not {validation.describe_type(value)}; executions belong to one run test"
         )
     found: dict[str, Any] = {}
     for key, ids in value.items():
-        id_ = validation.uuid_text(key, where)
+        id_ = validation.resource_id(key, where, IdentifiesRunTest)
         if id_ in found:
             raise InvalidRequestError(
                 f"{where}: run test {id_} comes twice, in two spellings; put all of "

@@ -8,13 +8,14 @@ from typing import Any, TypeAlias
 import attrs
 
 from futureagi_async.model import codec
+from futureagi_async.model.codec import Serializable
 
 
 _PERCENTILE = re.compile(r"p(\d{1,3})", re.ASCII)
 
 
 @attrs.frozen
-class PassFailScores:
+class PassFailScores(Serializable):
     """How many calls passed and failed; the rates are percent, 0 to 100."""
 
     pass_rate: float
@@ -24,7 +25,7 @@ class PassFailScores:
 
 
 @attrs.frozen
-class NumericScores:
+class NumericScores(Serializable):
     """How numbers are spread, in percent: a result of 0.8 counts as 80.
 
     Attributes:
@@ -38,7 +39,7 @@ class NumericScores:
 
 
 @attrs.frozen
-class ChoiceScores:
+class ChoiceScores(Serializable):
     """How often each choice was made: its share in percent, 0 to 100."""
 
     shares: dict[str, float] = attrs.field(hash=False)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import attrs
 
 from futureagi_async.endpoints import eval_config
+from futureagi_async.endpoints.eval_config import CreatedEvalConfig, EvalConfig
 from futureagi_async.endpoints.get_run_test import GetRunTest
 from futureagi_async.errors import (
     APIResponseError,
@@ -15,6 +17,7 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.model import codec, validation
+from futureagi_async.model.page import SendRead
 from futureagi_async.model.reconciliation import (
     Applied,
     Indeterminate,
@@ -24,14 +27,12 @@ from futureagi_async.model.reconciliation import (
     TargetMissing,
 )
 from futureagi_async.model.request import Result
-
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from uuid import UUID
-
-    from futureagi_async.endpoints.eval_config import CreatedEvalConfig, EvalConfig
-    from futureagi_async.model.page import SendRead
+from futureagi_async.model.resource import (
+    EvalConfigRef,
+    EvalTemplateRef,
+    IdentifiesEvalConfig,
+    RunTestRef,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -49,19 +50,20 @@ class UpdateEvalConfigResult(Result):
     run_test_id: str
 
 
-def eval_config_id(value: UUID | str) -> str:
-    """Bring the id of an eval config into canonical form."""
-    return validation.uuid_text(value, "eval_config_id")
+def eval_config_id(value: EvalConfigRef) -> str:
+    """Return the id of an eval config in canonical form."""
+    return validation.resource_id(value, "eval_config_id", IdentifiesEvalConfig)
 
 
-def _template_id(value: UUID | str | None) -> str | None:
+def _template_id(value: EvalTemplateRef | None) -> str | None:
     return None if value is None else eval_config.validate_template_id(value)
 
 
 def _name(value: str | None) -> str | None:
-    """Trim, as the service does, which refuses what is blank then."""
-    checked = eval_config.validate_name(value)
-    return None if checked is None else validation.non_blank_text(checked, "name")
+    """Return the name, trimmed as the service does; it rejects a blank one."""
+    return validation.bounded_text(
+        value, "name", max_length=eval_config.MAX_LENGTH, not_blank=True
+    )
 
 
 def _config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -154,9 +156,9 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
 
     @classmethod
     def to_match(
-        cls, run_test_id: UUID | str, kept: CreatedEvalConfig, wanted: EvalConfig
+        cls, run_test_id: RunTestRef, kept: CreatedEvalConfig, wanted: EvalConfig
     ) -> Self:
-        """Make the update that brings what the service keeps to what is wanted.
+        """Make the update that brings what the service keeps to what is expected.
 
         Only what differs is sent. What `wanted` leaves open stays as it is, its name
         apart: without one it is `Eval-<template_id>`, as when it is added.
@@ -196,9 +198,9 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
     ) -> tuple[type[APIResponseError], str] | None:
         """Object to an answer about another eval config or run test."""
         if result.run_test_id.lower() != self.run_test_id:
-            problem = f"the answer is about run test {result.run_test_id}"
+            problem = f"the response is about run test {result.run_test_id}"
         elif result.eval_config_id.lower() != self.eval_config_id:
-            problem = f"the answer is about eval config {result.eval_config_id}"
+            problem = f"the response is about eval config {result.eval_config_id}"
         else:
             return None
         return UnexpectedResponseError, problem

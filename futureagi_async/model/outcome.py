@@ -8,7 +8,6 @@ from typing import Any, Generic, Self, TypeAlias, overload
 import attrs
 
 from futureagi_async.errors import Delivery, FutureAGIError, NotAttemptedError
-from futureagi_async.model.freezing import unfrozen
 from futureagi_async.model.request import Request, ResultT, ResultT_co
 
 
@@ -39,17 +38,11 @@ class Success(_RequestOutcome[ResultT_co]):
     from_journal: bool = False
 
 
-_Unfrozen: Any = unfrozen(Success)
-
-
 def succeeded(
     request: Request[ResultT], result: ResultT, attempts: int, elapsed: float
 ) -> Success[ResultT]:
     """Make a `Success`, of which a fan-out makes more than of anything else."""
-    made = _Unfrozen(request, result, attempts, elapsed)
-    made.__class__ = Success
-    success: Success[ResultT] = made
-    return success
+    return Success(request, result, attempts, elapsed)
 
 
 @attrs.frozen

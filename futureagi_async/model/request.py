@@ -20,11 +20,12 @@ import attrs
 import orjson
 
 from futureagi_async.errors import APIResponseError, APIStatusError, InvalidRequestError
+from futureagi_async.model.codec import Serializable
 from futureagi_async.model.validation import describe_type
 
 
 @attrs.frozen(kw_only=True)
-class Result:
+class Result(Serializable):
     """What came back.
 
     Attributes:

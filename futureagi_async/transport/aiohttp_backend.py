@@ -168,7 +168,7 @@ class AiohttpBackend:
                 raise
         if size > ANSWER_LIMIT and is_success:
             raise UnexpectedResponseError(
-                f"the answer is larger than {ANSWER_LIMIT // 2**20} MiB",
+                f"the response is larger than {ANSWER_LIMIT // 2**20} MiB",
                 status_code=response.status,
                 delivery=Delivery.UNKNOWN,
             )

@@ -129,7 +129,9 @@ def test_the_scores_of_one_execution_are_asked_for_by_its_id():
 @pytest.mark.parametrize("page", [0, -1, 1.0, "1", None, True])
 @pytest.mark.parametrize("field", ["page", "limit"])
 def test_the_page_of_run_tests_is_a_whole_number_from_one(field, page):
-    with pytest.raises(InvalidRequestError, match=f"^{field}: a whole number from 1"):
+    with pytest.raises(
+        InvalidRequestError, match=f"^{field}: an integer of at least 1"
+    ):
         ListRunTests(**{field: page})
 
 
@@ -185,17 +187,17 @@ def page(total, **counts):
 def test_pages_are_counted_and_keep_what_was_asked_for():
     first = ListTestExecutions(ID, limit=3, status="failed")
 
-    second = first.after(page(2))
+    second = first.next_after(page(2))
 
     assert second == ListTestExecutions(ID, 2, 3, "failed")
-    assert second.after(page(2)) is None
-    assert second.after(page(3)) == ListTestExecutions(ID, 3, 3, "failed")
-    assert ListRunTests("x").after(page(9)) == ListRunTests("x", 2)
+    assert second.next_after(page(2)) is None
+    assert second.next_after(page(3)) == ListTestExecutions(ID, 3, 3, "failed")
+    assert ListRunTests("x").next_after(page(9)) == ListRunTests("x", 2)
 
 
 @pytest.mark.parametrize("total", [-1, 0, 1])
 def test_a_list_of_one_page_or_none_ends_with_the_first(total):
-    assert ListRunTests().after(page(total)) is None
+    assert ListRunTests().next_after(page(total)) is None
 
 
 @pytest.mark.parametrize(
@@ -271,20 +273,20 @@ def test_an_update_of_nothing_is_refused(empty):
     [
         ("name", "", "is blank"),
         ("name", "  ", "is blank"),
-        ("name", 5, "text is wanted"),
+        ("name", 5, "text is expected"),
         ("name", "n" * 256, "256 characters"),
         ("name", "a\0", "no null characters"),
         ("template_id", "abc", "is no UUID"),
         ("template_id", 5, "an id"),
         ("config", {}, "is empty, which the service takes for no change"),
-        ("config", [], "a dict is wanted"),
+        ("config", [], "a dict is expected"),
         ("config", {"params": float("nan")}, "is no JSON number"),
-        ("mapping", "x", "a dict is wanted"),
-        ("filters", "x", "a list of filters is wanted"),
+        ("mapping", "x", "a dict is expected"),
+        ("filters", "x", "a list of filters is expected"),
         ("error_localizer", "yes", "True or False"),
         ("model", " ", "is blank"),
         ("model", "m" * 256, "256 characters"),
-        ("model", 5, "text is wanted"),
+        ("model", 5, "text is expected"),
     ],
 )
 def test_a_value_that_could_never_be_accepted_is_refused(field, value, problem):
@@ -368,10 +370,12 @@ def test_the_answer_about_something_else_is_objected_to():
     assert answer(update) is None
     assert answer(update, run_test_id=ID.upper(), eval_config_id=OTHER.upper()) is None
     assert (
-        answer(update, run_test_id=OTHER)[1] == f"the answer is about run test {OTHER}"
+        answer(update, run_test_id=OTHER)[1]
+        == f"the response is about run test {OTHER}"
     )
     assert (
-        answer(update, eval_config_id=ID)[1] == f"the answer is about eval config {ID}"
+        answer(update, eval_config_id=ID)[1]
+        == f"the response is about eval config {ID}"
     )
 
 

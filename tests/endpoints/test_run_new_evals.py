@@ -199,23 +199,23 @@ def test_a_request_says_which_executions_to_evaluate(executions):
     ("fields", "problem"),
     [
         ({"run_test_id": "abc"}, "run_test_id: 'abc' is no UUID"),
-        ({"run_test_id": None}, "run_test_id: an id .* is wanted, not None"),
+        ({"run_test_id": None}, "run_test_id: an id .* is expected, not None"),
         ({"eval_config_ids": []}, "eval_config_ids: the list is empty"),
         (
             {"eval_config_ids": CONFIG_1},
-            "eval_config_ids: a list of ids is wanted, not a",
+            "eval_config_ids: a list of ids is expected, not a",
         ),
         (
             {"eval_config_ids": None},
-            "eval_config_ids: a list of ids is wanted, not None",
+            "eval_config_ids: a list of ids is expected, not None",
         ),
         ({"eval_config_ids": [CONFIG_1, ""]}, r"eval_config_ids\[1\]: is empty"),
         ({"eval_config_ids": [None]}, r"eval_config_ids\[0\]: an id .* not None"),
         ({"test_execution_ids": EXECUTION_1}, "test_execution_ids: a list of ids is"),
         ({"test_execution_ids": ["x"]}, r"test_execution_ids\[0\]: 'x' is no UUID"),
         ({"test_execution_ids": {EXECUTION_1: 1}}, "test_execution_ids: a list of ids"),
-        ({"select_all": "true"}, "select_all: True or False is wanted, not a str"),
-        ({"select_all": 1}, "select_all: True or False is wanted, not an int"),
+        ({"select_all": "true"}, "select_all: True or False is expected, not a str"),
+        ({"select_all": 1}, "select_all: True or False is expected, not an int"),
         ({"enable_tool_evaluation": 0}, "enable_tool_evaluation: True or False is"),
     ],
 )
@@ -470,7 +470,10 @@ def test_configs_that_belong_to_no_run_test_are_refused(eval_config_ids, problem
 @pytest.mark.parametrize(
     ("executions", "problem"),
     [
-        ([EXECUTION_1], "a dict of execution ids by run test id is wanted, not a list"),
+        (
+            [EXECUTION_1],
+            "a dict of execution ids by run test id is expected, not a list",
+        ),
         ({"abc": [EXECUTION_1]}, "'abc' is no UUID"),
     ],
 )

@@ -279,11 +279,11 @@ def test_a_number_is_a_number(score):
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ([], "the answer is a list where an object belongs"),
-        ("text", "the answer is text where an object belongs"),
-        (None, "the answer is null where an object belongs"),
-        (5, "the answer is an int where an object belongs"),
-        (True, "the answer is a bool where an object belongs"),
+        ([], "the response is a list where an object belongs"),
+        ("text", "the response is text where an object belongs"),
+        (None, "the response is null where an object belongs"),
+        (5, "the response is an int where an object belongs"),
+        (True, "the response is a bool where an object belongs"),
     ],
 )
 def test_json_that_is_no_object_is_refused(value, problem):
@@ -293,12 +293,12 @@ def test_json_that_is_no_object_is_refused(value, problem):
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (b"", "^the answer is empty$"),
-        (b"<html></html>", "^the answer is not JSON: "),
-        (b'{"message": "ok", "run_te', "^the answer is not JSON: "),
-        (b'{"a": NaN}', "^the answer is not JSON: "),
-        (b"\xff", "^the answer is not JSON: "),
-        (b"[" * 5000, "^the answer is not JSON: "),
+        (b"", "^the response is empty$"),
+        (b"<html></html>", "^the response is not JSON: "),
+        (b'{"message": "ok", "run_te', "^the response is not JSON: "),
+        (b'{"a": NaN}', "^the response is not JSON: "),
+        (b"\xff", "^the response is not JSON: "),
+        (b"[" * 5000, "^the response is not JSON: "),
     ],
 )
 def test_what_is_no_json_is_refused(body, problem):
@@ -326,10 +326,10 @@ def test_a_field_is_read_as_it_is_or_refused(field, value):
 
 
 def test_passes_of_the_converter_that_disagree_are_a_fault_of_the_package(monkeypatch):
-    def refuse(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise TypeError
 
-    monkeypatch.setattr(codec._FAST, "structure", refuse)
+    monkeypatch.setattr(codec._converter(wire=True), "structure", fail)
 
     with pytest.raises(AssertionError, match="disagree"):
         read(STARTED, RunNewEvalsResult)
@@ -417,5 +417,5 @@ def test_an_empty_answer_will_do_where_nothing_is_needed():
 
 
 def test_an_empty_answer_will_not_do_where_something_is_needed():
-    with pytest.raises(codec.DecodeError, match=r"^the answer is empty$"):
+    with pytest.raises(codec.DecodeError, match=r"^the response is empty$"):
         codec.decode_result(b"", EvalTemplates, None)

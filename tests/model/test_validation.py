@@ -15,6 +15,7 @@ from hypothesis import given, strategies as st
 
 from futureagi_async.errors import InvalidRequestError
 from futureagi_async.model import validation
+from futureagi_async.model.resource import IdentifiesEvalConfig
 
 
 ID = "b968b200-c57b-5aca-9c9f-60672e3183e7"
@@ -169,20 +170,26 @@ def test_a_long_value_is_shown_cut():
 def test_ids_are_read_from_any_iterable():
     ids = (each for each in [ID.upper(), uuid.UUID(ID)])
 
-    assert validation.uuid_texts(ids, "ids") == (ID, ID)
+    assert validation.resource_ids(ids, "ids", IdentifiesEvalConfig) == (ID, ID)
 
 
 @given(st.lists(st.uuids(), unique=True), st.randoms())
 def test_the_ids_of_a_set_are_sorted_however_they_are_spelled(ids, random):
     given_as = {random.choice([each, *spellings(str(each))]) for each in ids}
 
-    assert validation.uuid_texts(given_as, "ids") == tuple(sorted(map(str, ids)))
-    assert validation.uuid_texts(frozenset(ids), "ids") == tuple(sorted(map(str, ids)))
+    assert validation.resource_ids(given_as, "ids", IdentifiesEvalConfig) == tuple(
+        sorted(map(str, ids))
+    )
+    assert validation.resource_ids(
+        frozenset(ids), "ids", IdentifiesEvalConfig
+    ) == tuple(sorted(map(str, ids)))
 
 
 @given(st.lists(st.uuids()), st.sampled_from([list, tuple, iter]))
 def test_the_ids_of_a_list_keep_their_order(ids, given_as):
-    assert validation.uuid_texts(given_as(ids), "ids") == tuple(map(str, ids))
+    assert validation.resource_ids(given_as(ids), "ids", IdentifiesEvalConfig) == tuple(
+        map(str, ids)
+    )
 
 
 @given(st.sets(st.text()))
@@ -192,15 +199,15 @@ def test_the_items_of_a_set_are_sorted(names):
 
 def test_a_bad_id_of_a_list_is_named_by_its_index():
     with pytest.raises(InvalidRequestError, match=r"^ids\[1\]: 'abc' is no UUID"):
-        validation.uuid_texts([ID, "abc"], "ids")
+        validation.resource_ids([ID, "abc"], "ids", IdentifiesEvalConfig)
 
 
 @pytest.mark.parametrize("value", [ID, ID.encode(), {ID: 1}, None, 5, uuid.UUID(ID)])
 def test_a_single_value_is_no_list(value):
     with pytest.raises(
-        InvalidRequestError, match=r"^ids: a list of ids is wanted, not "
+        InvalidRequestError, match=r"^ids: a list of ids is expected, not "
     ):
-        validation.uuid_texts(value, "ids")
+        validation.resource_ids(value, "ids", IdentifiesEvalConfig)
 
 
 @pytest.mark.parametrize("value", [True, False, None])
@@ -211,7 +218,7 @@ def test_a_flag_may_be_true_false_or_left_out(value):
 @pytest.mark.parametrize("value", [0, 1, "true", "", []])
 def test_a_flag_is_nothing_else(value):
     with pytest.raises(
-        InvalidRequestError, match=r"^x: True or False is wanted, not a"
+        InvalidRequestError, match=r"^x: True or False is expected, not a"
     ):
         validation.optional_bool(value, "x")
 
@@ -232,11 +239,11 @@ def test_text_is_measured_without_the_space_around_it():
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ("abcd", "4 characters; the service takes 3 at most"),
-        ("a\0", "the service takes no null characters"),
+        ("abcd", "4 characters; the service accepts at most 3"),
+        ("a\0", "the service accepts no null characters"),
         ("a\ud800", "character 2 is half of a surrogate pair"),
-        (5, "text is wanted, not an int"),
-        (b"a", "text is wanted, not a bytes"),
+        (5, "text is expected, not an int"),
+        (b"a", "text is expected, not a bytes"),
     ],
 )
 def test_text_that_the_service_cannot_take_is_refused(value, problem):
@@ -363,7 +370,9 @@ def test_an_object_may_be_left_out():
 
 @pytest.mark.parametrize("value", [[], "{}", 0, False])
 def test_an_object_is_a_mapping(value):
-    with pytest.raises(InvalidRequestError, match=r"^config: a dict is wanted, not a"):
+    with pytest.raises(
+        InvalidRequestError, match=r"^config: a dict is expected, not a"
+    ):
         validation.copy_json_object(value, "config")
 
 
@@ -375,11 +384,11 @@ def test_text_is_given_as_it_is(text):
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        (None, "text is wanted, not None"),
-        (5, "text is wanted, not an int"),
-        (b"x", "text is wanted, not a bytes"),
-        (["x"], "text is wanted, not a list"),
-        ("a\0", "the service takes no null characters"),
+        (None, "text is expected, not None"),
+        (5, "text is expected, not an int"),
+        (b"x", "text is expected, not a bytes"),
+        (["x"], "text is expected, not a list"),
+        ("a\0", "the service accepts no null characters"),
         ("a\ud800", "character 2 is half of a surrogate pair"),
     ],
 )

@@ -268,7 +268,7 @@ def test_the_answer_about_another_run_test_is_none():
     error = answered_with(GetRunTest(RUN_TEST), body)
 
     assert type(error) is UnexpectedResponseError
-    assert f"the answer is about run test {OTHER}" in str(error)
+    assert f"the response is about run test {OTHER}" in str(error)
 
 
 @pytest.mark.parametrize(

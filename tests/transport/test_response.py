@@ -133,10 +133,10 @@ def test_a_failed_dispatch_is_an_error_although_the_status_is_200():
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (b"", "the answer is empty"),
-        (b"<html>", "the answer is not JSON"),
-        (b'{"message": "ok", ', "the answer is not JSON"),
-        ([], "the answer is a list where an object belongs"),
+        (b"", "the response is empty"),
+        (b"<html>", "the response is not JSON"),
+        (b'{"message": "ok", ', "the response is not JSON"),
+        ([], "the response is a list where an object belongs"),
         ({"message": "ok"}, "missing @ run_test_id"),
         (STARTED | {"run_test_id": None}, "text belongs here, not null @ run_test_id"),
     ],

@@ -112,7 +112,7 @@ def pages(
     assert_type(executions.results, tuple[fa.types.TestExecution, ...])
     assert_type(calls.results, tuple[fa.types.CallExecution, ...])
     assert_type(templates.result, tuple[fa.types.EvalTemplate, ...])
-    following = fa.types.ListRunTests().after(run_tests)
+    following = fa.types.ListRunTests().next_after(run_tests)
     assert_type(following, fa.types.ListRunTests | None)
 
 
