@@ -24,6 +24,12 @@ from futureagi_async.errors import ConfigurationError
 from futureagi_async.evaluation.options import EVALUATION_DEFAULTS, EvaluationOptions
 from futureagi_async.model.page import PagedRequest, Paginator
 from futureagi_async.model.request import Request, Requests, ResultT
+from futureagi_async.model.resource import (
+    EvalConfigRef,
+    EvalTemplateRef,
+    ExecutionRef,
+    RunTestRef,
+)
 from futureagi_async.transport.call import RequestOptions
 from futureagi_async.transport.http import HTTPBackend
 from futureagi_async.transport.settings import (
@@ -47,10 +53,6 @@ def _backend_factory(settings: Settings) -> abc.Callable[[], HTTPBackend]:
         return AiohttpBackend(settings)
 
     return open_backend
-
-
-def _id(run_test: Any) -> Any:
-    return getattr(run_test, "id", run_test)
 
 
 class AsyncFutureAGI:
@@ -140,7 +142,7 @@ class AsyncFutureAGI:
 
     async def add_eval_configs(
         self,
-        run_test: evaluation.inputs.AnyRunTest,
+        run_test: RunTestRef,
         configs: abc.Iterable[endpoints.eval_config.EvalConfig | abc.Mapping[str, Any]],
     ) -> endpoints.add_eval_configs.AddEvalConfigsResult:
         """Add evaluations to a run test.
@@ -157,7 +159,7 @@ class AsyncFutureAGI:
             APIError: it failed otherwise; see its `delivery`.
         """
         return await self.send(
-            endpoints.add_eval_configs.AddEvalConfigs(_id(run_test), configs)
+            endpoints.add_eval_configs.AddEvalConfigs(run_test, configs)
         )
 
     @expand_options(BatchOptions)
@@ -173,10 +175,10 @@ class AsyncFutureAGI:
 
     async def run_new_evals(
         self,
-        run_test: evaluation.inputs.AnyRunTest,
+        run_test: RunTestRef,
         *,
-        eval_config_ids: abc.Iterable[UUID | str],
-        test_execution_ids: abc.Iterable[UUID | str] | None = None,
+        eval_config_ids: abc.Iterable[EvalConfigRef],
+        test_execution_ids: abc.Iterable[ExecutionRef] | None = None,
         select_all: bool = False,
         enable_tool_evaluation: bool | None = None,
     ) -> endpoints.run_new_evals.RunNewEvalsResult:
@@ -190,7 +192,7 @@ class AsyncFutureAGI:
         """
         return await self.send(
             endpoints.run_new_evals.RunNewEvals(
-                _id(run_test),
+                run_test,
                 eval_config_ids,
                 test_execution_ids,
                 select_all,
@@ -229,7 +231,7 @@ class AsyncFutureAGI:
 
     async def ensure_eval_configs(
         self,
-        run_test: evaluation.inputs.AnyRunTest,
+        run_test: RunTestRef,
         configs: abc.Iterable[endpoints.eval_config.EvalConfig | abc.Mapping[str, Any]],
         *,
         on_conflict: evaluation.ensure_configs.OnConflict = "raise",
@@ -253,7 +255,7 @@ class AsyncFutureAGI:
         """
         return await self.send(
             evaluation.ensure_configs.EnsureEvalConfigs(
-                _id(run_test), configs, on_conflict=on_conflict
+                run_test, configs, on_conflict=on_conflict
             )
         )
 
@@ -371,7 +373,7 @@ class AsyncFutureAGI:
         return await self._evaluate(operations, settings, on_progress)
 
     async def get_run_test(
-        self, run_test: evaluation.inputs.AnyRunTest
+        self, run_test: RunTestRef
     ) -> endpoints.get_run_test.RunTest:
         """Read a run test with its eval configs.
 
@@ -383,12 +385,12 @@ class AsyncFutureAGI:
             NotFoundError: the keys see no such run test.
             APIError: it failed otherwise.
         """
-        return await self.send(endpoints.get_run_test.GetRunTest(_id(run_test)))
+        return await self.send(endpoints.get_run_test.GetRunTest(run_test))
 
     async def get_eval_summary(
         self,
-        run_test: evaluation.inputs.AnyRunTest,
-        execution_id: UUID | str | None = None,
+        run_test: RunTestRef,
+        execution: ExecutionRef | None = None,
     ) -> endpoints.get_eval_summary.EvalSummary:
         """Read the scores of a run test.
 
@@ -396,7 +398,7 @@ class AsyncFutureAGI:
 
         Args:
             run_test: the run test, or its id.
-            execution_id: the one execution to sum up; by default all of them.
+            execution: the one execution to sum up, or its id; by default all of them.
 
         Raises:
             InvalidRequestError: an id is not one; nothing was sent.
@@ -404,16 +406,16 @@ class AsyncFutureAGI:
             APIError: it failed otherwise.
         """
         return await self.send(
-            endpoints.get_eval_summary.GetEvalSummary(_id(run_test), execution_id)
+            endpoints.get_eval_summary.GetEvalSummary(run_test, execution)
         )
 
     async def update_eval_config(
         self,
-        run_test: evaluation.inputs.AnyRunTest,
-        eval_config_id: UUID | str,
+        run_test: RunTestRef,
+        eval_config: EvalConfigRef,
         *,
         name: str | None = None,
-        template_id: UUID | str | None = None,
+        template_id: EvalTemplateRef | None = None,
         config: abc.Mapping[str, Any] | None = None,
         mapping: abc.Mapping[str, Any] | None = None,
         filters: abc.Sequence[Any] | abc.Mapping[str, Any] | None = None,
@@ -432,8 +434,8 @@ class AsyncFutureAGI:
         """
         return await self.send(
             endpoints.update_eval_config.UpdateEvalConfig(
-                _id(run_test),
-                eval_config_id,
+                run_test,
+                eval_config,
                 name=name,
                 template_id=template_id,
                 config=config,
@@ -445,13 +447,13 @@ class AsyncFutureAGI:
         )
 
     async def delete_eval_config(
-        self, run_test: evaluation.inputs.AnyRunTest, eval_config_id: UUID | str
+        self, run_test: RunTestRef, eval_config: EvalConfigRef
     ) -> endpoints.delete_eval_config.DeleteEvalConfigResult:
         """Delete an eval config of a run test.
 
         Args:
             run_test: the run test, or its id.
-            eval_config_id: the eval config.
+            eval_config: the eval config, or its id.
 
         Raises:
             InvalidRequestError: an id is not one; nothing was sent.
@@ -460,7 +462,7 @@ class AsyncFutureAGI:
             APIError: it failed otherwise; see its `delivery`.
         """
         return await self.send(
-            endpoints.delete_eval_config.DeleteEvalConfig(_id(run_test), eval_config_id)
+            endpoints.delete_eval_config.DeleteEvalConfig(run_test, eval_config)
         )
 
     def list_run_tests(
@@ -486,7 +488,7 @@ class AsyncFutureAGI:
 
     def list_test_executions(
         self,
-        run_test: evaluation.inputs.AnyRunTest,
+        run_test: RunTestRef,
         *,
         status: endpoints.status.ExecutionStatus | str | None = None,
     ) -> abc.AsyncIterator[endpoints.list_test_executions.TestExecution]:
@@ -502,12 +504,12 @@ class AsyncFutureAGI:
         """
         return self._paginate(
             endpoints.list_test_executions.ListTestExecutions(
-                _id(run_test), status=status
+                run_test, status=status
             )
         )
 
     def list_call_executions(
-        self, run_test: evaluation.inputs.AnyRunTest
+        self, run_test: RunTestRef
     ) -> abc.AsyncIterator[endpoints.list_call_executions.CallExecution]:
         """Read all calls of a run test with their results, the newest first.
 
@@ -519,7 +521,7 @@ class AsyncFutureAGI:
             APIError: a page could not be read; raised by the iterator.
         """
         return self._paginate(
-            endpoints.list_call_executions.ListCallExecutions(_id(run_test))
+            endpoints.list_call_executions.ListCallExecutions(run_test)
         )
 
     def list_eval_templates(
