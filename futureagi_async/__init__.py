@@ -13,7 +13,7 @@ TYPE_CHECKING = False  # type checkers take it as true; `typing` takes long to i
 if TYPE_CHECKING:
     # `as` marks what is public for type checkers; a test compares it with the names below.
     from futureagi_async import types as types
-    from futureagi_async.batch.executor import OutcomeStream as OutcomeStream
+    from futureagi_async.batch.stream import OutcomeStream as OutcomeStream
     from futureagi_async.blocking.client import FutureAGI as FutureAGI
     from futureagi_async.blocking.streams import (
         BlockingEvaluationStream as BlockingEvaluationStream,
@@ -95,7 +95,7 @@ else:
     __getattr__, __dir__, __all__ = lazy_exports(
         globals(),
         {
-            ".batch.executor": ("OutcomeStream",),
+            ".batch.stream": ("OutcomeStream",),
             ".blocking.client": ("FutureAGI",),
             ".blocking.streams": (
                 "BlockingEvaluationStream",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl as tls
 from collections import abc
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, NoReturn, Self, Unpack
+from typing import Any, NoReturn, Self, TypeVar, Unpack
 from uuid import UUID
 
 from futureagi_async import batch, endpoints, evaluation, model
-from futureagi_async.batch.alone import Carrier, read_page, send_alone
+from futureagi_async.batch.executor import RequestExecutor
 from futureagi_async.batch.options import (
     BatchOptions,
     StreamOptions,
@@ -23,14 +24,16 @@ from futureagi_async.batch.options import (
 from futureagi_async.errors import ConfigurationError
 from futureagi_async.evaluation.options import EVALUATION_DEFAULTS, EvaluationOptions
 from futureagi_async.model.page import PagedRequest, Paginator
+from futureagi_async.model.operation import Operation
 from futureagi_async.model.request import Request, Requests, ResultT
 from futureagi_async.model.resource import (
     EvalConfigRef,
     EvalTemplateRef,
     ExecutionRef,
     RunTestRef,
+    RunTestRefs,
 )
-from futureagi_async.transport.call import RequestOptions
+from futureagi_async.transport.call import RequestOptions, ThrottleBudget
 from futureagi_async.transport.http import HTTPBackend
 from futureagi_async.transport.settings import (
     UNSET,
@@ -43,6 +46,9 @@ from futureagi_async.transport.settings import (
     positive_int,
 )
 from futureagi_async.transport.transport import Transport
+
+
+T = TypeVar("T")
 
 
 def _backend_factory(settings: Settings) -> abc.Callable[[], HTTPBackend]:
@@ -165,7 +171,7 @@ class AsyncFutureAGI:
     @expand_options(BatchOptions)
     async def add_eval_configs_many(
         self,
-        run_tests: evaluation.inputs.RunTests,
+        run_tests: RunTestRefs,
         configs: abc.Iterable[endpoints.eval_config.EvalConfig | abc.Mapping[str, Any]],
         **options: Unpack[BatchOptions],
     ) -> model.outcome.Batch[endpoints.add_eval_configs.AddEvalConfigsResult]:
@@ -262,7 +268,7 @@ class AsyncFutureAGI:
     @expand_options(EvaluationOptions, EVALUATION_DEFAULTS)
     async def evaluate(
         self,
-        run_tests: evaluation.inputs.RunTests,
+        run_tests: RunTestRefs,
         configs: abc.Iterable[endpoints.eval_config.EvalConfig | abc.Mapping[str, Any]],
         *,
         on_progress: abc.Callable[[evaluation.report.EvaluationProgress], object]
@@ -303,7 +309,7 @@ class AsyncFutureAGI:
     @expand_options(EvaluationOptions, EVALUATION_DEFAULTS)
     def stream_evaluations(
         self,
-        run_tests: evaluation.inputs.RunTests,
+        run_tests: RunTestRefs,
         configs: abc.Iterable[endpoints.eval_config.EvalConfig | abc.Mapping[str, Any]],
         **options: Unpack[EvaluationOptions],
     ) -> evaluation.pipeline.EvaluationStream:
@@ -326,13 +332,15 @@ class AsyncFutureAGI:
         """
         return evaluation.pipeline.EvaluationStream(
             evaluation.pipeline.EvaluationProducer(
-                self._carrier, *self._prepare_evaluation(run_tests, configs, options)
+                self._transport,
+                self._options,
+                *self._prepare_evaluation(run_tests, configs, options)
             )
         )
 
     async def wait_for_evals(
         self,
-        run_tests: evaluation.inputs.RunTests,
+        run_tests: RunTestRefs,
         *,
         timeout: float | timedelta,
         poll_interval: float = 1.0,
@@ -564,7 +572,7 @@ class AsyncFutureAGI:
         """
         return await endpoints.find_by_name.find_eval_template(self.send, name)
 
-    async def send(self, request: Request[ResultT]) -> ResultT:
+    async def send(self, request: Operation[T]) -> T:
         """Send a request, or run an operation.
 
         Raises:
@@ -572,7 +580,8 @@ class AsyncFutureAGI:
             ClientClosedError: the client is closed.
             APIError: it failed; see its `delivery`.
         """
-        return await send_alone(self._carrier, validate_request(request))
+        executor = RequestExecutor(self._transport, self._options)
+        return await executor.send(validate_request(request))
 
     @expand_options(BatchOptions)
     async def send_many(
@@ -602,8 +611,9 @@ class AsyncFutureAGI:
         """
         completed = complete_options(options, BatchOptions)
         on_outcome = validate_callback(completed.pop("on_outcome"))
-        return await batch.executor.send_batch(
-            self._carrier,
+        return await batch.batch_executor.send_batch(
+            self._transport,
+            self._options,
             validate_requests(requests),
             self._batch_config(completed),
             on_outcome,
@@ -612,7 +622,7 @@ class AsyncFutureAGI:
     @expand_options(StreamOptions)
     def stream(
         self, requests: Requests[ResultT], **options: Unpack[StreamOptions]
-    ) -> batch.executor.OutcomeStream[ResultT]:
+    ) -> batch.stream.OutcomeStream[ResultT]:
         """Send many requests and yield each outcome when it is there.
 
         Use it as `async with client.stream(requests) as outcomes:` and then
@@ -628,9 +638,9 @@ class AsyncFutureAGI:
             ConfigurationError: an option cannot work.
         """
         config = self._batch_config(complete_options(options, StreamOptions))
-        return batch.executor.OutcomeStream(
-            batch.executor.OutcomeProducer(
-                self._carrier, validate_requests(requests), config
+        return batch.stream.OutcomeStream(
+            batch.stream.OutcomeProducer(
+                self._transport, self._options, validate_requests(requests), config
             )
         )
 
@@ -664,14 +674,10 @@ class AsyncFutureAGI:
 
     # How the methods above reach the rooms below.
 
-    @property
-    def _carrier(self) -> Carrier:
-        return Carrier(self._transport, self._options, self._settings)
-
     def _batch_config(
         self, options: abc.Mapping[str, Any]
-    ) -> batch.executor.BatchConfig:
-        return batch.executor.BatchConfig.of(
+    ) -> batch.batch_executor.BatchConfig:
+        return batch.batch_executor.BatchConfig.of(
             self._settings,
             options["max_concurrency"],
             options["timeout"],
@@ -682,7 +688,9 @@ class AsyncFutureAGI:
         return Paginator(self._read_page, request)
 
     async def _read_page(self, request: Request[ResultT], /) -> ResultT:
-        return await read_page(self._carrier, request)
+        throttle = ThrottleBudget(asyncio.get_running_loop().time())
+        executor = RequestExecutor(self._transport, self._options, throttle)
+        return await executor.send(request)
 
     async def _eval_templates(
         self, search: str
@@ -693,7 +701,7 @@ class AsyncFutureAGI:
 
     def _prepare_evaluation(
         self,
-        run_tests: evaluation.inputs.RunTests,
+        run_tests: RunTestRefs,
         configs: abc.Iterable[endpoints.eval_config.EvalConfig | abc.Mapping[str, Any]],
         options: abc.Mapping[str, Any],
     ) -> tuple[
@@ -726,5 +734,5 @@ class AsyncFutureAGI:
     ) -> evaluation.report.EvaluationReport:
         callback = validate_callback(on_progress, "on_progress")
         return await evaluation.pipeline.evaluate(
-            self._carrier, operations, settings, callback
+            self._transport, self._options, operations, settings, callback
         )

@@ -72,10 +72,7 @@ if TYPE_CHECKING:
         EvalConfigOrigin as EvalConfigOrigin,
         OnConflict as OnConflict,
     )
-    from futureagi_async.evaluation.inputs import (
-        AnyRunTest as AnyRunTest,
-        RunTests as RunTests,
-    )
+    from futureagi_async.evaluation.inputs import RunTests as RunTests
     from futureagi_async.evaluation.options import (
         EvaluationOptions as EvaluationOptions,
     )
@@ -86,10 +83,17 @@ if TYPE_CHECKING:
     )
     from futureagi_async.journal.reader import JournalSummary as JournalSummary
     from futureagi_async.model.operation import Operation as Operation
+    from futureagi_async.model.page import Paginator as Paginator
     from futureagi_async.model.request import (
         Request as Request,
         Requests as Requests,
         Result as Result,
+    )
+    from futureagi_async.model.resource import (
+        EvalConfigRef as EvalConfigRef,
+        EvalTemplateRef as EvalTemplateRef,
+        ExecutionRef as ExecutionRef,
+        RunTestRef as RunTestRef,
     )
 else:
     __getattr__, __dir__, __all__ = lazy_exports(
@@ -149,10 +153,7 @@ else:
                 "EvalConfigOrigin",
                 "OnConflict",
             ),
-            ".evaluation.inputs": (
-                "AnyRunTest",
-                "RunTests",
-            ),
+            ".evaluation.inputs": ("RunTests",),
             ".evaluation.options": ("EvaluationOptions",),
             ".evaluation.report": ("ConfigScores",),
             ".journal.entry": (
@@ -161,6 +162,13 @@ else:
             ),
             ".journal.reader": ("JournalSummary",),
             ".model.operation": ("Operation",),
+            ".model.page": ("Paginator",),
+            ".model.resource": (
+                "EvalConfigRef",
+                "EvalTemplateRef",
+                "ExecutionRef",
+                "RunTestRef",
+            ),
             ".model.request": (
                 "Request",
                 "Requests",

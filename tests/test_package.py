@@ -213,8 +213,7 @@ def test_a_client_and_a_request_load_nothing_of_fan_outs_lists_and_error_bodies(
     for name in (
         "transport.error_body",
         "batch.worker_pool",
-        "model.outcome",
-        "batch.executor",
+        "batch.batch_executor",
     ):
         assert f"futureagi_async.{name}" not in loaded
 

@@ -6,9 +6,12 @@ from futureagi_async._lazy import lazy_exports
 
 
 if TYPE_CHECKING:
-    from futureagi_async.batch import executor as executor
+    from futureagi_async.batch import (
+        batch_executor as batch_executor,
+        stream as stream,
+    )
 else:
     __getattr__, __dir__, __all__ = lazy_exports(
         globals(),
-        dict.fromkeys((".executor",), ()),
+        dict.fromkeys((".batch_executor", ".stream"), ()),
     )

@@ -1,4 +1,4 @@
-"""Requests and outcomes of a fan-out, on disk before anything rests on them."""
+"""The journal of one batch: answers what was done before, records what is sent."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import copy
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 import attrs
@@ -26,161 +27,193 @@ from futureagi_async.model import codec
 from futureagi_async.model.outcome import Failure, NotAttempted, Success
 from futureagi_async.model.reconciliation import Reconcilable
 from futureagi_async.model.request import ResultT
-from futureagi_async.transport.call import Past
+from futureagi_async.transport.call import PriorAttempts
 
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from futureagi_async.model.outcome import Outcome
     from futureagi_async.model.request import Request
-    from futureagi_async.transport.settings import Settings
 
 
 logger = logging.getLogger("futureagi_async")
 
 
-class Recording(Generic[ResultT]):
-    """Writes a fan-out into its journal, and answers from it what was done before.
+@attrs.define(eq=False)
+class Claim(Generic[ResultT]):
+    """A request that a batch may send, or the outcome that the journal has of it.
 
-    A request that an earlier fan-out left in doubt is reconciled. That waits from the
-    moment the journal was opened: whoever sent it had lost the journal by then.
+    Attributes:
+        key: the digest by which the journal finds it.
+        request: the request.
+        outcome: what answers it, if it is not to be sent.
+        prior: what the journal knows about it, if it is to be sent.
+        started_at: when it had its slot, by the clock of the loop; `None` before that.
     """
 
-    def __init__(self, journal: JournalWriter, settings: Settings) -> None:
+    key: bytes
+    request: Request[ResultT]
+    outcome: Outcome[ResultT] | None = None
+    prior: PriorAttempts | None = None
+    started_at: float | None = None
+
+
+class BatchJournal:
+    """The journal of one batch.
+
+    A request whose outcome an earlier batch left unknown is reconciled. The time that
+    the service has had is counted from the opening of the journal: whoever sent it had
+    lost the journal by then.
+    """
+
+    def __init__(
+        self, journal: JournalWriter, base_url: str, workspace_id: str | None
+    ) -> None:
         self._journal = journal
-        self._settings = settings
+        self._service = base_url, workspace_id
         self._now = asyncio.get_running_loop().time
         self._opened_at = self._now()
-        self._first: dict[bytes, asyncio.Future[Outcome[ResultT]]] = {}
+        self._in_flight: dict[bytes, asyncio.Future[Outcome[Any]]] = {}
         self._failed: dict[bytes, _Failed] = {}
 
     @classmethod
     @contextlib.asynccontextmanager
     async def open(
-        cls, path: str | os.PathLike[str], settings: Settings
-    ) -> AsyncGenerator[Recording[ResultT], None]:
-        """Open a journal for a fan-out.
+        cls, path: str | os.PathLike[str], base_url: str, workspace_id: str | None
+    ) -> AsyncGenerator[BatchJournal, None]:
+        """Open a journal for a batch.
 
         Raises:
-            JournalError: it cannot be written, or somebody else writes to it.
+            JournalError: it cannot be written, or another writer has it.
         """
         journal = await JournalWriter.open(path)
         try:
-            yield cls(journal, settings)
+            yield cls(journal, base_url, workspace_id)
         finally:
             await journal.aclose()
 
-    async def outcome(
-        self,
-        request: Request[ResultT],
-        turn: asyncio.Semaphore,
-        send: Callable[[Request[ResultT], Past], Awaitable[Outcome[ResultT]]],
-        *,
-        repeats_failures: bool = False,
-    ) -> Outcome[ResultT]:
-        """Answer a request from the journal, or send it and write what comes of it.
+    async def claim(
+        self, request: Request[ResultT], *, retry_failures: bool
+    ) -> Claim[ResultT]:
+        """Return the outcome of a request, or the right to send it.
 
-        It waits for its turn when the disk has it. One that is cancelled before that
-        has certainly not left, and the journal learns so.
-
-        An equal request of the same fan-out shares the outcome of the first; one that
-        comes after its end, a failure without the answer that it came from. With
-        `repeats_failures` it does so only while that is under way, and where it may
-        have been done: a job that makes a request anew has looked in between, and what
-        was refused before can be accepted by now.
+        An equal request of the same batch shares the outcome of the first. One that
+        comes later shares a failure as well. With `retry_failures` it does so only where
+        the work may have been done: an operation that makes a request once more has read
+        in between, and what was rejected before can be accepted by now.
 
         Raises:
-            JournalError: the journal refuses; the request was not sent.
+            JournalError: the journal refuses; the request is not to be sent.
         """
-        key = identity(self._settings.base_url, self._settings.workspace_id, request)
-        first = self._first.get(key)
+        key = identity(*self._service, request)
+        first = self._in_flight.get(key)
         if first is not None:
             shared = await asyncio.shield(first)
-            return attrs.evolve(shared, request=request, from_journal=True)
+            return Claim(key, request, shared)
         failed = self._failed.get(key)
         if failed is not None:
-            if not (repeats_failures and failed.was_not_done):
-                return Failure(request, *failed, from_journal=True)
+            if not (retry_failures and failed.certainly_not_done):
+                return Claim(key, request, Failure(request, *failed))
             del self._failed[key]
-        self._first[key] = asyncio.get_running_loop().create_future()
+        self._in_flight[key] = asyncio.get_running_loop().create_future()
         try:
-            outcome = await self._first_outcome(key, request, turn, send)
+            entry = await self._record_intent(key, request)
+            if entry is not None and entry.state is JournalState.DONE:
+                replayed = self._replay(entry, request)
+                # From now on the journal answers it.
+                self._in_flight.pop(key).set_result(replayed)
+                return Claim(key, request, replayed)
         except JournalError as error:
-            shared_error = self._first.pop(key)
+            shared_error = self._in_flight.pop(key)
             shared_error.set_exception(error)
-            shared_error.exception()  # there may be nobody to share it with
+            shared_error.exception()  # there may be none to share it with
             raise
         except BaseException:
-            self._first.pop(key).cancel()
+            self._in_flight.pop(key).cancel()
             raise
+        is_unknown = entry is not None and entry.state is not JournalState.FAILED
+        prior = PriorAttempts(
+            self._now() - self._opened_at if is_unknown else None,
+            partial(self.history, request.run_test_id),
+        )
+        return Claim(key, request, prior=prior)
+
+    async def record(self, claim: Claim[ResultT], outcome: Outcome[ResultT]) -> None:
+        """Write the outcome of a claimed request, and share it.
+
+        One that cannot be written is returned to the caller all the same. The journal
+        then takes no further request, which stops the batch, and the next batch finds
+        the outcome of this request unknown.
+        """
+        if not (_is_unknown(claim) and isinstance(outcome, NotAttempted)):
+            reconciled = isinstance(outcome, Success) and outcome.result.reconciled
+            try:
+                await self._journal.finish(claim.key, outcome, reconciled=reconciled)
+            except JournalError as error:
+                logger.warning(
+                    "the outcome for run test %s could not be written, so that the next "
+                    "batch has to reconcile it: %s",
+                    outcome.run_test_id,
+                    error,
+                )
+            except BaseException:
+                self._in_flight.pop(claim.key).cancel()
+                raise
         if isinstance(outcome, Failure):
-            self._failed[key] = _Failed.by(outcome)
-        # From now on the journal answers a success.
-        self._first.pop(key).set_result(outcome)
-        return outcome
+            self._failed[claim.key] = _Failed.by(outcome)
+        self._in_flight.pop(claim.key).set_result(outcome)
+
+    def release(self, claim: Claim[Any]) -> None:
+        """Drop a claim whose request was cancelled.
+
+        One that had no slot yet was certainly not sent, and is recorded so.
+        """
+        if claim.started_at is None and not _is_unknown(claim):
+            error = NotAttemptedError(
+                "not sent: the batch was cancelled before its turn"
+            )
+            with contextlib.suppress(JournalError):
+                self._journal.finish_unawaited(
+                    claim.key, NotAttempted(claim.request, error)
+                )
+        self._in_flight.pop(claim.key).cancel()
 
     async def earlier(self, run_test_id: str) -> Sequence[JournalEntry]:
-        """Give what earlier fan-outs wrote about a run test, the oldest first.
+        """Return the entries of earlier batches for a run test, oldest first.
 
         Raises:
             JournalError: the journal refuses.
         """
-        here = self._settings.base_url, self._settings.workspace_id
-        entries = await self._journal.earlier(run_test_id)
-        return [each for each in entries if (each.base_url, each.workspace_id) == here]
+        return self._of_service(await self._journal.earlier(run_test_id))
 
-    async def _first_outcome(
-        self,
-        key: bytes,
-        request: Request[ResultT],
-        turn: asyncio.Semaphore,
-        send: Callable[[Request[ResultT], Past], Awaitable[Outcome[ResultT]]],
-    ) -> Outcome[ResultT]:
-        entry = await self._journal.intend(
-            key,
-            request,
-            base_url=self._settings.base_url,
-            workspace_id=self._settings.workspace_id,
-        )
-        if entry is not None and entry.state is JournalState.DONE:
-            return self._answer(entry, request)
-        past = self._past(key, entry, request)
-        try:
-            await turn.acquire()
-        except asyncio.CancelledError:
-            if past.in_doubt_for is None:
-                with contextlib.suppress(JournalError):
-                    self._journal.finish_unawaited(key, _never_sent(request))
-            raise
-        try:
-            outcome = await send(request, past)
-        finally:
-            turn.release()
-        if past.in_doubt_for is not None and isinstance(outcome, NotAttempted):
-            return outcome  # and the journal keeps the doubt
-        await self._finish(key, outcome)
-        return outcome
+    async def history(self, run_test_id: str | None) -> Sequence[JournalEntry]:
+        """Return all entries for a run test, those of this batch included.
 
-    async def _finish(self, key: bytes, outcome: Outcome[ResultT]) -> None:
-        """Write an outcome. One that cannot be written is told all the same.
-
-        The journal then takes no further request, which stops the fan-out, and the
-        next one finds this request in doubt.
+        Raises:
+            JournalError: the journal refuses.
         """
-        reconciled = isinstance(outcome, Success) and outcome.result.reconciled
-        try:
-            await self._journal.finish(key, outcome, reconciled=reconciled)
-        except JournalError as error:
-            logger.warning(
-                "the outcome for run test %s could not be written, so that the next "
-                "fan-out has to reconcile it: %s",
-                outcome.run_test_id,
-                error,
-            )
+        if run_test_id is None:
+            return ()
+        return self._of_service(await self._journal.history(run_test_id))
 
-    def _answer(
+    def _of_service(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+        return [
+            entry
+            for entry in entries
+            if (entry.base_url, entry.workspace_id) == self._service
+        ]
+
+    async def _record_intent(
+        self, key: bytes, request: Request[Any]
+    ) -> JournalEntry | None:
+        base_url, workspace_id = self._service
+        return await self._journal.intend(
+            key, request, base_url=base_url, workspace_id=workspace_id
+        )
+
+    def _replay(
         self, entry: JournalEntry, request: Request[ResultT]
     ) -> Success[ResultT]:
         if entry.answer is not None:
@@ -200,42 +233,15 @@ class Recording(Generic[ResultT]):
             raise JournalError(
                 f"journal {self._journal.path}: entry {entry.sequence} has no answer"
             )
-        return Success(request, result, 0, 0.0, from_journal=True)
-
-    def _past(
-        self, key: bytes, entry: JournalEntry | None, request: Request[ResultT]
-    ) -> Past:
-        doubt = None if entry is None or entry.state is JournalState.FAILED else entry
-        return Past(
-            in_doubt_for=None if doubt is None else self._now() - self._opened_at,
-            was_absent=lambda: self._was_absent(key, doubt, request),
-            note_absent=lambda: self._journal.note_absent(key),
-        )
-
-    async def _was_absent(
-        self, key: bytes, doubt: JournalEntry | None, request: Request[ResultT]
-    ) -> bool:
-        """Tell if nothing of a request can have been there before it was sent.
-
-        So it is where that was read before, or where this journal saw made what it is
-        about, and holds no other request of the kind.
-        """
-        if doubt is not None and doubt.read_before:
-            return True
-        ids, run_test_id = _absent_if_new(request), request.run_test_id
-        if not ids or run_test_id is None:
-            return False
-        is_new = ids <= await self._journal.created_ids(run_test_id)
-        return is_new and await self._journal.is_alone(key, request.path)
+        return Success(request, result, 0, 0.0)
 
 
-def _never_sent(request: Request[ResultT]) -> NotAttempted[ResultT]:
-    error = NotAttemptedError("not sent: the fan-out was cancelled before its turn")
-    return NotAttempted(request, error)
+def _is_unknown(claim: Claim[Any]) -> bool:
+    return claim.prior is not None and claim.prior.unknown_for is not None
 
 
 class _Failed(NamedTuple):
-    """What is remembered of a failure, of which a fan-out may have very many."""
+    """A failure of the batch, without what it has of the response."""
 
     error: FutureAGIError
     attempts: int
@@ -243,15 +249,18 @@ class _Failed(NamedTuple):
 
     @classmethod
     def by(cls, failure: Failure[Any]) -> _Failed:
-        return cls(_in_short(failure.error), failure.attempts, failure.elapsed)
+        return cls(_compact_error(failure.error), failure.attempts, failure.elapsed)
 
     @property
-    def was_not_done(self) -> bool:
+    def certainly_not_done(self) -> bool:
         return self.error.delivery is not Delivery.UNKNOWN
 
 
-def _in_short(error: FutureAGIError) -> FutureAGIError:
-    """Copy an error without what it has of the answer, beyond what `str` shows."""
+def _compact_error(error: FutureAGIError) -> FutureAGIError:
+    """Copy an error without what it has of the response beyond what `str` shows.
+
+    A batch may keep very many of them.
+    """
     if not isinstance(error, APIError):
         return error
     short = copy.copy(error)
@@ -263,7 +272,3 @@ def _in_short(error: FutureAGIError) -> FutureAGIError:
     if isinstance(short, APIStatusError):
         short.details, short.item_errors = {}, ()
     return short
-
-
-def _absent_if_new(request: Request[Any]) -> frozenset[str]:
-    return request.absent_if_new if isinstance(request, Reconcilable) else frozenset()

@@ -11,7 +11,8 @@ from typing import Any, TypedDict, TypeVar
 
 from futureagi_async import model
 from futureagi_async.errors import InvalidRequestError
-from futureagi_async.model.request import Request, Requests, build_requests
+from futureagi_async.model.operation import Operation
+from futureagi_async.model.request import Requests, build_requests
 from futureagi_async.model.validation import describe_type
 
 
@@ -146,8 +147,8 @@ def validate_requests(requests: Any) -> Requests[Any]:
     return build_requests(requests, validate_request, "requests")
 
 
-def validate_request(request: Any) -> Request[Any]:
-    """Return a request, if it is one.
+def validate_request(request: Any) -> Operation[Any]:
+    """Return a request or operation, if it is one.
 
     Raises:
         InvalidRequestError: it is not a request.
@@ -161,4 +162,4 @@ def validate_request(request: Any) -> Request[Any]:
 @functools.lru_cache
 def _is_request(cls: type[Any]) -> bool:
     # Cached by class: `issubclass` of an abstract class is slow.
-    return issubclass(cls, Request)
+    return issubclass(cls, Operation)

@@ -18,6 +18,8 @@ from collections.abc import (
 from functools import partial
 from typing import Any, Final, Generic, TypeVar, final
 
+from futureagi_async.batch.cancellation import is_own_cancellation
+
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
@@ -59,16 +61,11 @@ class Buffered(AsyncIterator[Item], Generic[Item]):
 
 
 FAILURES: Final = (Exception, asyncio.CancelledError)
-"""What may be raised by what is called here; see `unless_cancelled`."""
+"""What may be raised by what is called here; see `is_own_cancellation`."""
 
 
-def unless_cancelled(error: BaseException) -> BaseException:
-    """Let the cancellation of this task through; any other is an error like the rest.
-
-    One comes from elsewhere where something that was cancelled is awaited.
-    """
-    task = asyncio.current_task()
-    if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+def _unless_cancelled(error: BaseException) -> BaseException:
+    if is_own_cancellation(error):
         raise error
     return error
 
@@ -135,7 +132,7 @@ class WorkerPool(Generic[Item, Done]):
                 if item is _LATER and wait is not None:
                     item = await wait()
             except FAILURES as error:
-                self._failure = unless_cancelled(error)
+                self._failure = _unless_cancelled(error)
                 return
             if item is _END:
                 return
@@ -144,12 +141,12 @@ class WorkerPool(Generic[Item, Done]):
             try:
                 done = await run(item)
             except asyncio.CancelledError as error:
-                self._failure = unless_cancelled(error)
+                self._failure = _unless_cancelled(error)
                 return
             try:
                 deliver(place, done)
             except FAILURES as error:
-                self._failure = unless_cancelled(error)
+                self._failure = _unless_cancelled(error)
 
 
 def _at_hand(items: AsyncIterable[Any]) -> Callable[[], Any]:

@@ -130,7 +130,7 @@ def blocking_batch(
 
 def outcome_stream(
     method: Callable[
-        Concatenate[AsyncFutureAGI, P], batch.executor.OutcomeStream[ResultT]
+        Concatenate[AsyncFutureAGI, P], batch.stream.OutcomeStream[ResultT]
     ],
 ) -> Callable[Concatenate[FutureAGI, P], BlockingOutcomeStream[ResultT]]:
     """Return a method that opens a stream of outcomes."""

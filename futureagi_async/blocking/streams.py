@@ -261,7 +261,7 @@ class BlockingStream(Generic[Item]):
     def __init__(
         self,
         portal: Portal,
-        producer: batch.executor.Source[Item],
+        producer: batch.stream.Source[Item],
         source: Any,
         inbox: queue.SimpleQueue[Any],
         concurrency: int,

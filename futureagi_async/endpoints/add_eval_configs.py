@@ -23,6 +23,7 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.model import codec, validation
+from futureagi_async.model.operation import History
 from futureagi_async.model.page import SendRead
 from futureagi_async.model.reconciliation import (
     Applied,
@@ -129,7 +130,7 @@ class AddEvalConfigs(Reconcilable[AddEvalConfigsResult]):
             for each in self.evaluations_config
         )
 
-    async def look(self, read: SendRead, *, was_absent: bool) -> Reconciliation:  # noqa: ARG002 - an equal config serves, whoever made it
+    async def reconcile(self, read: SendRead, history: History) -> Reconciliation:  # noqa: ARG002 - an equal config serves, whoever made it
         """Compare the run test's eval configs with what was to be added."""
         run_test = await read(GetRunTest(self.run_test_id))
         kept = run_test.simulate_eval_configs_detail
@@ -212,9 +213,9 @@ class _AddRemaining(AddEvalConfigs):
     original: AddEvalConfigs = attrs.field(kw_only=True)
     created: tuple[CreatedEvalConfig, ...] = attrs.field(kw_only=True)
 
-    async def look(self, read: SendRead, *, was_absent: bool) -> Reconciliation:
-        """Look at the whole, since that is what was asked for."""
-        return await self.original.look(read, was_absent=was_absent)
+    async def reconcile(self, read: SendRead, history: History) -> Reconciliation:
+        """Reconcile the original request, since that is what was asked for."""
+        return await self.original.reconcile(read, history)
 
     async def enrich_error(self, error: APIStatusError, read: SendRead) -> None:
         """Say what was done before this rest was refused."""

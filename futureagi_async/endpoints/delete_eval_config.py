@@ -10,6 +10,7 @@ from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
 from futureagi_async.endpoints.update_eval_config import eval_config_id
 from futureagi_async.errors import APIStatusError, BadRequestError, NotFoundError
 from futureagi_async.model import codec, validation
+from futureagi_async.model.operation import History
 from futureagi_async.model.page import SendRead
 from futureagi_async.model.reconciliation import (
     Applied,
@@ -60,7 +61,7 @@ class DeleteEvalConfig(Reconcilable[DeleteEvalConfigResult]):
         """Nothing."""
         return
 
-    async def look(self, read: SendRead, *, was_absent: bool) -> Reconciliation:  # noqa: ARG002 - what is gone is gone
+    async def reconcile(self, read: SendRead, history: History) -> Reconciliation:  # noqa: ARG002 - what is gone is gone
         """See if the eval config is gone."""
         try:
             run_test = await read(GetRunTest(self.run_test_id))

@@ -21,6 +21,7 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.model import codec, validation
+from futureagi_async.model.operation import History, HistoryEntry
 from futureagi_async.model.outcome import Batch
 from futureagi_async.model.page import Paginator, SendRead
 from futureagi_async.model.reconciliation import (
@@ -192,24 +193,21 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
             return ExecutionsNotCompletedError
         return None
 
-    @property
-    def absent_if_new(self) -> frozenset[str]:
-        """The eval configs: a new one has no results yet."""
-        return frozenset(self.eval_config_ids)
-
-    async def look(self, read: SendRead, *, was_absent: bool) -> Reconciliation:
-        """Judge by the executions and by what their calls have of these configs."""
+    async def reconcile(self, read: SendRead, history: History) -> Reconciliation:
+        """Weigh the executions and what their calls have of these configs."""
         executions, calls = await self._read_targets(read)
         is_evaluating = any(each.is_evaluating for each in executions)
         cells = [
             _cell(call, config) for call in calls for config in self.eval_config_ids
         ]
-        finding = weigh_evidence(
-            cells, is_evaluating=is_evaluating, was_absent=was_absent
+        evidence = weigh_evidence(
+            cells,
+            is_evaluating=is_evaluating,
+            had_no_results=had_no_results_before(await history(), self),
         )
-        if finding is StartEvidence.STARTED:
+        if evidence is StartEvidence.STARTED:
             return Applied(self.result_from(calls))
-        if finding is StartEvidence.NOT_STARTED:
+        if evidence is StartEvidence.NOT_STARTED:
             return NotApplied(self)
         return Indeterminate(
             f"read back: of {len(cells)} results of these configs {cells.count(None)} "
@@ -228,15 +226,6 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
             "call_execution_count": len(seen or ()),
         }
         return codec.build_result(raw, RunNewEvalsResult, reconciled=True)
-
-    async def is_absent(self, read: SendRead) -> bool:
-        """Find out that no wanted call has a result of these configs."""
-        _, calls = await self._read_targets(read)
-        return not any(
-            config in call.eval_outputs
-            for call in calls
-            for config in self.eval_config_ids
-        )
 
     async def _read_targets(
         self, read: SendRead
@@ -379,6 +368,36 @@ def _pending(
     return cells.count(endpoints.list_call_executions.EvalOutputStatus.PENDING)
 
 
+def had_no_results_before(
+    entries: Sequence[HistoryEntry], request: RunNewEvals
+) -> bool:
+    """Return whether the eval configs of a request had no results when it was sent.
+
+    So it is where responses in this journal show that all of them were created by its
+    own requests, and it has no other start for the run test.
+    """
+    created: set[str] = set()
+    for entry in entries:
+        if entry.path == request.path and entry.body != request.body:
+            return False
+        if entry.is_done and not entry.reconciled and entry.answer is not None:
+            created |= _created_ids(entry.answer)
+    return created.issuperset(request.eval_config_ids)
+
+
+def _created_ids(answer: bytes) -> set[str]:
+    if b'"created_eval_configs"' not in answer:
+        return set()
+    configs = codec.decode(answer).get("created_eval_configs")
+    if not isinstance(configs, list):
+        return set()
+    return {
+        each["id"].lower()
+        for each in configs
+        if isinstance(each, dict) and isinstance(each.get("id"), str)
+    }
+
+
 class StartEvidence(enum.Enum):
     """What the results of the wanted calls say about a request in doubt."""
 
@@ -391,7 +410,7 @@ def weigh_evidence(
     cells: list[endpoints.list_call_executions.EvalOutputStatus | None],
     *,
     is_evaluating: bool,
-    was_absent: bool,
+    had_no_results: bool,
 ) -> StartEvidence:
     """Judge if evaluations were started.
 
@@ -402,17 +421,17 @@ def weigh_evidence(
     Args:
         cells: for each wanted call and config how far it is; `None` if it is absent.
         is_evaluating: whether an execution that was wanted is being evaluated.
-        was_absent: whether there was no such result before the request was sent.
+        had_no_results: whether there was no such result before the request was sent.
     """
     absent, pending = cells.count(None), _pending(cells)
     finished = len(cells) - absent - pending
     if is_evaluating:
-        is_ours = cells and not absent and (pending or was_absent)
+        is_ours = cells and not absent and (pending or had_no_results)
         return StartEvidence.STARTED if is_ours else StartEvidence.OPEN
     if not finished:
         # Nothing there, or prepared and never started.
         return StartEvidence.NOT_STARTED
-    is_done = was_absent and finished == len(cells)
+    is_done = had_no_results and finished == len(cells)
     return StartEvidence.STARTED if is_done else StartEvidence.OPEN
 
 

@@ -17,6 +17,7 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.model import codec, validation
+from futureagi_async.model.operation import History
 from futureagi_async.model.page import SendRead
 from futureagi_async.model.reconciliation import (
     Applied,
@@ -205,7 +206,7 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
             return None
         return UnexpectedResponseError, problem
 
-    async def look(self, read: SendRead, *, was_absent: bool) -> Reconciliation:  # noqa: ARG002 - it is there before and after
+    async def reconcile(self, read: SendRead, history: History) -> Reconciliation:  # noqa: ARG002 - it is there before and after
         """Compare the eval config with what it was to become."""
         try:
             run_test = await read(GetRunTest(self.run_test_id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import enum
 import itertools
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import attrs
 
@@ -208,8 +208,6 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
             item.
     """
 
-    result_type: ClassVar[type[Result]] = EnsuredEvalConfigs
-
     run_test_id: str = attrs.field(converter=validation.run_test_id)
     evaluations_config: EncodedEvalConfigs = attrs.field(
         converter=validate_eval_configs
@@ -218,7 +216,7 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
         default="raise", converter=validate_on_conflict, kw_only=True
     )
 
-    async def work(self, executor: Executor) -> EnsuredEvalConfigs:
+    async def run(self, executor: Executor) -> EnsuredEvalConfigs:
         """Read, and add or change what has to be.
 
         Raises:

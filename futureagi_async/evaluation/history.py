@@ -8,40 +8,38 @@ from futureagi_async.endpoints.add_eval_configs import AddEvalConfigs
 from futureagi_async.endpoints.run_new_evals import RunNewEvals
 from futureagi_async.endpoints.update_eval_config import UpdateEvalConfig
 from futureagi_async.errors import FutureAGIError
-from futureagi_async.journal.entry import JournalState, content
+from futureagi_async.journal.entry import content
 from futureagi_async.model import codec
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from futureagi_async.journal.entry import JournalEntry
+    from futureagi_async.model.operation import HistoryEntry
     from futureagi_async.model.request import Request
 
 
-def _add(entry: JournalEntry, body: dict[str, Any]) -> Request[Any]:
+def _add(entry: HistoryEntry, body: dict[str, Any]) -> Request[Any]:
     return AddEvalConfigs(entry.run_test_id or "", body["evaluations_config"])
 
 
-def _run(entry: JournalEntry, body: dict[str, Any]) -> Request[Any]:
+def _run(entry: HistoryEntry, body: dict[str, Any]) -> Request[Any]:
     return RunNewEvals(entry.run_test_id or "", **body)
 
 
-def _update(entry: JournalEntry, body: dict[str, Any]) -> Request[Any]:
+def _update(entry: HistoryEntry, body: dict[str, Any]) -> Request[Any]:
     *_, config_id, _, _ = entry.path.split("/")
     return UpdateEvalConfig(entry.run_test_id or "", config_id, **body)
 
 
-_MAKERS: dict[str, Callable[[JournalEntry, dict[str, Any]], Request[Any]]] = {
+_MAKERS: dict[str, Callable[[HistoryEntry, dict[str, Any]], Request[Any]]] = {
     AddEvalConfigs.__name__: _add,
     RunNewEvals.__name__: _run,
     UpdateEvalConfig.__name__: _update,
 }
 
-_IN_DOUBT = {JournalState.IN_FLIGHT, JournalState.UNKNOWN}
 
-
-def request_of(entry: JournalEntry) -> Request[Any] | None:
+def request_of(entry: HistoryEntry) -> Request[Any] | None:
     """Make the request of an entry again.
 
     It is `None` where that is none of the writes of an evaluation.
@@ -62,7 +60,7 @@ def request_of(entry: JournalEntry) -> Request[Any] | None:
     return request
 
 
-def _unreadable(entry: JournalEntry) -> FutureAGIError:
+def _unreadable(entry: HistoryEntry) -> FutureAGIError:
     return FutureAGIError(
         f"entry {entry.sequence} of the journal, {entry.endpoint} of run test "
         f"{entry.run_test_id}, does not tell what was sent, as one of another version of "
@@ -70,17 +68,17 @@ def _unreadable(entry: JournalEntry) -> FutureAGIError:
     )
 
 
-def in_doubt(entries: Iterable[JournalEntry]) -> list[Request[Any]]:
+def in_doubt(entries: Iterable[HistoryEntry]) -> list[Request[Any]]:
     """Give the requests whose end the journal does not know.
 
     Raises:
         FutureAGIError: one of them cannot be made again.
     """
-    doubtful = (request_of(each) for each in entries if each.state in _IN_DOUBT)
+    doubtful = (request_of(each) for each in entries if each.is_unknown)
     return [each for each in doubtful if each is not None]
 
 
-def begun(entries: Iterable[JournalEntry]) -> list[RunNewEvals]:
+def begun(entries: Iterable[HistoryEntry]) -> list[RunNewEvals]:
     """Give the requests that have started evaluations.
 
     Raises:
@@ -89,6 +87,6 @@ def begun(entries: Iterable[JournalEntry]) -> list[RunNewEvals]:
     done = (
         request_of(each)
         for each in entries
-        if each.state is JournalState.DONE and each.endpoint == RunNewEvals.__name__
+        if each.is_done and each.endpoint == RunNewEvals.__name__
     )
     return [each for each in done if isinstance(each, RunNewEvals)]

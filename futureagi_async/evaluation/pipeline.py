@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from futureagi_async.batch.executor import (
+from futureagi_async.batch.batch_executor import (
     BatchConfig,
     BatchExecutor,
-    Stream,
-    open_sending,
-    unforeseen,
+    open_batch,
+    wrap_unexpected_error,
 )
+from futureagi_async.batch.stream import Stream
 from futureagi_async.batch.worker_pool import CallerCodeError, WorkerPool
 from futureagi_async.errors import ConfigurationError, FutureAGIError
 from futureagi_async.evaluation import conclusion
@@ -37,9 +37,10 @@ from futureagi_async.transport.settings import positive_int, positive_seconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from futureagi_async.batch.alone import Carrier
     from futureagi_async.endpoints.eval_config import EvalConfig
-    from futureagi_async.model.request import Request, Requests, Result
+    from futureagi_async.model.request import Requests
+    from futureagi_async.transport.call import RequestOptions
+    from futureagi_async.transport.transport import Transport
 
 
 _REFUSES = (
@@ -110,13 +111,11 @@ class EvaluationSettings:
 class WatchEvals(Operation[Started]):
     """Look how far the evaluations of a run test are, whoever started them."""
 
-    result_type: ClassVar[type[Result]] = Started
-
     run_test_id: str = attrs.field(converter=validation.run_test_id)
     run_test_name: str | None = attrs.field(default=None, kw_only=True, eq=False)
     """Its name, where it is known beforehand."""
 
-    async def work(self, executor: Executor) -> Started:
+    async def run(self, executor: Executor) -> Started:
         """Look once, at everything that is there."""
         progress = Progress()
         progress.tally = await read_tally(
@@ -137,7 +136,7 @@ class _Rerun:
 class _Ticket(Watched):
     """A run test on its way."""
 
-    request: Request[Any]
+    request: Operation[Any]
     place: int
     began: float
     progress: Progress = attrs.field(factory=Progress)
@@ -170,7 +169,7 @@ class Evaluation:
     """The evaluation of many run tests, whose ends are handed on as they come.
 
     Args:
-        sending: what carries the calls.
+        batch: what sends the requests.
         options: how it is done.
         deliver: takes the end of each run test, with its place in the input.
         on_progress: is told how far it is.
@@ -180,13 +179,14 @@ class Evaluation:
 
     def __init__(
         self,
-        sending: BatchExecutor[Any],
+        batch: BatchExecutor,
         options: EvaluationSettings,
         deliver: Callable[[int, RunTestEvaluation], object],
         on_progress: Callable[[EvaluationProgress], object] | None = None,
         places: asyncio.Semaphore | None = None,
     ) -> None:
-        self._sending = sending
+        self._batch = batch
+        self._executor = batch.new_executor()
         self._options = options
         self._deliver = deliver
         self._on_progress = on_progress
@@ -198,7 +198,7 @@ class Evaluation:
             self._give_up,
             pause=options.poll_interval,
             workers=options.fan_out.max_concurrency,
-            sleep=lambda seconds: sending.pause(seconds, self._interrupted),
+            sleep=lambda seconds: batch.pause(seconds, self._interrupted),
         )
         self._begun = self._ended = self._scored = 0
         self._reruns: dict[str, _Rerun] = {}
@@ -221,9 +221,7 @@ class Evaluation:
             admit=None if self._places is None else self._places.acquire,
         )
         async with asyncio.TaskGroup() as group:
-            group.create_task(
-                self._rounds.run(self._is_stopped, self._sending.deadline)
-            )
+            group.create_task(self._rounds.run(self._is_stopped, self._batch.deadline))
             try:
                 await fan_out.work()
             except CallerCodeError as error:
@@ -243,9 +241,9 @@ class Evaluation:
     def _reason_to_stop(self) -> str | None:
         if self._failure is not None:
             return "the evaluation was interrupted"
-        if self._sending.is_closed:
+        if self._batch.is_closed:
             return "the client was closed"
-        return self._sending.stop_reason()
+        return self._batch.stop_reason()
 
     def _enter(self, _place: int, ticket: _Ticket) -> None:
         """Have a run test waited for, unless it has ended; called for each in turn."""
@@ -261,7 +259,7 @@ class Evaluation:
         reason = f"not waited for any longer: {self._reason_to_stop()}"
         self._end(ticket, EvaluationStatus.PENDING, reason)
 
-    async def _begin(self, request: Request[Any]) -> _Ticket:
+    async def _begin(self, request: Operation[Any]) -> _Ticket:
         ticket = _Ticket(
             run_test_id=request.run_test_id or "",
             request=request,
@@ -285,7 +283,7 @@ class Evaluation:
 
     async def _start(self, ticket: _Ticket) -> None:
         """Do what is to be done before the wait, if there is one."""
-        outcome = await self._sending.outcome(ticket.request)
+        outcome = await self._batch.execute(ticket.request)
         if not isinstance(outcome, Success):
             self._fail(ticket, outcome.error)
             return
@@ -341,12 +339,16 @@ class Evaluation:
         A look ends at the deadline, wherever it is. A start goes on to its own end: what
         it writes may not be lost.
         """
-        limit = asyncio.timeout_at(self._sending.deadline)
+        limit = asyncio.timeout_at(self._batch.deadline)
         try:
             async with limit:
-                found = await look(self._sending.read, ticket)
+                found = await look(self._executor.read, ticket)
         except Exception as error:  # noqa: BLE001 - one run test may not hurt another
-            found = None if limit.expired() else unforeseen(error, ticket.request)
+            found = (
+                None
+                if limit.expired()
+                else wrap_unexpected_error(error, ticket.request)
+            )
         ticket.progress.tally = ticket.tally or ticket.progress.tally
         if isinstance(found, FutureAGIError):
             self._fail(ticket, found)
@@ -429,7 +431,8 @@ class Evaluation:
 
 
 async def evaluate(
-    carrier: Carrier,
+    transport: Transport,
+    request_options: RequestOptions,
     items: Requests[Any],
     options: EvaluationSettings,
     on_progress: Callable[[EvaluationProgress], object] | None,
@@ -448,8 +451,8 @@ async def evaluate(
         if places is not None:
             places.release()
 
-    async with open_sending(carrier, options.fan_out) as sending:
-        evaluation = Evaluation(sending, options, deliver, on_progress, places)
+    async with open_batch(transport, request_options, options.fan_out) as batch:
+        evaluation = Evaluation(batch, options, deliver, on_progress, places)
         try:
             await evaluation.run(items)
         except CallerCodeError as stop:
@@ -467,9 +470,14 @@ class EvaluationProducer:
     """
 
     def __init__(
-        self, carrier: Carrier, items: Requests[Any], options: EvaluationSettings
+        self,
+        transport: Transport,
+        request_options: RequestOptions,
+        items: Requests[Any],
+        options: EvaluationSettings,
     ) -> None:
-        self._carrier = carrier
+        self._transport = transport
+        self._request_options = request_options
         self._items = items
         self._options = options
         self._places = asyncio.Semaphore(options.max_in_progress or 1)
@@ -480,9 +488,11 @@ class EvaluationProducer:
         Raises:
             EvaluationInterruptedError: the input raised.
         """
-        async with open_sending(self._carrier, self._options.fan_out) as sending:
+        async with open_batch(
+            self._transport, self._request_options, self._options.fan_out
+        ) as batch:
             evaluation = Evaluation(
-                sending,
+                batch,
                 self._options,
                 lambda _, ended: deliver(ended),
                 places=self._places,

@@ -10,7 +10,7 @@ from futureagi_async.endpoints.add_eval_configs import AddEvalConfigs
 from futureagi_async.endpoints.run_new_evals import RunNewEvals
 from futureagi_async.errors import Delivery, FutureAGIError
 from futureagi_async.evaluation import history
-from futureagi_async.journal.entry import JournalState, content
+from futureagi_async.journal.entry import content
 from futureagi_async.model.reconciliation import Applied
 
 
@@ -50,11 +50,11 @@ class Past:
         Raises:
             FutureAGIError: the journal refuses, or does not tell what was sent.
         """
-        entries = await executor.earlier(run_test_id)
+        entries = await executor.history(run_test_id)
         doubtful: list[Any] = history.in_doubt(entries)
         starts = [each for each in doubtful if isinstance(each, RunNewEvals)]
         changes = [each for each in doubtful if not isinstance(each, RunNewEvals)]
-        done = {each.content for each in entries if each.state is JournalState.DONE}
+        done = {each.content for each in entries if each.is_done}
         return cls(history.begun(entries), changes, starts, done)
 
     async def take_up_changes(
@@ -77,7 +77,7 @@ class Past:
                 await self.take_up(executor, request)
             else:
                 # Before anything rests on what is read, it has had time to act.
-                await executor.look(request)
+                await executor.probe(request)
 
     async def note_changes(
         self, executor: Executor, config_ids: Collection[str]
@@ -96,7 +96,7 @@ class Past:
 
     async def is_done(self, executor: Executor, request: Reconcilable[Any]) -> bool:
         """Look if something was done that is not to be sent; warn if that is unclear."""
-        if isinstance(await executor.look(request), Applied):
+        if isinstance(await executor.probe(request), Applied):
             return True
         self.warnings.append(
             f"run test {request.run_test_id} has an earlier request in doubt, which is "

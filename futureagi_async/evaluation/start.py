@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -107,8 +107,6 @@ class StartEvaluations(Operation[Started]):
     the result tells what had been done until then, and the error.
     """
 
-    result_type: ClassVar[type[Result]] = Started
-
     run_test_id: str = attrs.field(converter=validation.run_test_id)
     evaluations_config: EncodedEvalConfigs = attrs.field(
         converter=validate_eval_configs
@@ -124,7 +122,7 @@ class StartEvaluations(Operation[Started]):
     progress: Progress | None = attrs.field(default=None, kw_only=True, eq=False)
     """What was done before, where it is looked at once more."""
 
-    async def work(self, executor: Executor) -> Started:
+    async def run(self, executor: Executor) -> Started:
         """Do it."""
         done = self.progress or Progress(selection=self.selection)
         done.error = None

@@ -86,6 +86,16 @@ class JournalEntry:
     read_before: bool
 
     @property
+    def is_done(self) -> bool:
+        """Whether it was carried out."""
+        return self.state is JournalState.DONE
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it was sent, and no outcome of it is known."""
+        return self.state in {JournalState.IN_FLIGHT, JournalState.UNKNOWN}
+
+    @property
     def content(self) -> bytes:
         """The digest of what was asked, whichever service it was asked of."""
         return _digest([self.method, self.path], self.body)

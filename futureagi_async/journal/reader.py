@@ -21,6 +21,7 @@ from futureagi_async.journal.database import (
 from futureagi_async.journal.entry import JournalEntry, JournalState, identity
 from futureagi_async.journal.store import ENTRIES, Store, entry_of, find
 from futureagi_async.model.outcome import Failure, NotAttempted, Success
+from futureagi_async.model.request import Request
 from futureagi_async.model.validation import describe_type
 
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from futureagi_async.model.outcome import Outcome
-    from futureagi_async.model.request import Request
 
 
 _AT_A_TIME = 500
@@ -196,6 +196,11 @@ class Journal:
                 f"not {describe_type(outcome)}"
             )
         request = outcome.request
+        if not isinstance(request, Request):
+            raise JournalError(
+                f"journal {self.path}: {describe_type(request)} is made of several "
+                "requests; pass the entry that is meant, as iterating gives it"
+            )
         found = [each for each in self._identities(request) if self._holds(each)]
         if len(found) == 1:
             return found[0]

@@ -196,6 +196,19 @@ class Store:
             for (run_test_id,) in run_tests
         ]
 
+    def history(self, run_tests: Sequence[tuple[str]]) -> list[list[JournalEntry]]:
+        """Return all entries for each run test, oldest first."""
+        self._database.execute(_RUN_TESTS)
+        return [
+            list(
+                map(
+                    entry_of,
+                    self._database.execute(_EARLIER, (run_test_id, self._last)),
+                )
+            )
+            for (run_test_id,) in run_tests
+        ]
+
     def _row(self, intent: Intent) -> tuple[Any, ...]:
         identity, target, path, run_test_id, body, sent_at, read_before = intent
         self._last = self._open[identity] = sequence = self._last + 1

@@ -180,6 +180,12 @@ class JournalWriter:
         entries = await self._written(Store.earlier, (run_test_id,))
         return entries
 
+    async def history(self, run_test_id: str) -> list[JournalEntry]:
+        """Return all entries for a run test, those of this writer included."""
+        entries: list[JournalEntry]
+        entries = await self._written(Store.history, (run_test_id,))
+        return entries
+
     async def aclose(self) -> None:
         """Write what is left, and let the next writer in. Doing it twice is harmless.
 

@@ -8,14 +8,15 @@ from typing import Any, Generic, Self, TypeAlias, overload
 import attrs
 
 from futureagi_async.errors import Delivery, FutureAGIError, NotAttemptedError
-from futureagi_async.model.request import Request, ResultT, ResultT_co
+from futureagi_async.model.operation import Operation
+from futureagi_async.model.request import ResultT_co
 
 
 @attrs.frozen
 class _RequestOutcome(Generic[ResultT_co]):
     """What became of a request."""
 
-    request: Request[ResultT_co]
+    request: Operation[ResultT_co]
 
     @property
     def run_test_id(self) -> str | None:
@@ -36,13 +37,6 @@ class Success(_RequestOutcome[ResultT_co]):
     attempts: int
     elapsed: float
     from_journal: bool = False
-
-
-def succeeded(
-    request: Request[ResultT], result: ResultT, attempts: int, elapsed: float
-) -> Success[ResultT]:
-    """Make a `Success`, of which a fan-out makes more than of anything else."""
-    return Success(request, result, attempts, elapsed)
 
 
 @attrs.frozen

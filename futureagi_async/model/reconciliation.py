@@ -12,6 +12,7 @@ from futureagi_async.model.request import Request, ResultT_co
 
 if TYPE_CHECKING:
     from futureagi_async.errors import APIStatusError
+    from futureagi_async.model.operation import History
     from futureagi_async.model.page import SendRead
     from futureagi_async.model.request import Result
 
@@ -67,30 +68,15 @@ Reconciliation: TypeAlias = (
 class Reconcilable(Request[ResultT_co]):
     """A request of which the service shows afterwards whether it was done."""
 
-    @property
-    def absent_if_new(self) -> frozenset[str]:
-        """Ids that tell, if they are new, that nothing of it was there before."""
-        return frozenset()
-
     @abc.abstractmethod
-    async def look(self, read: SendRead, *, was_absent: bool) -> Reconciliation:
-        """Find out by reading if it was done.
+    async def reconcile(self, read: SendRead, history: History) -> Reconciliation:
+        """Find out by reading whether it was applied.
 
         Args:
-            read: sends a request that is safe to repeat.
-            was_absent: whether it is known that nothing of it was there before it was
-                sent.
+            read: sends an idempotent request.
+            history: reads what the journal has about the run test, where that can decide
+                what reading alone cannot.
         """
-
-    async def is_absent(
-        self,
-        read: SendRead,  # noqa: ARG002 - for endpoints to look with
-    ) -> bool:
-        """Find out, before it is sent, that nothing of it is there.
-
-        Only where `look` can make use of it.
-        """
-        return False
 
     @abc.abstractmethod
     def result_from(self, seen: Any) -> Result:

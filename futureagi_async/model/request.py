@@ -14,13 +14,14 @@ from collections.abc import (
     Collection,
     Iterable,
 )
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, final
+from typing import Any, ClassVar, TypeAlias, TypeVar, final
 
 import attrs
 import orjson
 
 from futureagi_async.errors import APIResponseError, APIStatusError, InvalidRequestError
 from futureagi_async.model.codec import Serializable
+from futureagi_async.model.operation import Executor, Operation
 from futureagi_async.model.validation import describe_type
 
 
@@ -64,21 +65,18 @@ ResultT_co = TypeVar("ResultT_co", bound=Result, covariant=True)
 
 
 @attrs.frozen
-class Request(abc.ABC, Generic[ResultT_co]):
-    """One call of one endpoint.
+class Request(Operation[ResultT_co]):
+    """One request to one endpoint: the operation that sends just itself.
 
-    A request checks itself when it is made, so that one that exists can be sent.
+    A request validates itself when it is made, so that one that exists can be sent.
     """
+
+    is_exclusive: ClassVar[bool] = False
 
     method: ClassVar[str]
     result_type: ClassVar[type[Result]]
     idempotent: ClassVar[bool] = False
     """Whether doing it twice is the same as doing it once, as with reads."""
-
-    @property
-    @abc.abstractmethod
-    def run_test_id(self) -> str | None:
-        """The run test that it is about."""
 
     @property
     @abc.abstractmethod
@@ -89,6 +87,10 @@ class Request(abc.ABC, Generic[ResultT_co]):
     @abc.abstractmethod
     def body(self) -> bytes | None:
         """The JSON to send."""
+
+    async def run(self, executor: Executor) -> ResultT_co:
+        """Send it; a journal records it, whether it reads or writes."""
+        return await executor.write(self)
 
     def validate_response(
         self,
@@ -112,14 +114,13 @@ class Request(abc.ABC, Generic[ResultT_co]):
 
 @final
 @attrs.frozen
-class InvalidItem(Request[Any]):
-    """Stands for an item of a lazily read input that no request could be made of.
+class InvalidItem(Operation[Any]):
+    """An item of a lazily read input of which no operation could be made.
 
-    It is never sent: a fan-out answers it with its error and goes on.
+    Its outcome in a batch is a failure with its error; nothing is sent.
     """
 
-    method: ClassVar[str] = ""
-    result_type: ClassVar[type[Result]] = Result
+    is_exclusive: ClassVar[bool] = False
 
     item: Any
     error: InvalidRequestError
@@ -130,22 +131,21 @@ class InvalidItem(Request[Any]):
         pair = self.item if isinstance(self.item, tuple) else (self.item,)
         return next((each for each in pair[:1] if isinstance(each, str)), None)
 
-    @property
-    def path(self) -> str:
-        """Nothing."""
-        return ""
+    async def run(self, executor: Executor) -> Any:  # noqa: ARG002 - nothing is sent
+        """Raise the error.
 
-    @property
-    def body(self) -> bytes | None:
-        """Nothing."""
-        return None
+        Raises:
+            InvalidRequestError: always.
+        """
+        raise self.error
 
 
-Requests: TypeAlias = "Iterable[Request[ResultT]] | AsyncIterable[Request[ResultT]]"
+Requests: TypeAlias = Iterable[Operation[ResultT]] | AsyncIterable[Operation[ResultT]]
+"""Operations of a batch, most often plain requests."""
 
 
 def build_requests(
-    items: Any, make: Callable[[Any], Request[ResultT]], where: str
+    items: Any, make: Callable[[Any], Operation[ResultT]], where: str
 ) -> Requests[ResultT]:
     """Make a request of each item.
 
@@ -158,7 +158,7 @@ def build_requests(
     """
     if isinstance(items, AsyncIterable):
         return _async_requests(items, make, where)
-    if isinstance(items, str | bytes | Request) or not isinstance(items, Iterable):
+    if isinstance(items, str | bytes | Operation) or not isinstance(items, Iterable):
         raise InvalidRequestError(
             f"{where}: an iterable is wanted, not {describe_type(items)}; put a single item "
             "into a list"
@@ -168,8 +168,8 @@ def build_requests(
 
 
 async def _async_requests(
-    items: AsyncIterable[Any], make: Callable[[Any], Request[ResultT]], where: str
-) -> AsyncIterator[Request[ResultT]]:
+    items: AsyncIterable[Any], make: Callable[[Any], Operation[ResultT]], where: str
+) -> AsyncIterator[Operation[ResultT]]:
     place = 0
     async for item in items:
         yield _make(make, item, where, place)
@@ -177,15 +177,15 @@ async def _async_requests(
 
 
 def _make(
-    make: Callable[[Any], Request[ResultT]], item: Any, where: str, place: int
-) -> Request[ResultT]:
+    make: Callable[[Any], Operation[ResultT]], item: Any, where: str, place: int
+) -> Operation[ResultT]:
     try:
         return make(item)
     except InvalidRequestError as error:
         return InvalidItem(item, InvalidRequestError(f"{where}[{place}]: {error}"))
 
 
-def _all_good(requests: Iterable[Request[ResultT]]) -> list[Request[ResultT]]:
+def _all_good(requests: Iterable[Operation[ResultT]]) -> list[Operation[ResultT]]:
     made = list(requests)
     for request in made:
         if type(request) is InvalidItem:  # quicker than to ask an abstract class

@@ -40,8 +40,9 @@ from futureagi_async.transport.response import parse_response, status_delivery
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
+    from futureagi_async.model.operation import History, HistoryEntry
     from futureagi_async.model.request import Request, ResultT
     from futureagi_async.transport.connections import Connections
     from futureagi_async.transport.rate_limiter import RateLimiter
@@ -80,19 +81,17 @@ class ThrottleBudget:
 
 
 @attrs.frozen(eq=False, repr=False)
-class Past:
-    """What a journal knows of a request.
+class PriorAttempts:
+    """What a journal knows about a request before it is sent.
 
     Attributes:
-        in_doubt_for: seconds since it was sent at the latest, where an earlier fan-out
-            did not learn what came of it.
-        was_absent: tells whether nothing of it was there before.
-        note_absent: remembers that nothing of it is there, before it is sent.
+        unknown_for: seconds since an earlier batch sent it at the latest, if that batch
+            recorded no outcome.
+        history: reads what the journal has about the run test.
     """
 
-    in_doubt_for: float | None
-    was_absent: Callable[[], Awaitable[bool]]
-    note_absent: Callable[[], Awaitable[None]]
+    unknown_for: float | None
+    history: History
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -123,7 +122,7 @@ class Call:
     """What is to be sent: the rest, once a part has proved to be done."""
     options: RequestOptions
     patience: ThrottleBudget | None
-    past: Past | None
+    prior: PriorAttempts | None
     send: Callable[..., Awaitable[tuple[Any, int]]]
     """Makes another call, given its request, its options and its patience."""
     now: Callable[[], float]
@@ -145,8 +144,6 @@ class Call:
     earlier: list[APIError] = attrs.field(factory=list)
     price: int = 1
     """What a success gives back to the retry quota."""
-    was_absent: bool = False
-    """Whether it is known that nothing of it was there before it was sent."""
     inherited: APIError | None = None
     """The doubt in which an earlier fan-out left the request."""
     reconciling: APIError | None = None
@@ -158,8 +155,6 @@ class Call:
         if self.patience is not None and total is not None:
             self.deadline.move(self.now() + total)
         error = self.inherited
-        if error is None and self.options.retry.read_before:
-            await self._read_before()
         while True:
             if error is None:
                 try:
@@ -245,26 +240,15 @@ class Call:
         yield
         self.deadline.move(ends + self.now() - started)
 
-    def inherit(self, in_doubt_for: float) -> None:
+    def inherit(self, unknown_for: float) -> None:
         """Take over a request that may have been done before this call."""
-        self.sent_at = self.now() - in_doubt_for
+        self.sent_at = self.now() - unknown_for
         self.delivery = Delivery.UNKNOWN
         self.counted = -1  # that attempt was another process's
         self.inherited = APIError(
             "an earlier fan-out sent this request and did not learn what came of it",
             delivery=Delivery.UNKNOWN,
         )
-
-    async def _read_before(self) -> None:
-        if not isinstance(self.request, Reconcilable):
-            return
-        try:
-            self.was_absent = await self.request.is_absent(self.read)
-        except APIError as error:
-            error.delivery = Delivery.NOT_SENT  # it is only the reading that failed
-            raise self.complete(error)  # noqa: B904 - it is the same error
-        if self.was_absent and self.past is not None:
-            await self.past.note_absent()
 
     async def _look(self, error: APIError) -> Reconciliation | None:
         """Find out about an attempt in doubt; `None` where that is not asked for.
@@ -291,9 +275,6 @@ class Call:
                 )
             return None
         self.reconciling = error
-        if self.past is not None and not self.was_absent:
-            with contextlib.suppress(JournalError):  # the fan-out will stop by itself
-                self.was_absent = await self.past.was_absent()
         finding = await self._reconciled(request)
         self.reconciling = None
         if isinstance(finding, NotApplied):
@@ -325,10 +306,19 @@ class Call:
             return await reconcile_by_reading(
                 request,
                 self.read,
+                self._history,
                 sent_at=self.sent_at,
                 reconcile_after=self.options.retry.reconcile_after,
-                was_absent=self.was_absent,
             )
+
+    async def _history(self) -> Sequence[HistoryEntry]:
+        """Return what the journal has about the run test, if there is a journal."""
+        if self.prior is None:
+            return ()
+        try:
+            return await self.prior.history()
+        except JournalError:  # the batch stops by itself
+            return ()
 
     def _wait_after(self, error: APIError, *, is_not_done: bool) -> float | None:
         """Seconds from a failed attempt to the next; `None` if there is to be none."""

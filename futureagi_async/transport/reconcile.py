@@ -1,4 +1,4 @@
-"""Reconciling: when and how often to look before a look is believed."""
+"""Reconciliation timing: when to read back, and when two reads agree."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from futureagi_async.model.reconciliation import (
 
 
 if TYPE_CHECKING:
+    from futureagi_async.model.operation import History
     from futureagi_async.model.page import SendRead
 
 
@@ -27,20 +28,20 @@ _INTERVAL = 0.1
 async def reconcile_by_reading(
     request: Reconcilable[Any],
     read: SendRead,
+    history: History,
     *,
     sent_at: float,
     reconcile_after: float,
-    was_absent: bool,
 ) -> Reconciliation:
-    """Look, not before the service had time to act, until two looks agree.
+    """Read until two consecutive reads give the same verdict.
 
     Args:
-        request: what is in doubt.
-        read: sends a request that is safe to repeat.
+        request: the request with unknown outcome.
+        read: sends an idempotent request.
+        history: as for `Reconcilable.reconcile`.
         sent_at: when it was sent, by the clock of the event loop.
-        reconcile_after: seconds to give the service; one that is slower can still act
-            after the last look.
-        was_absent: as for `Reconcilable.look`.
+        reconcile_after: seconds from sending to the first read; a service that is slower
+            can still act after the last one.
     """
     now = asyncio.get_running_loop().time()
     await asyncio.sleep(max(0.0, sent_at + reconcile_after - now))
@@ -49,7 +50,7 @@ async def reconcile_by_reading(
         if last is not None:
             await asyncio.sleep(reconcile_after * _INTERVAL)
         try:
-            finding = await request.look(read, was_absent=was_absent)
+            finding = await request.reconcile(read, history)
         except (APIError, NotAttemptedError) as error:
             return Indeterminate(f"it could not be read back ({error})")
         if finding == last:

@@ -126,19 +126,16 @@ class RetryPolicy:
             is tried again; anything else stays unknown.
         reconcile_after: seconds since sending that the service is given before it is read.
             One that is slower can still act after it was read.
-        read_before: read before evaluations are started, too, so that results that are
-            found afterwards are known to be new. It costs the reads for each request.
     """
 
     max_attempts: int = 3
     retry_unknown: bool = False
     reconcile: bool = True
     reconcile_after: float = 10.0
-    read_before: bool = False
 
     def __attrs_post_init__(self) -> None:
         positive_int(self.max_attempts, "RetryPolicy.max_attempts")
-        for name in ("retry_unknown", "reconcile", "read_before"):
+        for name in ("retry_unknown", "reconcile"):
             value = getattr(self, name)
             if not isinstance(value, bool):
                 raise ConfigurationError(

@@ -20,11 +20,14 @@ from futureagi_async.transport.timeouts import TimeoutRegistry
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
 
-    from futureagi_async.model.operation import Executor, Operation
     from futureagi_async.model.request import Request, ResultT
-    from futureagi_async.transport.call import Past, RequestOptions, ThrottleBudget
+    from futureagi_async.transport.call import (
+        PriorAttempts,
+        RequestOptions,
+        ThrottleBudget,
+    )
     from futureagi_async.transport.http import HTTPBackend
     from futureagi_async.transport.settings import RateLimit
 
@@ -42,7 +45,7 @@ class Transport:
     ) -> None:
         self._connections = Connections(open_sender)
         self._turns = KeyedLock()
-        self._job_turns = KeyedLock()
+        self._operation_locks = KeyedLock()
         self._deadlines: TimeoutRegistry | None = None
         self._means = Means(
             self._connections,
@@ -76,7 +79,7 @@ class Transport:
     def forget(self) -> None:
         """Begin anew in a process that was forked: what is under way is the parent's."""
         self._turns = KeyedLock()
-        self._job_turns = KeyedLock()
+        self._operation_locks = KeyedLock()
         self._deadlines = None
         self._connections.forget()
 
@@ -85,13 +88,13 @@ class Transport:
         request: Request[ResultT],
         options: RequestOptions,
         patience: ThrottleBudget | None = None,
-        past: Past | None = None,
+        prior: PriorAttempts | None = None,
     ) -> tuple[ResultT, int]:
         """Carry one request to its end; give its result and the number of attempts.
 
         With `patience` the request is one of a fan-out: waiting for its turn, being
         turned away, and reconciling are then no part of the time that the call may take.
-        With a `past` it may have been done already: that is reconciled first.
+        With `prior` attempts of unknown outcome it is reconciled first.
 
         Raises:
             APIError: it failed for good.
@@ -99,9 +102,9 @@ class Transport:
             NotAttemptedError: the deadline of the fan-out came before its turn.
         """
         now = asyncio.get_running_loop().time
-        call = Call(self._means, request, options, patience, past, self.call, now)
-        if past is not None and past.in_doubt_for is not None:
-            call.inherit(past.in_doubt_for)
+        call = Call(self._means, request, options, patience, prior, self.call, now)
+        if prior is not None and prior.unknown_for is not None:
+            call.inherit(prior.unknown_for)
         # In a fan-out the time of a call begins with its turn.
         limit = None if patience else options.timeout.total
         try:
@@ -118,17 +121,14 @@ class Transport:
             raise
         return result, call.attempts
 
-    async def work(self, job: Operation[ResultT], executor: Executor) -> ResultT:
-        """Do a job when no other is under way for its run test.
-
-        Raises:
-            FutureAGIError: it failed.
-        """
-        await self._job_turns.take(job.run_test_id)
+    @contextlib.asynccontextmanager
+    async def exclusive(self, run_test_id: str | None) -> AsyncGenerator[None, None]:
+        """Hold the lock of a run test against other exclusive operations."""
+        await self._operation_locks.take(run_test_id)
         try:
-            return await job.work(executor)
+            yield
         finally:
-            self._job_turns.give_back(job.run_test_id)
+            self._operation_locks.give_back(run_test_id)
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
         """Wait for an event, so many seconds at most, and no longer than this is open."""

@@ -505,7 +505,7 @@ class CutShort(Operation[RunNewEvalsResult]):
 
     run_test_id: str
 
-    async def work(self, executor):
+    async def run(self, executor):
         await cancelled_elsewhere()
 
 
@@ -524,7 +524,7 @@ class ReadsOnly(Operation[RunTest]):
 
     run_test_id: str
 
-    async def work(self, executor):
+    async def run(self, executor):
         return await executor.read(GetRunTest(self.run_test_id))
 
 

@@ -362,7 +362,9 @@ def test_results_of_the_wanted_calls_say_if_evaluations_were_started(
         each if each is None else EvalOutput.from_wire(each).state for each in cells
     ]
 
-    judged = weigh_evidence(states, is_evaluating=is_evaluating, was_absent=was_absent)
+    judged = weigh_evidence(
+        states, is_evaluating=is_evaluating, had_no_results=was_absent
+    )
 
     assert judged is verdict
 

@@ -27,7 +27,7 @@ from futureagi_async import (
     Success,
     Timeout,
 )
-from futureagi_async.batch.journaling import Recording
+from futureagi_async.batch.journaling import BatchJournal
 from futureagi_async.emulator.world import EvalConfig as KeptConfig
 from futureagi_async.types import EvalConfigOrigin, JournalState
 
@@ -800,10 +800,10 @@ def test_a_batch_stops_at_keys_that_do_not_work(
 def test_a_journal_that_cannot_be_written_stops_the_batch(
     client, emulator, configs, journal, monkeypatch
 ):
-    async def refuse(*_):
+    async def refuse(*_, **__):
         raise JournalError("the disk is full")
 
-    monkeypatch.setattr(Recording, "_first_outcome", refuse)
+    monkeypatch.setattr(BatchJournal, "claim", refuse)
 
     batch = client.ensure_eval_configs_many(
         emulator.world.run_test_ids, configs, journal=journal, max_concurrency=1
@@ -832,14 +832,14 @@ async def test_a_time_out_that_no_code_foresaw_is_not_taken_for_the_deadline(
 def test_what_no_code_foresaw_hurts_one_run_test_only(
     client, emulator, run_test_ids, configs, monkeypatch
 ):
-    work = EnsureEvalConfigs.work
+    work = EnsureEvalConfigs.run
 
     async def work_or_break(self, executor):
         if self.run_test_id == run_test_ids[0]:
             raise ZeroDivisionError("a defect")
         return await work(self, executor)
 
-    monkeypatch.setattr(EnsureEvalConfigs, "work", work_or_break)
+    monkeypatch.setattr(EnsureEvalConfigs, "run", work_or_break)
 
     batch = client.ensure_eval_configs_many(run_test_ids, configs)
 

@@ -960,5 +960,3 @@ def test_a_job_can_be_sent_alone(client, emulator, run_test_ids, configs):
 
     assert started.progress.requests == 1
     assert emulator.log.runs == {run_test_ids[0]: 1}
-    # It is no request of its own: it goes nowhere, and has nothing to say there.
-    assert (job.path, job.body, job.method) == ("", None, "")

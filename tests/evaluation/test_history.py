@@ -58,6 +58,14 @@ class Entry:
     sequence: int = 7
     state: JournalState = JournalState.IN_FLIGHT
 
+    @property
+    def is_done(self):
+        return self.state is JournalState.DONE
+
+    @property
+    def is_unknown(self):
+        return self.state in {JournalState.IN_FLIGHT, JournalState.UNKNOWN}
+
 
 def entry_of(request, **changes):
     entry = Entry(

@@ -268,8 +268,8 @@ class Look(Operation[Result]):
     def __init__(self, request, found):
         self.__dict__.update(request=request, found=found)
 
-    async def work(self, executor):
-        self.found.append(await executor.look(self.request))
+    async def run(self, executor):
+        self.found.append(await executor.probe(self.request))
         return Result(raw={})
 
 

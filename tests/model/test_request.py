@@ -131,7 +131,6 @@ def test_a_single_item_is_no_iterable(items, named):
 
 def test_a_request_is_not_safe_to_repeat_unless_it_says_so():
     assert not Ping(1).idempotent
-    assert not InvalidItem.idempotent
 
 
 def test_a_request_objects_to_nothing_unless_it_says_so():
@@ -156,10 +155,11 @@ def test_a_refused_item_is_about_the_run_test_that_it_was_to_be(item, run_test_i
     assert refused.run_test_id == run_test_id
 
 
-def test_a_refused_item_asks_for_nothing():
-    refused = InvalidItem("abc", InvalidRequestError("no"))
+async def test_an_invalid_item_raises_its_error_when_it_is_run():
+    item = InvalidItem("abc", InvalidRequestError("no"))
 
-    assert (refused.method, refused.path, refused.body) == ("", "", None)
+    with pytest.raises(InvalidRequestError, match="no"):
+        await item.run(None)
 
 
 def test_results_are_compared_by_what_they_say():

@@ -85,7 +85,8 @@ def test_a_list_is_asked_for_a_page_of_a_hundred(read):
 @pytest.mark.parametrize("value", [0, -1, 1.0, "1", None, True])
 def test_a_page_is_a_whole_number_from_one(read, field, value):
     with pytest.raises(
-        InvalidRequestError, match=rf"^{field}: a whole number from 1 is wanted, not "
+        InvalidRequestError,
+        match=rf"^{field}: an integer of at least 1 is expected, not ",
     ):
         read(RUN_TEST, **{field: value})
 

@@ -24,7 +24,6 @@ from futureagi_async.emulator import Emulator
 
 
 RUN = "run_new_evals"
-READ_BEFORE = RetryPolicy(reconcile_after=0.05, read_before=True)
 CALLS = 6
 """How many calls a run test of the small world has, in two executions."""
 
@@ -185,22 +184,6 @@ async def test_results_that_may_be_older_stay_unknown_with_what_was_seen(
     assert len(sent(emulator, "POST")) == 1
 
 
-async def test_results_that_were_there_before_stay_unknown_even_when_read_before(
-    emulator, connect, run_test, config_ids
-):
-    fill(emulator.world, run_test, config_ids[:1], RESULT)
-    emulator.faults.add("drop_before", endpoint=RUN)
-
-    error = await failure(
-        connect(retry=READ_BEFORE).run_new_evals(
-            run_test, eval_config_ids=config_ids, select_all=True
-        )
-    )
-
-    assert error.delivery is Delivery.UNKNOWN
-    assert emulator.log.runs == {}
-
-
 @pytest.fixture
 async def finishing():
     """An emulator that finishes evaluations at once."""
@@ -208,22 +191,21 @@ async def finishing():
         yield emulator
 
 
-@pytest.mark.parametrize("read_before", [False, True])
-async def test_finished_results_are_a_success_only_if_they_were_absent_before(
-    read_before, finishing, make_client, configs
+@pytest.mark.parametrize("journaled", [False, True])
+async def test_finished_results_are_a_success_only_if_a_journal_saw_their_configs_made(
+    journaled, tmp_path, finishing, make_client, configs
 ):
     run_test = finishing.world.run_test_ids[0]
-    retry = RetryPolicy(reconcile_after=0.05, read_before=read_before)
-    client = make_client(finishing, retry=retry)
-    added = await client.add_eval_configs(run_test, configs)
-    request = RunNewEvals.from_added(added)
+    client = make_client(finishing, retry=RetryPolicy(reconcile_after=0.05))
+    journal = tmp_path / "evals.db" if journaled else None
+    added = await client.add_eval_configs_many([run_test], configs, journal=journal)
     finishing.faults.add("drop_after", endpoint=RUN)
 
-    (outcome,) = await client.send_many([request])
+    (outcome,) = await client.send_many(RunNewEvals.from_added(added), journal=journal)
 
     assert finishing.log.runs == {run_test: 1}
-    assert isinstance(outcome, Success) is read_before
-    if read_before:
+    assert isinstance(outcome, Success) is journaled
+    if journaled:
         assert outcome.result.reconciled
         assert outcome.result.call_execution_count == CALLS
     else:
@@ -330,45 +312,6 @@ async def test_a_failing_read_does_not_replace_the_error(
     assert error.delivery is Delivery.UNKNOWN
     assert "could not be read back (500" in str(error)
     assert len(sent(emulator, "POST")) == 1
-
-
-async def test_a_failing_read_before_it_sends_nothing(
-    emulator, connect, run_test, config_ids
-):
-    emulator.faults.add("status", status=500, endpoint="call_executions")
-
-    error = await failure(
-        connect(retry=READ_BEFORE).run_new_evals(
-            run_test, eval_config_ids=config_ids, select_all=True
-        )
-    )
-
-    assert type(error) is ServerError
-    assert error.delivery is Delivery.NOT_SENT
-    assert error.run_test_id == run_test
-    assert error.attempts == 0
-    assert sent(emulator, "POST") == []
-
-
-async def test_reading_before_costs_the_reads_and_nothing_else(
-    emulator, connect, run_test, config_ids
-):
-    client = connect(retry=READ_BEFORE)
-
-    result = await client.run_new_evals(
-        run_test, eval_config_ids=config_ids, select_all=True
-    )
-
-    assert not result.reconciled
-    assert [each.method for each in emulator.log.requests] == ["GET", "GET", "POST"]
-
-
-async def test_other_requests_are_not_read_before(emulator, connect, run_test, configs):
-    client = connect(retry=READ_BEFORE)
-
-    await client.add_eval_configs(run_test, configs)
-
-    assert [each.method for each in emulator.log.requests] == ["POST"]
 
 
 async def test_refusals_are_not_settled(emulator, connect, run_test, config_ids):

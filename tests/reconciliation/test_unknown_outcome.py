@@ -31,7 +31,6 @@ from futureagi_async import (
     EvalConfig,
     Failure,
     NameConflictError,
-    NotAttempted,
     NotAttemptedError,
     RateLimitError,
     RetryPolicy,
@@ -51,7 +50,7 @@ from futureagi_async.model.reconciliation import (
     Reconcilable,
 )
 from futureagi_async.model.request import Result
-from futureagi_async.transport.call import Past, RequestOptions, ThrottleBudget
+from futureagi_async.transport.call import PriorAttempts, RequestOptions, ThrottleBudget
 from futureagi_async.transport.reconcile import reconcile_by_reading
 
 
@@ -87,8 +86,8 @@ class Riddle(Reconcilable[Result]):
     findings: list = attrs.field(eq=False)
     looks: list = attrs.field(factory=list, eq=False)
 
-    async def look(self, read, *, was_absent):
-        self.looks.append((now(), was_absent))
+    async def reconcile(self, read, history):
+        self.looks.append((now(), history))
         finding = self.findings.pop(0)
         if isinstance(finding, Exception):
             raise finding
@@ -103,6 +102,10 @@ OTHER = Applied(Result(raw={}, reconciled=True, warnings=("other",)))
 UNCLEAR = Indeterminate("half of it")
 
 
+async def no_history():
+    return ()
+
+
 def found(riddle, *, sent=0.0, reconcile_after=10.0):
     """What is found, and after how many seconds."""
 
@@ -111,9 +114,9 @@ def found(riddle, *, sent=0.0, reconcile_after=10.0):
         finding = await reconcile_by_reading(
             riddle,
             None,
+            no_history,
             sent_at=started - sent,
             reconcile_after=reconcile_after,
-            was_absent=True,
         )
         return finding, round(now() - started, 3)
 
@@ -164,7 +167,7 @@ def test_the_first_look_waits_since_the_request_was_sent(sent, first):
     _, seconds = found(riddle, sent=sent)
 
     assert seconds == pytest.approx(first + 1, abs=0.01)
-    assert [was_absent for _, was_absent in riddle.looks] == [True, True]
+    assert [history for _, history in riddle.looks] == [no_history, no_history]
 
 
 @pytest.mark.parametrize("earlier", [0, 1, 3])
@@ -190,12 +193,9 @@ def test_what_an_endpoint_does_not_say_is_nothing():
     error = APIStatusError("no", status_code=418, delivery=Delivery.REJECTED)
 
     async def main():
-        assert await riddle.is_absent(None) is False
         assert await riddle.enrich_error(error, None) is None
 
     on_a_jumping_clock(main())
-    assert riddle.absent_if_new == frozenset()
-    assert RUN.absent_if_new == {CONFIG}
     assert riddle.merge(DONE.result) is DONE.result
     assert error.hint == ""
 
@@ -303,20 +303,6 @@ def test_a_refusal_stands_though_the_deadline_of_the_batch_has_passed():
     assert "may have been created" in str(outcome.error)
 
 
-def test_what_is_only_read_before_the_deadline_of_its_batch_is_not_attempted():
-    def slow(number):
-        return asyncio.sleep(8)
-
-    sender = sender_with()
-    sender.on_read = slow
-    retry = RetryPolicy(read_before=True)
-
-    (outcome,) = batch_of(sender, [RUN], deadline=5, retry=retry)
-
-    assert isinstance(outcome, NotAttempted)
-    assert sender.writes == []
-
-
 @pytest.mark.parametrize("many", [False, True])
 def test_what_was_not_done_is_left_to_the_caller_if_the_service_wants_a_long_wait(many):
     async def not_for_an_hour(serve):
@@ -353,14 +339,22 @@ def call(sender, request, past, *, patience=False, options=OPTIONS):
     return main()
 
 
-def past(in_doubt_for, *, was_absent=False):
-    async def known():
-        return was_absent
+@attrs.frozen
+class Created:
+    """The entry of a journal whose response says which eval configs were created."""
 
-    async def note():
-        raise AssertionError("nothing is read before it is sent")
+    path: str = f"/simulate/run-tests/{RUN_TEST}/eval-configs/"
+    body: bytes = b"{}"
+    is_done: bool = True
+    reconciled: bool = False
+    answer: bytes = b'{"created_eval_configs":[{"id":"%b"}]}' % CONFIG.encode()
 
-    return Past(in_doubt_for, known, note)
+
+def past(unknown_for, *, had_no_results=False):
+    async def history():
+        return [Created()] if had_no_results else []
+
+    return PriorAttempts(unknown_for, history)
 
 
 @pytest.mark.parametrize("patience", [False, True])
@@ -434,7 +428,7 @@ def test_results_that_were_absent_before_an_earlier_process_are_its_own():
     fill(sender.service.world, RUN_TEST, [CONFIG], RESULT)
 
     result, attempts, _ = on_a_jumping_clock(
-        call(sender, RUN, past(100.0, was_absent=True))
+        call(sender, RUN, past(100.0, had_no_results=True))
     )
 
     assert result.reconciled
@@ -453,7 +447,7 @@ def test_results_that_were_absent_before_are_known_of_an_own_attempt_too():
     sender = sender_with(finished)
 
     result, attempts, _ = on_a_jumping_clock(
-        call(sender, RUN, past(None, was_absent=True))
+        call(sender, RUN, past(None, had_no_results=True))
     )
 
     assert result.reconciled
@@ -654,12 +648,6 @@ def test_evaluations_that_end_between_two_readings_are_not_believed_before_that(
     sender.on_read = end
     (outcome,) = batch_of(sender, [RUN])
     assert outcome.error.delivery is Delivery.UNKNOWN
-
-    sender = sender_with("after")
-    sender.on_read = lambda number: end(number - 2)
-    retry = RetryPolicy(read_before=True)
-    (outcome,) = batch_of(sender, [RUN], retry=retry)
-    assert outcome.result.reconciled
 
 
 def test_what_was_prepared_and_lies_idle_is_started():

@@ -396,10 +396,9 @@ def blocking(text: str, uuid: UUID) -> None:
 
 
 def one_outcome(outcome: fa.Outcome[fa.types.RunNewEvalsResult]) -> None:
-    assert_type(outcome.run_test_id, str | None)
     assert_type(outcome.attempts, int)
     assert_type(outcome.elapsed, float)
-    assert_type(outcome.request, fa.types.Request[fa.types.RunNewEvalsResult])
+    assert_type(outcome.run_test_id, str | None)
     match outcome:
         case fa.Success(result=result):
             assert_type(result, fa.types.RunNewEvalsResult)

@@ -34,7 +34,7 @@ class Insistent(Operation):
     def run_test_id(self):
         return self.request.run_test_id
 
-    async def work(self, executor):
+    async def run(self, executor):
         try:
             return await executor.write(self.request)
         except FutureAGIError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-import attrs
 import pytest
 from recorded_requests import (
     ADD,
@@ -303,23 +302,6 @@ async def test_finished_results_of_configs_from_elsewhere_prove_nothing(
     assert len(batch.unknown) == 2
 
 
-async def test_what_was_read_before_it_was_sent_is_remembered(
-    emulator, connect, journal
-):
-    requests = runs(emulator, 2)
-    emulator.faults.add("drop_after", endpoint=RUN)
-    reading = connect(retry=attrs.evolve(UNSETTLED, read_before=True))
-    await reading.send_many(requests, journal=journal)
-    emulator.faults.clear()
-    for each in requests:
-        finish(emulator, each)
-
-    batch = await connect().send_many(requests, journal=journal)
-
-    assert [each.result.reconciled for each in batch.successes] == [True] * 2
-    assert set(emulator.log.runs.values()) == {1}
-
-
 @pytest.mark.parametrize("make", [adds, runs])
 async def test_what_was_in_flight_when_it_was_cancelled_is_settled(
     make, emulator, connect, journal, eventually
@@ -378,7 +360,7 @@ async def test_what_was_cancelled_before_its_turn_is_in_no_doubt(
     assert left == {"IN_FLIGHT": 4, "FAILED": 4}
     assert {each.error for each in entries(journal)} == {
         None,
-        "not sent: the fan-out was cancelled before its turn",
+        "not sent: the batch was cancelled before its turn",
     }
     batch = await connect().send_many(requests, journal=journal)
     assert len(batch.successes) == 8
