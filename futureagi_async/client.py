@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Self, TypeVar, Unpack
 from uuid import UUID
 
 from futureagi_async import batch, endpoints, evaluation, model
-from futureagi_async.batch.executor import RequestExecutor
+from futureagi_async.batch.executor import RequestContext, RequestExecutor
 from futureagi_async.batch.options import (
     BatchOptions,
     StreamOptions,
@@ -580,8 +580,8 @@ class AsyncFutureAGI:
             ClientClosedError: the client is closed.
             APIError: it failed; see its `delivery`.
         """
-        executor = RequestExecutor(self._transport, self._options)
-        return await executor.send(validate_request(request))
+        context = RequestContext(self._transport, self._options)
+        return await RequestExecutor(context).send(validate_request(request))
 
     @expand_options(BatchOptions)
     async def send_many(
@@ -689,8 +689,8 @@ class AsyncFutureAGI:
 
     async def _read_page(self, request: Request[ResultT], /) -> ResultT:
         throttle = ThrottleBudget(asyncio.get_running_loop().time())
-        executor = RequestExecutor(self._transport, self._options, throttle)
-        return await executor.send(request)
+        context = RequestContext(self._transport, self._options, throttle)
+        return await RequestExecutor(context).send(request)
 
     async def _eval_templates(
         self, search: str

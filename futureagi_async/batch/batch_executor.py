@@ -9,20 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from futureagi_async.batch.cancellation import is_own_cancellation
-from futureagi_async.batch.executor import RequestExecutor
+from futureagi_async.batch.executor import RequestContext, RequestExecutor
+from futureagi_async.batch.failures import is_own_cancellation, outcome_of_error
 from futureagi_async.batch.worker_pool import CallerCodeError, WorkerPool
 from futureagi_async.errors import (
-    APIError,
     ConfigurationError,
-    Delivery,
-    FutureAGIError,
     NotAttemptedError,
 )
 from futureagi_async.model.outcome import (
     Batch,
     BatchInterruptedError,
-    Failure,
     NotAttempted,
     Outcome,
     Success,
@@ -116,9 +112,7 @@ class BatchExecutor:
     """Turns the operations of one batch into their outcomes, until something stops it.
 
     Attributes:
-        slots: one for each request that may be in flight.
-        journal: where requests and outcomes are recorded, if there is a journal.
-        began_at: when the batch began, by the clock of the loop.
+        context: what its requests share.
     """
 
     def __init__(
@@ -128,154 +122,65 @@ class BatchExecutor:
         config: BatchConfig,
         journal: BatchJournal | None = None,
     ) -> None:
-        self._transport = transport
-        self._options = options
-        self._now = asyncio.get_running_loop().time
-        self._stopped_by: FutureAGIError | None = None
-        self.slots = asyncio.Semaphore(config.max_concurrency)
-        self.journal = journal
-        self.began_at = now = self._now()
+        now = asyncio.get_running_loop().time()
         deadline = None if config.timeout is None else now + config.timeout
-        self._throttle = ThrottleBudget(now, deadline)
+        throttle = ThrottleBudget(now, deadline)
+        slots = asyncio.Semaphore(config.max_concurrency)
+        self.context = RequestContext(transport, options, throttle, slots, journal)
 
     async def execute(self, operation: Operation[ResultT]) -> Outcome[ResultT]:
         """Run an operation; whatever happens is its outcome."""
-        stop = self.stop_reason()
+        context = self.context
+        stop = context.stop_reason()
         if stop is not None and not isinstance(operation, InvalidItem):
             await asyncio.sleep(0)  # an input without end can still be cancelled
-            return NotAttempted(operation, _not_attempted_error(stop))
-        executor = self.new_executor(retry_failures=operation.is_exclusive)
+            return NotAttempted(operation, NotAttemptedError(f"not sent: {stop}"))
+        is_exclusive, started = operation.is_exclusive, context.now()
+        executor = RequestExecutor(context, retry_failures=is_exclusive)
         try:
-            if operation.is_exclusive:
-                executor.started_at = self._now()
-                async with self.exclusive(operation.run_test_id):
-                    result = await operation.run(executor)
-            else:
-                result = await operation.run(executor)
+            result = await executor.send(operation)
         except (Exception, asyncio.CancelledError) as error:
             if is_own_cancellation(error):
                 raise
-            return self.failed(
-                operation,
-                error,
-                executor.attempts,
-                executor.elapsed(executor.started_at),
-                from_journal=executor.from_journal and not operation.is_exclusive,
-            )
-        return self.succeeded(
-            operation,
-            result,
-            executor.attempts,
-            executor.elapsed(executor.started_at),
-            from_journal=executor.from_journal and not operation.is_exclusive,
-        )
+            raised: BaseException | None = error
+        else:
+            raised = None
+        attempts, from_journal = executor.attempts, False
+        if context.journal is not None and not is_exclusive:
+            from_journal = executor.from_journal
+            started = executor.sent_at or context.now()
+        elapsed = context.now() - started
+        if raised is None:
+            return Success(operation, result, attempts, elapsed, from_journal)
+        return outcome_of_error(operation, raised, attempts, elapsed, from_journal)
 
-    @staticmethod
-    def succeeded(
-        operation: Operation[ResultT],
-        result: ResultT,
-        attempts: int,
-        elapsed: float,
-        *,
-        from_journal: bool = False,
-    ) -> Success[ResultT]:
-        """Return the outcome of an operation that has a result."""
-        return Success(operation, result, attempts, elapsed, from_journal)
+    def stop_reason(self) -> str | None:
+        """Return why nothing more is started, if that is so."""
+        return self.context.stop_reason()
 
-    @staticmethod
-    def failed(
-        operation: Operation[ResultT],
-        error: BaseException,
-        attempts: int,
-        elapsed: float,
-        *,
-        from_journal: bool = False,
-    ) -> Failure[ResultT] | NotAttempted[ResultT]:
-        """Return the outcome of an operation that raised."""
-        if isinstance(error, NotAttemptedError) and not attempts:
-            return NotAttempted(operation, error, from_journal=from_journal)
-        if not isinstance(error, FutureAGIError):
-            error = wrap_unexpected_error(error, operation)
-        _drop_tracebacks(error)
-        return Failure(operation, error, attempts, elapsed, from_journal)
-
-    @staticmethod
-    def result_of(outcome: Outcome[ResultT]) -> ResultT:
-        """Return the result of an outcome, or raise its error."""
-        if isinstance(outcome, Success):
-            return outcome.result
-        raise outcome.error
-
-    def new_executor(self, *, retry_failures: bool = True) -> RequestExecutor:
+    def new_executor(self) -> RequestExecutor:
         """Return what sends the requests of one operation."""
-        return RequestExecutor(
-            self._transport,
-            self._options,
-            self._throttle,
-            self,
-            retry_failures=retry_failures,
-        )
+        return RequestExecutor(self.context)
+
+    @property
+    def deadline(self) -> float | None:
+        """When nothing more is started, by the clock of the loop."""
+        return self.context.deadline
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the client was closed."""
+        return self.context.transport.closed
 
     def exclusive(
         self, run_test_id: str | None
     ) -> contextlib.AbstractAsyncContextManager[None]:
         """Return the lock of a run test against other exclusive operations."""
-        return self._transport.exclusive(run_test_id)
-
-    def stop(self, error: FutureAGIError) -> None:
-        """Start nothing more."""
-        self._stopped_by = error
-
-    def stop_reason(self) -> str | None:
-        """Return why nothing more is started, if that is so."""
-        if self._stopped_by is not None:
-            return f"the batch was stopped by: {self._stopped_by}"
-        deadline = self._throttle.deadline
-        if deadline is not None and self._now() >= deadline:
-            return "the deadline of the batch has passed"
-        return None
-
-    @property
-    def deadline(self) -> float | None:
-        """When nothing more is started, by the clock of the loop."""
-        return self._throttle.deadline
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the client was closed."""
-        return self._transport.closed
+        return self.context.transport.exclusive(run_test_id)
 
     async def pause(self, seconds: float, interrupted: asyncio.Event) -> None:
         """Wait so many seconds, or until interrupted, or until the client is closed."""
-        await self._transport.wait(interrupted, seconds)
-
-
-def wrap_unexpected_error(
-    error: BaseException, operation: Operation[Any]
-) -> FutureAGIError:
-    """Return the error for an exception that should not have been raised."""
-    failure = APIError(
-        f"{type(error).__name__}: {error}",
-        delivery=Delivery.UNKNOWN,
-        run_test_id=operation.run_test_id,
-    )
-    failure.__cause__ = error
-    return failure
-
-
-def _not_attempted_error(stop: str) -> NotAttemptedError:
-    return NotAttemptedError(f"not sent: {stop}")
-
-
-def _drop_tracebacks(error: FutureAGIError) -> None:
-    """Drop the frames that an error holds on to: a batch may keep thousands."""
-    earlier = error.earlier if isinstance(error, APIError) else ()
-    for each in (error, *earlier):
-        link: BaseException | None = each
-        while link is not None:
-            link.__traceback__ = None
-            # What was raised "from None" has a context all the same.
-            link = link.__cause__ or link.__context__
+        await self.context.transport.wait(interrupted, seconds)
 
 
 @contextlib.asynccontextmanager

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from futureagi_async.batch.cancellation import is_own_cancellation
+import attrs
+
 from futureagi_async.errors import (
     APIError,
     ClientClosedError,
@@ -21,19 +22,13 @@ from futureagi_async.transport.reconcile import reconcile_by_reading
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from futureagi_async.batch.batch_executor import BatchExecutor
     from futureagi_async.batch.journaling import BatchJournal, Claim
     from futureagi_async.model.operation import HistoryEntry, Operation
-    from futureagi_async.model.outcome import Outcome
     from futureagi_async.model.reconciliation import Reconcilable, Reconciliation
     from futureagi_async.model.request import Request
-    from futureagi_async.transport.call import (
-        PriorAttempts,
-        RequestOptions,
-        ThrottleBudget,
-    )
+    from futureagi_async.transport.call import RequestOptions, ThrottleBudget
     from futureagi_async.transport.transport import Transport
 
 
@@ -42,64 +37,81 @@ PartResultT = TypeVar("PartResultT", bound=Result)
 """The result of one request of an operation, which has a result of its own."""
 
 
+@attrs.define(eq=False, repr=False)
+class RequestContext:
+    """What the requests of one call, or of one batch, share.
+
+    Attributes:
+        transport: what carries the requests.
+        options: their timeouts and retries.
+        throttle: how long throttled requests go on; without one each of them counts as
+            an attempt.
+        slots: one for each request that may be in flight; `None` without a bound.
+        journal: where requests and outcomes are recorded, if there is a journal.
+        began_at: when it began, by the clock of the loop.
+        stopped_by: the error after which nothing more is started.
+    """
+
+    transport: Transport
+    options: RequestOptions
+    throttle: ThrottleBudget | None = None
+    slots: asyncio.Semaphore | None = None
+    journal: BatchJournal | None = None
+    now: Callable[[], float] = attrs.field(
+        init=False, factory=lambda: asyncio.get_running_loop().time
+    )
+    began_at: float = attrs.field(
+        init=False, default=attrs.Factory(lambda self: self.now(), takes_self=True)
+    )
+    stopped_by: FutureAGIError | None = attrs.field(init=False, default=None)
+
+    @property
+    def deadline(self) -> float | None:
+        """When nothing more is started, by the clock of the loop."""
+        return None if self.throttle is None else self.throttle.deadline
+
+    def stop_reason(self) -> str | None:
+        """Return why nothing more is started, if that is so."""
+        if self.stopped_by is not None:
+            return f"the batch was stopped by: {self.stopped_by}"
+        deadline = self.deadline
+        if deadline is not None and self.now() >= deadline:
+            return "the deadline of the batch has passed"
+        return None
+
+
 class RequestExecutor:
     """Sends the requests of one operation; see `Executor`.
 
     Args:
-        transport: what carries the requests.
-        options: their timeouts and retries.
-        throttle: how long throttled requests go on; without one each counts as an
-            attempt.
-        batch: the batch that the operation is part of, if it is part of one.
-        retry_failures: whether a request of which the journal has a failure of this batch
-            is sent once more.
+        context: what they share with others.
+        retry_failures: whether a request that the journal has as failed in this batch is
+            sent once more.
 
     Attributes:
         attempts: how many attempts the requests have taken.
         from_journal: whether an outcome of the journal answered the last request.
-        started_at: when the first request had its slot, by the clock of the loop.
+        sent_at: when the last journaled request had its slot, by the clock of the loop.
     """
 
-    __slots__ = (
-        "_batch",
-        "_now",
-        "_options",
-        "_retry_failures",
-        "_throttle",
-        "_transport",
-        "attempts",
-        "from_journal",
-        "started_at",
-    )
+    __slots__ = ("_context", "_retry_failures", "attempts", "from_journal", "sent_at")
 
-    def __init__(
-        self,
-        transport: Transport,
-        options: RequestOptions,
-        throttle: ThrottleBudget | None = None,
-        batch: BatchExecutor | None = None,
-        *,
-        retry_failures: bool = True,
-    ) -> None:
-        self._transport = transport
-        self._options = options
-        self._throttle = throttle
-        self._batch = batch
+    def __init__(self, context: RequestContext, *, retry_failures: bool = True) -> None:
+        self._context = context
         self._retry_failures = retry_failures
-        self._now = asyncio.get_running_loop().time
         self.attempts = 0
         self.from_journal = False
-        self.started_at: float | None = None
+        self.sent_at: float | None = None
 
     async def send(self, operation: Operation[T]) -> T:
-        """Run an operation that is part of no batch.
+        """Run an operation, with the lock of its run test if it is exclusive.
 
         Raises:
             FutureAGIError: it failed.
         """
         if not operation.is_exclusive:
             return await operation.run(self)
-        async with self._transport.exclusive(operation.run_test_id):
+        async with self._context.transport.exclusive(operation.run_test_id):
             return await operation.run(self)
 
     async def read(self, request: Request[PartResultT], /) -> PartResultT:
@@ -109,10 +121,7 @@ class RequestExecutor:
             NotAttemptedError: the batch has stopped, or its deadline has passed.
             FutureAGIError: it failed.
         """
-        if self._batch is None:
-            with _reads_leave_nothing_unknown():
-                return await self._send(request)
-        limit = asyncio.timeout_at(self._batch.deadline)
+        limit = asyncio.timeout_at(self._context.deadline)
         try:
             async with limit:
                 with _reads_leave_nothing_unknown():
@@ -131,34 +140,37 @@ class RequestExecutor:
             NotAttemptedError: the batch has stopped.
             FutureAGIError: it failed.
         """
-        batch = self._batch
-        if batch is None or batch.journal is None:
+        journal = self._context.journal
+        if journal is None:
             return await self._send(request)
         try:
-            claim = await batch.journal.claim(
-                request, retry_failures=self._retry_failures
-            )
-            if claim.outcome is not None:
-                outcome, self.from_journal = claim.outcome, True
-                self.attempts += outcome.attempts
-            else:
-                outcome = await self._send_claimed(batch, batch.journal, claim)
+            claim = await journal.claim(request, retry_failures=self._retry_failures)
         except JournalError as error:
-            batch.stop(error)
+            self._context.stopped_by = error
             raise
-        return batch.result_of(outcome)
+        if claim.outcome is not None:
+            self.from_journal = True
+            self.attempts += claim.outcome.attempts
+            return journal.result_of(claim.outcome)
+        try:
+            result = await self._send(request, claim)
+        except (Exception, asyncio.CancelledError) as error:
+            await journal.record_error(claim, error)
+            raise
+        await journal.record_result(claim, result)
+        return result
 
     async def probe(self, request: Reconcilable[Any], /) -> Reconciliation:
         """Find out by reading whether a request of an earlier batch was applied."""
-        policy = self._options.retry
+        policy = self._context.options.retry
         if not policy.reconcile:
-            return Indeterminate("it was not looked at, since reconciling is off")
+            return Indeterminate("it was not read back, since reconciling is off")
         return await reconcile_by_reading(
             request,
             self.read,
             _no_history,
             # Its sender had lost the journal before this batch began.
-            sent_at=self._now() if self._batch is None else self._batch.began_at,
+            sent_at=self._context.began_at,
             reconcile_after=policy.reconcile_after,
         )
 
@@ -168,30 +180,8 @@ class RequestExecutor:
         Raises:
             JournalError: the journal refuses.
         """
-        if self._batch is None or self._batch.journal is None:
-            return ()
-        return await self._batch.journal.earlier(run_test_id)
-
-    async def _send_claimed(
-        self, batch: BatchExecutor, journal: BatchJournal, claim: Claim[PartResultT]
-    ) -> Outcome[PartResultT]:
-        """Send a request whose intent is on disk, and record its outcome."""
-        before, request = self.attempts, claim.request
-        try:
-            result = await self._send(request, claim)
-        except (Exception, asyncio.CancelledError) as error:
-            if is_own_cancellation(error):
-                journal.release(claim)
-                raise
-            attempts, elapsed = self.attempts - before, self.elapsed(claim.started_at)
-            outcome: Outcome[PartResultT] = batch.failed(
-                request, error, attempts, elapsed
-            )
-        else:
-            attempts, elapsed = self.attempts - before, self.elapsed(claim.started_at)
-            outcome = batch.succeeded(request, result, attempts, elapsed)
-        await journal.record(claim, outcome)
-        return outcome
+        journal = self._context.journal
+        return () if journal is None else await journal.earlier(run_test_id)
 
     async def _send(
         self,
@@ -199,41 +189,37 @@ class RequestExecutor:
         claim: Claim[PartResultT] | None = None,
     ) -> PartResultT:
         """Send a request, in a batch once it has one of the slots."""
-        batch = self._batch
-        if batch is None:
-            return await self._call(request)
-        async with batch.slots:
-            now = self._now()
-            if self.started_at is None:
-                self.started_at = now
+        context = self._context
+        slots, prior = context.slots, None
+        if slots is not None:
+            await slots.acquire()
+        try:
             if claim is not None:
-                claim.started_at = now
-            stop = batch.stop_reason()
+                prior = claim.prior
+                claim.sent_at = self.sent_at = context.now()
+            stop = context.stop_reason()
             if stop is not None:
                 raise NotAttemptedError(f"not sent: {stop}")
-            try:
-                return await self._call(request, None if claim is None else claim.prior)
-            except FutureAGIError as error:
-                if error.stops_batch:
-                    batch.stop(error)
-                raise
-
-    async def _call(
-        self, request: Request[PartResultT], prior: PriorAttempts | None = None
-    ) -> PartResultT:
-        try:
-            result, attempts = await self._transport.call(
-                request, self._options, self._throttle, prior
+            result, attempts = await context.transport.call(
+                request, context.options, context.throttle, prior
             )
-        except APIError as error:
-            self.attempts += error.attempts
+        except FutureAGIError as error:
+            if isinstance(error, APIError):
+                attempts = error.attempts
+                self._count(attempts, claim)
+            if error.stops_batch:
+                context.stopped_by = error
             raise
-        self.attempts += attempts
+        finally:
+            if slots is not None:
+                slots.release()
+        self._count(attempts, claim)
         return result
 
-    def elapsed(self, moment: float | None) -> float:
-        """Return the seconds since a moment; none if that is not there."""
-        return 0.0 if moment is None else self._now() - moment
+    def _count(self, attempts: int, claim: Claim[Any] | None) -> None:
+        self.attempts += attempts
+        if claim is not None:
+            claim.attempts = attempts
 
 
 async def _no_history() -> Sequence[HistoryEntry]:

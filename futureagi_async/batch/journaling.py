@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 import attrs
 
+from futureagi_async.batch.failures import is_own_cancellation, outcome_of_error
 from futureagi_async.errors import (
     LINE_LIMIT,
     APIError,
@@ -50,14 +51,16 @@ class Claim(Generic[ResultT]):
         request: the request.
         outcome: what answers it, if it is not to be sent.
         prior: what the journal knows about it, if it is to be sent.
-        started_at: when it had its slot, by the clock of the loop; `None` before that.
+        sent_at: when it had its slot, by the clock of the loop; `None` before that.
+        attempts: how many attempts it has taken.
     """
 
     key: bytes
     request: Request[ResultT]
     outcome: Outcome[ResultT] | None = None
     prior: PriorAttempts | None = None
-    started_at: float | None = None
+    sent_at: float | None = None
+    attempts: int = 0
 
 
 class BatchJournal:
@@ -140,37 +143,69 @@ class BatchJournal:
         )
         return Claim(key, request, prior=prior)
 
-    async def record(self, claim: Claim[ResultT], outcome: Outcome[ResultT]) -> None:
-        """Write the outcome of a claimed request, and share it.
+    async def record_result(self, claim: Claim[ResultT], result: ResultT) -> None:
+        """Write and share the success of a claimed request."""
+        elapsed = self._elapsed(claim)
+        success = Success(claim.request, result, claim.attempts, elapsed)
+        await self._record(claim, success, reconciled=result.reconciled)
 
-        One that cannot be written is returned to the caller all the same. The journal
-        then takes no further request, which stops the batch, and the next batch finds
-        the outcome of this request unknown.
+    async def record_error(self, claim: Claim[Any], error: BaseException) -> None:
+        """Write and share what a claimed request raised.
+
+        A request that was cancelled has no outcome: its claim is released.
         """
-        if not (_is_unknown(claim) and isinstance(outcome, NotAttempted)):
-            reconciled = isinstance(outcome, Success) and outcome.result.reconciled
-            try:
-                await self._journal.finish(claim.key, outcome, reconciled=reconciled)
-            except JournalError as error:
-                logger.warning(
-                    "the outcome for run test %s could not be written, so that the next "
-                    "batch has to reconcile it: %s",
-                    outcome.run_test_id,
-                    error,
-                )
-            except BaseException:
-                self._in_flight.pop(claim.key).cancel()
-                raise
+        if is_own_cancellation(error):
+            self._release(claim)
+            return
+        outcome = outcome_of_error(
+            claim.request, error, claim.attempts, self._elapsed(claim)
+        )
         if isinstance(outcome, Failure):
             self._failed[claim.key] = _Failed.by(outcome)
+        elif _is_unknown(claim):  # and so it stays in the journal
+            self._in_flight.pop(claim.key).set_result(outcome)
+            return
+        await self._record(claim, outcome, reconciled=False)
+
+    @staticmethod
+    def result_of(outcome: Outcome[ResultT]) -> ResultT:
+        """Return the result of an outcome, or raise its error."""
+        if isinstance(outcome, Success):
+            return outcome.result
+        raise outcome.error
+
+    def _elapsed(self, claim: Claim[Any]) -> float:
+        return 0.0 if claim.sent_at is None else self._now() - claim.sent_at
+
+    async def _record(
+        self, claim: Claim[ResultT], outcome: Outcome[ResultT], *, reconciled: bool
+    ) -> None:
+        """Write an outcome, and share it with equal requests of the batch.
+
+        One that cannot be written is reported all the same. The journal then takes no
+        further request, which stops the batch, and the next batch finds the outcome of
+        this request unknown.
+        """
+        try:
+            await self._journal.finish(claim.key, outcome, reconciled=reconciled)
+        except JournalError as error:
+            logger.warning(
+                "the outcome for run test %s could not be written, so that the next "
+                "batch has to reconcile it: %s",
+                outcome.run_test_id,
+                error,
+            )
+        except BaseException:
+            self._in_flight.pop(claim.key).cancel()
+            raise
         self._in_flight.pop(claim.key).set_result(outcome)
 
-    def release(self, claim: Claim[Any]) -> None:
+    def _release(self, claim: Claim[Any]) -> None:
         """Drop a claim whose request was cancelled.
 
         One that had no slot yet was certainly not sent, and is recorded so.
         """
-        if claim.started_at is None and not _is_unknown(claim):
+        if claim.sent_at is None and not _is_unknown(claim):
             error = NotAttemptedError(
                 "not sent: the batch was cancelled before its turn"
             )

@@ -18,7 +18,7 @@ from collections.abc import (
 from functools import partial
 from typing import Any, Final, Generic, TypeVar, final
 
-from futureagi_async.batch.cancellation import is_own_cancellation
+from futureagi_async.batch.failures import is_own_cancellation
 
 
 Item = TypeVar("Item")

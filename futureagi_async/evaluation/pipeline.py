@@ -11,8 +11,8 @@ from futureagi_async.batch.batch_executor import (
     BatchConfig,
     BatchExecutor,
     open_batch,
-    wrap_unexpected_error,
 )
+from futureagi_async.batch.failures import wrap_unexpected_error
 from futureagi_async.batch.stream import Stream
 from futureagi_async.batch.worker_pool import CallerCodeError, WorkerPool
 from futureagi_async.errors import ConfigurationError, FutureAGIError
