@@ -23,8 +23,8 @@ from futureagi_async.batch.options import (
 )
 from futureagi_async.errors import ConfigurationError
 from futureagi_async.evaluation.options import EVALUATION_DEFAULTS, EvaluationOptions
-from futureagi_async.model.page import PagedRequest, Paginator
 from futureagi_async.model.operation import Operation
+from futureagi_async.model.page import PagedRequest, Paginator
 from futureagi_async.model.request import Request, Requests, ResultT
 from futureagi_async.model.resource import (
     EvalConfigRef,
@@ -334,7 +334,7 @@ class AsyncFutureAGI:
             evaluation.pipeline.EvaluationProducer(
                 self._transport,
                 self._options,
-                *self._prepare_evaluation(run_tests, configs, options)
+                *self._prepare_evaluation(run_tests, configs, options),
             )
         )
 
@@ -511,9 +511,7 @@ class AsyncFutureAGI:
             APIError: a page could not be read; raised by the iterator.
         """
         return self._paginate(
-            endpoints.list_test_executions.ListTestExecutions(
-                run_test, status=status
-            )
+            endpoints.list_test_executions.ListTestExecutions(run_test, status=status)
         )
 
     def list_call_executions(

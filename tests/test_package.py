@@ -93,11 +93,10 @@ def public_members(value):
     for name, member in vars(value).items():
         if name.startswith("_") and name != "__init__":
             continue
-        if isinstance(member, property):
-            member = member.fget
-        member = getattr(member, "__func__", member)
-        if inspect.isfunction(member):
-            yield member
+        getter = member.fget if isinstance(member, property) else member
+        function = getattr(getter, "__func__", getter)
+        if inspect.isfunction(function):
+            yield function
 
 
 @PAIRS

@@ -79,7 +79,7 @@ class Emulator:
         self.control = control
         world = World.synthetic() if world is None else world
         service = Service.over(world, dispatch, run_seconds)
-        self.desk = Desk(service, Log(log_size), Faults(), run_seconds)
+        self.desk: Desk = Desk(service, Log(log_size), Faults(), run_seconds)
         self.server: HttpServer | None = None
         self.bound_port: int | None = None
         self.thread: ServingThread | None = None
@@ -218,7 +218,7 @@ class ServingThread:
 
     def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator
-        self.ready = threading.Event()
+        self.ready: threading.Event = threading.Event()
         self.trouble: BaseException | None = None
         self.thread = threading.Thread(
             target=self.run, name="futureagi-emulator", daemon=True

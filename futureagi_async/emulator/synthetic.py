@@ -133,8 +133,10 @@ class SyntheticRunTests:
         self.executions = executions
         self.calls = calls
         self.seed = seed
-        self.owner = synthetic_key(seed)
-        self.scenarios = (Scenario(place_id(SCENARIO, seed), "Scenario 0"),)
+        self.owner: ApiKey = synthetic_key(seed)
+        self.scenarios: tuple[Scenario, ...] = (
+            Scenario(place_id(SCENARIO, seed), "Scenario 0"),
+        )
         self.made: dict[str, RunTest] = {}
 
     @property

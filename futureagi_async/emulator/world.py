@@ -36,13 +36,15 @@ class LoadedRunTests:
     """Run tests that are all there."""
 
     def __init__(self, run_tests: Iterable[RunTest]) -> None:
-        self.by_id = {run_test.id: run_test for run_test in run_tests}
-        self.by_execution = {
+        self.by_id: dict[str, RunTest] = {
+            run_test.id: run_test for run_test in run_tests
+        }
+        self.by_execution: dict[str, RunTest] = {
             execution.id: run_test
             for run_test in self.by_id.values()
             for execution in run_test.executions
         }
-        self.by_call = {
+        self.by_call: dict[str, RunTest] = {
             call.id: run_test
             for run_test in self.by_id.values()
             for _, call in run_test.calls()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
 from typing import Any, ClassVar, Self
 
 import attrs
@@ -13,8 +12,8 @@ from futureagi_async.endpoints.scores import (
 )
 from futureagi_async.model import codec, validation
 from futureagi_async.model.codec import Serializable
-from futureagi_async.model.request import Request, Requests, Result, build_requests
-from futureagi_async.model.resource import ExecutionRef, IdentifiesExecution, RunTestRef
+from futureagi_async.model.request import Request, Result
+from futureagi_async.model.resource import ExecutionRef, IdentifiesExecution
 
 
 @attrs.frozen(kw_only=True)
@@ -138,15 +137,3 @@ class GetEvalSummary(Request[EvalSummary]):
     def body(self) -> None:
         """Nothing."""
         return
-
-
-def requests_for(
-    run_test_ids: Iterable[RunTestRef] | AsyncIterable[RunTestRef],
-) -> Requests[EvalSummary]:
-    """Make the requests that read the scores of each run test.
-
-    Raises:
-        InvalidRequestError: an id in a collection of ids is invalid. One that comes
-            from an iterator is looked at when it is read.
-    """
-    return build_requests(run_test_ids, GetEvalSummary, "run_test_ids")

@@ -147,7 +147,7 @@ class Rounds(Generic[WatchedT]):
         self._news = asyncio.Event()
         self._has_ended_any = False
         self._closed = False
-        self.are_over = False
+        self.are_over: bool = False
         """Whether no more rounds are made, and what waited was given up."""
 
     def __len__(self) -> int:

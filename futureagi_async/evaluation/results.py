@@ -161,8 +161,10 @@ class Tally:
     def __init__(
         self, executions: Iterable[TestExecution], config_ids: Sequence[str] | None
     ) -> None:
-        self.executions = {each.id: each for each in executions}
-        self.completed_calls = dict.fromkeys(self.executions, 0)
+        self.executions: dict[str, TestExecution] = {
+            each.id: each for each in executions
+        }
+        self.completed_calls: dict[str, int] = dict.fromkeys(self.executions, 0)
         self._config_ids = config_ids
         self._cells: dict[str, dict[str, Cells]] = {
             execution_id: {} for execution_id in self.executions

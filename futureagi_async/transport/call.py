@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from futureagi_async.transport.timeouts import TaskTimeout
 
 
-logger = logging.getLogger("futureagi_async")
+logger: logging.Logger = logging.getLogger("futureagi_async")
 
 PATIENCE = 600.0
 """Seconds for which a fan-out bears being turned away without any other answer."""

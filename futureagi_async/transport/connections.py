@@ -28,7 +28,7 @@ class Connections:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sender: HTTPBackend | None = None
         self._lifetime: AsyncGenerator[None, None] | None = None
-        self.closed = False
+        self.closed: bool = False
 
     def sender(self) -> HTTPBackend:
         """Give the sender of the running loop.

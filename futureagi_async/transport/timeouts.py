@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import math
+from collections import abc
 from typing import TYPE_CHECKING, Any, Self
 
 
@@ -23,7 +24,7 @@ class TimeoutRegistry:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.now = loop.time
+        self.now: abc.Callable[[], float] = loop.time
         self._under_way: set[TaskTimeout] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = math.inf
@@ -84,7 +85,7 @@ class TaskTimeout:
     def __init__(self, deadlines: TimeoutRegistry, when: float) -> None:
         self._deadlines = deadlines
         self._has_come = False
-        self.when = when
+        self.when: float = when
         """When it comes, in loop time; infinity is never."""
 
     def now(self) -> float:

@@ -7,6 +7,7 @@ import itertools
 import threading
 
 import pytest
+from ensuring import ensures
 
 from futureagi_async import (
     BadRequestError,
@@ -430,9 +431,9 @@ def test_an_unknown_template_is_a_warning_each_time_that_a_journal_is_resumed(
     blind = client.with_options(retry=RetryPolicy(reconcile=False, max_attempts=1))
     ids = [run_tests[0].id]
 
-    blind.ensure_eval_configs_many(ids, wanted, journal=journal)
+    blind.send_many(ensures(ids, wanted), journal=journal)
     batches = [
-        client.ensure_eval_configs_many(ids, wanted, journal=journal) for _ in range(2)
+        client.send_many(ensures(ids, wanted), journal=journal) for _ in range(2)
     ]
 
     for (outcome,) in batches:
@@ -469,7 +470,7 @@ async def test_two_at_a_time_on_one_client_add_everything_once(
                 each.ensure_eval_configs(run_test_ids[0], configs)
                 for each in (client, hasty, client)
             ),
-            client.ensure_eval_configs_many([run_test_ids[0]] * 3, configs),
+            client.send_many(ensures([run_test_ids[0]] * 3, configs)),
         )
 
     assert emulator.log.configs[run_test_ids[0]] == 3
@@ -605,8 +606,8 @@ async def test_when_time_is_up_after_something_was_added_the_error_says_so(
     leap_when_served("eval-configs")
 
     async with connect(timeout=Timeout(read=None, total=None)) as client:
-        (outcome,) = await client.ensure_eval_configs_many(
-            [differing], wanted, on_conflict="update", timeout=500
+        (outcome,) = await client.send_many(
+            ensures([differing], wanted, on_conflict="update"), timeout=500
         )
 
     assert isinstance(outcome.error, NotAttemptedError)
@@ -672,7 +673,7 @@ def test_a_read_that_fails_leaves_no_work_in_doubt(client, emulator, run_test_id
 
 def test_many_run_tests_have_an_outcome_each(call, run_test_ids, configs):
     batch = call(
-        "ensure_eval_configs_many", [*run_test_ids[:3], NOWHERE], configs, timeout=60
+        "send_many", ensures([*run_test_ids[:3], NOWHERE], configs), timeout=60
     )
 
     assert [type(each) for each in batch] == [Success] * 3 + [Failure]
@@ -691,9 +692,7 @@ def test_an_outcome_counts_the_attempts_of_the_call_that_failed(
 ):
     emulator.faults.add("drop_before", endpoint=endpoint)
 
-    (outcome,) = client.ensure_eval_configs_many(
-        emulator.world.run_test_ids[:1], configs
-    )
+    (outcome,) = client.send_many(ensures(emulator.world.run_test_ids[:1], configs))
 
     assert isinstance(outcome, Failure)
     assert outcome.attempts == attempts
@@ -703,13 +702,11 @@ def test_items_that_are_no_ids_are_refused_or_stand_in_the_outcomes(
     call, run_test_ids, configs
 ):
     with pytest.raises(InvalidRequestError, match=r"run_tests\[0\]"):
-        call("ensure_eval_configs_many", ["no id"], configs)
+        call("send_many", ensures(["no id"], configs))
     with pytest.raises(InvalidRequestError, match="on_conflict"):
-        call("ensure_eval_configs_many", run_test_ids, configs, on_conflict="drop")
+        call("send_many", ensures(run_test_ids, configs, on_conflict="drop"))
 
-    batch = call(
-        "ensure_eval_configs_many", iter(["no id", run_test_ids[0]]), configs[:1]
-    )
+    batch = call("send_many", ensures(iter(["no id", run_test_ids[0]]), configs[:1]))
 
     assert isinstance(batch[0].error, InvalidRequestError)
     assert isinstance(batch[1], Success)
@@ -718,8 +715,8 @@ def test_items_that_are_no_ids_are_refused_or_stand_in_the_outcomes(
 def test_a_journal_answers_what_was_added_before(
     call, emulator, run_test_ids, configs, journal
 ):
-    first = call("ensure_eval_configs_many", run_test_ids, configs, journal=journal)
-    again = call("ensure_eval_configs_many", run_test_ids, configs, journal=journal)
+    first = call("send_many", ensures(run_test_ids, configs), journal=journal)
+    again = call("send_many", ensures(run_test_ids, configs), journal=journal)
 
     assert len(first.successes) == len(again.successes) == 8
     assert sum(emulator.log.configs.values()) == 24
@@ -736,8 +733,8 @@ def test_what_was_left_in_doubt_is_added_once_when_it_is_resumed(
     blind = client.with_options(retry=RetryPolicy(reconcile=False, max_attempts=1))
     ids = emulator.world.run_test_ids[:1]
 
-    (lost,) = blind.ensure_eval_configs_many(ids, configs, journal=journal)
-    (found,) = client.ensure_eval_configs_many(ids, configs, journal=journal)
+    (lost,) = blind.send_many(ensures(ids, configs), journal=journal)
+    (found,) = client.send_many(ensures(ids, configs), journal=journal)
 
     assert lost.error.delivery is Delivery.UNKNOWN
     assert isinstance(found, Success)
@@ -748,7 +745,7 @@ def test_what_was_left_in_doubt_is_added_once_when_it_is_resumed(
 def test_a_deadline_that_has_passed_leaves_nothing_attempted(
     client, emulator, run_test_ids, configs
 ):
-    batch = client.ensure_eval_configs_many(run_test_ids, configs, timeout=1e-9)
+    batch = client.send_many(ensures(run_test_ids, configs), timeout=1e-9)
 
     assert len(batch.not_attempted) == 8
     assert not emulator.log.counts
@@ -761,7 +758,7 @@ async def test_a_deadline_during_the_first_reading_leaves_it_not_attempted(
     leap_when_served(one)
 
     async with connect(timeout=Timeout(read=None, total=None)) as client:
-        (outcome,) = await client.ensure_eval_configs_many([one], configs, timeout=500)
+        (outcome,) = await client.send_many(ensures([one], configs), timeout=500)
 
     assert isinstance(outcome, NotAttempted)
     assert "before the answer came" in str(outcome.error)
@@ -777,8 +774,8 @@ async def test_a_deadline_after_the_first_change_is_a_failure(
     async with connect(timeout=Timeout(read=None, total=None)) as client:
         await client.ensure_eval_configs(one, configs[:2])
         leap_when_served("update")
-        (outcome,) = await client.ensure_eval_configs_many(
-            [one], changed, on_conflict="update", timeout=500
+        (outcome,) = await client.send_many(
+            ensures([one], changed, on_conflict="update"), timeout=500
         )
 
     assert isinstance(outcome, Failure)
@@ -791,7 +788,7 @@ def test_a_batch_stops_at_keys_that_do_not_work(
 ):
     emulator.faults.add("status", status=401, endpoint="add_eval_configs", times=1)
 
-    batch = client.ensure_eval_configs_many(run_test_ids, configs, max_concurrency=1)
+    batch = client.send_many(ensures(run_test_ids, configs), max_concurrency=1)
 
     assert len(batch.failures) == 1
     assert len(batch.not_attempted) == 7
@@ -805,8 +802,10 @@ def test_a_journal_that_cannot_be_written_stops_the_batch(
 
     monkeypatch.setattr(BatchJournal, "claim", refuse)
 
-    batch = client.ensure_eval_configs_many(
-        emulator.world.run_test_ids, configs, journal=journal, max_concurrency=1
+    batch = client.send_many(
+        ensures(emulator.world.run_test_ids, configs),
+        journal=journal,
+        max_concurrency=1,
     )
 
     assert isinstance(batch.failures[0].error, JournalError)
@@ -822,9 +821,7 @@ async def test_a_time_out_that_no_code_foresaw_is_not_taken_for_the_deadline(
 
     async with connect() as client:
         monkeypatch.setattr(client._transport, "call", break_down)
-        batch = await client.ensure_eval_configs_many(
-            run_test_ids[:1], configs, timeout=60
-        )
+        batch = await client.send_many(ensures(run_test_ids[:1], configs), timeout=60)
 
     assert str(batch.failures[0].error).startswith("TimeoutError: a defect")
 
@@ -841,7 +838,7 @@ def test_what_no_code_foresaw_hurts_one_run_test_only(
 
     monkeypatch.setattr(EnsureEvalConfigs, "run", work_or_break)
 
-    batch = client.ensure_eval_configs_many(run_test_ids, configs)
+    batch = client.send_many(ensures(run_test_ids, configs))
 
     (failure,) = batch.failures
     assert "ZeroDivisionError: a defect" in str(failure.error)
@@ -853,7 +850,7 @@ def test_states_of_a_journal_are_told_apart(
 ):
     emulator.faults.add("status", status=403, endpoint="add_eval_configs", times=1)
 
-    client.ensure_eval_configs_many(run_test_ids[:1], configs, journal=journal)
+    client.send_many(ensures(run_test_ids[:1], configs), journal=journal)
 
     with Journal.open(journal) as entries:
         (entry,) = entries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ensuring import ensures
 
 from futureagi_async import (
     AddEvalConfigs,
@@ -211,7 +212,7 @@ def test_an_add_in_doubt_that_is_refused_now_is_decided_anew(
     leave_in_doubt(AddEvalConfigs(one.id, configs[:1]), "add_eval_configs")
     emulator.faults.add("status", status=status, endpoint="add_eval_configs", times=1)
 
-    (outcome,) = client.ensure_eval_configs_many([one.id], configs, journal=journal)
+    (outcome,) = client.send_many(ensures([one.id], configs), journal=journal)
 
     assert isinstance(outcome, Success) is is_success
 
@@ -221,7 +222,7 @@ def test_many_settle_a_part_that_is_in_doubt_before_they_read(
 ):
     leave_in_doubt(AddEvalConfigs(one.id, configs[:1]), "add_eval_configs")
 
-    (outcome,) = client.ensure_eval_configs_many([one.id], configs, journal=journal)
+    (outcome,) = client.send_many(ensures([one.id], configs), journal=journal)
 
     assert isinstance(outcome, Success)
     assert names(one) == ["mood", "contains", "similar"]
@@ -232,17 +233,17 @@ def test_a_journal_that_has_as_done_what_is_gone_is_an_error_for_its_run_test_al
     client, emulator, run_tests, configs, journal
 ):
     ids = [each.id for each in run_tests[:2]]
-    client.ensure_eval_configs_many(ids, configs, journal=journal)
+    client.send_many(ensures(ids, configs), journal=journal)
     for each in run_tests[0].eval_configs:
         each.deleted = True
 
-    first, second = client.ensure_eval_configs_many(ids, configs, journal=journal)
+    first, second = client.send_many(ensures(ids, configs), journal=journal)
 
     assert type(first.error) is FutureAGIError
     assert "the journal has this AddEvalConfigs as done" in str(first.error)
     assert "use another journal" in str(first.error)
     assert isinstance(second, Success)
-    (anew,) = client.ensure_eval_configs_many(ids[:1], configs)
+    (anew,) = client.send_many(ensures(ids[:1], configs))
     assert len(anew.result.created) == 3
 
 
@@ -252,10 +253,10 @@ def test_a_journal_that_has_as_done_an_update_that_was_undone_is_an_error(
     client.ensure_eval_configs(one.id, configs[:1])
     wanted = [{**configs[0], "model": "new"}]
     options = {"on_conflict": "update", "journal": journal}
-    client.ensure_eval_configs_many([one.id], wanted, **options)
+    client.send_many(ensures([one.id], wanted), **options)
     one.eval_configs[0].model = "old"
 
-    (outcome,) = client.ensure_eval_configs_many([one.id], wanted, **options)
+    (outcome,) = client.send_many(ensures([one.id], wanted), **options)
 
     assert "the journal has this UpdateEvalConfig as done" in str(outcome.error)
 
