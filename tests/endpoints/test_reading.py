@@ -168,7 +168,7 @@ def test_scores_of_one_execution_are_read_by_its_id(call, emulator):
     of_oldest = call(
         "get_eval_summary",
         run_test_id,
-        execution_id=emulator.world.run_tests.get(run_test_id).executions[0].id,
+        execution=emulator.world.run_tests.get(run_test_id).executions[0].id,
     )
 
     assert of_newest.configs[0].scores == PassFailScores(100.0, 0.0, 2, 0)

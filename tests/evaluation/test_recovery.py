@@ -252,11 +252,11 @@ def test_a_journal_that_has_as_done_an_update_that_was_undone_is_an_error(
 ):
     client.ensure_eval_configs(one.id, configs[:1])
     wanted = [{**configs[0], "model": "new"}]
-    options = {"on_conflict": "update", "journal": journal}
-    client.send_many(ensures([one.id], wanted), **options)
+    updates = ensures([one.id], wanted, on_conflict="update")
+    client.send_many(updates, journal=journal)
     one.eval_configs[0].model = "old"
 
-    (outcome,) = client.send_many(ensures([one.id], wanted), **options)
+    (outcome,) = client.send_many(updates, journal=journal)
 
     assert "the journal has this UpdateEvalConfig as done" in str(outcome.error)
 
