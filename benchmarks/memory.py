@@ -95,7 +95,7 @@ async def _fan_out(count: int) -> None:
         return request
 
     requests: Any = RunWork().requests(count)
-    await WorkerPool(requests, work, lambda *_: None, workers=_WORKERS).work()
+    await WorkerPool(requests, work, lambda *_: None, workers=_WORKERS).run()
 
 
 async def _stream(count: int, journal: str | None = None) -> None:

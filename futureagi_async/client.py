@@ -672,10 +672,8 @@ class AsyncFutureAGI:
 
     # How the methods above reach the rooms below.
 
-    def _batch_config(
-        self, options: abc.Mapping[str, Any]
-    ) -> batch.batch_executor.BatchConfig:
-        return batch.batch_executor.BatchConfig.of(
+    def _batch_config(self, options: abc.Mapping[str, Any]) -> batch.config.BatchConfig:
+        return batch.config.BatchConfig.of(
             self._settings,
             options["max_concurrency"],
             options["timeout"],

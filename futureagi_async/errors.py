@@ -1,7 +1,7 @@
-"""What can go wrong, and what each failure says about the work that was asked for.
+"""Every error of the package, and what each one proves about the work requested.
 
-Every error is a `FutureAGIError` and carries a `Delivery`, so that whoever catches one
-knows whether the service did the work, did not, or may have.
+Every error is a `FutureAGIError` and has a `Delivery`: whether the service did the work,
+did not, or may have.
 """
 
 from __future__ import annotations
@@ -15,30 +15,33 @@ import attrs
 
 
 BODY_LIMIT = 64 * 1024
-"""Bytes of an answer that an error keeps."""
+"""Bytes of a response that an error stores."""
 
 LINE_LIMIT = 500
-"""Characters of a server's message that `str(error)` shows."""
+"""Characters of a server's message that `str(error)` includes."""
 
 
 class Delivery(enum.Enum):
-    """What is known of the work after a failure."""
+    """Whether the service did the work, as far as it is known after a failure."""
 
     NOT_SENT = "not_sent"
-    """The request never left: nothing was done, and it may be sent again."""
+    """It was not sent: nothing was done, and it may be sent again."""
 
     REJECTED = "rejected"
-    """The service answered and refused."""
+    """The service rejected it: nothing was done, unless the error states otherwise."""
 
     UNKNOWN = "unknown"
-    """The request left and no usable answer came: the work may have been done."""
+    """It was sent and no usable response came: the work may have been done."""
 
 
 @attrs.frozen
 class ItemError:
     """What the service found wrong with one item of a list that was sent.
 
-    `field` names the list; `index` is the item's place in it, counted from 0.
+    Attributes:
+        field: the name of the list.
+        index: the position of the item, counted from 0.
+        message: the service's message.
     """
 
     field: str
@@ -55,13 +58,13 @@ def _restore(
 
 
 class FutureAGIError(Exception):
-    """The ancestor of every error that this package raises."""
+    """The base class of every error that this package raises."""
 
     delivery: Delivery = Delivery.NOT_SENT
     """Whether the service did the work."""
 
     stops_batch: ClassVar[bool] = False
-    """Whether every other request of a batch would fail in the same way."""
+    """Whether every other request of a batch would fail in the same way, too."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions are rebuilt from `args`, which knows no keyword arguments.
@@ -69,11 +72,11 @@ class FutureAGIError(Exception):
 
 
 class ConfigurationError(FutureAGIError):
-    """A setting is missing or cannot work. Nothing was sent."""
+    """A setting is missing or invalid. Nothing was sent."""
 
 
 class InvalidRequestError(FutureAGIError, ValueError):
-    """A request could never succeed, so it was not sent."""
+    """A value could never be accepted. Nothing was sent."""
 
 
 class ClientClosedError(FutureAGIError):
@@ -92,11 +95,11 @@ class ClientClosedError(FutureAGIError):
 
 
 class NameLookupError(FutureAGIError, LookupError):
-    """No single thing has that name. It was only read; nothing was done.
+    """None has the name, or several have. The service was only read.
 
     Attributes:
-        name: the name that was looked for.
-        matches: the ids of the things that have it: none, or more than one.
+        name: the name searched for.
+        matches: the ids of those that have it: none, or more than one.
     """
 
     def __init__(self, message: str, *, name: str, matches: tuple[str, ...]) -> None:
@@ -108,11 +111,11 @@ class NameLookupError(FutureAGIError, LookupError):
 class EvalConfigsDifferError(FutureAGIError):
     """A run test has eval configs of these names with other content.
 
-    It was only read; nothing was changed.
+    The service was only read; nothing was changed.
 
     Attributes:
         run_test_id: the run test.
-        names: the names.
+        names: the names of these eval configs.
     """
 
     def __init__(
@@ -124,31 +127,33 @@ class EvalConfigsDifferError(FutureAGIError):
 
 
 class JournalError(FutureAGIError):
-    """A journal cannot be used as asked; the message says why, and what to do."""
+    """A journal cannot be used as requested; the message has the reason and a remedy."""
 
     stops_batch = True
 
 
 class NotAttemptedError(FutureAGIError):
-    """A batch was stopped before this request's turn came. Nothing was sent."""
+    """A batch was stopped before this request was started. Nothing was sent."""
 
 
 class APIError(FutureAGIError):
-    """A request that was on its way to the service has failed.
+    """A request to the service failed.
 
     Attributes:
-        message: what went wrong, the service's own words where it spoke.
+        message: what went wrong, in the service's own words where it responded.
+        status_code: the HTTP status; `None` without a response.
         delivery: whether the service did the work.
         request_id: the `X-Request-ID` of the last attempt, for the support desk.
         run_test_id: the run test that the request was about, if it was about one.
-        attempts: how often the request was tried.
+        attempts: number of attempts.
         retry_after: seconds that the service asked to wait, if it did.
         earlier: the errors of the attempts before the last one, oldest first.
-        hint: what else is known, as what was seen when the service was asked whether
-            the work had been done; may be empty.
+        hint: what else is known, for example from reading back whether the work had
+            been done; may be empty.
     """
 
     hint: str = ""
+    status_code: int | None = None
 
     def __init__(
         self,
@@ -171,7 +176,7 @@ class APIError(FutureAGIError):
 
     @property
     def headline(self) -> str:
-        """What `str` says before the message."""
+        """The part of `str(error)` before the message."""
         return ""
 
     def __str__(self) -> str:
@@ -192,10 +197,11 @@ class APIError(FutureAGIError):
 
 
 class APIConnectionError(APIError):
-    """No answer came: the connection failed, or broke off.
+    """No response came: the connection failed, or broke off.
 
-    `retryable` is false where the same attempt can only fail again, as with a
-    certificate that is not trusted.
+    Attributes:
+        retryable: whether another attempt can succeed; not with a certificate that is
+            not trusted, for example.
     """
 
     retryable = True
@@ -206,16 +212,18 @@ class APITimeoutError(APIConnectionError):
 
 
 class DeadlineExceededError(APITimeoutError):
-    """The call as a whole, its retries included, took longer than `Timeout.total`."""
+    """The request with all its attempts took longer than `Timeout.total`."""
 
 
 class APIResponseError(APIError):
-    """The service answered, but not with what was asked for.
+    """The service responded, but not with the result requested.
 
     Attributes:
         status_code: the HTTP status.
-        body: the first 64 KiB of the answer.
+        body: the first 64 KiB of the response.
     """
+
+    status_code: int
 
     def __init__(
         self, message: str, *, status_code: int, body: bytes = b"", **context: Any
@@ -231,10 +239,10 @@ class APIResponseError(APIError):
 
 
 class APIStatusError(APIResponseError):
-    """The service answered with a status that is no success.
+    """The service responded with a status that is no success.
 
     Attributes:
-        code: the service's word for the kind of error, as `not_found`, if it gave one.
+        code: the service's name of the kind of error, such as `not_found`, if it sent one.
         details: messages by field; `non_field_errors` are about the request as a whole.
         item_errors: messages about single items of a list, with their index.
     """
@@ -270,7 +278,7 @@ class NameConflictError(BadRequestError):
     Adding is not atomic: the items before the one that clashed stay created.
 
     Attributes:
-        existing: the names among those asked for that the run test has now; `None`
+        existing: the names among those requested that the run test has now; `None`
             where that was not read.
     """
 
@@ -279,9 +287,9 @@ class NameConflictError(BadRequestError):
 
 
 class ExecutionsNotCompletedError(BadRequestError):
-    """400: an execution among those asked for is not completed.
+    """400: an execution among those requested is not completed.
 
-    It may still be running, or its evaluations are: wait for it and ask again.
+    It may still be running, or its evaluations are: wait for it and try again.
     """
 
 
@@ -298,7 +306,7 @@ class PaymentRequiredError(APIStatusError):
 
 
 class PermissionDeniedError(APIStatusError):
-    """403: the keys may not do this, as a read-only key may not write."""
+    """403: the keys do not permit this; a read-only key does not permit writing."""
 
 
 class NotFoundError(APIStatusError):
@@ -310,25 +318,25 @@ class ConflictError(APIStatusError):
 
 
 class RateLimitError(APIStatusError):
-    """429: too many requests; `retry_after` says how long to wait, if it was said."""
+    """429: too many requests; see `retry_after`."""
 
 
 class ServerError(APIStatusError):
-    """5xx: the service or a proxy before it failed."""
+    """5xx: the service, or a proxy in front of it, failed."""
 
 
 class EvalDispatchError(APIResponseError):
-    """A success status whose message says that no evaluation was started.
+    """A success status whose message reports that no evaluation was started.
 
-    The service prepared the evaluations and could not hand them over; earlier results
-    of these configs are erased all the same.
+    The service prepared the evaluations and could not dispatch them; earlier results of
+    these eval configs are erased nevertheless.
     """
 
     delivery = Delivery.REJECTED
 
 
 class UnexpectedResponseError(APIResponseError):
-    """A success status whose answer is not the documented one."""
+    """A success status whose body is not the documented one."""
 
     delivery = Delivery.UNKNOWN
 
@@ -345,7 +353,7 @@ _BY_STATUS: dict[int, type[APIStatusError]] = {
 
 
 def class_for_status(status: int) -> type[APIStatusError]:
-    """The error class of an HTTP status that is no success."""
+    """Return the error class of an HTTP status that is no success."""
     if status >= 500:  # noqa: PLR2004 - the statuses of RFC 9110
         return ServerError
     return _BY_STATUS.get(status, APIStatusError)

@@ -289,3 +289,11 @@ def test_a_closed_client_says_what_to_do():
 
     assert str(error) == "the client is closed; make a new one"
     assert error.delivery is Delivery.NOT_SENT
+
+
+def test_every_api_error_has_a_status_code():
+    error = APITimeoutError("late", delivery=Delivery.UNKNOWN)
+
+    assert error.status_code is None
+    assert NotFoundError("gone", status_code=404, **CONTEXT).status_code == 404
+    assert pickle.loads(pickle.dumps(error)).status_code is None

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from typing import TYPE_CHECKING, Any
-
-import attrs
 
 from futureagi_async.batch.executor import RequestContext, RequestExecutor
 from futureagi_async.batch.failures import is_own_cancellation, outcome_of_error
 from futureagi_async.batch.worker_pool import CallerCodeError, WorkerPool
 from futureagi_async.errors import (
-    ConfigurationError,
     NotAttemptedError,
 )
 from futureagi_async.model.outcome import (
@@ -24,88 +20,17 @@ from futureagi_async.model.outcome import (
     Success,
 )
 from futureagi_async.model.request import InvalidItem, Requests, ResultT
-from futureagi_async.model.validation import describe_type
 from futureagi_async.transport.call import ThrottleBudget
-from futureagi_async.transport.settings import (
-    DEFAULT_MAX_CONCURRENCY,
-    positive_int,
-    positive_seconds,
-)
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
-    from datetime import timedelta
 
+    from futureagi_async.batch.config import BatchConfig
     from futureagi_async.batch.journaling import BatchJournal
     from futureagi_async.model.operation import Operation
     from futureagi_async.transport.call import RequestOptions
-    from futureagi_async.transport.settings import Settings
     from futureagi_async.transport.transport import Transport
-
-
-def validate_concurrency(value: int | None, max_connections: int) -> int:
-    """Return how many requests are in flight at a time.
-
-    Raises:
-        ConfigurationError: not a whole number from 1 to `max_connections`.
-    """
-    if value is None:
-        return min(DEFAULT_MAX_CONCURRENCY, max_connections)
-    positive_int(value, "max_concurrency")
-    if value > max_connections:
-        raise ConfigurationError(
-            f"max_concurrency: {value} requests need as many connections, and the "
-            f"client has {max_connections}; make it with max_connections={value}"
-        )
-    return value
-
-
-@attrs.frozen
-class BatchConfig:
-    """How a fan-out is to be carried out.
-
-    Attributes:
-        max_concurrency: how many requests are in flight at a time.
-        timeout: seconds after which nothing more is begun.
-        journal: where requests and outcomes are written.
-        base_url: the service, by which the journal tells requests apart.
-        workspace_id: the workspace, likewise.
-    """
-
-    max_concurrency: int
-    timeout: float | None = None
-    journal: str | os.PathLike[str] | None = None
-    base_url: str = ""
-    workspace_id: str | None = None
-
-    @property
-    def workers(self) -> int:
-        """How many requests are worked on: some in flight, some waiting for the disk."""
-        return self.max_concurrency * (1 if self.journal is None else 2)
-
-    @classmethod
-    def of(
-        cls,
-        settings: Settings,
-        max_concurrency: int | None,
-        timeout: float | timedelta | None,
-        journal: str | os.PathLike[str] | None,
-    ) -> BatchConfig:
-        """Check the options of a fan-out.
-
-        Raises:
-            ConfigurationError: one of them cannot work.
-        """
-        seconds = None if timeout is None else positive_seconds(timeout, "timeout")
-        if journal is not None and not isinstance(journal, str | os.PathLike):
-            raise ConfigurationError(
-                f"journal: the path of a file is wanted, not {describe_type(journal)}"
-            )
-        concurrency = validate_concurrency(max_concurrency, settings.max_connections)
-        return cls(
-            concurrency, seconds, journal, settings.base_url, settings.workspace_id
-        )
 
 
 class BatchExecutor:
@@ -135,7 +60,8 @@ class BatchExecutor:
         if stop is not None and not isinstance(operation, InvalidItem):
             await asyncio.sleep(0)  # an input without end can still be cancelled
             return NotAttempted(operation, NotAttemptedError(f"not sent: {stop}"))
-        is_exclusive, started = operation.is_exclusive, context.now()
+        is_exclusive = operation.is_exclusive
+        started: float | None = context.now()
         executor = RequestExecutor(context, retry_failures=is_exclusive)
         try:
             result = await executor.send(operation)
@@ -148,8 +74,8 @@ class BatchExecutor:
         attempts, from_journal = executor.attempts, False
         if context.journal is not None and not is_exclusive:
             from_journal = executor.from_journal
-            started = executor.sent_at or context.now()
-        elapsed = context.now() - started
+            started = executor.sent_at
+        elapsed = 0.0 if started is None else context.now() - started
         if raised is None:
             return Success(operation, result, attempts, elapsed, from_journal)
         return outcome_of_error(operation, raised, attempts, elapsed, from_journal)
@@ -225,7 +151,7 @@ async def send_batch(
     async with open_batch(transport, options, config) as batch:
         pool = WorkerPool(requests, batch.execute, deliver, workers=config.workers)
         try:
-            await pool.work()
+            await pool.run()
         except CallerCodeError as stop:
             raise BatchInterruptedError.by(
                 stop.__cause__, Batch(outcomes)

@@ -22,7 +22,7 @@ from futureagi_async.errors import (
     JournalError,
     NotAttemptedError,
 )
-from futureagi_async.journal.entry import JournalEntry, JournalState, identity
+from futureagi_async.journal.entry import JournalEntry, JournalState, request_key
 from futureagi_async.journal.writer import JournalWriter
 from futureagi_async.model import codec
 from futureagi_async.model.outcome import Failure, NotAttempted, Success
@@ -110,7 +110,7 @@ class BatchJournal:
         Raises:
             JournalError: the journal refuses; the request is not to be sent.
         """
-        key = identity(*self._service, request)
+        key = request_key(*self._service, request)
         first = self._in_flight.get(key)
         if first is not None:
             shared = await asyncio.shield(first)
@@ -147,7 +147,7 @@ class BatchJournal:
         """Write and share the success of a claimed request."""
         elapsed = self._elapsed(claim)
         success = Success(claim.request, result, claim.attempts, elapsed)
-        await self._record(claim, success, reconciled=result.reconciled)
+        await self._record(claim, success)
 
     async def record_error(self, claim: Claim[Any], error: BaseException) -> None:
         """Write and share what a claimed request raised.
@@ -165,7 +165,7 @@ class BatchJournal:
         elif _is_unknown(claim):  # and so it stays in the journal
             self._in_flight.pop(claim.key).set_result(outcome)
             return
-        await self._record(claim, outcome, reconciled=False)
+        await self._record(claim, outcome)
 
     @staticmethod
     def result_of(outcome: Outcome[ResultT]) -> ResultT:
@@ -177,9 +177,7 @@ class BatchJournal:
     def _elapsed(self, claim: Claim[Any]) -> float:
         return 0.0 if claim.sent_at is None else self._now() - claim.sent_at
 
-    async def _record(
-        self, claim: Claim[ResultT], outcome: Outcome[ResultT], *, reconciled: bool
-    ) -> None:
+    async def _record(self, claim: Claim[ResultT], outcome: Outcome[ResultT]) -> None:
         """Write an outcome, and share it with equal requests of the batch.
 
         One that cannot be written is reported all the same. The journal then takes no
@@ -187,7 +185,7 @@ class BatchJournal:
         this request unknown.
         """
         try:
-            await self._journal.finish(claim.key, outcome, reconciled=reconciled)
+            await self._journal.record_outcome(claim.key, outcome)
         except JournalError as error:
             logger.warning(
                 "the outcome for run test %s could not be written, so that the next "
@@ -210,7 +208,7 @@ class BatchJournal:
                 "not sent: the batch was cancelled before its turn"
             )
             with contextlib.suppress(JournalError):
-                self._journal.finish_unawaited(
+                self._journal.record_outcome_nowait(
                     claim.key, NotAttempted(claim.request, error)
                 )
         self._in_flight.pop(claim.key).cancel()
@@ -221,7 +219,9 @@ class BatchJournal:
         Raises:
             JournalError: the journal refuses.
         """
-        return self._of_service(await self._journal.earlier(run_test_id))
+        return self._of_service(
+            await self._journal.history(run_test_id, earlier_only=True)
+        )
 
     async def history(self, run_test_id: str | None) -> Sequence[JournalEntry]:
         """Return all entries for a run test, those of this batch included.
@@ -244,17 +244,17 @@ class BatchJournal:
         self, key: bytes, request: Request[Any]
     ) -> JournalEntry | None:
         base_url, workspace_id = self._service
-        return await self._journal.intend(
+        return await self._journal.record_intent(
             key, request, base_url=base_url, workspace_id=workspace_id
         )
 
     def _replay(
         self, entry: JournalEntry, request: Request[ResultT]
     ) -> Success[ResultT]:
-        if entry.answer is not None:
+        if entry.response is not None:
             try:
                 answer: Any = codec.decode_result(
-                    entry.answer, request.result_type, entry.request_id
+                    entry.response, request.result_type, entry.request_id
                 )
             except codec.DecodeError as error:
                 raise JournalError(
@@ -266,7 +266,7 @@ class BatchJournal:
             result = request.result_from(None)
         else:
             raise JournalError(
-                f"journal {self._journal.path}: entry {entry.sequence} has no answer"
+                f"journal {self._journal.path}: entry {entry.sequence} has no response"
             )
         return Success(request, result, 0, 0.0)
 

@@ -6,7 +6,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
-from futureagi_async.batch.batch_executor import BatchConfig, open_batch
+from futureagi_async.batch.batch_executor import open_batch
+from futureagi_async.batch.config import BatchConfig
 from futureagi_async.batch.worker_pool import CallerCodeError, WorkerPool
 from futureagi_async.errors import InvalidRequestError
 from futureagi_async.model.outcome import Batch, BatchInterruptedError, Outcome
@@ -57,10 +58,10 @@ class OutcomeProducer(Generic[ResultT]):
                 batch.execute,
                 lambda _, outcome: deliver(outcome),
                 workers=self._config.max_concurrency,
-                admit=self._free.acquire,
+                acquire_slot=self._free.acquire,
             )
             try:
-                await pool.work()
+                await pool.run()
             except CallerCodeError as stop:
                 raise BatchInterruptedError.by(
                     stop.__cause__, Batch()

@@ -6,23 +6,17 @@ as many as there are workers.
 
 from __future__ import annotations
 
-import abc
 import asyncio
-from collections.abc import (
-    AsyncIterable,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Iterable,
-)
+import enum
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from functools import partial
-from typing import Any, Final, Generic, TypeVar, final
+from typing import Any, Final, Generic, TypeVar
 
 from futureagi_async.batch.failures import is_own_cancellation
 
 
-Item = TypeVar("Item")
-Done = TypeVar("Done")
+ItemT = TypeVar("ItemT")
+OutcomeT = TypeVar("OutcomeT")
 
 
 class CallerCodeError(Exception):
@@ -36,82 +30,70 @@ class CallerCodeError(Exception):
         self.read = read
 
 
-@final
-class _End:
-    """Stands where an item would, when there are no more."""
+class _Sentinel(enum.Enum):
+    """What stands in the place of an item."""
+
+    END = enum.auto()
+    """There are no more items."""
+
+    PENDING = enum.auto()
+    """The next item must be awaited."""
 
 
-_END: Final = _End()
+_CATCHABLE: Final = (Exception, asyncio.CancelledError)
+"""What caller code may raise; see `_reraise_own_cancellation`."""
 
 
-@final
-class _Later:
-    """Stands where an item would, when it must be waited for."""
-
-
-_LATER: Final = _Later()
-
-
-class Buffered(AsyncIterator[Item], Generic[Item]):
-    """An asynchronous iterator that often has items at hand: then nobody waits."""
-
-    @abc.abstractmethod
-    def take(self, default: Any, /) -> Any:
-        """Give the next item if it is there, or the default."""
-
-
-FAILURES: Final = (Exception, asyncio.CancelledError)
-"""What may be raised by what is called here; see `is_own_cancellation`."""
-
-
-def _unless_cancelled(error: BaseException) -> BaseException:
+def _reraise_own_cancellation(error: BaseException) -> BaseException:
     if is_own_cancellation(error):
         raise error
     return error
 
 
-class WorkerPool(Generic[Item, Done]):
-    """Works on every item of an iterable, so many at a time.
+class WorkerPool(Generic[ItemT, OutcomeT]):
+    """Processes every item of an iterable with bounded concurrency.
 
     Args:
-        items: read lazily, an item when a worker is free for it.
-        run: does the work of one item; it may not raise.
-        deliver: takes what `run` gave, with the item's place in the input.
-        workers: how many items are worked on at a time.
-        admit: awaited before an item is read, where its consumer must keep up.
+        items: read lazily, an item when a worker is free for it. An asynchronous
+            iterable may have `get_nowait(default)`, which returns an item without
+            waiting.
+        process: does the work of one item; it may not raise.
+        on_result: called with what `process` returned and the item's index in the input.
+        workers: how many items are processed at a time.
+        acquire_slot: awaited before an item is read, where its consumer must keep up.
     """
 
     def __init__(
         self,
-        items: Iterable[Item] | AsyncIterable[Item],
-        run: Callable[[Item], Awaitable[Done]],
-        deliver: Callable[[int, Done], object],
+        items: Iterable[ItemT] | AsyncIterable[ItemT],
+        process: Callable[[ItemT], Awaitable[OutcomeT]],
+        on_result: Callable[[int, OutcomeT], object],
         *,
         workers: int,
-        admit: Callable[[], Awaitable[object]] | None = None,
+        acquire_slot: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._items = items
-        self._run = run
-        self._deliver = deliver
+        self._process = process
+        self._on_result = on_result
         self._workers = workers
-        self._admit = admit
+        self._acquire_slot = acquire_slot
         self._read = 0
         self._failure: BaseException | None = None
 
-    async def work(self) -> None:
-        """Work until the input has ended.
+    async def run(self) -> None:
+        """Process all items.
 
-        Should the input or `deliver` raise, nothing more is read, and what is under way
-        is brought to its end.
+        If the input or `on_result` raises, nothing more is read, and what is in progress
+        is completed.
 
         Raises:
-            CallerCodeError: from what the input or `deliver` raised.
+            CallerCodeError: from what the input or `on_result` raised.
         """
         if isinstance(self._items, AsyncIterable):
             reader = _AsyncReader(aiter(self._items), lambda: self._failure is not None)
-            read, wait = _at_hand(self._items), reader.next_item
+            read, wait = _nowait_reader(self._items), reader.next_item
         else:
-            read, wait = partial(next, iter(self._items), _END), None
+            read, wait = partial(next, iter(self._items), _Sentinel.END), None
         async with asyncio.TaskGroup() as workers:
             for _ in range(self._workers):
                 workers.create_task(self._work(read, wait))
@@ -121,57 +103,58 @@ class WorkerPool(Generic[Item, Done]):
     async def _work(
         self, read: Callable[[], Any], wait: Callable[[], Awaitable[Any]] | None
     ) -> None:
-        admit, run, deliver = self._admit, self._run, self._deliver
+        acquire_slot, process = self._acquire_slot, self._process
+        on_result = self._on_result
         while True:
-            if admit is not None:
-                await admit()
+            if acquire_slot is not None:
+                await acquire_slot()
             if self._failure is not None:
                 return
             try:
                 item = read()
-                if item is _LATER and wait is not None:
+                if item is _Sentinel.PENDING and wait is not None:
                     item = await wait()
-            except FAILURES as error:
-                self._failure = _unless_cancelled(error)
+            except _CATCHABLE as error:
+                self._failure = _reraise_own_cancellation(error)
                 return
-            if item is _END:
+            if item is _Sentinel.END:
                 return
-            place = self._read
-            self._read = place + 1
+            index = self._read
+            self._read = index + 1
             try:
-                done = await run(item)
+                result = await process(item)
             except asyncio.CancelledError as error:
-                self._failure = _unless_cancelled(error)
+                self._failure = _reraise_own_cancellation(error)
                 return
             try:
-                deliver(place, done)
-            except FAILURES as error:
-                self._failure = _unless_cancelled(error)
+                on_result(index, result)
+            except _CATCHABLE as error:
+                self._failure = _reraise_own_cancellation(error)
 
 
-def _at_hand(items: AsyncIterable[Any]) -> Callable[[], Any]:
-    """Give what is there of the items without waiting, which is never or not always."""
-    if isinstance(items, Buffered):
-        return partial(items.take, _LATER)
-    return lambda: _LATER
+def _nowait_reader(items: AsyncIterable[Any]) -> Callable[[], Any]:
+    get_nowait = getattr(items, "get_nowait", None)
+    if get_nowait is None:
+        return lambda: _Sentinel.PENDING
+    return partial(get_nowait, _Sentinel.PENDING)
 
 
-class _AsyncReader(Generic[Item]):
-    """Reads an asynchronous iterator, which cannot be asked twice at a time."""
+class _AsyncReader(Generic[ItemT]):
+    """Reads an asynchronous iterator, which only one worker may await at a time."""
 
     def __init__(
-        self, items: AsyncIterator[Item], is_stopped: Callable[[], bool]
+        self, items: AsyncIterator[ItemT], is_stopped: Callable[[], bool]
     ) -> None:
         self._items = items
         self._is_stopped = is_stopped
-        self._turn = asyncio.Lock()
-        self._has_ended = False
+        self._lock = asyncio.Lock()
+        self._exhausted = False
 
-    async def next_item(self) -> Item | _End:
-        async with self._turn:
-            # Its end, or an error, may have come while this worker queued for it.
-            if self._has_ended or self._is_stopped():
-                return _END
-            item = await anext(self._items, _END)
-            self._has_ended = item is _END
+    async def next_item(self) -> ItemT | _Sentinel:
+        async with self._lock:
+            # It may have ended or raised while this worker waited for the lock.
+            if self._exhausted or self._is_stopped():
+                return _Sentinel.END
+            item = await anext(self._items, _Sentinel.END)
+            self._exhausted = item is _Sentinel.END
             return item

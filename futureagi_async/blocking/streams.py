@@ -22,7 +22,6 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from futureagi_async import batch, evaluation
-from futureagi_async.batch.worker_pool import Buffered
 from futureagi_async.blocking.portal import Call, Portal, no_op
 from futureagi_async.errors import ClientClosedError, InvalidRequestError
 from futureagi_async.model.outcome import BatchInterruptedError, Outcome
@@ -37,7 +36,7 @@ _READ_SLICE = 0.005
 _CLOSED = "the client was closed before the input was read to its end"
 
 
-class InputPump(Buffered[Item], Generic[Item]):
+class InputPump(AsyncIterator[Item], Generic[Item]):
     """An iterable of the calling thread that the loop reads.
 
     The loop requests items by putting this into the inbox of the calling thread, which
@@ -80,7 +79,7 @@ class InputPump(Buffered[Item], Generic[Item]):
                 await self._wakeup.wait()
         return self._pop()
 
-    def take(self, default: Any, /) -> Any:
+    def get_nowait(self, default: Any, /) -> Any:
         """Return the next item if it is there, or the default."""
         return self._pop() if self._ready else default
 

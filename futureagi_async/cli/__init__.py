@@ -7,7 +7,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line, or say how to install what it needs."""
+    """Run the command line, or exit with how to install what it needs."""
     missing = [
         name for name in ("typer", "rich") if importlib.util.find_spec(name) is None
     ]

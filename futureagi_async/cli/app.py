@@ -10,7 +10,7 @@ import typer
 from futureagi_async import __version__
 from futureagi_async.cli.demo import run_demo
 from futureagi_async.emulator import __main__ as emulator_command
-from futureagi_async.emulator.synthetic import MOST_RUN_TESTS
+from futureagi_async.emulator.synthetic import MAX_RUN_TESTS
 
 
 app = typer.Typer(
@@ -21,8 +21,8 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(requested: bool) -> None:
+    if requested:
         typer.echo(__version__)
         raise typer.Exit
 
@@ -42,15 +42,15 @@ def _options(
     pass
 
 
-_LONGEST_LATENCY = 10.0
-"""Seconds; the demo shall end."""
+_MAX_LATENCY = 10.0
+"""Seconds, so that the demo finishes."""
 
 
-def _latency(seconds: float) -> float:
-    # Not `min` and `max` of the option: those let "nan" pass.
-    if not 0 <= seconds <= _LONGEST_LATENCY:
+def _validate_latency(seconds: float) -> float:
+    # Not `min` and `max` of the option: those accept "nan".
+    if not 0 <= seconds <= _MAX_LATENCY:
         raise typer.BadParameter(
-            f"seconds from 0 to {_LONGEST_LATENCY:g} are wanted, not {seconds:g}"
+            f"seconds from 0 to {_MAX_LATENCY:g} are expected, not {seconds:g}"
         )
     return seconds
 
@@ -58,7 +58,7 @@ def _latency(seconds: float) -> float:
 @app.command()
 def demo(
     run_tests: Annotated[
-        int, typer.Option(min=1, max=MOST_RUN_TESTS, help="How many run tests.")
+        int, typer.Option(min=1, max=MAX_RUN_TESTS, help="How many run tests.")
     ] = 200,
     max_concurrency: Annotated[
         int, typer.Option(min=1, max=1000, help="Requests in flight at a time.")
@@ -66,8 +66,8 @@ def demo(
     latency: Annotated[
         float,
         typer.Option(
-            callback=_latency,
-            help="Seconds that the emulator takes to answer, 10 at most.",
+            callback=_validate_latency,
+            help="Seconds by which the emulator delays every response, 10 at most.",
         ),
     ] = 0.05,
 ) -> None:

@@ -1,4 +1,4 @@
-"""The whole job on the emulator: evaluate many run tests, and show their scores."""
+"""The demo: evaluate many run tests on an emulator, and show their scores."""
 
 from __future__ import annotations
 
@@ -31,34 +31,36 @@ if TYPE_CHECKING:
     )
 
 
-_EVALUATION = 1.0
-"""Seconds that the emulator takes for an evaluation."""
+_EVALUATION_SECONDS = 1.0
+"""How long the emulator takes for an evaluation."""
 
-_LONGEST = 600.0
-"""Seconds after which the demo gives up."""
+_TIMEOUT = 600.0
+"""Seconds after which the demo stops waiting."""
 
-_SHOWN = 5
-"""Run tests whose scores are shown."""
+_MAX_SHOWN = 5
+"""How many run tests are shown with their scores."""
 
-_NAMED = 10
-"""Failures that are named."""
+_MAX_NAMED = 10
+"""How many failures are printed."""
 
 
 def run_demo(run_tests: int, max_concurrency: int, latency: float) -> int:
-    """Run the demo and print scores and a summary; give the exit status."""
+    """Run the demo and print scores and a summary; return the exit status."""
     console = Console()
     world = World.synthetic(run_tests=run_tests)
-    console.print(f"An emulator with {run_tests} run tests answers on this machine.")
-    emulator = Emulator(world, latency=latency, dispatch="run", run_seconds=_EVALUATION)
-    with emulator, _progress(console) as progress:
-        show = _counter(progress, run_tests)
+    console.print(f"An emulator with {run_tests} run tests is running on this machine.")
+    emulator = Emulator(
+        world, latency=latency, dispatch="run", run_seconds=_EVALUATION_SECONDS
+    )
+    with emulator, _progress_bar(console) as progress:
+        show = _progress_callback(progress, run_tests)
         started_at = time.perf_counter()
         report = asyncio.run(_evaluate(emulator, max_concurrency, show))
         elapsed = time.perf_counter() - started_at
-    console.print(_scores(report))
-    console.print(_summary(report, elapsed))
-    for each in report.failures[:_NAMED]:
-        console.print(f"failed: {each.reason}", markup=False)
+    console.print(_score_table(report))
+    console.print(_summary_table(report, elapsed))
+    for failure in report.failures[:_MAX_NAMED]:
+        console.print(f"failed: {failure.reason}", markup=False)
     return 1 if report.failures else 0
 
 
@@ -84,14 +86,14 @@ async def _evaluate(
         return await client.evaluate(
             client.list_run_tests(),
             configs,
-            timeout=_LONGEST,
-            poll_interval=_EVALUATION,
+            timeout=_TIMEOUT,
+            poll_interval=_EVALUATION_SECONDS,
             max_concurrency=max_concurrency,
             on_progress=show,
         )
 
 
-def _progress(console: Console) -> Progress:
+def _progress_bar(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description:>12}"),
         BarColumn(),
@@ -101,53 +103,53 @@ def _progress(console: Console) -> Progress:
     )
 
 
-def _counter(
+def _progress_callback(
     progress: Progress, run_tests: int
 ) -> Callable[[EvaluationProgress], None]:
     started = progress.add_task("started", total=run_tests)
-    ended = progress.add_task("with scores", total=run_tests)
+    scored = progress.add_task("with scores", total=run_tests)
 
     def show(now: EvaluationProgress) -> None:
         progress.update(started, completed=now.waiting + now.ended)
-        progress.update(ended, completed=now.scored)
+        progress.update(scored, completed=now.scored)
 
     return show
 
 
-def _scores(report: EvaluationReport) -> Table:
+def _score_table(report: EvaluationReport) -> Table:
     table = Table("run test", "eval config", "score", "calls")
-    for evaluation in report[:_SHOWN]:
+    for evaluation in report[:_MAX_SHOWN]:
         for config in evaluation.configs:
             table.add_row(
                 evaluation.run_test_name or evaluation.run_test_id,
                 config.name,
                 config.score_text,
-                _calls(config),
+                _call_counts(config),
             )
-    if len(report) > _SHOWN:
-        table.caption = f"… and {len(report) - _SHOWN} more run tests"
+    if len(report) > _MAX_SHOWN:
+        table.caption = f"… and {len(report) - _MAX_SHOWN} more run tests"
     return table
 
 
-def _calls(config: ConfigScores) -> str:
+def _call_counts(config: ConfigScores) -> str:
     others = {
         "failed": config.failed,
         "skipped": config.skipped,
         "pending": config.pending,
     }
-    told = [f"{count} {name}" for name, count in others.items() if count]
-    return ", ".join([f"{config.evaluated} evaluated", *told])
+    parts = [f"{count} {name}" for name, count in others.items() if count]
+    return ", ".join([f"{config.evaluated} evaluated", *parts])
 
 
-def _summary(report: EvaluationReport, elapsed: float) -> Table:
-    configs = [each for evaluation in report for each in evaluation.configs]
+def _summary_table(report: EvaluationReport, elapsed: float) -> Table:
+    configs = [config for evaluation in report for config in evaluation.configs]
     table = Table(show_header=False)
     table.add_column(justify="right")
     table.add_column(style="bold")
     table.add_row("run tests", str(len(report)))
     table.add_row("scored", str(len(report.scored)))
-    table.add_row("configs created", str(sum(each.is_created for each in configs)))
-    table.add_row("calls evaluated", str(sum(each.evaluated for each in configs)))
+    table.add_row("configs created", str(sum(config.is_created for config in configs)))
+    table.add_row("calls evaluated", str(sum(config.evaluated for config in configs)))
     table.add_row("failures", str(len(report.failures)))
     table.add_row("elapsed", f"{elapsed:.2f} s")
     return table

@@ -10,13 +10,13 @@ import signal
 import sys
 from typing import TYPE_CHECKING, get_args
 
-from futureagi_async.emulator.emulator import LAST_PORT, Emulator
+from futureagi_async.emulator.emulator import MAX_PORT, Emulator
 from futureagi_async.emulator.rules.evaluations import Dispatch
 from futureagi_async.emulator.synthetic import (
-    MOST_CALLS,
-    MOST_EXECUTIONS,
-    MOST_RUN_TESTS,
-    MOST_SEEDS,
+    MAX_CALLS,
+    MAX_EXECUTIONS,
+    MAX_RUN_TESTS,
+    MAX_SEED,
 )
 from futureagi_async.emulator.world import World
 
@@ -25,28 +25,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-def whole(most: int) -> Callable[[str], int]:
-    """Reads whole numbers from 0 to `most`."""
+def _whole_number(maximum: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers from 0 to `maximum`."""
 
-    def read(text: str) -> int:
+    def parse(text: str) -> int:
         try:
             number = int(text)
         except ValueError:
             number = -1
-        if not 0 <= number <= most:
+        if not 0 <= number <= maximum:
             raise argparse.ArgumentTypeError(
-                f"a whole number from 0 to {most} is wanted, not {text!r}"
+                f"a whole number from 0 to {maximum} is expected, not {text!r}"
             )
         return number
 
-    return read
+    return parse
 
 
-def seconds(text: str) -> float:
-    """Reads seconds that come to an end.
+def _seconds(text: str) -> float:
+    """Parse a finite number of seconds.
 
     Raises:
-        argparse.ArgumentTypeError: They do not, or are none.
+        argparse.ArgumentTypeError: it is not finite, or no number.
     """
     try:
         number = float(text)
@@ -54,89 +54,90 @@ def seconds(text: str) -> float:
         number = math.nan
     if not 0 <= number < math.inf:
         raise argparse.ArgumentTypeError(
-            f"a finite number of seconds from 0 is wanted, not {text!r}"
+            f"a finite number of seconds from 0 is expected, not {text!r}"
         )
     return number
 
 
-def parser() -> argparse.ArgumentParser:
-    """The options."""
-    options = argparse.ArgumentParser(
+def argument_parser() -> argparse.ArgumentParser:
+    """Build the parser of the options."""
+    parser = argparse.ArgumentParser(
         prog="python -m futureagi_async.emulator",
         description="A local server that answers like the Future AGI service.",
     )
-    options.add_argument("--host", default="127.0.0.1", help="where to listen")
-    options.add_argument(
-        "--port", type=whole(LAST_PORT), default=8400, help="0 takes a free one"
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen")
+    parser.add_argument(
+        "--port", type=_whole_number(MAX_PORT), default=8400, help="0 takes a free one"
     )
-    options.add_argument(
+    parser.add_argument(
         "--world", metavar="FILE", help="a world as JSON, instead of a synthetic one"
     )
-    options.add_argument(
-        "--run-tests", type=whole(MOST_RUN_TESTS), default=200, metavar="N"
-    )
-    options.add_argument(
-        "--executions", type=whole(MOST_EXECUTIONS), default=1, metavar="N"
-    )
-    options.add_argument("--calls", type=whole(MOST_CALLS), default=2, metavar="N")
-    options.add_argument("--seed", type=whole(MOST_SEEDS - 1), default=0, metavar="N")
-    options.add_argument(
+    for option, maximum, default in (
+        ("--run-tests", MAX_RUN_TESTS, 200),
+        ("--executions", MAX_EXECUTIONS, 1),
+        ("--calls", MAX_CALLS, 2),
+        ("--seed", MAX_SEED, 0),
+    ):
+        parser.add_argument(
+            option, type=_whole_number(maximum), default=default, metavar="N"
+        )
+    parser.add_argument(
         "--dispatch",
         choices=get_args(Dispatch),
         default="run",
         help="what becomes of evaluations: they stay pending, finish, or fail",
     )
-    options.add_argument(
+    parser.add_argument(
         "--run-seconds",
-        type=seconds,
+        type=_seconds,
         default=0.5,
         metavar="S",
         help="how long evaluations take",
     )
-    options.add_argument(
+    parser.add_argument(
         "--latency",
-        type=seconds,
+        type=_seconds,
         default=0.0,
         metavar="S",
-        help="how much longer every answer takes",
+        help="how long every response is delayed",
     )
-    return options
+    return parser
 
 
-def emulator_of(arguments: argparse.Namespace) -> Emulator:
-    """The emulator that the options describe.
+def create_emulator(options: argparse.Namespace) -> Emulator:
+    """Create the emulator that the options describe.
 
     Raises:
-        ValueError: The world makes no sense.
-        OSError: The world cannot be read.
+        ValueError: the world makes no sense.
+        OSError: the world cannot be read.
     """
     world = (
-        World.load(arguments.world)
-        if arguments.world
+        World.load(options.world)
+        if options.world
         else World.synthetic(
-            arguments.run_tests,
-            executions=arguments.executions,
-            calls=arguments.calls,
-            seed=arguments.seed,
+            options.run_tests,
+            executions=options.executions,
+            calls=options.calls,
+            seed=options.seed,
         )
     )
     return Emulator(
         world,
-        host=arguments.host,
-        port=arguments.port,
-        dispatch=arguments.dispatch,
-        latency=arguments.latency,
-        run_seconds=arguments.run_seconds,
+        host=options.host,
+        port=options.port,
+        dispatch=options.dispatch,
+        latency=options.latency,
+        run_seconds=options.run_seconds,
     )
 
 
-ROWS_BEFORE_COLLECTING = 100_000
-"""Rows stay as long as the world does, so that looking for garbage among them again
+_GC_THRESHOLD = 100_000
+"""Rows stay as long as the world does, so that to collect garbage among them again
 and again costs a fifth of the speed and finds nothing."""
 
 
-async def serve(emulator: Emulator) -> None:
-    """Serves until Ctrl-C or SIGTERM."""
+async def _serve(emulator: Emulator) -> None:
+    """Serve until Ctrl-C or SIGTERM."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -154,13 +155,13 @@ async def serve(emulator: Emulator) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit status."""
-    options = parser().parse_args(arguments)
-    gc.set_threshold(ROWS_BEFORE_COLLECTING)
+    """Run the command; return its exit status."""
+    options = argument_parser().parse_args(arguments)
+    gc.set_threshold(_GC_THRESHOLD)
     try:
-        asyncio.run(serve(emulator_of(options)))
-    except (OSError, ValueError) as problem:
-        sys.stderr.write(f"emulator: {problem}\n")
+        asyncio.run(_serve(create_emulator(options)))
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"emulator: {error}\n")
         return 2
     return 0
 

@@ -1,6 +1,4 @@
-"""The emulator as its users hold it: started, stopped, looked at and troubled."""
-
-from __future__ import annotations
+"""The emulator as its users see it: to start, stop, inspect, and add faults to."""
 
 import asyncio
 import ipaddress
@@ -8,25 +6,23 @@ import math
 import sys
 import threading
 import warnings
-from typing import TYPE_CHECKING, get_args
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
-from futureagi_async.emulator.control import Desk
+from futureagi_async.emulator.control import EmulatorState, check_dispatch
 from futureagi_async.emulator.faults import Faults
 from futureagi_async.emulator.log import Log
 from futureagi_async.emulator.rules.evaluations import Dispatch
 from futureagi_async.emulator.rules.service import Service
-from futureagi_async.emulator.synthetic import check_size
+from futureagi_async.emulator.synthetic import check_whole_number
 from futureagi_async.emulator.world import World
 
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from futureagi_async.emulator.server import HttpServer
 
 
-LAST_PORT = 65_535
+MAX_PORT = 65_535
 
 
 class Emulator:
@@ -36,18 +32,21 @@ class Emulator:
     from a thread of its own.
 
     Args:
-        world: What it knows; by default a synthetic world.
-        host: Where it listens; anything but loopback warns.
-        port: The port, up to 65535; 0 takes a free one.
-        dispatch: What becomes of evaluations: `accept` leaves them pending for ever,
-            `run` finishes them after `run_seconds`, `fail` cannot hand them over.
-        latency: Seconds that every answer takes longer.
-        run_seconds: Seconds that evaluations take with `run`.
-        control: Whether `/_emulator/...` can be reached over HTTP.
-        log_size: How many requests the log keeps; its counts are of all.
+        world: its state; by default a synthetic world.
+        host: where it listens; anything but loopback warns.
+        port: the port, up to 65535; 0 takes a free one.
+        dispatch: what becomes of evaluations: `accept` leaves them pending for ever,
+            `run` finishes them after `run_seconds`, `fail` cannot start them.
+        latency: seconds by which every response is delayed.
+        run_seconds: seconds that evaluations take with `run`.
+        control: whether `/_emulator/...` can be reached over HTTP.
+        log_size: how many requests the log stores; its counts are of all.
+
+    Attributes:
+        state: the service with its log and faults.
 
     Raises:
-        ValueError: A setting makes no sense.
+        ValueError: a setting makes no sense.
 
     Example:
         >>> with Emulator(World.synthetic(run_tests=1)) as emulator:
@@ -67,37 +66,36 @@ class Emulator:
         control: bool = True,
         log_size: int = 10_000,
     ) -> None:
-        if dispatch not in get_args(Dispatch):
-            raise ValueError(f"dispatch must be accept, run or fail, not {dispatch!r}")
-        check_size("port", port, LAST_PORT)
-        check_size("log_size", log_size, sys.maxsize)
-        check_seconds("latency", latency)
-        check_seconds("run_seconds", run_seconds)
-        self.host = host
-        self.port = port
-        self.latency = latency
-        self.control = control
+        check_dispatch(dispatch)
+        check_whole_number("port", port, MAX_PORT)
+        check_whole_number("log_size", log_size, sys.maxsize)
+        _check_seconds("latency", latency)
+        _check_seconds("run_seconds", run_seconds)
+        self._host = host
+        self._port = port
+        self._latency = latency
+        self._control = control
         world = World.synthetic() if world is None else world
-        service = Service.over(world, dispatch, run_seconds)
-        self.desk: Desk = Desk(service, Log(log_size), Faults(), run_seconds)
-        self.server: HttpServer | None = None
-        self.bound_port: int | None = None
-        self.thread: ServingThread | None = None
+        service = Service.create(world, dispatch, run_seconds)
+        self.state = EmulatorState(service, Log(log_size), Faults(), run_seconds)
+        self._server: HttpServer | None = None
+        self._bound_port: int | None = None
+        self._thread: _ServingThread | None = None
 
     @property
     def world(self) -> World:
-        """The state, as it is now."""
-        return self.desk.service.world
+        """The current world."""
+        return self.state.service.world
 
     @property
     def log(self) -> Log:
-        """What arrived."""
-        return self.desk.log
+        """What arrived, and what was done."""
+        return self.state.log
 
     @property
     def faults(self) -> Faults:
-        """The faults that are on."""
-        return self.desk.faults
+        """The active faults."""
+        return self.state.faults
 
     @property
     def api_key(self) -> str:
@@ -111,56 +109,60 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """Where it listens.
+        """The base URL for a client.
 
         Raises:
-            RuntimeError: It does not.
+            RuntimeError: the emulator is not running.
         """
-        if self.bound_port is None:
+        if self._bound_port is None:
             raise RuntimeError("the emulator is not running: enter it first")
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.bound_port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._bound_port}"
 
     def reset(
         self, world: World | None = None, *, dispatch: Dispatch | None = None
     ) -> None:
-        """Starts over with an empty log and no faults.
+        """Start over with an empty log and no faults.
 
         Args:
-            world: The new world; by default the first one as it was.
-            dispatch: What becomes of evaluations; by default as before.
+            world: the new world; by default the current one as it was at the
+                beginning.
+            dispatch: what becomes of evaluations; unchanged by default.
         """
-        self.desk.reset(world, dispatch)
+        self.state.reset(world, dispatch)
 
     async def start(self) -> None:
-        """Listens from now on, in the running loop.
+        """Listen in the running loop.
 
         Raises:
-            RuntimeError: It listens already.
-            OSError: The port is taken.
+            RuntimeError: it is listening already.
+            OSError: the port is taken.
         """
-        if self.server is not None:
+        if self._server is not None:
             raise RuntimeError("the emulator is running already")
-        if not is_loopback(self.host):
+        if not _is_loopback(self._host):
             warnings.warn(
-                f"the emulator listens on {self.host}, where others can reach it",
+                f"the emulator listens on {self._host}, where others can reach it",
                 stacklevel=2,
             )
-        # Loading aiohttp takes longer than everything else here.
-        from futureagi_async.emulator.server import HttpServer  # noqa: PLC0415
+        from futureagi_async.emulator.server import (  # noqa: PLC0415 - loads aiohttp
+            HttpServer,
+        )
 
-        server = HttpServer(self.desk, latency=self.latency, with_control=self.control)
-        self.bound_port = await server.start(self.host, self.port)
-        self.server = server
+        server = HttpServer(
+            self.state, latency=self._latency, with_control=self._control
+        )
+        self._bound_port = await server.start(self._host, self._port)
+        self._server = server
 
     async def stop(self) -> None:
-        """Closes the port and all connections."""
-        server, self.server, self.bound_port = self.server, None, None
+        """Close the port and all connections."""
+        server, self._server, self._bound_port = self._server, None, None
         if server is not None:
             await server.stop()
 
     async def __aenter__(self) -> Self:
-        """Serves in the running loop."""
+        """Start to serve in the running loop."""
         await self.start()
         return self
 
@@ -170,14 +172,14 @@ class Emulator:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stops."""
+        """Stop."""
         await self.stop()
 
     def __enter__(self) -> Self:
-        """Serves from a thread of its own."""
-        thread = ServingThread(self)
-        thread.begin()
-        self.thread = thread
+        """Start to serve from a thread of its own."""
+        thread = _ServingThread(self)
+        thread.start()
+        self._thread = thread
         return self
 
     def __exit__(
@@ -186,71 +188,71 @@ class Emulator:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stops, and waits until nothing is left running."""
-        thread, self.thread = self.thread, None
+        """Stop, and wait for the thread."""
+        thread, self._thread = self._thread, None
         if thread is not None:
-            thread.end()
+            thread.stop()
 
 
-def check_seconds(name: str, value: float) -> None:
-    """Evaluations and answers must come to an end."""
+def _check_seconds(name: str, value: float) -> None:
+    """Raise `ValueError` unless a value is a finite number of seconds."""
     if not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise ValueError(f"{name} must be seconds, from 0 and finite, not {value!r}")
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach it."""
+def _is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach it."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
 
 
-class ServingThread:
+class _ServingThread:
     """The loop and the thread in which an emulator serves blocking users.
 
     Args:
-        emulator: What is served.
+        emulator: what is served.
     """
 
     loop: asyncio.AbstractEventLoop
-    stopping: asyncio.Event
+    _stopping: asyncio.Event
 
     def __init__(self, emulator: Emulator) -> None:
-        self.emulator = emulator
-        self.ready: threading.Event = threading.Event()
-        self.trouble: BaseException | None = None
-        self.thread = threading.Thread(
-            target=self.run, name="futureagi-emulator", daemon=True
+        self._emulator = emulator
+        self._started = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(
+            target=self._run, name="futureagi-emulator", daemon=True
         )
 
-    def begin(self) -> None:
-        """Returns when it listens, or raises why it does not."""
-        self.thread.start()
-        self.ready.wait()
-        if self.trouble is not None:
-            self.thread.join()
-            raise self.trouble
+    def start(self) -> None:
+        """Start the thread; return when it listens, or raise why it does not."""
+        self._thread.start()
+        self._started.wait()
+        if self._error is not None:
+            self._thread.join()
+            raise self._error
 
-    def end(self) -> None:
-        """Returns when the thread has ended."""
-        self.loop.call_soon_threadsafe(self.stopping.set)
-        self.thread.join()
+    def stop(self) -> None:
+        """Stop to serve, and wait for the thread."""
+        self.loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
 
-    def run(self) -> None:
-        """The thread's whole life."""
-        asyncio.run(self.serve())
+    def _run(self) -> None:
+        """Run the loop in the thread."""
+        asyncio.run(self._serve())
 
-    async def serve(self) -> None:
-        """Serves until it is told to stop."""
+    async def _serve(self) -> None:
+        """Serve until `stop` is called."""
         self.loop = asyncio.get_running_loop()
-        self.stopping = asyncio.Event()
+        self._stopping = asyncio.Event()
         try:
-            await self.emulator.start()
-        except BaseException as error:  # noqa: BLE001 (raised in the caller's thread)
-            self.trouble = error
+            await self._emulator.start()
+        except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
+            self._error = error
             return
         finally:
-            self.ready.set()
-        await self.stopping.wait()
-        await self.emulator.stop()
+            self._started.set()
+        await self._stopping.wait()
+        await self._emulator.stop()

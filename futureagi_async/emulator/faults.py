@@ -1,10 +1,8 @@
-"""Trouble on demand: slow, failing, silent and broken answers.
+"""Faults on demand: slow, failing, missing and broken responses.
 
 A fault does nothing until it is added, hits with its probability, drawn from its own
-seed, and ends after a number of hits.
+seed, and stops after a number of hits.
 """
-
-from __future__ import annotations
 
 import math
 import random
@@ -13,7 +11,11 @@ from typing import Literal, TypeAlias, get_args
 
 import attrs
 
-from futureagi_async.emulator.rules.exchange import Answer, html_answer, json_answer
+from futureagi_async.emulator.rules.exchange import (
+    Response,
+    html_response,
+    json_response,
+)
 
 
 FaultKind: TypeAlias = Literal[
@@ -27,11 +29,11 @@ FaultKind: TypeAlias = Literal[
     "rate_limit",
 ]
 
-MINUTE = 60.0
+_MINUTE = 60.0
 
 
-def known(_fault: Fault, _field: object, value: str) -> None:
-    """A kind that exists."""
+def _validate_kind(_fault: object, _field: object, value: str) -> None:
+    """Raise `ValueError` unless the kind exists."""
     if value not in get_args(FaultKind):
         names = ", ".join(get_args(FaultKind))
         raise ValueError(f"fault must be one of {names}, not {value!r}")
@@ -39,27 +41,27 @@ def known(_fault: Fault, _field: object, value: str) -> None:
 
 @attrs.define(kw_only=True)
 class Fault:
-    """One kind of trouble.
+    """One kind of fault, and which requests it hits.
 
     Args:
-        fault: `latency` waits `seconds` first; `status` answers `status` instead of
+        fault: `latency` waits `seconds` first; `status` returns `status` instead of
             doing the work; `drop_before` and `drop_after` close the connection before
-            and after the work; `truncate` sends half of the answer; `garbage` sends an
-            answer that is no JSON; `dispatch` makes evaluations fail to be handed over;
-            `rate_limit` lets through `per_minute` requests and answers 429 to others.
-        probability: How likely a fitting request is hit.
-        seed: Of the random numbers.
-        times: How often it hits at most.
-        endpoint: Only requests to this endpoint, as named in the log.
-        run_test_id: Only requests for this run test.
-        seconds: How long `latency` waits.
-        status: What `status` answers.
-        retry_after: The `Retry-After` of `status` and `rate_limit`; the latter finds
-            out by itself when there is room again.
-        per_minute: How many requests `rate_limit` lets through.
+            and after the work; `truncate` sends half of the response; `garbage` sends
+            a response that is not JSON; `dispatch` makes evaluations fail to start;
+            `rate_limit` serves `per_minute` requests and returns 429 to others.
+        probability: how likely a matching request is hit.
+        seed: of the random numbers.
+        times: how often it hits at most.
+        endpoint: only requests to this endpoint, as named in the log.
+        run_test_id: only requests for this run test.
+        seconds: how long `latency` waits.
+        status: the status that `status` returns.
+        retry_after: the `Retry-After` of `status` and `rate_limit`; by default the
+            latter computes when it serves requests again.
+        per_minute: how many requests `rate_limit` serves.
     """
 
-    fault: FaultKind = attrs.field(validator=known)
+    fault: FaultKind = attrs.field(validator=_validate_kind)
     probability: float = attrs.field(
         default=1.0, validator=[attrs.validators.ge(0), attrs.validators.le(1)]
     )
@@ -72,55 +74,59 @@ class Fault:
     retry_after: float | None = None
     per_minute: int | None = None
     hits: int = attrs.field(default=0, init=False)
-    dice: random.Random = attrs.field(init=False, repr=False)
-    passed: deque[float] = attrs.field(factory=deque, init=False, repr=False)
+    _random: random.Random = attrs.field(init=False, repr=False)
+    _served_at: deque[float] = attrs.field(factory=deque, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """Every fault draws from numbers of its own."""
-        self.dice = random.Random(self.seed)  # noqa: S311 (nothing secret)
+        """Create the random numbers of this fault alone."""
+        self._random = random.Random(self.seed)  # noqa: S311 - nothing secret
 
     def hit(self, endpoint: str, run_test_id: str | None, now: float) -> bool:
-        """Whether it strikes this request; asked once a request."""
+        """Return whether it hits this request; call it once per request."""
         if self.times is not None and self.hits >= self.times:
             return False
         if self.endpoint not in (None, endpoint):
             return False
         if self.run_test_id not in (None, run_test_id):
             return False
-        # Always drawn, so that the same seed gives the same row of hits and misses.
-        if self.dice.random() >= self.probability:
+        # Always drawn, so that the same seed hits the same requests.
+        if self._random.random() >= self.probability:
             return False
-        if self.fault == "rate_limit" and self.has_room(now):
+        if self.fault == "rate_limit" and self._acquire(now):
             return False
         self.hits += 1
         return True
 
-    def has_room(self, now: float) -> bool:
-        """Whether the last minute has room for one more."""
-        while self.passed and self.passed[0] <= now - MINUTE:
-            self.passed.popleft()
-        if len(self.passed) >= self.limit:
+    def _acquire(self, now: float) -> bool:
+        """Count a request if the last minute has room for it; return whether."""
+        while self._served_at and self._served_at[0] <= now - _MINUTE:
+            self._served_at.popleft()
+        if len(self._served_at) >= self.limit:
             return False
-        self.passed.append(now)
+        self._served_at.append(now)
         return True
 
     @property
     def limit(self) -> int:
-        """How many requests a minute are let through."""
+        """How many requests `rate_limit` serves per minute."""
         return 100 if self.per_minute is None else self.per_minute
 
     @property
-    def wait(self) -> float:
-        """The seconds of `latency`."""
+    def delay(self) -> float:
+        """How many seconds `latency` waits."""
         return 1.0 if self.seconds is None else self.seconds
 
-    def room_in(self, now: float) -> float:
-        """The seconds until there is room again."""
-        return self.passed[0] + MINUTE - now if self.passed else MINUTE
+    def seconds_until_free(self, now: float) -> float:
+        """Return the seconds until `rate_limit` serves requests again."""
+        return self._served_at[0] + _MINUTE - now if self._served_at else _MINUTE
 
 
 class Faults:
-    """The faults that are on."""
+    """The active faults.
+
+    Attributes:
+        active: the faults in the order in which they were added.
+    """
 
     def __init__(self) -> None:
         self.active: list[Fault] = []
@@ -139,10 +145,10 @@ class Faults:
         retry_after: float | None = None,
         per_minute: int | None = None,
     ) -> Fault:
-        """Switches one on; see `Fault` for the arguments.
+        """Add a fault; see `Fault` for the arguments.
 
         Raises:
-            ValueError: There is no such fault, or no such probability.
+            ValueError: there is no such fault, or no such probability.
         """
         added = Fault(
             fault=fault,
@@ -160,36 +166,38 @@ class Faults:
         return added
 
     def clear(self) -> None:
-        """Switches all off."""
+        """Remove all faults."""
         self.active.clear()
 
-    def strike(self, endpoint: str, run_test_id: str | None, now: float) -> list[Fault]:
-        """Those that hit this request."""
-        return [each for each in self.active if each.hit(endpoint, run_test_id, now)]
+    def matching(
+        self, endpoint: str, run_test_id: str | None, now: float
+    ) -> list[Fault]:
+        """Return the faults that hit this request; call it once per request."""
+        return [fault for fault in self.active if fault.hit(endpoint, run_test_id, now)]
 
 
-def instead(fault: Fault, now: float) -> Answer:
-    """What `status` and `rate_limit` answer instead of doing the work."""
+def fault_response(fault: Fault, now: float) -> Response:
+    """Return the response of `status` and `rate_limit`, sent instead of the work."""
     status = fault.status or (429 if fault.fault == "rate_limit" else 500)
-    wait = fault.retry_after
-    if wait is None and fault.fault == "rate_limit":
-        wait = math.ceil(fault.room_in(now))
-    headers = {} if wait is None else {"Retry-After": f"{wait:.10g}"}
-    return attrs.evolve(body_of(status, wait), headers=headers)
+    retry_after = fault.retry_after
+    if retry_after is None and fault.fault == "rate_limit":
+        retry_after = math.ceil(fault.seconds_until_free(now))
+    headers = {} if retry_after is None else {"Retry-After": f"{retry_after:.10g}"}
+    return attrs.evolve(_error_page(status, retry_after), headers=headers)
 
 
-def body_of(status: int, wait: float | None) -> Answer:
-    """The forms that the service and what stands before it use."""
-    if status == 429:  # noqa: PLR2004 (the number is its name)
+def _error_page(status: int, retry_after: float | None) -> Response:
+    """Return a status in the form that the service or its proxy uses for it."""
+    if status == 429:  # noqa: PLR2004 - the number is its name
         limited: dict[str, object] = {
             "code": "RATE_LIMITED",
             "message": "Rate limit exceeded. Please try again later.",
         }
-        if wait is not None:
-            limited["retry_after"] = wait
-        return json_answer(429, {"status": False, "result": limited})
-    if status == 402:  # noqa: PLR2004 (the number is its name)
+        if retry_after is not None:
+            limited["retry_after"] = retry_after
+        return json_response(429, {"status": False, "result": limited})
+    if status == 402:  # noqa: PLR2004 - the number is its name
         detail = "The plan's limit is reached."
         error = {"code": "PAYMENT_REQUIRED", "message": detail, "detail": detail}
-        return json_answer(402, {"error": error})
-    return html_answer(status, f"Error {status}")
+        return json_response(402, {"error": error})
+    return html_response(status, f"Error {status}")

@@ -1,30 +1,25 @@
-"""The rows of which a world consists: what keys, templates and run tests are.
+"""The rows that make up a world: keys, templates and run tests.
 
 Every list is in order of creation, oldest first; the service shows newest first.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import attrs
 
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-
-MOMENT = "2026-01-01T00:00:00Z"
+DEFAULT_TIME = "2026-01-01T00:00:00Z"
 """When everything happened that has no time of its own."""
 
 
 @attrs.define
 class ApiKey:
-    """A pair of key and secret, and whose it is.
+    """A pair of key and secret, and its owner.
 
     Args:
-        role: A `viewer` reads but does not write.
-        enabled: A key that is not is refused like a wrong one.
+        role: a `viewer` reads but does not write.
+        enabled: a disabled key is rejected like a wrong one.
     """
 
     name: str
@@ -37,7 +32,7 @@ class ApiKey:
 
     @property
     def may_write(self) -> bool:
-        """Whether requests that change something are let through."""
+        """Whether requests that change something are accepted."""
         return self.role != "viewer"
 
 
@@ -46,12 +41,12 @@ class Template:
     """An eval template.
 
     Args:
-        organization: `None` for a system template, which everybody sees.
-        listed: Whether the template list shows it; it is usable anyway.
+        organization: `None` for a system template, which every key sees.
+        listed: whether the template list shows it; it is usable anyway.
         output_type: `Pass/Fail`, `score`, `choices` or `numeric`.
-        required_keys: The inputs that a mapping may name.
-        function_params_schema: What `config.params` is checked against.
-        on_run: What an evaluation yields; made up where it is not given.
+        required_keys: the inputs that a mapping may name.
+        function_params_schema: what `config.params` is checked against.
+        on_run: the result of an evaluation; by default it is made up.
     """
 
     id: str
@@ -69,7 +64,7 @@ class Template:
 
 @attrs.define
 class EvalConfig:
-    """An eval config of one run test; old rows can hold null for most of it."""
+    """An eval config of one run test; old rows can have null for most of it."""
 
     id: str
     name: str
@@ -98,18 +93,18 @@ class Execution:
     """One execution of a run test; only a `completed` one can be evaluated.
 
     Args:
-        start_time: When it began, in the form of ISO 8601.
+        start_time: when it started, in the form of ISO 8601.
     """
 
     id: str
     status: str = "completed"
     calls: list[Call] = attrs.field(factory=list)
-    start_time: str = MOMENT
+    start_time: str = DEFAULT_TIME
 
 
 @attrs.frozen
 class Scenario:
-    """What the calls of a run test play."""
+    """A scenario that the calls of a run test play."""
 
     id: str
     name: str
@@ -132,8 +127,8 @@ class RunTest:
     eval_configs: list[EvalConfig] = attrs.field(factory=list)
     executions: list[Execution] = attrs.field(factory=list)
 
-    def visible_to(self, key: ApiKey) -> bool:
-        """A key sees its own workspace and nothing else."""
+    def is_visible_to(self, key: ApiKey) -> bool:
+        """Return whether it belongs to the key's workspace and is not deleted."""
         return (
             not self.deleted
             and self.workspace == key.workspace
@@ -141,19 +136,19 @@ class RunTest:
         )
 
     def live_configs(self) -> list[EvalConfig]:
-        """The configs that are not deleted, newest first."""
+        """Return the configs that are not deleted, newest first."""
         return [config for config in reversed(self.eval_configs) if not config.deleted]
 
     def live_config(self, config_id: str) -> EvalConfig | None:
-        """A config that is not deleted."""
+        """Return the config with this id, unless it is deleted."""
         return next((c for c in self.live_configs() if c.id == config_id), None)
 
     def execution(self, execution_id: str) -> Execution | None:
-        """One of its executions."""
+        """Return the execution with this id."""
         return next((e for e in self.executions if e.id == execution_id), None)
 
     def calls(self) -> list[tuple[Execution, Call]]:
-        """All calls with their executions, newest first."""
+        """Return all calls with their executions, newest first."""
         return [
             (execution, call)
             for execution in reversed(self.executions)
@@ -162,7 +157,7 @@ class RunTest:
 
 
 class RunTests(Protocol):
-    """The run tests of a world, wherever they come from."""
+    """The run tests of a world, loaded or synthetic."""
 
     @property
     def ids(self) -> Sequence[str]:
@@ -170,28 +165,33 @@ class RunTests(Protocol):
         ...
 
     def get(self, run_test_id: str) -> RunTest | None:
-        """The run test with this id."""
+        """Return the run test with this id."""
         ...
 
     def of_execution(self, execution_id: str) -> RunTest | None:
-        """The run test that has this execution."""
+        """Return the run test that has this execution."""
         ...
 
     def of_call(self, call_id: str) -> RunTest | None:
-        """The run test that has this call."""
+        """Return the run test that has this call."""
         ...
 
-    def seen_by(self, key: ApiKey, search: str = "") -> Sequence[RunTest]:
-        """What the key sees, newest first; `search` looks at names and agents."""
+    def visible_to(self, key: ApiKey, search: str = "") -> Sequence[RunTest]:
+        """Return what the key sees, newest first.
+
+        Args:
+            key: the key.
+            search: a part of the name of the run test or of its agent.
+        """
         ...
 
-    def named(self, name: str, organization: str) -> RunTest | None:
-        """The newest run test of the organization with exactly this name."""
+    def find(self, name: str, organization: str) -> RunTest | None:
+        """Return the newest run test of the organization with exactly this name."""
         ...
 
 
-def usable(template: Template, key: ApiKey) -> bool:
-    """System templates are everybody's, others their workspace's."""
+def is_usable(template: Template, key: ApiKey) -> bool:
+    """Return whether a key may use a template: a system one, or its workspace's."""
     return not template.deleted and (
         template.organization is None
         or (template.organization, template.workspace)

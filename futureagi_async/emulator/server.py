@@ -12,10 +12,10 @@ from uuid import uuid4
 from aiohttp import web
 
 from futureagi_async.emulator import control
-from futureagi_async.emulator.faults import Fault, instead
-from futureagi_async.emulator.log import Seen
-from futureagi_async.emulator.rules.exchange import Answer, Request
-from futureagi_async.emulator.rules.routes import run_test_of
+from futureagi_async.emulator.faults import Fault, fault_response
+from futureagi_async.emulator.log import LoggedRequest
+from futureagi_async.emulator.rules.exchange import Request, Response
+from futureagi_async.emulator.rules.routes import identify
 from futureagi_async.emulator.rules.service import Served
 
 
@@ -25,174 +25,177 @@ if TYPE_CHECKING:
     from aiohttp.streams import StreamReader
     from aiohttp.web_protocol import RequestHandler
 
-    from futureagi_async.emulator.control import Desk
+    from futureagi_async.emulator.control import EmulatorState
     from futureagi_async.emulator.rules.evaluations import Dispatch
 
 
-IDLE_SECONDS = 30.0
-"""The service closes connections that are idle for so long."""
+_IDLE_TIMEOUT = 30.0
+"""The service closes connections that are idle for so many seconds."""
 
-LONGEST_LINE = 64 * 1024
-"""Bytes of a request line or a header; the service takes more than aiohttp does."""
+_MAX_LINE_BYTES = 64 * 1024
+"""Bytes of a request line or a header; the service accepts more than aiohttp does."""
 
-ACCEPTING_TURNS = 5
-"""Turns of the loop after which a connection that it has accepted can be closed: it takes
-three, and one that comes to a listener that was closed meanwhile is left open."""
+_ACCEPT_ITERATIONS = 5
+"""Iterations of the loop after which a connection that it accepted can be closed: it
+needs three, and one that comes to a listener closed meanwhile would stay open."""
 
-GRACE_SECONDS = 0.2
-"""What requests in flight get when the emulator stops."""
+_SHUTDOWN_TIMEOUT = 0.2
+"""Seconds that requests in flight have when the emulator stops."""
+
+_NO_RESPONSE = Served(Response(0))
+"""What is logged where there was no response at all."""
 
 
 class HttpServer:
-    """Listens, and turns HTTP into the values that the rules work on.
+    """Listens, and converts HTTP to and from the values of the rules.
 
     Args:
-        desk: The service with its log and faults.
-        latency: Seconds that every answer takes longer.
-        with_control: Whether the control paths exist.
+        state: the service with its log and faults.
+        latency: seconds by which every response is delayed.
+        with_control: whether the control paths exist.
     """
 
-    runner: web.ServerRunner
-    listener: asyncio.Server | None = None
+    _runner: web.ServerRunner
+    _listener: asyncio.Server | None = None
 
-    def __init__(self, desk: Desk, *, latency: float, with_control: bool) -> None:
-        self.desk = desk
-        self.latency = latency
-        self.with_control = with_control
+    def __init__(
+        self, state: EmulatorState, *, latency: float, with_control: bool
+    ) -> None:
+        self._state = state
+        self._latency = latency
+        self._with_control = with_control
 
     async def start(self, host: str, port: int) -> int:
-        """Listens from now on; returns the port.
+        """Listen; return the port.
 
         Raises:
-            OSError: The port is taken.
+            OSError: the port is taken.
         """
         server = web.Server(
-            self.handle,
-            request_factory=request_of_any_size,
+            self._handle,
+            request_factory=_unlimited_request,
             access_log=None,
-            # The service never unpacks a body; a packed one is bad JSON to it.
+            # The service never decompresses a body; a compressed one is bad JSON to it.
             auto_decompress=False,
-            keepalive_timeout=IDLE_SECONDS,
-            max_line_size=LONGEST_LINE,
-            max_field_size=LONGEST_LINE,
+            keepalive_timeout=_IDLE_TIMEOUT,
+            max_line_size=_MAX_LINE_BYTES,
+            max_field_size=_MAX_LINE_BYTES,
         )
-        self.runner = web.ServerRunner(server, shutdown_timeout=GRACE_SECONDS)
-        await self.runner.setup()
+        self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_TIMEOUT)
+        await self._runner.setup()
         try:
-            self.listener = await asyncio.get_running_loop().create_server(
+            self._listener = await asyncio.get_running_loop().create_server(
                 server, host, port, backlog=1024
             )
         except BaseException:
             await self.stop()
             raise
-        bound: int = self.listener.sockets[0].getsockname()[1]
+        bound: int = self._listener.sockets[0].getsockname()[1]
         return bound
 
     async def stop(self) -> None:
-        """Closes the port and every connection."""
-        if self.listener is not None:
-            loop = asyncio.get_running_loop()
-            for each in self.listener.sockets:
-                with contextlib.suppress(NotImplementedError):
-                    # Windows' loop waits for no readiness: there is nothing to undo.
-                    loop.remove_reader(each.fileno())
-            for _ in range(ACCEPTING_TURNS):
-                await asyncio.sleep(0)
-            self.listener.close()
-        await self.runner.cleanup()
+        """Close the port and every connection."""
+        if self._listener is not None:
+            await _close_listener(self._listener)
+        await self._runner.cleanup()
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """One request from arrival to answer."""
-        asked = await received(request)
-        if self.with_control and asked.path.startswith(control.PREFIX):
-            return response(control.answer(asked, self.desk))
-        log = self.desk.log
-        log.arrive()
+    async def _handle(self, raw: web.BaseRequest) -> web.StreamResponse:
+        """Respond to one request."""
+        request = await _parse_request(raw)
+        if self._with_control and request.path.startswith(control.PREFIX):
+            return _to_aiohttp(control.respond(request, self._state))
+        log = self._state.log
+        log.request_started()
         try:
-            if self.latency:
-                await asyncio.sleep(self.latency)
-            if self.desk.faults.active:
-                return await self.troubled(request, asked)
-            request_id = request_id_of(asked)
-            served = self.desk.service.serve(asked, time.monotonic())
-            self.note(asked, served, request_id, "answered")
-            return response(served.answer, request_id)
+            if self._latency:
+                await asyncio.sleep(self._latency)
+            if self._state.faults.active:
+                return await self._serve_with_faults(raw, request)
+            request_id = _request_id(request)
+            served = self._state.service.serve(request, time.monotonic())
+            self._log(request, served, request_id, "answered")
+            return _to_aiohttp(served.response, request_id)
         finally:
-            log.leave()
+            log.request_finished()
 
-    async def troubled(
-        self, request: web.BaseRequest, asked: Request
+    async def _serve_with_faults(
+        self, raw: web.BaseRequest, request: Request
     ) -> web.StreamResponse:
-        """One request while faults are on."""
-        endpoint, run_test_id = run_test_of(asked.path)
-        struck = self.desk.faults.strike(endpoint, run_test_id, time.monotonic())
-        by_kind: dict[str, Fault] = {fault.fault: fault for fault in struck}
-        request_id = request_id_of(asked)
+        """Respond to one request while faults are active."""
+        faults = self._state.faults.matching(*identify(request.path), time.monotonic())
+        by_kind: dict[str, Fault] = {fault.fault: fault for fault in faults}
+        request_id = _request_id(request)
         if slow := by_kind.get("latency"):
-            await asyncio.sleep(slow.wait)
+            await asyncio.sleep(slow.delay)
         if "drop_before" in by_kind:
-            self.note(asked, NOTHING, request_id, "drop_before")
-            return hang_up(request)
-        refusing = by_kind.get("rate_limit") or by_kind.get("status")
-        if refusing:
-            served = Served(instead(refusing, time.monotonic()), endpoint)
-            self.note(asked, served, request_id, refusing.fault)
-            return response(served.answer, request_id)
+            self._log(request, _NO_RESPONSE, request_id, "drop_before")
+            return _close_connection(raw)
+        rejecting = by_kind.get("rate_limit") or by_kind.get("status")
+        if rejecting:
+            served = Served(fault_response(rejecting, time.monotonic()))
+            self._log(request, served, request_id, rejecting.fault)
+            return _to_aiohttp(served.response, request_id)
         dispatch: Dispatch | None = "fail" if "dispatch" in by_kind else None
-        served = self.desk.service.serve(asked, time.monotonic(), dispatch=dispatch)
+        served = self._state.service.serve(request, time.monotonic(), dispatch=dispatch)
         for kind in ("drop_after", "truncate", "garbage"):
             if kind in by_kind:
-                self.note(asked, served, request_id, kind)
-                return await spoiled(kind, request, served.answer, request_id)
-        self.note(asked, served, request_id, "dispatch" if dispatch else "answered")
-        return response(served.answer, request_id)
+                self._log(request, served, request_id, kind)
+                return await _broken_response(kind, raw, served.response, request_id)
+        self._log(request, served, request_id, "dispatch" if dispatch else "answered")
+        return _to_aiohttp(served.response, request_id)
 
-    def note(
-        self, asked: Request, served: Served, request_id: str, outcome: str
+    def _log(
+        self, request: Request, served: Served, request_id: str, outcome: str
     ) -> None:
-        """Writes one request into the log."""
-        endpoint, run_test_id = served.endpoint, served.run_test_id
-        if endpoint is None:
-            endpoint, run_test_id = run_test_of(asked.path)
-        seen = Seen(
-            asked.method,
-            asked.path,
+        """Log one request."""
+        endpoint, run_test_id = identify(request.path)
+        logged = LoggedRequest(
+            request.method,
+            request.path,
             run_test_id,
-            served.answer.status,
+            served.response.status,
             request_id,
             outcome,
         )
-        self.desk.log.add(seen, endpoint, served.work)
+        self._state.log.add(logged, endpoint, served.effects)
 
 
-NOTHING = Served(Answer(0))
-"""What is noted where there was no answer at all."""
+async def _close_listener(listener: asyncio.Server) -> None:
+    """Stop to accept connections, and close the listener after those accepted."""
+    loop = asyncio.get_running_loop()
+    for socket in listener.sockets:
+        with contextlib.suppress(NotImplementedError):
+            # Windows' loop waits for no readiness: there is nothing to undo.
+            loop.remove_reader(socket.fileno())
+    for _ in range(_ACCEPT_ITERATIONS):
+        await asyncio.sleep(0)
+    listener.close()
 
 
-def request_of_any_size(
+def _unlimited_request(
     message: RawRequestMessage,
     payload: StreamReader,
     protocol: RequestHandler,
     writer: AbstractStreamWriter,
     task: asyncio.Task[None],
 ) -> web.BaseRequest:
-    """A request whose body may be of any size, as the service takes it."""
+    """Build a request whose body may be of any size, as the service accepts it."""
     loop = asyncio.get_running_loop()
     return web.BaseRequest(
         message, payload, protocol, writer, task, loop, client_max_size=0
     )
 
 
-async def received(request: web.BaseRequest) -> Request:
-    """What arrived, as a value."""
-    path, _, query = request.raw_path.partition("?")
-    headers = request.headers
-    body = await request.read() if request.body_exists else b""
+async def _parse_request(raw: web.BaseRequest) -> Request:
+    """Read a request and return it as a value."""
+    path, _, query = raw.raw_path.partition("?")
+    headers = raw.headers
+    body = await raw.read() if raw.body_exists else b""
     if "Transfer-Encoding" in headers:
-        # The service reads as many bytes as Content-Length says, and here it is absent.
+        # The service reads as many bytes as Content-Length states, and here it is absent.
         body = b""
     return Request(
-        request.method,
+        raw.method,
         unquote(path) if "%" in path else path,
         query,
         headers,
@@ -201,41 +204,41 @@ async def received(request: web.BaseRequest) -> Request:
     )
 
 
-def request_id_of(asked: Request) -> str:
-    """The client's own id, or a new one."""
-    return asked.headers.get("X-Request-ID") or str(uuid4())
+def _request_id(request: Request) -> str:
+    """Return the client's own id, or a new one."""
+    return request.headers.get("X-Request-ID") or str(uuid4())
 
 
-def response(answer: Answer, request_id: str | None = None) -> web.Response:
-    """The answer for aiohttp."""
-    headers = {**answer.headers, "Content-Type": answer.content_type}
-    # Redirects are made before the service gives a request its id.
+def _to_aiohttp(response: Response, request_id: str | None = None) -> web.Response:
+    """Convert a response to aiohttp's."""
+    headers = {**response.headers, "Content-Type": response.content_type}
+    # Redirects are made before the service assigns a request its id.
     if request_id is not None and "Location" not in headers:
         headers["X-Request-ID"] = request_id
-    return web.Response(body=answer.body, status=answer.status, headers=headers)
+    return web.Response(body=response.body, status=response.status, headers=headers)
 
 
-def hang_up(request: web.BaseRequest) -> web.Response:
-    """Closes the connection without a word."""
-    request.protocol.force_close()
+def _close_connection(raw: web.BaseRequest) -> web.Response:
+    """Close the connection without a response."""
+    raw.protocol.force_close()
     return web.Response()
 
 
-async def spoiled(
-    kind: str, request: web.BaseRequest, answer: Answer, request_id: str
+async def _broken_response(
+    kind: str, raw: web.BaseRequest, response: Response, request_id: str
 ) -> web.StreamResponse:
-    """An answer that does not arrive as it should."""
+    """Send no response, half of it, or garbage."""
     if kind == "drop_after":
-        return hang_up(request)
+        return _close_connection(raw)
     if kind == "garbage":
-        return response(
-            Answer(answer.status, b"\x00\xff garbage {", answer.content_type),
-            request_id,
+        garbage = Response(
+            response.status, b"\x00\xff garbage {", response.content_type
         )
-    whole = response(answer, request_id)
-    cut = web.StreamResponse(status=whole.status, headers=whole.headers)
-    cut.content_length = len(answer.body)
-    await cut.prepare(request)
-    await cut.write(answer.body[: len(answer.body) // 2])
-    request.protocol.force_close()
-    return cut
+        return _to_aiohttp(garbage, request_id)
+    complete = _to_aiohttp(response, request_id)
+    truncated = web.StreamResponse(status=complete.status, headers=complete.headers)
+    truncated.content_length = len(response.body)
+    await truncated.prepare(raw)
+    await truncated.write(response.body[: len(response.body) // 2])
+    raw.protocol.force_close()
+    return truncated

@@ -1,22 +1,20 @@
-"""Worlds that are made up, and made only where somebody looks.
+"""Worlds that are made up, row by row, when the rows are first used.
 
-An id holds the place of its row, so that no table of ids is needed:
+An id contains the position of its row, so that no table of ids is needed:
 
     iiiiiiii-eeee-4ccc-8kkk-ssssssssssss
 
 `i` is the run test, `e` the execution, `c` the call, `k` the kind of row, `s` the seed.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import functools
 import re
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar, overload
+from typing import Generic, Self, TypeVar, overload
 
 from futureagi_async.emulator.rows import (
-    MOMENT,
+    DEFAULT_TIME,
     ApiKey,
     Call,
     Execution,
@@ -26,21 +24,21 @@ from futureagi_async.emulator.rows import (
 )
 
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
-PLACE = re.compile(
+_ID_PATTERN = re.compile(
     r"([0-9a-f]{8})-([0-9a-f]{4})-4([0-9a-f]{3})-8([0-9a-f]{3})-([0-9a-f]{12})"
 )
 
-RUN_TEST, EXECUTION, CALL, TEMPLATE, SCENARIO, ORGANIZATION, WORKSPACE = range(7)
+_RUN_TEST, _EXECUTION, _CALL, _TEMPLATE, _SCENARIO, _ORGANIZATION, _WORKSPACE = range(7)
 
-MOST_RUN_TESTS = 16**8
-MOST_EXECUTIONS = 16**4
-MOST_CALLS = 16**3
-MOST_SEEDS = 16**12
+MAX_RUN_TESTS = 16**8
+MAX_EXECUTIONS = 16**4
+MAX_CALLS = 16**3
+MAX_SEED = 16**12 - 1
 
 # Names of templates that the service has, so that what users write looks familiar.
-TEMPLATES = (
+_TEMPLATES = (
     ("tone", "choices", "output"),
     ("contains", "Pass/Fail", "text"),
     ("is_json", "Pass/Fail", "text"),
@@ -48,200 +46,196 @@ TEMPLATES = (
     ("embedding_similarity", "score", "text"),
 )
 
+_AGENT = "Synthetic agent"
 
-def place_id(
+
+def _row_id(
     kind: int, seed: int, index: int = 0, execution: int = 0, call: int = 0
 ) -> str:
-    """The id of the row at a place."""
+    """Return the id of the row at a position."""
     return f"{index:08x}-{execution:04x}-4{call:03x}-8{kind:03x}-{seed:012x}"
 
 
 def synthetic_key(seed: int) -> ApiKey:
-    """The one key of a synthetic world."""
+    """Return the one key of a synthetic world."""
     return ApiKey(
         name="owner",
         api_key=f"emulator-api-key-{seed}",
         secret_key=f"emulator-secret-key-{seed}",
-        organization=place_id(ORGANIZATION, seed),
-        workspace=place_id(WORKSPACE, seed),
+        organization=_row_id(_ORGANIZATION, seed),
+        workspace=_row_id(_WORKSPACE, seed),
     )
 
 
 def synthetic_templates(count: int, seed: int) -> list[Template]:
-    """System templates; behind the known names they are numbered."""
-    made: list[Template] = []
-    for index in range(count):
-        name, output_type, key = TEMPLATES[index % len(TEMPLATES)]
-        number = index // len(TEMPLATES)
-        made.append(
-            Template(
-                id=place_id(TEMPLATE, seed, index),
-                name=f"{name}_{number}" if number else name,
-                output_type=output_type,
-                required_keys=(key,),
-            )
-        )
-    return made
+    """Make system templates; after the known names they are numbered."""
+    return [_synthetic_template(index, seed) for index in range(count)]
 
 
-class Lazy(Sequence[T], Generic[T]):
-    """A sequence whose items are made when they are asked for.
+def _synthetic_template(index: int, seed: int) -> Template:
+    """Make the system template at a position."""
+    number, known = divmod(index, len(_TEMPLATES))
+    name, output_type, key = _TEMPLATES[known]
+    return Template(
+        id=_row_id(_TEMPLATE, seed, index),
+        name=f"{name}_{number}" if number else name,
+        output_type=output_type,
+        required_keys=(key,),
+    )
+
+
+class _LazySequence(Sequence[_T], Generic[_T]):
+    """A sequence whose items are made when they are read.
 
     Args:
-        places: Where the items stand.
-        make: Makes the item of a place.
+        indexes: the positions of the items.
+        make: makes the item at a position.
     """
 
-    def __init__(self, places: Sequence[int], make: Callable[[int], T]) -> None:
-        self.places = places
-        self.make = make
+    def __init__(self, indexes: Sequence[int], make: Callable[[int], _T]) -> None:
+        self._indexes = indexes
+        self._make = make
 
     def __len__(self) -> int:
-        """How many items there are, made or not."""
-        return len(self.places)
+        """Return how many items there are, made or not."""
+        return len(self._indexes)
 
     @overload
-    def __getitem__(self, index: int) -> T: ...
+    def __getitem__(self, index: int) -> _T: ...
     @overload
-    def __getitem__(self, index: slice) -> Lazy[T]: ...
-    def __getitem__(self, index: int | slice) -> T | Lazy[T]:
-        """One item, or the items of a slice (which are not made yet)."""
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> _T | Self:
+        """Return one item, or the items of a slice, which are not made yet."""
         if isinstance(index, slice):
-            return Lazy(self.places[index], self.make)
-        return self.make(self.places[index])
+            return type(self)(self._indexes[index], self._make)
+        return self._make(self._indexes[index])
 
 
 class SyntheticRunTests:
-    """Run tests that come into being when they are looked at, and then stay.
+    """Run tests that are made when they are first used, and then stored.
 
     Args:
-        count: How many there are.
-        executions: How many executions each has.
-        calls: How many calls each execution has.
-        seed: Part of every id.
+        count: how many there are.
+        executions: how many executions each has.
+        calls: how many calls each execution has.
+        seed: part of every id.
 
     Raises:
-        ValueError: A number is negative or does not fit into an id.
+        ValueError: a number is negative or does not fit into an id.
     """
 
     def __init__(self, count: int, executions: int, calls: int, seed: int) -> None:
-        check_size("run_tests", count, MOST_RUN_TESTS)
-        check_size("executions", executions, MOST_EXECUTIONS)
-        check_size("calls", calls, MOST_CALLS)
-        check_size("seed", seed, MOST_SEEDS - 1)
-        self.count = count
-        self.executions = executions
-        self.calls = calls
-        self.seed = seed
-        self.owner: ApiKey = synthetic_key(seed)
-        self.scenarios: tuple[Scenario, ...] = (
-            Scenario(place_id(SCENARIO, seed), "Scenario 0"),
-        )
-        self.made: dict[str, RunTest] = {}
+        check_whole_number("run_tests", count, MAX_RUN_TESTS)
+        check_whole_number("executions", executions, MAX_EXECUTIONS)
+        check_whole_number("calls", calls, MAX_CALLS)
+        check_whole_number("seed", seed, MAX_SEED)
+        self._count = count
+        self._executions = executions
+        self._calls = calls
+        self._seed = seed
+        self._owner = synthetic_key(seed)
+        self._scenarios = (Scenario(_row_id(_SCENARIO, seed), "Scenario 0"),)
+        self._made: dict[str, RunTest] = {}
 
     @property
     def ids(self) -> Sequence[str]:
         """All ids in order of creation."""
-        return Lazy(range(self.count), self.run_test_id)
+        return _LazySequence(range(self._count), self._run_test_id)
 
     def get(self, run_test_id: str) -> RunTest | None:
-        """The run test with this id."""
-        return self.made.get(run_test_id) or self.at(run_test_id, RUN_TEST)
+        """Return the run test with this id."""
+        return self._made.get(run_test_id) or self._find(run_test_id, _RUN_TEST)
 
     def of_execution(self, execution_id: str) -> RunTest | None:
-        """The run test that has this execution."""
-        return self.at(execution_id, EXECUTION)
+        """Return the run test that has this execution."""
+        return self._find(execution_id, _EXECUTION)
 
     def of_call(self, call_id: str) -> RunTest | None:
-        """The run test that has this call."""
-        return self.at(call_id, CALL)
+        """Return the run test that has this call."""
+        return self._find(call_id, _CALL)
 
-    def seen_by(self, key: ApiKey, search: str = "") -> Sequence[RunTest]:
-        """All of them, newest first, or those whose name or agent is searched for."""
-        if key.workspace != self.owner.workspace:
+    def visible_to(self, key: ApiKey, search: str = "") -> Sequence[RunTest]:
+        """Return all of them, newest first, or those with a matching name or agent."""
+        if key.workspace != self._owner.workspace:
             return ()
-        places: Sequence[int] = range(self.count - 1, -1, -1)
-        wanted = search.lower()
-        if wanted and wanted not in AGENT.lower():
-            places = [place for place in places if wanted in run_test_name(place)]
-        return Lazy(places, self.run_test)
+        indexes: Sequence[int] = range(self._count - 1, -1, -1)
+        text = search.lower()
+        if text and text not in _AGENT.lower():
+            indexes = [index for index in indexes if text in _run_test_name(index)]
+        return _LazySequence(indexes, self._run_test)
 
-    def named(self, name: str, organization: str) -> RunTest | None:
-        """The run test with exactly this name."""
-        number = name.removeprefix(run_test_name(""))
-        if organization != self.owner.organization or not number.isdecimal():
+    def find(self, name: str, organization: str) -> RunTest | None:
+        """Return the run test with exactly this name."""
+        number = name.removeprefix(_run_test_name(""))
+        if organization != self._owner.organization or not number.isdecimal():
             return None
-        place = int(number)
-        exists = place < self.count and run_test_name(place) == name
-        return self.run_test(place) if exists else None
+        index = int(number)
+        exists = index < self._count and _run_test_name(index) == name
+        return self._run_test(index) if exists else None
 
-    def at(self, row_id: str, kind: int) -> RunTest | None:
-        """The run test that a row of this kind belongs to, if there is such a row."""
-        match = PLACE.fullmatch(row_id)
+    def _find(self, row_id: str, kind: int) -> RunTest | None:
+        """Return the run test that a row of this kind belongs to, if it exists."""
+        match = _ID_PATTERN.fullmatch(row_id)
         if not match:
             return None
         index, execution, call, found, seed = (int(part, 16) for part in match.groups())
         exists = (
-            (found, seed) == (kind, self.seed)
-            and index < self.count
-            and (kind == RUN_TEST or execution < self.executions)
-            and (kind != CALL or call < self.calls)
+            (found, seed) == (kind, self._seed)
+            and index < self._count
+            and (kind == _RUN_TEST or execution < self._executions)
+            and (kind != _CALL or call < self._calls)
         )
-        return self.run_test(index) if exists else None
+        return self._run_test(index) if exists else None
 
-    def run_test_id(self, index: int) -> str:
-        """The id of the run test at a place."""
-        return place_id(RUN_TEST, self.seed, index)
+    def _run_test_id(self, index: int) -> str:
+        """Return the id of the run test at a position."""
+        return _row_id(_RUN_TEST, self._seed, index)
 
-    def run_test(self, index: int) -> RunTest:
-        """The run test at a place, made now if nobody asked before."""
-        run_test_id = self.run_test_id(index)
-        found = self.made.get(run_test_id)
-        if found is None:
-            found = self.made[run_test_id] = self.new_run_test(index, run_test_id)
-        return found
+    def _run_test(self, index: int) -> RunTest:
+        """Return the run test at a position; make it on its first use."""
+        run_test_id = self._run_test_id(index)
+        if run_test_id not in self._made:
+            self._made[run_test_id] = self._new_run_test(index, run_test_id)
+        return self._made[run_test_id]
 
-    def new_run_test(self, index: int, run_test_id: str) -> RunTest:
-        """A run test as it is before anybody changed it."""
+    def _new_run_test(self, index: int, run_test_id: str) -> RunTest:
+        """Make a run test that nothing has changed."""
         return RunTest(
             id=run_test_id,
-            name=run_test_name(index),
-            organization=self.owner.organization,
-            workspace=self.owner.workspace,
-            agent_name=AGENT,
-            scenarios=self.scenarios,
+            name=_run_test_name(index),
+            organization=self._owner.organization,
+            workspace=self._owner.workspace,
+            agent_name=_AGENT,
+            scenarios=self._scenarios,
             executions=[
                 Execution(
-                    place_id(EXECUTION, self.seed, index, execution),
+                    _row_id(_EXECUTION, self._seed, index, execution),
                     calls=[
-                        Call(place_id(CALL, self.seed, index, execution, call))
-                        for call in range(self.calls)
+                        Call(_row_id(_CALL, self._seed, index, execution, call))
+                        for call in range(self._calls)
                     ],
-                    start_time=day(execution),
+                    start_time=_start_time(execution),
                 )
-                for execution in range(self.executions)
+                for execution in range(self._executions)
             ],
         )
 
 
-AGENT = "Synthetic agent"
-
-
 @functools.cache
-def day(number: int) -> str:
-    """When the execution of this number began: one a day, the newest last."""
-    first = dt.datetime.fromisoformat(MOMENT)
-    return f"{first + dt.timedelta(days=number):%Y-%m-%dT%H:%M:%SZ}"
+def _start_time(execution: int) -> str:
+    """Return when an execution started: one a day, the newest last."""
+    first = dt.datetime.fromisoformat(DEFAULT_TIME)
+    return f"{first + dt.timedelta(days=execution):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def run_test_name(index: int | str) -> str:
-    """The name of the run test at a place."""
+def _run_test_name(index: int | str) -> str:
+    """Return the name of the run test at a position."""
     return f"run test {index}"
 
 
-def check_size(name: str, value: int, most: int) -> None:
-    """Numbers must be whole, and fit into ids or wherever else they go."""
-    if not isinstance(value, int) or not 0 <= value <= most:
+def check_whole_number(name: str, value: int, maximum: int) -> None:
+    """Raise `ValueError` unless a value is a whole number from 0 to the maximum."""
+    if not isinstance(value, int) or not 0 <= value <= maximum:
         raise ValueError(
-            f"{name} must be a whole number between 0 and {most}, not {value!r}"
+            f"{name} must be a whole number between 0 and {maximum}, not {value!r}"
         )

@@ -1,12 +1,10 @@
-"""What the service knows: keys, templates and run tests, made up or read from a file."""
-
-from __future__ import annotations
+"""The state of the service: keys, templates and run tests, made up or loaded."""
 
 import functools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import attrs
 
@@ -19,7 +17,7 @@ from futureagi_async.emulator.rows import (
     RunTests,
     Scenario,
     Template,
-    usable,
+    is_usable,
 )
 from futureagi_async.emulator.synthetic import (
     SyntheticRunTests,
@@ -29,78 +27,81 @@ from futureagi_async.emulator.synthetic import (
 
 
 class WorldError(ValueError):
-    """A world that cannot be read; the message says which part and why."""
+    """A world that cannot be loaded; the message names the part and the reason."""
 
 
-class LoadedRunTests:
-    """Run tests that are all there."""
+class _LoadedRunTests:
+    """Run tests that are all in memory."""
 
     def __init__(self, run_tests: Iterable[RunTest]) -> None:
-        self.by_id: dict[str, RunTest] = {
-            run_test.id: run_test for run_test in run_tests
-        }
-        self.by_execution: dict[str, RunTest] = {
+        self._by_id = {run_test.id: run_test for run_test in run_tests}
+        self._by_execution = {
             execution.id: run_test
-            for run_test in self.by_id.values()
+            for run_test in self._by_id.values()
             for execution in run_test.executions
         }
-        self.by_call: dict[str, RunTest] = {
+        self._by_call = {
             call.id: run_test
-            for run_test in self.by_id.values()
+            for run_test in self._by_id.values()
             for _, call in run_test.calls()
         }
 
     @property
     def ids(self) -> Sequence[str]:
         """All ids in order of creation."""
-        return tuple(self.by_id)
+        return tuple(self._by_id)
 
     def get(self, run_test_id: str) -> RunTest | None:
-        """The run test with this id."""
-        return self.by_id.get(run_test_id)
+        """Return the run test with this id."""
+        return self._by_id.get(run_test_id)
 
     def of_execution(self, execution_id: str) -> RunTest | None:
-        """The run test that has this execution."""
-        return self.by_execution.get(execution_id)
+        """Return the run test that has this execution."""
+        return self._by_execution.get(execution_id)
 
     def of_call(self, call_id: str) -> RunTest | None:
-        """The run test that has this call."""
-        return self.by_call.get(call_id)
+        """Return the run test that has this call."""
+        return self._by_call.get(call_id)
 
-    def seen_by(self, key: ApiKey, search: str = "") -> Sequence[RunTest]:
-        """What the key sees, newest first."""
-        wanted = search.lower()
+    def visible_to(self, key: ApiKey, search: str = "") -> Sequence[RunTest]:
+        """Return what the key sees, newest first."""
+        text = search.lower()
         return [
             run_test
-            for run_test in reversed(self.by_id.values())
-            if run_test.visible_to(key)
-            and wanted in f"{run_test.name}\0{run_test.agent_name}".lower()
+            for run_test in reversed(self._by_id.values())
+            if run_test.is_visible_to(key)
+            and text in f"{run_test.name}\0{run_test.agent_name}".lower()
         ]
 
-    def named(self, name: str, organization: str) -> RunTest | None:
-        """The newest run test of the organization with exactly this name."""
-        fitting = (
+    def find(self, name: str, organization: str) -> RunTest | None:
+        """Return the newest run test of the organization with exactly this name."""
+        matching = (
             run_test
-            for run_test in reversed(self.by_id.values())
+            for run_test in reversed(self._by_id.values())
             if run_test.name == name
             and run_test.organization == organization
             and not run_test.deleted
         )
-        return next(fitting, None)
+        return next(matching, None)
 
 
 @attrs.define
 class World:
-    """All that the emulator knows.
+    """The state of an emulator.
 
-    Make one with `World.synthetic` or `World.load`.
+    Create one with `World.synthetic` or `World.load`.
+
+    Attributes:
+        keys: the pairs of key and secret.
+        templates: the eval templates by id, oldest first.
+        run_tests: the run tests.
+        reset_copy: returns a copy of the world as it was at the beginning.
     """
 
     keys: list[ApiKey]
     templates: dict[str, Template]
     run_tests: RunTests
-    renewed: Callable[[], World] = attrs.field(repr=False)
-    """Makes the world once more, as it was before anything happened in it."""
+    reset_copy: Callable[[], Self] = attrs.field(repr=False)
 
     @classmethod
     def synthetic(
@@ -111,20 +112,20 @@ class World:
         calls: int = 2,
         templates: int = 5,
         seed: int = 0,
-    ) -> World:
-        """A world of any size, the same for the same numbers.
+    ) -> Self:
+        """Create a world of any size, the same for the same numbers.
 
-        Rows are made when they are first asked for, so a large world is there at once.
+        Rows are made when they are first used, so a large world is there at once.
 
         Args:
-            run_tests: How many run tests; they have no eval configs yet.
-            executions: How many completed executions each of them has.
-            calls: How many completed calls each execution has.
-            templates: How many system templates there are.
-            seed: Other ids for another seed.
+            run_tests: how many run tests; they have no eval configs yet.
+            executions: how many completed executions each of them has.
+            calls: how many completed calls each execution has.
+            templates: how many system templates there are.
+            seed: other ids for another seed.
 
         Raises:
-            ValueError: A number is negative or too large.
+            ValueError: a number is negative or too large.
 
         Example:
             >>> world = World.synthetic(run_tests=2)
@@ -133,9 +134,10 @@ class World:
         """
         return cls(
             [synthetic_key(seed)],
-            {each.id: each for each in synthetic_templates(templates, seed)},
+            _by_id(synthetic_templates(templates, seed)),
             SyntheticRunTests(run_tests, executions, calls, seed),
-            lambda: cls.synthetic(
+            functools.partial(
+                cls.synthetic,
                 run_tests,
                 executions=executions,
                 calls=calls,
@@ -145,15 +147,15 @@ class World:
         )
 
     @classmethod
-    def load(cls, source: str | Path | Mapping[str, Any]) -> World:
-        """A world from a JSON file, or from what such a file holds.
+    def load(cls, source: str | Path | Mapping[str, Any]) -> Self:
+        """Load a world from a JSON file, or from the content of one.
 
         Args:
-            source: The path of the file, or its content.
+            source: the path of the file, or its content.
 
         Raises:
-            WorldError: Something in it is missing or of the wrong kind.
-            OSError: The file cannot be read.
+            WorldError: something in it is missing or of the wrong kind.
+            OSError: the file cannot be read.
         """
         if not isinstance(source, Mapping):
             try:
@@ -163,9 +165,9 @@ class World:
         if not isinstance(source, Mapping):
             raise WorldError("a world is an object, with api_keys and run_tests")
         return cls(
-            rows(source, "api_keys", ApiKey),
-            {each.id: each for each in rows(source, "eval_templates", Template)},
-            LoadedRunTests(rows(source, "run_tests", RunTest)),
+            _load_rows(source, "api_keys", ApiKey),
+            _by_id(_load_rows(source, "eval_templates", Template)),
+            _LoadedRunTests(_load_rows(source, "run_tests", RunTest)),
             functools.partial(cls.load, source),
         )
 
@@ -190,10 +192,10 @@ class World:
         return self.writing_key().secret_key
 
     def writing_key(self) -> ApiKey:
-        """The first key that is enabled and may write.
+        """Return the first key that is enabled and may write.
 
         Raises:
-            WorldError: There is none.
+            WorldError: there is none.
         """
         for key in self.keys:
             if key.enabled and key.may_write:
@@ -201,17 +203,22 @@ class World:
         raise WorldError("no key of this world is enabled and may write")
 
     def run_test(self, run_test_id: str, key: ApiKey) -> RunTest | None:
-        """The run test with this id, if the key sees it."""
+        """Return the run test with this id, if the key sees it."""
         found = self.run_tests.get(run_test_id)
-        return found if found and found.visible_to(key) else None
+        return found if found and found.is_visible_to(key) else None
 
     def template(self, template_id: str, key: ApiKey) -> Template | None:
-        """The template with this id, if the key may use it."""
+        """Return the template with this id, if the key may use it."""
         found = self.templates.get(template_id)
-        return found if found and usable(found, key) else None
+        return found if found and is_usable(found, key) else None
 
 
-NESTED = {
+def _by_id(templates: Iterable[Template]) -> dict[str, Template]:
+    """Return templates by their ids."""
+    return {template.id: template for template in templates}
+
+
+_NESTED_ROWS = {
     "scenarios": Scenario,
     "eval_configs": EvalConfig,
     "executions": Execution,
@@ -219,33 +226,29 @@ NESTED = {
 }
 
 
-def rows(source: Mapping[str, Any], name: str, kind: type[Any]) -> list[Any]:
-    """The rows of one list of a world, with the rows inside them."""
-    listed = source.get(name, [])
-    if not isinstance(listed, list):
+def _load_rows(source: Mapping[str, Any], name: str, kind: type[Any]) -> list[Any]:
+    """Build the rows of one list of a world, with the rows inside them."""
+    rows = source.get(name, [])
+    if not isinstance(rows, list):
         raise WorldError(f"{name} is a list")
-    return [row(each, f"{name}[{index}]", kind) for index, each in enumerate(listed)]
+    return [_load_row(row, f"{name}[{i}]", kind) for i, row in enumerate(rows)]
 
 
-def row(source: Any, where: str, kind: type[Any]) -> Any:
-    """One row; columns that the emulator does not know are left out."""
+def _load_row(source: Any, location: str, kind: type[Any]) -> Any:
+    """Build one row; columns that the emulator does not know are left out."""
     if not isinstance(source, Mapping):
-        raise WorldError(f"{where} is an object")
-    known = {name: source[name] for name in fields_of(kind) if name in source}
-    for name in NESTED.keys() & known.keys():
+        raise WorldError(f"{location} is an object")
+    names = [field.name for field in attrs.fields(kind)]
+    values = {name: source[name] for name in names if name in source}
+    for name in _NESTED_ROWS.keys() & values.keys():
         try:
-            known[name] = rows(source, name, NESTED[name])
+            values[name] = _load_rows(source, name, _NESTED_ROWS[name])
         except WorldError as error:
-            raise WorldError(f"{where}.{error}") from None
-    if "eval_outputs" in known:
-        # Results come and go; what was passed in stays as it is.
-        known["eval_outputs"] = dict(known["eval_outputs"])
+            raise WorldError(f"{location}.{error}") from None
+    if "eval_outputs" in values:
+        # Results change; the content that was passed in does not.
+        values["eval_outputs"] = dict(values["eval_outputs"])
     try:
-        return kind(**known)
+        return kind(**values)
     except TypeError as error:
-        raise WorldError(f"{where}: {error}") from None
-
-
-def fields_of(kind: type[Any]) -> list[str]:
-    """The names of an attrs class's fields."""
-    return [field.name for field in attrs.fields(kind)]
+        raise WorldError(f"{location}: {error}") from None

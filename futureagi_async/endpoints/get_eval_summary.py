@@ -13,7 +13,11 @@ from futureagi_async.endpoints.scores import (
 from futureagi_async.model import codec, validation
 from futureagi_async.model.codec import Serializable
 from futureagi_async.model.request import Request, Result
-from futureagi_async.model.resource import ExecutionRef, IdentifiesExecution
+from futureagi_async.model.resource import (
+    ExecutionRef,
+    IdentifiesExecution,
+    RunTestRef,  # noqa: F401 - in the signature that attrs makes
+)
 
 
 @attrs.frozen(kw_only=True)

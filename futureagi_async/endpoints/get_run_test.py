@@ -10,7 +10,10 @@ from futureagi_async.endpoints.eval_config import CreatedEvalConfig
 from futureagi_async.errors import APIResponseError, UnexpectedResponseError
 from futureagi_async.model import validation
 from futureagi_async.model.request import Request, Result
-from futureagi_async.model.resource import IdentifiesRunTest
+from futureagi_async.model.resource import (
+    IdentifiesRunTest,
+    RunTestRef,  # noqa: F401 - in the signature that attrs makes
+)
 
 
 @attrs.frozen(kw_only=True)

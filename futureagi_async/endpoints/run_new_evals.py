@@ -380,15 +380,15 @@ def had_no_results_before(
     for entry in entries:
         if entry.path == request.path and entry.body != request.body:
             return False
-        if entry.is_done and not entry.reconciled and entry.answer is not None:
-            created |= _created_ids(entry.answer)
+        if entry.is_done and not entry.reconciled and entry.response is not None:
+            created |= _created_ids(entry.response)
     return created.issuperset(request.eval_config_ids)
 
 
-def _created_ids(answer: bytes) -> set[str]:
-    if b'"created_eval_configs"' not in answer:
+def _created_ids(response: bytes) -> set[str]:
+    if b'"created_eval_configs"' not in response:
         return set()
-    configs = codec.decode(answer).get("created_eval_configs")
+    configs = codec.decode(response).get("created_eval_configs")
     if not isinstance(configs, list):
         return set()
     return {

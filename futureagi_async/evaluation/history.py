@@ -8,7 +8,7 @@ from futureagi_async.endpoints.add_eval_configs import AddEvalConfigs
 from futureagi_async.endpoints.run_new_evals import RunNewEvals
 from futureagi_async.endpoints.update_eval_config import UpdateEvalConfig
 from futureagi_async.errors import FutureAGIError
-from futureagi_async.journal.entry import content
+from futureagi_async.journal.entry import request_digest
 from futureagi_async.model import codec
 
 
@@ -55,7 +55,7 @@ def request_of(entry: HistoryEntry) -> Request[Any] | None:
         request = make(entry, codec.decode(entry.body or b""))
     except (codec.DecodeError, ValueError, TypeError, KeyError) as error:
         raise _unreadable(entry) from error
-    if content(request) != entry.content:
+    if request_digest(request) != entry.request_digest:
         raise _unreadable(entry)
     return request
 

@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from futureagi_async.batch.batch_executor import (
-    BatchConfig,
-    BatchExecutor,
-    open_batch,
-)
+from futureagi_async.batch.batch_executor import BatchExecutor, open_batch
+from futureagi_async.batch.config import BatchConfig
 from futureagi_async.batch.failures import wrap_unexpected_error
 from futureagi_async.batch.stream import Stream
 from futureagi_async.batch.worker_pool import CallerCodeError, WorkerPool
@@ -218,12 +215,12 @@ class Evaluation:
             self._begin,
             self._enter,
             workers=min(workers, self._options.max_in_progress or workers),
-            admit=None if self._places is None else self._places.acquire,
+            acquire_slot=None if self._places is None else self._places.acquire,
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(self._rounds.run(self._is_stopped, self._batch.deadline))
             try:
-                await fan_out.work()
+                await fan_out.run()
             except CallerCodeError as error:
                 self._interrupt(error.__cause__)
             self._rounds.close()

@@ -10,7 +10,7 @@ from futureagi_async.endpoints.add_eval_configs import AddEvalConfigs
 from futureagi_async.endpoints.run_new_evals import RunNewEvals
 from futureagi_async.errors import Delivery, FutureAGIError
 from futureagi_async.evaluation import history
-from futureagi_async.journal.entry import content
+from futureagi_async.journal.entry import request_digest
 from futureagi_async.model.reconciliation import Applied
 
 
@@ -54,7 +54,7 @@ class Past:
         doubtful: list[Any] = history.in_doubt(entries)
         starts = [each for each in doubtful if isinstance(each, RunNewEvals)]
         changes = [each for each in doubtful if not isinstance(each, RunNewEvals)]
-        done = {each.content for each in entries if each.is_done}
+        done = {each.request_digest for each in entries if each.is_done}
         return cls(history.begun(entries), changes, starts, done)
 
     async def take_up_changes(
@@ -88,7 +88,7 @@ class Past:
             FutureAGIError: something stays in doubt.
         """
         for request in self.changes:
-            if content(request) in self.done | self.refused:
+            if request_digest(request) in self.done | self.refused:
                 continue
             is_done = await self.is_done(executor, request)
             if is_done and getattr(request, "eval_config_id", None) in config_ids:
@@ -117,9 +117,9 @@ class Past:
         except FutureAGIError as error:
             if error.delivery is not Delivery.REJECTED or error.stops_batch:
                 raise
-            self.refused.add(content(request))
+            self.refused.add(request_digest(request))
             return False
-        self.done.add(content(request))
+        self.done.add(request_digest(request))
         return True
 
     def refuse_contradiction(self, request: Request[Any]) -> None:
@@ -128,7 +128,7 @@ class Past:
         Raises:
             FutureAGIError: the journal has it as done.
         """
-        if content(request) in self.done:
+        if request_digest(request) in self.done:
             raise FutureAGIError(
                 f"the journal has this {type(request).__name__} as done, and run test "
                 f"{request.run_test_id} does not have it, as somebody has changed it "

@@ -1,1 +1,1 @@
-"""What a fan-out has sent and what came back, on disk before anything rests on it."""
+"""The write-ahead log of a batch: intents and outcomes, in an SQLite file."""

@@ -1,4 +1,4 @@
-"""What a journal holds of one request."""
+"""One request in a journal, and the digests that identify it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from futureagi_async.errors import Delivery
 from futureagi_async.model import codec
 
 
 if TYPE_CHECKING:
-    from futureagi_async.errors import Delivery
     from futureagi_async.model.request import Request
 
 
 class JournalState(enum.Enum):
-    """Where a request stands, as far as the disk knows."""
+    """State of a request, as far as it is on disk."""
 
     IN_FLIGHT = "in_flight"
     """About to be sent or sent, with no outcome yet: it is in flight, or its process
@@ -27,44 +27,41 @@ class JournalState(enum.Enum):
     """Carried out."""
 
     FAILED = "failed"
-    """Certainly not carried out; the next fan-out sends it again."""
+    """Certainly not carried out; the next batch sends it again."""
 
     UNKNOWN = "unknown"
-    """Sent without a usable answer: the work may have been done."""
+    """Sent without a usable response: the work may have been done."""
 
 
 @attrs.frozen(kw_only=True)
 class JournalEntry:
-    """One request of a journal, with what became of it.
+    """One request of a journal, with its outcome.
 
     Attributes:
-        sequence: its place in the order in which requests first appeared.
-        identity: the digest by which a later fan-out finds it again.
-        base_url: the service that it was for.
-        workspace_id: the workspace that it was for, if one was set.
+        sequence: the number of the entry, in the order in which requests first appeared.
+        key: the digest by which a later batch finds it again.
+        base_url: the service that it was sent to.
+        workspace_id: the workspace that it was sent to, if one was set.
         endpoint: the name of the request's class.
         method: the HTTP method.
         path: path and query below the base URL.
         run_test_id: the run test that it is about, if it is about one.
         body: the JSON that was sent.
-        state: where it stands.
+        state: its state.
         attempts: how often it was sent, as its outcome counts it.
-        elapsed: seconds from its turn to its end, as its outcome has it.
-        sent_at: from when on it may have left, in Unix seconds.
-        answer: the JSON of the successful answer.
-        request_id: the `X-Request-ID` of the exchange.
-        reconciled: whether it was found done by reading back, without an answer to it.
-        error: what went wrong, in one line.
-        error_class: the name of that error's class.
-        delivery: what that error says about the work.
-        resolved: whether a person decided what became of it.
-        read_before: whether it had been read, before it was sent, that nothing of it
-            was there.
-
+        elapsed: seconds that it took, as its outcome counts them.
+        sent_at: the time from which on it may have been sent, in Unix seconds.
+        response: the JSON of the successful response.
+        request_id: the `X-Request-ID` of the response.
+        reconciled: whether it was found done by reading, without a response to it.
+        error: its error, in one line.
+        error_class: the name of the error's class.
+        delivery: the delivery of the error.
+        resolved: whether a person decided its state.
     """
 
     sequence: int
-    identity: bytes = attrs.field(repr=False)
+    key: bytes = attrs.field(repr=False)
     base_url: str
     workspace_id: str | None
     endpoint: str
@@ -76,14 +73,13 @@ class JournalEntry:
     attempts: int
     elapsed: float
     sent_at: float
-    answer: bytes | None = attrs.field(repr=False)
+    response: bytes | None = attrs.field(repr=False)
     request_id: str | None
     reconciled: bool
     error: str | None
     error_class: str | None
     delivery: Delivery | None
     resolved: bool
-    read_before: bool
 
     @property
     def is_done(self) -> bool:
@@ -92,26 +88,28 @@ class JournalEntry:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether it was sent, and no outcome of it is known."""
+        """Whether it may have been sent, and no outcome of it is known."""
         return self.state in {JournalState.IN_FLIGHT, JournalState.UNKNOWN}
 
     @property
-    def content(self) -> bytes:
-        """The digest of what was asked, whichever service it was asked of."""
+    def request_digest(self) -> bytes:
+        """The digest of the request, whichever service it was sent to."""
         return _digest([self.method, self.path], self.body)
 
 
-def identity(base_url: str, workspace_id: str | None, request: Request[Any]) -> bytes:
-    """Digest what makes a request this one: the service, the workspace, the content."""
+def request_key(
+    base_url: str, workspace_id: str | None, request: Request[Any]
+) -> bytes:
+    """Return the digest of a request to one service and workspace."""
     return _digest([base_url, workspace_id, request.method, request.path], request.body)
 
 
-def content(request: Request[Any]) -> bytes:
-    """Digest what a request asks, whichever service it is asked of."""
+def request_digest(request: Request[Any]) -> bytes:
+    """Return the digest of a request, whichever service it is sent to."""
     return _digest([request.method, request.path], request.body)
 
 
 def _digest(heading: list[str | None], body: bytes | None) -> bytes:
-    # JSON ends where it ends, so that no heading can run over into a body.
+    # JSON delimits itself, so no heading can run over into a body.
     head = codec.encode(heading)
     return hashlib.sha256(head if body is None else b"%b\n%b" % (head, body)).digest()

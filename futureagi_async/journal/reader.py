@@ -1,4 +1,4 @@
-"""A journal to look into, and to decide in what nobody else can know."""
+"""Reading a journal, and deciding by hand about unknown outcomes."""
 
 from __future__ import annotations
 
@@ -6,67 +6,63 @@ import collections
 import contextlib
 import datetime as dt
 import os
-from typing import TYPE_CHECKING, Any, Self
+import sqlite3
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self
 
 import attrs
 
 from futureagi_async.errors import JournalError
 from futureagi_async.journal.database import (
     JournalFile,
-    full_path,
+    forked_journal_error,
     open_to_read,
-    opened_by_parent,
+    resolve_path,
     sqlite_errors,
 )
-from futureagi_async.journal.entry import JournalEntry, JournalState, identity
-from futureagi_async.journal.store import ENTRIES, Store, entry_of, find
-from futureagi_async.model.outcome import Failure, NotAttempted, Success
+from futureagi_async.journal.entry import JournalEntry, JournalState, request_key
+from futureagi_async.journal.store import ENTRIES, Store, find, to_entry
+from futureagi_async.model.outcome import Failure, NotAttempted, Outcome, Success
 from futureagi_async.model.request import Request
 from futureagi_async.model.validation import describe_type
 
 
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator, Mapping
-    from types import TracebackType
+_ROWS_PER_PAGE = 500
 
-    from futureagi_async.model.outcome import Outcome
-
-
-_AT_A_TIME = 500
-
-_PAGE = f"{ENTRIES} WHERE entry.sequence > ? ORDER BY entry.sequence LIMIT {_AT_A_TIME}"
+_PAGE = (
+    f"{ENTRIES} WHERE entry.sequence > ? ORDER BY entry.sequence LIMIT {_ROWS_PER_PAGE}"
+)
 
 _COUNTS = """
     SELECT endpoint, coalesce(state, 'in_flight') AS now, count(*), total(reconciled),
         total(resolved), min(sent_at), max(sent_at)
     FROM entries
     JOIN targets USING (target)
-    LEFT JOIN endings USING (sequence)
+    LEFT JOIN outcomes USING (sequence)
     GROUP BY endpoint, now
 """
 
-_WORDS = {
+_LABELS = {
     JournalState.DONE: "done",
     JournalState.FAILED: "failed",
     JournalState.UNKNOWN: "unknown",
-    JournalState.IN_FLIGHT: "in flight or cut off",
+    JournalState.IN_FLIGHT: "in flight or interrupted",
 }
 
 
 @attrs.frozen(kw_only=True)
 class JournalSummary:
-    """A journal at one look; `str` gives it in a few lines.
+    """The counts of a journal; `str` formats them in a few lines.
 
     Attributes:
-        path: the journal.
-        states: how many requests are in each state; every state is there.
+        path: the path of the journal.
+        states: how many requests are in each state, including states with none.
         endpoints: the same for each endpoint, by the name of its request class.
-        reconciled: how many of the done were found done by reading back.
+        reconciled: how many of those done were found done by reading.
         resolved: how many were decided by a person.
-        first_sent_at: when the first request was about to leave, in Unix seconds.
-        last_sent_at: when the last one was.
-
+        first_sent_at: when the first request was about to be sent, in Unix seconds.
+        last_sent_at: the same of the last one.
     """
 
     path: str
@@ -78,27 +74,26 @@ class JournalSummary:
     last_sent_at: float | None
 
     def __str__(self) -> str:
-        lines = [f"{self.path}: {_counted(self.states)}"]
+        lines = [f"{self.path}: {_format_counts(self.states)}"]
         lines += [
-            f"  {name}: {_counted(each)}" for name, each in self.endpoints.items()
+            f"  {name}: {_format_counts(states)}"
+            for name, states in self.endpoints.items()
         ]
         if self.reconciled or self.resolved:
             lines.append(
-                f"  {self.reconciled:,} found done by reading back, "
-                f"{self.resolved:,} decided by hand"
+                f"  {self.reconciled:,} reconciled, {self.resolved:,} decided by hand"
             )
         if self.first_sent_at is not None and self.last_sent_at is not None:
-            lines.append(
-                f"  sent {_time(self.first_sent_at)} to {_time(self.last_sent_at)}"
-            )
+            first, last = map(_format_time, (self.first_sent_at, self.last_sent_at))
+            lines.append(f"  sent {first} to {last}")
         return "\n".join(lines)
 
 
 class Journal:
-    """A journal to look into: a context manager, and an iterable of its entries.
+    """A journal opened for reading: a context manager, and an iterable of its entries.
 
-    It only reads, also beside a fan-out that writes, except for `resolve`. It belongs to
-    the thread that opened it.
+    It can be read while a batch writes to it; only `resolve` writes. It belongs to the
+    thread that opened it.
     """
 
     def __init__(self, path: str, connection: sqlite3.Connection) -> None:
@@ -108,21 +103,23 @@ class Journal:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
-        """Open a journal that is there.
+        """Open an existing journal.
+
+        Args:
+            path: the path of its file.
 
         Raises:
-            JournalError: there is none, it is no journal of this version, or the system
-                refuses.
-
+            JournalError: it does not exist, it is no journal of this version, or the
+                system refuses.
         """
-        where = full_path(path)
-        return cls(where, open_to_read(where))
+        resolved = resolve_path(path)
+        return cls(resolved, open_to_read(resolved))
 
     def summary(self) -> JournalSummary:
-        """Count what is in it."""
-        states = dict.fromkeys(_WORDS, 0)
+        """Count its requests by state and endpoint."""
+        states = dict.fromkeys(_LABELS, 0)
         endpoints: dict[str, dict[JournalState, int]] = collections.defaultdict(
-            lambda: dict.fromkeys(_WORDS, 0)
+            lambda: dict.fromkeys(_LABELS, 0)
         )
         rows = self._read(_COUNTS)
         for endpoint, name, count, *_ in rows:
@@ -139,11 +136,11 @@ class Journal:
         )
 
     def __iter__(self) -> Iterator[JournalEntry]:
-        # A few at a time: a query left open would keep the writer from tidying up.
+        # In pages: a query left open would keep the writer from moving its WAL.
         last = 0
         while rows := self._read(_PAGE, last):
             for row in rows:
-                yield entry_of(row)
+                yield to_entry(row)
             last = rows[-1][0]
 
     def __len__(self) -> int:
@@ -151,28 +148,27 @@ class Journal:
         return count
 
     def resolve(self, outcome: Outcome[Any] | JournalEntry, *, done: bool) -> None:
-        """Decide what became of a request that is in doubt.
+        """Decide whether a request with an unknown outcome was carried out.
 
         Args:
-            outcome: the request: an outcome of a fan-out, or an entry of this journal.
+            outcome: an outcome of a batch, or an entry of this journal.
             done: whether its work was done. If it was, the request counts as done from
-                now on; if it was not, the next fan-out sends it again.
+                now on; if it was not, the next batch sends it again.
 
         Raises:
-            JournalError: there is no such request, an answer has decided it already, it
-                is there for several services, or a fan-out is writing to the journal.
-
+            JournalError: there is no such request, its response has decided it already,
+                it was sent to several services, or a batch is writing to the journal.
         """
-        self._refuse_child()
-        found = self._identity(outcome)
+        self._reject_forked_child()
+        key = self._key(outcome)
         file = JournalFile.open(self.path)
         with contextlib.closing(file), sqlite_errors(self.path):
             Store(file.path, file.connection).resolve(
-                found, JournalState.DONE if done else JournalState.FAILED
+                key, JournalState.DONE if done else JournalState.FAILED
             )
 
     def close(self) -> None:
-        """Close it. Doing it twice is harmless."""
+        """Close it; a second call does nothing."""
         with sqlite_errors(self.path):
             self._connection.close()
 
@@ -187,56 +183,57 @@ class Journal:
     ) -> None:
         self.close()
 
-    def _identity(self, outcome: Outcome[Any] | JournalEntry) -> bytes:
+    def _key(self, outcome: Outcome[Any] | JournalEntry) -> bytes:
         if isinstance(outcome, JournalEntry):
-            return outcome.identity
+            return outcome.key
         if not isinstance(outcome, Success | Failure | NotAttempted):
             raise JournalError(
-                "resolve: an outcome of a fan-out or an entry of the journal is wanted, "
+                "resolve: an outcome of a batch or an entry of the journal is expected, "
                 f"not {describe_type(outcome)}"
             )
-        request = outcome.request
-        if not isinstance(request, Request):
+        if not isinstance(outcome.request, Request):
             raise JournalError(
-                f"journal {self.path}: {describe_type(request)} is made of several "
-                "requests; pass the entry that is meant, as iterating gives it"
+                f"journal {self.path}: {describe_type(outcome.request)} sends several requests; "
+                "pass one of the entries that iterating the journal yields"
             )
-        found = [each for each in self._identities(request) if self._holds(each)]
-        if len(found) == 1:
-            return found[0]
-        if found:
+        keys = [key for key in self._keys(outcome.request) if self._contains(key)]
+        if not keys:
+            raise JournalError(f"journal {self.path}: this request is not in it")
+        if len(keys) > 1:
             raise JournalError(
-                f"journal {self.path}: the request is in there for {len(found)} services "
-                "or workspaces; pass the entry that is meant, as iterating gives it"
+                f"journal {self.path}: the request was sent to {len(keys)} services or "
+                "workspaces; pass one of the entries that iterating the journal yields"
             )
-        raise JournalError(f"journal {self.path}: this request is not in there")
+        return keys[0]
 
-    def _identities(self, request: Request[Any]) -> list[bytes]:
+    def _keys(self, request: Request[Any]) -> list[bytes]:
         services = self._read("SELECT DISTINCT base_url, workspace_id FROM targets")
-        return [identity(url, workspace, request) for url, workspace in services]
+        return [request_key(url, workspace, request) for url, workspace in services]
 
-    def _holds(self, identity: bytes) -> bool:
+    def _contains(self, key: bytes) -> bool:
         with sqlite_errors(self.path):
-            return find(self._connection, identity) is not None
+            return find(self._connection, key) is not None
 
     def _read(self, query: str, *arguments: Any) -> list[Any]:
-        self._refuse_child()
+        self._reject_forked_child()
         with sqlite_errors(self.path):
             return self._connection.execute(query, arguments).fetchall()
 
-    def _refuse_child(self) -> None:
+    def _reject_forked_child(self) -> None:
         if os.getpid() != self._pid:
-            raise opened_by_parent(self.path)
+            raise forked_journal_error(self.path)
 
 
-def _counted(states: Mapping[JournalState, int]) -> str:
+def _format_counts(states: Mapping[JournalState, int]) -> str:
     counts = ", ".join(
-        f"{states[state]:,} {word}" for state, word in _WORDS.items() if states[state]
+        f"{states[state]:,} {label}"
+        for state, label in _LABELS.items()
+        if states[state]
     )
     total = sum(states.values())
     return f"{total:,} {'request' if total == 1 else 'requests'}: {counts or 'none'}"
 
 
-def _time(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,4 +1,4 @@
-"""The rows of a journal: what is written when, and how it is read."""
+"""The rows of a journal: how intents and outcomes are written and read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import attrs
 
 from futureagi_async.errors import Delivery, JournalError
 from futureagi_async.journal.entry import JournalEntry, JournalState
-from futureagi_async.model import codec
 from futureagi_async.model.outcome import Success
 
 
@@ -21,87 +20,90 @@ if TYPE_CHECKING:
     from futureagi_async.model.outcome import Outcome
 
 
-AT_A_TIME = 64
-"""Rows of one statement. Oldest SQLite takes 999 values in one."""
+ROWS_PER_STATEMENT = 64
+"""Rows of one statement: old versions of SQLite take 999 values in one."""
 
 ENTRIES = """
-    SELECT entry.sequence, entry.identity, base_url, workspace_id, endpoint, method,
+    SELECT entry.sequence, entry.key, base_url, workspace_id, endpoint, method,
         entry.path, entry.run_test_id, coalesce(entry.body, source.body),
         coalesce(state, 'in_flight'), coalesce(attempts, 0), coalesce(elapsed, 0.0),
-        entry.sent_at, answer, request_id, coalesce(reconciled, 0), error, error_class,
-        delivery, coalesce(resolved, 0), entry.read_before
+        entry.sent_at, response, request_id, coalesce(reconciled, 0), error, error_class,
+        delivery, coalesce(resolved, 0)
     FROM entries AS entry
     JOIN targets USING (target)
-    LEFT JOIN endings ON endings.sequence = entry.sequence
+    LEFT JOIN outcomes ON outcomes.sequence = entry.sequence
     LEFT JOIN entries AS source ON source.sequence = entry.body_of
 """
 
-_FIND = f"{ENTRIES} WHERE entry.identity IN ({{rows}})"
+_BY_KEY = f"{ENTRIES} WHERE entry.key IN ({{rows}})"
 
-_EARLIER = f"""
+_OF_RUN_TEST = f"""
     {ENTRIES} WHERE entry.run_test_id = ? AND entry.sequence <= ?
     ORDER BY entry.sequence
 """
 
-_RUN_TESTS = """
+_RUN_TEST_INDEX = """
     CREATE INDEX IF NOT EXISTS run_tests ON entries (run_test_id)
     WHERE run_test_id IS NOT NULL
 """
 
-_INTEND = """
+_INSERT_INTENTS = """
     INSERT INTO entries (
-        sequence, identity, target, path, run_test_id, body, body_of, sent_at,
-        read_before
+        sequence, key, target, path, run_test_id, body, body_of, sent_at
     )
     VALUES {rows}
 """
 
-_FINISH = """
-    INSERT INTO endings (
+_REPLACE_OUTCOMES = """
+    INSERT OR REPLACE INTO outcomes (
         sequence, state, attempts, elapsed, reconciled, request_id, delivery, error_class,
-        error, created_for, answer
+        error, response
     )
     VALUES {rows}
-    ON CONFLICT (sequence) DO UPDATE SET
-        state = excluded.state, attempts = excluded.attempts,
-        elapsed = excluded.elapsed, reconciled = excluded.reconciled,
-        request_id = excluded.request_id, delivery = excluded.delivery,
-        error_class = excluded.error_class, error = excluded.error,
-        created_for = excluded.created_for, answer = excluded.answer
 """
 
 _RESOLVE = """
-    INSERT INTO endings (sequence, state, resolved)
-    SELECT sequence, ?, 1 FROM entries WHERE identity = ?
+    INSERT INTO outcomes (sequence, state, resolved)
+    SELECT sequence, ?, 1 FROM entries WHERE key = ?
     ON CONFLICT (sequence) DO UPDATE SET state = excluded.state, resolved = 1
     WHERE state = 'unknown' OR resolved
 """
 
 Target: TypeAlias = tuple[str, str | None, str, str]
-"""Base URL, workspace, name of the request class, method: what many requests share."""
-
-Ending: TypeAlias = tuple[Any, ...]
-"""What `_FINISH` writes of an outcome, after the sequence."""
+"""Base URL, workspace, name of the request class, method: shared by many requests."""
 
 
-class Intent(NamedTuple):
-    """A request that is about to leave."""
+class IntentRow(NamedTuple):
+    """A request that is about to be sent."""
 
-    identity: bytes
+    key: bytes
     target: Target
     path: str
     run_test_id: str | None
     body: bytes | None
     sent_at: float
-    read_before: bool
+
+
+class OutcomeRow(NamedTuple):
+    """The outcome of a request: the columns of `_REPLACE_OUTCOMES` after the first."""
+
+    state: str
+    attempts: int
+    elapsed: float
+    reconciled: bool = False
+    request_id: str | None = None
+    delivery: str | None = None
+    error_class: str | None = None
+    error: str | None = None
+    response: bytes | None = None
 
 
 class Store:
-    """The rows, through the one connection that may write them.
+    """The rows of a journal, through the only connection that may write them.
 
-    What is called here is on disk when the transaction around it is committed. Many
+    What a method writes is on disk once the transaction around it is committed. Many
     rows go into one statement: between two statements a busy event loop may keep this
-    thread waiting.
+    thread waiting for the GIL.
     """
 
     def __init__(self, path: str, connection: sqlite3.Connection) -> None:
@@ -109,109 +111,71 @@ class Store:
         self._database = connection.cursor()
         (last,) = self._database.execute("SELECT max(sequence) FROM entries").fetchone()
         self._last: int = last or 0
-        self._earlier = self._last
+        self._last_before_open = self._last
         self._targets: dict[Target, int] = {}
-        # Where the entries are that are about to get an ending; others are looked up.
+        # Sequences of the entries that await an outcome; others are read when needed.
         self._open: dict[bytes, int] = {}
         self._last_body: dict[int, tuple[bytes | None, int | None]] = {}
 
-    def intend(self, intents: Sequence[Intent]) -> list[JournalEntry | None]:
-        """Write which requests are about to leave, or give what is known of them.
+    def record_intent(self, intents: Sequence[IntentRow]) -> list[JournalEntry | None]:
+        """Write that requests are about to be sent; return the entries they had before.
 
-        One that failed is set back, since it is about to leave once more; it is given
-        as it was before.
+        An entry that failed becomes in flight again; it is returned as it was before.
         """
-        earlier = {each.identity: each for each in self._find(intents)}
-        rows = [self._row(each) for each in intents if each.identity not in earlier]
-        self._execute(_INTEND, rows)
-        for intent in intents if earlier else ():
-            self._take_up(earlier.get(intent.identity), intent)
-        return [earlier.get(each.identity) for each in intents]
+        known = {entry.key: entry for entry in self._find(intents)}
+        self._execute(
+            _INSERT_INTENTS,
+            [self._row(intent) for intent in intents if intent.key not in known],
+        )
+        for intent in intents:
+            if entry := known.get(intent.key):
+                self._resume(entry, intent)
+        return [known.get(intent.key) for intent in intents]
 
-    def finish(self, endings: Sequence[tuple[bytes, Ending]]) -> list[Any]:
-        """Write what became of requests; those that are not open get an error."""
-        answers: list[Any] = []
+    def record_outcome(self, outcomes: Sequence[tuple[bytes, OutcomeRow]]) -> list[Any]:
+        """Write outcomes; return an error for each whose request awaits none."""
+        results: list[Any] = []
         rows = []
-        for identity, ending in endings:
+        for key, outcome in outcomes:
             try:
-                rows.append((self._open_sequence(identity), *ending))
+                rows.append((self._close(key), *outcome))
+                results.append(None)
             except JournalError as error:
-                answers.append(error)
-            else:
-                answers.append(None)
-                del self._open[identity]
-        self._execute(_FINISH, rows)
-        return answers
+                results.append(error)
+        self._execute(_REPLACE_OUTCOMES, rows)
+        return results
 
-    def resolve(self, identity: bytes, state: JournalState) -> None:
+    def resolve(self, key: bytes, state: JournalState) -> None:
         """Write what a person decided.
 
         Raises:
-            JournalError: there is no such request, or an answer has decided it.
-
+            JournalError: there is no such request, or its response has decided it.
         """
-        if not self._database.execute(_RESOLVE, (state.value, identity)).rowcount:
-            raise self._not_open(identity)
+        if not self._database.execute(_RESOLVE, (state.value, key)).rowcount:
+            raise self._not_open(find(self._database, key))
 
-    def note_absent(self, identities: Sequence[tuple[bytes]]) -> list[None]:
-        """Write that nothing of these requests was there before they were sent."""
-        self._database.executemany(
-            "UPDATE entries SET read_before = 1 WHERE identity = ?", identities
-        )
-        return [None] * len(identities)
+    def history(self, queries: Sequence[tuple[str, bool]]) -> list[list[JournalEntry]]:
+        """Return the entries of run tests, oldest first.
 
-    def is_alone(self, intents: Sequence[tuple[bytes, str]]) -> list[bool]:
-        """Tell of each identity whether no other request has its path."""
-        query = "SELECT 1 FROM entries WHERE path = ? AND identity <> ? LIMIT 1"
+        A query is the id of a run test, and whether to return only the entries from
+        before the journal was opened.
+        """
         return [
-            self._database.execute(query, (path, identity)).fetchone() is None
-            for identity, path in intents
+            self._entries(id_, self._last_before_open if earlier_only else self._last)
+            for id_, earlier_only in queries
         ]
 
-    def created_ids(self, run_tests: Sequence[tuple[str]]) -> list[frozenset[str]]:
-        """Give the ids of the eval configs that answers say were created."""
-        query = "SELECT answer FROM endings WHERE created_for = ?"
-        return [
-            frozenset(
-                each
-                for (answer,) in self._database.execute(query, run_test)
-                for each in _created(codec.decode(answer))
-            )
-            for run_test in run_tests
-        ]
+    def _entries(self, run_test_id: str, last: int) -> list[JournalEntry]:
+        if not last:
+            return []
+        # Created on demand: most batches of single requests never need it.
+        self._database.execute(_RUN_TEST_INDEX)
+        rows = self._database.execute(_OF_RUN_TEST, (run_test_id, last))
+        return [to_entry(row) for row in rows]
 
-    def earlier(self, run_tests: Sequence[tuple[str]]) -> list[list[JournalEntry]]:
-        """Give what was in the journal about each run test when it was opened."""
-        if not self._earlier:
-            return [[] for _ in run_tests]
-        # Made when it is first wanted: fan-outs of single requests can do without.
-        self._database.execute(_RUN_TESTS)
-        return [
-            list(
-                map(
-                    entry_of,
-                    self._database.execute(_EARLIER, (run_test_id, self._earlier)),
-                )
-            )
-            for (run_test_id,) in run_tests
-        ]
-
-    def history(self, run_tests: Sequence[tuple[str]]) -> list[list[JournalEntry]]:
-        """Return all entries for each run test, oldest first."""
-        self._database.execute(_RUN_TESTS)
-        return [
-            list(
-                map(
-                    entry_of,
-                    self._database.execute(_EARLIER, (run_test_id, self._last)),
-                )
-            )
-            for (run_test_id,) in run_tests
-        ]
-
-    def _row(self, intent: Intent) -> tuple[Any, ...]:
-        identity, target, path, run_test_id, body, sent_at, read_before = intent
-        self._last = self._open[identity] = sequence = self._last + 1
+    def _row(self, intent: IntentRow) -> tuple[Any, ...]:
+        key, target, path, run_test_id, body, sent_at = intent
+        self._last = self._open[key] = sequence = self._last + 1
         number = self._targets.get(target) or self._target(target)
         source = None
         if body is not None:
@@ -220,17 +184,7 @@ class Store:
                 body, source = None, last_source
             else:
                 self._last_body[number] = body, sequence
-        return (
-            sequence,
-            identity,
-            number,
-            path,
-            run_test_id,
-            body,
-            source,
-            sent_at,
-            read_before,
-        )
+        return sequence, key, number, path, run_test_id, body, source, sent_at
 
     def _target(self, target: Target) -> int:
         known = self._database.execute(
@@ -244,141 +198,108 @@ class Store:
             )
         return self._targets[target]
 
-    def _find(self, intents: Sequence[Intent]) -> Iterator[JournalEntry]:
-        for some in _portions([each.identity for each in intents]):
-            rows = self._database.execute(_statement(_FIND, len(some), 0), some)
-            yield from map(entry_of, rows)
+    def _find(self, intents: Sequence[IntentRow]) -> Iterator[JournalEntry]:
+        for keys in _chunks([intent.key for intent in intents]):
+            statement = _expand_placeholders(_BY_KEY, len(keys), 0)
+            yield from map(to_entry, self._database.execute(statement, keys))
 
-    def _take_up(self, entry: JournalEntry | None, intent: Intent) -> None:
-        """Go on with an entry of an earlier time."""
-        if entry is None or entry.state is JournalState.DONE:
+    def _resume(self, entry: JournalEntry, intent: IntentRow) -> None:
+        if entry.is_done:
             return
-        self._open[entry.identity] = entry.sequence
+        self._open[entry.key] = entry.sequence
         if entry.state is JournalState.FAILED:
-            self._reopen(entry.sequence, intent.sent_at)
             self._database.execute(
-                "UPDATE entries SET read_before = ? WHERE sequence = ?",
-                (intent.read_before, entry.sequence),
+                "DELETE FROM outcomes WHERE sequence = ?", (entry.sequence,)
+            )
+            self._database.execute(
+                "UPDATE entries SET sent_at = ? WHERE sequence = ?",
+                (intent.sent_at, entry.sequence),
             )
 
-    def _reopen(self, sequence: int, sent_at: float) -> None:
-        self._database.execute("DELETE FROM endings WHERE sequence = ?", (sequence,))
-        self._database.execute(
-            "UPDATE entries SET sent_at = ? WHERE sequence = ?", (sent_at, sequence)
-        )
+    def _close(self, key: bytes) -> int:
+        sequence = self._open.pop(key, None)
+        if sequence is None:
+            entry = find(self._database, key)
+            if entry is None or not entry.is_unknown:
+                raise self._not_open(entry)
+            sequence = entry.sequence
+        return sequence
 
-    def _open_sequence(self, identity: bytes) -> int:
-        if identity not in self._open:
-            entry = find(self._database, identity)
-            if entry is None or entry.state not in {
-                JournalState.IN_FLIGHT,
-                JournalState.UNKNOWN,
-            }:
-                raise self._not_open(identity)
-            self._open[identity] = entry.sequence
-        return self._open[identity]
-
-    def _not_open(self, identity: bytes) -> JournalError:
-        entry = find(self._database, identity)
-        found = f"is {entry.state.value} already" if entry else "is not in there"
+    def _not_open(self, entry: JournalEntry | None) -> JournalError:
+        problem = f"is {entry.state.value} already" if entry else "is not in it"
         return JournalError(
-            f"journal {self._path}: nothing can be written to a request that {found}"
+            f"journal {self._path}: nothing can be written to a request that {problem}"
         )
 
     def _execute(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
-        for some in _portions(rows):
+        for chunk in _chunks(rows):
             self._database.execute(
-                _statement(statement, len(some), len(some[0])),
-                tuple(itertools.chain.from_iterable(some)),
+                _expand_placeholders(statement, len(chunk), len(chunk[0])),
+                tuple(itertools.chain.from_iterable(chunk)),
             )
 
 
-def _portions(items: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(items), AT_A_TIME):
-        yield items[start : start + AT_A_TIME]
+def _chunks(items: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(items), ROWS_PER_STATEMENT):
+        yield items[start : start + ROWS_PER_STATEMENT]
 
 
 @functools.cache
-def _statement(statement: str, rows: int, columns: int) -> str:
-    """Write out a statement for so many rows, or values if a row is but one."""
+def _expand_placeholders(statement: str, rows: int, columns: int) -> str:
+    """Insert placeholders for rows, or for single values if there are no columns."""
     row = f"({', '.join('?' * columns)})" if columns else "?"
     return statement.format(rows=", ".join([row] * rows))
 
 
 def find(
-    database: sqlite3.Connection | sqlite3.Cursor, identity: bytes
+    database: sqlite3.Connection | sqlite3.Cursor, key: bytes
 ) -> JournalEntry | None:
-    """Give the entry of that identity, if there is one."""
-    row = database.execute(_statement(_FIND, 1, 0), (identity,)).fetchone()
-    return None if row is None else entry_of(row)
+    """Return the entry with a key, if there is one."""
+    row = database.execute(_expand_placeholders(_BY_KEY, 1, 0), (key,)).fetchone()
+    return None if row is None else to_entry(row)
 
 
-def entry_of(row: Any) -> JournalEntry:
-    """Make an entry of a row that `ENTRIES` selects."""
+def to_entry(row: Any) -> JournalEntry:
+    """Build the entry of a row that `ENTRIES` selects."""
     entry = dict(zip(_FIELDS, row, strict=True))
     entry["state"] = JournalState(entry["state"])
     if entry["delivery"] is not None:
         entry["delivery"] = Delivery(entry["delivery"])
-    for name in ("reconciled", "resolved", "read_before"):
+    for name in ("reconciled", "resolved"):
         entry[name] = bool(entry[name])
     return JournalEntry(**entry)
 
 
-_CREATED = b'"created_eval_configs"'
-_FIELDS = tuple(each.name for each in attrs.fields(JournalEntry))
+_FIELDS = tuple(field.name for field in attrs.fields(JournalEntry))
 
 
-def ending(outcome: Outcome[Any], *, reconciled: bool) -> Ending:
-    """Give what is written of an outcome."""
+def outcome_row(outcome: Outcome[Any]) -> OutcomeRow:
+    """Return the row of an outcome; one that was not attempted counts as failed."""
     if isinstance(outcome, Success):
-        result = outcome.result
-        body = result.body
-        by_answer = not reconciled and _tells_of_created(body)
-        return (
+        return OutcomeRow(
             JournalState.DONE.value,
             outcome.attempts,
             outcome.elapsed,
-            reconciled,
-            _writable(result.request_id),
-            None,
-            None,
-            None,
-            outcome.run_test_id if by_answer else None,
-            body,
+            reconciled=outcome.result.reconciled,
+            request_id=_escape_surrogates(outcome.result.request_id),
+            response=outcome.result.body,
         )
     error = outcome.error
     unknown = error.delivery is Delivery.UNKNOWN
-    return (
-        JournalState.UNKNOWN.value if unknown else JournalState.FAILED.value,
+    state = JournalState.UNKNOWN if unknown else JournalState.FAILED
+    return OutcomeRow(
+        state.value,
         outcome.attempts,
         outcome.elapsed,
-        False,
-        _writable(getattr(error, "request_id", None)),
-        error.delivery.value,
-        type(error).__name__,
-        _writable(str(error)),
-        None,
-        None,
+        request_id=_escape_surrogates(getattr(error, "request_id", None)),
+        delivery=error.delivery.value,
+        error_class=type(error).__name__,
+        error=_escape_surrogates(str(error)),
     )
 
 
-def _writable(text: str | None) -> str | None:
-    """Write out half characters, which a server may send and no file takes."""
+def _escape_surrogates(text: str | None) -> str | None:
+    """Escape lone surrogates, which a service may send and SQLite does not take."""
     if text is None or text.isascii():
         return text
     return text.encode(errors="backslashreplace").decode()
-
-
-def _tells_of_created(answer: bytes) -> bool:
-    return _CREATED in answer and bool(_created(codec.decode(answer)))
-
-
-def _created(answer: Any) -> list[str]:
-    configs = answer.get("created_eval_configs")
-    if not isinstance(configs, list):
-        return []
-    return [
-        each["id"].lower()
-        for each in configs
-        if isinstance(each, dict) and isinstance(each.get("id"), str)
-    ]

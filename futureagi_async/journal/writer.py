@@ -1,4 +1,4 @@
-"""The writing end of a journal: a thread of its own, and what awaits it."""
+"""The writer of a journal: a thread that commits what the event loop hands to it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from futureagi_async.errors import JournalError
 from futureagi_async.journal.database import (
     JournalFile,
-    explained,
-    full_path,
-    opened_by_parent,
+    forked_journal_error,
+    resolve_path,
+    to_journal_error,
 )
-from futureagi_async.journal.fork_guard import SQLITE_GATE
-from futureagi_async.journal.store import Intent, Store, ending
+from futureagi_async.journal.store import IntentRow, Store, outcome_row
 
 
 if TYPE_CHECKING:
@@ -29,37 +28,44 @@ if TYPE_CHECKING:
     from futureagi_async.model.request import Request
 
 
-Operation: TypeAlias = Callable[[Store, list[Any]], Sequence[Any]]
-"""What is to be done with the store: many arguments in, as many answers out."""
-
-Job: TypeAlias = tuple["asyncio.Future[Any]", Operation, tuple[Any, ...]]
-"""Who waits, for what, and the argument; what it is about comes first in that."""
-
-Round: TypeAlias = "dict[Operation, list[tuple[asyncio.Future[Any], tuple[Any, ...]]]]"
-"""Jobs by what is to be done."""
-
-Answers: TypeAlias = "list[tuple[asyncio.Future[Any], Any]]"
-"""Who is to be woken, with what."""
-
-Jobs: TypeAlias = "queue.SimpleQueue[list[Job] | None]"
-"""What is handed to the thread; `None` ends it."""
+StoreMethod: TypeAlias = Callable[[Store, list[Any]], Sequence[Any]]
+"""A method of the store, from many arguments to as many results."""
 
 
-_PATIENCE = 10.0
-"""Seconds to wait for a writer of this process that is about to let go of a journal."""
+class PendingWrite(NamedTuple):
+    """A call of a store method that is to be part of the next transaction."""
 
-_leaving: dict[threading.Thread, str] = {}
-"""The threads that were told to end, and their journals; a slow disk can keep them."""
+    waiter: asyncio.Future[Any]
+    method: StoreMethod
+    argument: tuple[Any, ...]
+
+    @property
+    def subject(self) -> Any:
+        """The key or id whose writes have to stay in order."""
+        return self.argument[0]
+
+
+Group: TypeAlias = dict[StoreMethod, list[PendingWrite]]
+Results: TypeAlias = list[tuple["asyncio.Future[Any]", Any]]
+WriteQueue: TypeAlias = "queue.SimpleQueue[list[PendingWrite] | None]"
+"""Hands writes to the thread; `None` stops it."""
+
+
+_JOIN_TIMEOUT = 10.0
+"""Seconds to wait for a writer of this process that is closing the same journal."""
+
+_closing: dict[threading.Thread, str] = {}
+"""The journals of the threads that are closing, which a slow disk may delay."""
 
 
 class JournalWriter:
-    """Writes the journal of one fan-out, for the event loop that opened it.
+    """The writer of one batch's journal, for the event loop that opened it.
 
-    Whoever awaits a method goes on when what it wrote is on disk. What many await at a
-    time is written in one go. Being cancelled while waiting takes nothing back.
+    A method returns when what it wrote is on disk. Concurrent writes share one
+    transaction. Cancelling a method does not take its write back.
 
-    Every method raises `JournalError` when the disk refuses, and from then on; when the
-    journal is closed; and in a process that was forked from the one that opened it.
+    Every method raises `JournalError` when the disk fails, and from then on; when the
+    journal is closed; and in a child that was forked from the process that opened it.
     """
 
     def __init__(self, path: str, wall_clock: Callable[[], float]) -> None:
@@ -67,20 +73,20 @@ class JournalWriter:
         self._wall_clock = wall_clock
         self._loop = asyncio.get_running_loop()
         self._pid = os.getpid()
-        self._collected: list[Job] = []
-        self._jobs: Jobs = queue.SimpleQueue()
-        self._closing = False
-        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._pending: list[PendingWrite] = []
+        self._queue: WriteQueue = queue.SimpleQueue()
+        self._is_closed = False
+        self._stopped: asyncio.Future[None] = self._loop.create_future()
         opened = self._opened = self._loop.create_future()
+        # The thread must not reference the writer, or it could never be collected.
         self._thread = threading.Thread(
             target=_work,
-            args=(path, self._jobs, self._loop, opened, self._ended),
-            kwargs={"before": _leavers(path)},
+            args=(path, self._queue, self._loop, opened, self._stopped),
+            kwargs={"predecessors": _closing_writers(path)},
             name="futureagi-journal",
             daemon=True,
         )
-        # The thread must not know the writer, or nobody could ever forget it.
-        weakref.finalize(self, self._jobs.put, None).atexit = False
+        weakref.finalize(self, self._queue.put, None).atexit = False
 
     @classmethod
     async def open(
@@ -89,182 +95,154 @@ class JournalWriter:
         *,
         wall_clock: Callable[[], float] = time.time,
     ) -> JournalWriter:
-        """Open a journal to write to it; make it if there is none.
+        """Open a journal for writing; create it if it does not exist.
 
-        A writer of this process that is being closed is waited for, so that whoever
-        was interrupted can go on at once.
+        This waits for a writer of this process that is closing the same journal, so
+        that an interrupted batch can be started again at once.
 
         Raises:
-            JournalError: somebody writes to it already, it is no journal of this
-                version, or the system refuses.
-
+            JournalError: another writer has it open, it is no journal of this version,
+                or the system refuses.
         """
-        writer = cls(full_path(path), wall_clock)
+        writer = cls(resolve_path(path), wall_clock)
         writer._thread.start()
         try:
-            answer = await writer._opened
+            result = await writer._opened
         except asyncio.CancelledError:
-            # The thread may have the file by now, which the next writer is to get.
+            # The thread may have locked the file by now, which the next writer needs.
             await writer.aclose()
             raise
-        _raise(answer)
+        _unwrap(result)
         return writer
 
-    async def intend(
+    async def record_intent(
         self,
-        identity: bytes,
+        key: bytes,
         request: Request[Any],
         *,
         base_url: str,
         workspace_id: str | None,
-        read_before: bool = False,
     ) -> JournalEntry | None:
-        """Write that a request is about to leave, or give what is known of it.
+        """Write that a request is about to be sent; return the entry it had before.
 
-        An entry that is given is one of an earlier time, and stays as it is: done, or
-        in doubt. One that failed is given as it was, and set back to `SENT`.
+        A returned entry that is done, in flight or unknown is unchanged on disk. One
+        that failed is in flight again.
         """
-        intent = Intent(
-            identity,
+        intent = IntentRow(
+            key,
             (base_url, workspace_id, type(request).__name__, request.method),
             request.path,
             request.run_test_id,
             request.body,
             self._wall_clock(),
-            read_before,
         )
-        entry: JournalEntry | None = await self._written(Store.intend, intent)
+        entry: JournalEntry | None = await self._write(Store.record_intent, intent)
         return entry
 
-    async def finish(
-        self, identity: bytes, outcome: Outcome[Any], *, reconciled: bool = False
-    ) -> None:
-        """Write what became of a request.
+    async def record_outcome(self, key: bytes, outcome: Outcome[Any]) -> None:
+        """Write the outcome of a request; one that was not attempted counts as failed."""
+        await self._write(Store.record_outcome, (key, outcome_row(outcome)))
+
+    def record_outcome_nowait(self, key: bytes, outcome: Outcome[Any]) -> None:
+        """Have the outcome of a request written, by `aclose` at the latest.
+
+        A task that is being cancelled may not wait for the disk.
+        """
+        self._enqueue(Store.record_outcome, (key, outcome_row(outcome)))
+
+    async def history(
+        self, run_test_id: str, *, earlier_only: bool = False
+    ) -> list[JournalEntry]:
+        """Return the entries of a run test, oldest first.
 
         Args:
-            identity: the request's.
-            outcome: what became of it. One that was not attempted counts as failed.
-            reconciled: the success was read back; no answer to the request itself says so.
-
+            run_test_id: the run test.
+            earlier_only: whether to leave out the entries that this writer added.
         """
-        written = identity, ending(outcome, reconciled=reconciled)
-        await self._written(Store.finish, written)
-
-    def finish_unawaited(self, identity: bytes, outcome: Outcome[Any]) -> None:
-        """Have written what became of a request, by `aclose` at the latest.
-
-        That is for whoever is being cancelled, who may not wait for the disk.
-        """
-        self._collect(Store.finish, (identity, ending(outcome, reconciled=False)))
-
-    async def created_ids(self, run_test_id: str) -> frozenset[str]:
-        """Give the eval configs that this journal's requests created for a run test.
-
-        Those count whose answer says so, not those that were found by reading back.
-        """
-        ids: frozenset[str] = await self._written(Store.created_ids, (run_test_id,))
-        return ids
-
-    async def note_absent(self, identity: bytes) -> None:
-        """Write that nothing of a request was there before it was sent."""
-        await self._written(Store.note_absent, (identity,))
-
-    async def is_alone(self, identity: bytes, path: str) -> bool:
-        """Tell whether this journal has no other request of that path."""
-        alone: bool = await self._written(Store.is_alone, (identity, path))
-        return alone
-
-    async def earlier(self, run_test_id: str) -> list[JournalEntry]:
-        """Give what earlier writers wrote about a run test, the oldest first."""
         entries: list[JournalEntry]
-        entries = await self._written(Store.earlier, (run_test_id,))
-        return entries
-
-    async def history(self, run_test_id: str) -> list[JournalEntry]:
-        """Return all entries for a run test, those of this writer included."""
-        entries: list[JournalEntry]
-        entries = await self._written(Store.history, (run_test_id,))
+        entries = await self._write(Store.history, (run_test_id, earlier_only))
         return entries
 
     async def aclose(self) -> None:
-        """Write what is left, and let the next writer in. Doing it twice is harmless.
+        """Write what is pending and release the journal; a second call does nothing.
 
-        In a process that was forked it does nothing: the journal is the parent's.
+        In a forked child it does nothing: the journal belongs to the parent.
         """
         if os.getpid() != self._pid:
             return
-        if not self._closing:
-            self._closing = True
-            self._hand_over()
-            _leaving[self._thread] = self.path
-            self._jobs.put(None)
-        await asyncio.shield(self._ended)
+        if not self._is_closed:
+            self._is_closed = True
+            self._flush()
+            _closing[self._thread] = self.path
+            self._queue.put(None)
+        await asyncio.shield(self._stopped)
 
-    async def _written(self, operation: Operation, argument: tuple[Any, ...]) -> Any:
-        return _raise(await self._collect(operation, argument))
+    async def _write(self, method: StoreMethod, argument: tuple[Any, ...]) -> Any:
+        return _unwrap(await self._enqueue(method, argument))
 
-    def _collect(
-        self, operation: Operation, argument: tuple[Any, ...]
+    def _enqueue(
+        self, method: StoreMethod, argument: tuple[Any, ...]
     ) -> asyncio.Future[Any]:
         if os.getpid() != self._pid:
-            raise opened_by_parent(self.path)
-        if self._closing:
+            raise forked_journal_error(self.path)
+        if self._is_closed:
             raise JournalError(f"journal {self.path}: it is closed")
-        if not self._collected:
-            # What others add in this turn of the loop goes with it.
-            self._loop.call_soon(self._hand_over)
+        if not self._pending:
+            # Writes added in the same iteration of the loop go with it.
+            self._loop.call_soon(self._flush)
         waiter = self._loop.create_future()
-        self._collected.append((waiter, operation, argument))
+        self._pending.append(PendingWrite(waiter, method, argument))
         return waiter
 
-    def _hand_over(self) -> None:
-        if self._collected:
-            self._jobs.put(self._collected)
-            self._collected = []
+    def _flush(self) -> None:
+        if self._pending:
+            self._queue.put(self._pending)
+            self._pending = []
 
 
-def _leavers(path: str) -> list[threading.Thread]:
-    """Give those that may still hold a journal, and forget those that are gone."""
-    for thread in tuple(_leaving):
+def _closing_writers(path: str) -> list[threading.Thread]:
+    """Return the threads that may still have a journal open; forget those that ended."""
+    for thread in tuple(_closing):
         if not thread.is_alive():
-            _leaving.pop(thread, None)
-    return [each for each, held in tuple(_leaving.items()) if held == path]
+            _closing.pop(thread, None)
+    return [thread for thread, held in tuple(_closing.items()) if held == path]
 
 
-def _raise(answer: Any) -> Any:
-    if isinstance(answer, JournalError):
-        raise JournalError(*answer.args)
-    return answer
+def _unwrap(result: Any) -> Any:
+    if isinstance(result, JournalError):
+        # Many waiters share the error; each gets a traceback to itself.
+        raise JournalError(*result.args)
+    return result
 
 
 def _work(
     path: str,
-    jobs: Jobs,
+    writes: WriteQueue,
     loop: asyncio.AbstractEventLoop,
     opened: asyncio.Future[Any],
-    ended: asyncio.Future[Any],
+    stopped: asyncio.Future[Any],
     *,
-    before: list[threading.Thread],
+    predecessors: list[threading.Thread],
 ) -> None:
-    """Do what a thread does for a writer, from opening the file to closing it."""
-    while before:
-        before.pop().join(_PATIENCE)
+    """Run the thread of a writer, from opening the file to closing it."""
+    for thread in predecessors:
+        thread.join(_JOIN_TIMEOUT)
     try:
-        with SQLITE_GATE.inside():
-            file, store = _opened(path)
-    except Exception as error:  # noqa: BLE001 - whatever it was, somebody waits for it
-        _answer(loop, [(opened, _as_journal_error(error, path)), (ended, None)])
+        file, store = _open_store(path)
+    except Exception as error:  # noqa: BLE001 - a caller waits for it, whatever it is
+        _resolve_waiters(
+            loop, [(opened, to_journal_error(error, path)), (stopped, None)]
+        )
         return
-    _answer(loop, [(opened, None)])
+    _resolve_waiters(loop, [(opened, None)])
     try:
-        _serve(file, store, jobs, loop)
+        _serve(file, store, writes, loop)
     finally:
-        with SQLITE_GATE.inside():
-            file.close()
-    _answer(loop, [(ended, None)])
+        file.close()
+    _resolve_waiters(loop, [(stopped, None)])
 
 
-def _opened(path: str) -> tuple[JournalFile, Store]:
+def _open_store(path: str) -> tuple[JournalFile, Store]:
     with contextlib.ExitStack() as undo:
         file = JournalFile.open(path)
         undo.callback(file.close)
@@ -274,80 +252,74 @@ def _opened(path: str) -> tuple[JournalFile, Store]:
 
 
 def _serve(
-    file: JournalFile, store: Store, jobs: Jobs, loop: asyncio.AbstractEventLoop
+    file: JournalFile, store: Store, writes: WriteQueue, loop: asyncio.AbstractEventLoop
 ) -> None:
     broken: JournalError | None = None
-    goes_on = True
-    while goes_on:
-        batch, goes_on = _taken(jobs)
-        answers: Answers = []
+    more = True
+    while more:
+        pending, more = _drain(writes)
+        results: Results = []
         if broken is None:
             try:
-                with SQLITE_GATE.inside():
-                    answers = _written(file, store, batch)
-            except Exception as error:  # noqa: BLE001 - whatever it was, many wait
-                broken = _as_journal_error(error, file.path)
+                results = _commit(file, store, pending)
+            except Exception as error:  # noqa: BLE001 - callers wait, whatever it is
+                broken = to_journal_error(error, file.path)
         if broken is not None:
-            answers = [(waiter, broken) for waiter, _, _ in batch]
-        if not _answer(loop, answers):
+            results = [(write.waiter, broken) for write in pending]
+        if not _resolve_waiters(loop, results):
             return
 
 
-def _taken(jobs: Jobs) -> tuple[list[Job], bool]:
-    """Wait for something to do; take all there is. Tell whether more may come."""
-    batch: list[Job] = []
+def _drain(writes: WriteQueue) -> tuple[list[PendingWrite], bool]:
+    """Wait for writes and return all there are, and whether more may come."""
+    pending: list[PendingWrite] = []
     while True:
-        more = jobs.get()
-        if more is None:
-            return batch, False
-        batch += more
-        if jobs.empty():
-            return batch, True
+        added = writes.get()
+        if added is None:
+            return pending, False
+        pending += added
+        if writes.empty():
+            return pending, True
 
 
-def _written(file: JournalFile, store: Store, batch: list[Job]) -> Answers:
-    """Do everything in one transaction."""
-    answers: Answers = []
+def _commit(file: JournalFile, store: Store, pending: list[PendingWrite]) -> Results:
+    """Carry out writes in one transaction."""
+    results: Results = []
     file.connection.execute("BEGIN IMMEDIATE")
-    for some in _rounds(batch):
-        for operation, jobs in some.items():
-            done = operation(store, [argument for _, argument in jobs])
-            waiters = [waiter for waiter, _ in jobs]
-            answers += zip(waiters, done, strict=True)
+    for group in _group_by_method(pending):
+        for method, writes in group.items():
+            values = method(store, [write.argument for write in writes])
+            results += zip([write.waiter for write in writes], values, strict=True)
     file.connection.execute("COMMIT")
-    return answers
+    return results
 
 
-def _rounds(batch: list[Job]) -> Iterator[Round]:
-    """Sort by operation what may be done in any order.
+def _group_by_method(pending: list[PendingWrite]) -> Iterator[Group]:
+    """Yield groups whose writes may be carried out in any order, sorted by method.
 
-    Of what is about the same thing, only the first may; the rest comes after it.
+    A write follows an earlier one of the same subject in a later group.
     """
-    about: set[Any] = set()
-    sorted_: Round = {}
-    for waiter, operation, argument in batch:
-        if argument[0] in about:
-            yield sorted_
-            about, sorted_ = set(), {}
-        about.add(argument[0])
-        sorted_.setdefault(operation, []).append((waiter, argument))
-    yield sorted_
+    subjects: set[Any] = set()
+    group: Group = {}
+    for write in pending:
+        if write.subject in subjects:
+            yield group
+            subjects, group = set(), {}
+        subjects.add(write.subject)
+        group.setdefault(write.method, []).append(write)
+    yield group
 
 
-def _answer(loop: asyncio.AbstractEventLoop, answers: Answers) -> bool:
-    """Wake everybody who waits. Tell whether there was a loop to wake them in."""
+def _resolve_waiters(loop: asyncio.AbstractEventLoop, results: Results) -> bool:
+    """Set the results of waiters in their loop; return whether it is still open."""
     try:
-        loop.call_soon_threadsafe(_wake, answers)
+        loop.call_soon_threadsafe(_set_results, results)
     except RuntimeError:
-        return False  # the loop was closed: nobody waits any more
+        return False  # the loop was closed: nothing waits any more
     return True
 
 
-def _wake(answers: Answers) -> None:
-    for waiter, answer in answers:
+def _set_results(results: Results) -> None:
+    for waiter, result in results:
         if not waiter.done():
-            waiter.set_result(answer)
-
-
-def _as_journal_error(error: Exception, path: str) -> JournalError:
-    return error if isinstance(error, JournalError) else explained(error, path)
+            waiter.set_result(result)

@@ -1,26 +1,24 @@
 """An operation: one or several requests about one run test, with one result.
 
-A client sends an operation like a request, by itself or in a batch. What it does on the
-wire are the requests that it hands to its `Executor`.
+A client sends an operation like a request, by itself or in a batch. The operation passes
+its requests to an `Executor`.
 """
 
 from __future__ import annotations
 
 import abc
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
-
-if TYPE_CHECKING:
-    from futureagi_async.model.reconciliation import Reconcilable, Reconciliation
-    from futureagi_async.model.request import Request, ResultT
+# A request is an operation, so that its module cannot be imported from here.
+from futureagi_async import model
 
 
 T_co = TypeVar("T_co", covariant=True)
 
 
 class HistoryEntry(Protocol):
-    """What a journal has about one request."""
+    """The entry of a journal about one request."""
 
     @property
     def sequence(self) -> int:
@@ -48,7 +46,7 @@ class HistoryEntry(Protocol):
         ...
 
     @property
-    def answer(self) -> bytes | None:
+    def response(self) -> bytes | None:
         """The JSON of the successful response."""
         ...
 
@@ -59,7 +57,7 @@ class HistoryEntry(Protocol):
 
     @property
     def is_done(self) -> bool:
-        """Whether it was carried out."""
+        """Whether it was applied."""
         ...
 
     @property
@@ -68,13 +66,13 @@ class HistoryEntry(Protocol):
         ...
 
     @property
-    def content(self) -> bytes:
-        """The digest of what was asked for."""
+    def request_digest(self) -> bytes:
+        """The digest of the request, whichever service it was sent to."""
         ...
 
 
 History: TypeAlias = Callable[[], Awaitable[Sequence[HistoryEntry]]]
-"""Reads what the journal has about a run test; nothing where there is no journal."""
+"""Returns the journal entries of a run test; none without a journal."""
 
 
 class Executor(Protocol):
@@ -84,22 +82,28 @@ class Executor(Protocol):
     batch that the operation is part of has stopped.
     """
 
-    async def read(self, request: Request[ResultT], /) -> ResultT:
-        """Send an idempotent request; a failure of it leaves no unknown outcome."""
+    async def read(
+        self, request: model.request.Request[model.request.ResultT], /
+    ) -> model.request.ResultT:
+        """Send an idempotent request, whose failure leaves no unknown outcome."""
         ...
 
-    async def write(self, request: Request[ResultT], /) -> ResultT:
+    async def write(
+        self, request: model.request.Request[model.request.ResultT], /
+    ) -> model.request.ResultT:
         """Send a request and record it in the journal, if there is one.
 
-        A request that the journal has as done is answered from it. One whose outcome is
-        unknown is reconciled, not repeated.
+        The result of a request that is completed in the journal comes from there. A
+        request whose outcome is unknown is reconciled, not repeated.
         """
         ...
 
-    async def probe(self, request: Reconcilable[Any], /) -> Reconciliation:
+    async def probe(
+        self, request: model.reconciliation.Reconcilable[Any], /
+    ) -> model.reconciliation.Reconciliation:
         """Find out by reading whether a request of an earlier batch was applied.
 
-        The service is given `reconcile_after` seconds to act on it first. Nothing else
+        It waits until `reconcile_after` seconds have passed since sending. Nothing else
         is sent.
         """
         ...
@@ -112,10 +116,10 @@ class Executor(Protocol):
 class Operation(abc.ABC, Generic[T_co]):
     """One or several requests about one run test, with one result.
 
-    No two exclusive operations of one run test run at a time in one client, so that none
-    changes what another has read. Requests that are sent by themselves do not wait for
-    an operation, only for a write to the same run test: like other clients they can come
-    between what an operation reads and what it writes.
+    A client runs one exclusive operation of a run test at a time, so that none changes
+    what another has read. A plain request does not wait for an operation, only for a
+    write to the same run test: like those of other clients it can come between a read
+    and a write of an operation.
     """
 
     __slots__ = ()
@@ -130,8 +134,8 @@ class Operation(abc.ABC, Generic[T_co]):
 
     @abc.abstractmethod
     async def run(self, executor: Executor) -> T_co:
-        """Run it.
+        """Send the requests and return the result.
 
         Raises:
-            FutureAGIError: a request failed, or what was read does not allow to go on.
+            FutureAGIError: a request failed, or what was read rules out the next one.
         """

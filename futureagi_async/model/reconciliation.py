@@ -1,42 +1,53 @@
-"""Finding out by reading whether a request in doubt was done."""
+"""Reconciling: finding out by reading whether a request was applied.
+
+A request has an *unknown outcome* when it was sent and no usable response came: the
+service may have applied it, or not.
+"""
 
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 
-from futureagi_async.model.request import Request, ResultT_co
-
-
-if TYPE_CHECKING:
-    from futureagi_async.errors import APIStatusError
-    from futureagi_async.model.operation import History
-    from futureagi_async.model.page import SendRead
-    from futureagi_async.model.request import Result
+from futureagi_async.errors import APIStatusError
+from futureagi_async.model.operation import History
+from futureagi_async.model.page import SendRead
+from futureagi_async.model.request import Request, Result, ResultT_co
 
 
 @attrs.frozen
 class Applied:
-    """It was done, by whomever; `result` is put together from what was read."""
+    """The request was applied, by this client or by another.
+
+    Attributes:
+        result: its result, put together from what was read.
+    """
 
     result: Result
 
 
 @attrs.frozen
 class NotApplied:
-    """It was not done, or not wholly; `request` is what is still to be sent."""
+    """The request was not applied, or only in part.
+
+    Attributes:
+        request: what remains to be sent.
+        seen: what was read, for messages.
+    """
 
     request: Request[Any]
-    seen: str = "read back: it was not done"
+    seen: str = "read back: it was not applied"
 
 
 @attrs.frozen
 class Conflict:
-    """Something else has its place, so that it could only be refused.
+    """Something else has the name, so that the service would reject the request.
 
-    `existing` are the names that were asked for and that are there, whoever made them.
+    Attributes:
+        message: what has the name.
+        existing: the requested names that exist, whoever created them.
     """
 
     message: str
@@ -45,9 +56,12 @@ class Conflict:
 
 @attrs.frozen
 class TargetMissing:
-    """What it is about is not there, so that it could only be refused.
+    """The object of the request does not exist, so that the service would reject it.
 
-    The service answers 500 to some requests of that kind, which says nothing.
+    The service answers 500 to some requests of that kind, which proves nothing.
+
+    Attributes:
+        message: what does not exist.
     """
 
     message: str
@@ -55,7 +69,11 @@ class TargetMissing:
 
 @attrs.frozen
 class Indeterminate:
-    """What was seen proves neither."""
+    """What was read proves neither.
+
+    Attributes:
+        seen: what was read, for messages.
+    """
 
     seen: str
 
@@ -66,7 +84,7 @@ Reconciliation: TypeAlias = (
 
 
 class Reconcilable(Request[ResultT_co]):
-    """A request of which the service shows afterwards whether it was done."""
+    """A request that the service shows to be applied or not, when read afterwards."""
 
     @abc.abstractmethod
     async def reconcile(self, read: SendRead, history: History) -> Reconciliation:
@@ -74,26 +92,27 @@ class Reconcilable(Request[ResultT_co]):
 
         Args:
             read: sends an idempotent request.
-            history: reads what the journal has about the run test, where that can decide
+            history: returns the journal entries of the run test, where these can decide
                 what reading alone cannot.
         """
 
     @abc.abstractmethod
-    def result_from(self, seen: Any) -> Result:
-        """Make the result of a request that was done, without an answer to it.
+    def result_from(self, observed: Any) -> Result:
+        """Return the result of a request that was applied without a response to it.
 
-        `seen` is what a look has found; `None` if a person says that it was done.
+        `observed` is what was read; `None` if a person decided that it was applied.
         """
 
     def merge_rejection(
         self,
         error: APIStatusError,  # noqa: ARG002 - for endpoints to decide by
     ) -> Result | None:
-        """Give the result of the whole, where a refusal of the rest of it is no failure.
+        """Return the result of the original request, where only a part was rejected.
 
-        `accept` does so for an answer.
+        `None` if the rejection is a failure of the original request. `merge` is the same
+        for a response.
         """
         return None
 
     async def enrich_error(self, error: APIStatusError, read: SendRead) -> None:
-        """Add to a refusal what reading can tell about it."""
+        """Add to a rejection what can be found out about it by reading."""

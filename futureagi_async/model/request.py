@@ -1,6 +1,6 @@
-"""A request is a value: what is asked, how to ask it, and how to read the answer.
+"""Requests and results: values that define what is sent and how a response is read.
 
-Every endpoint is a pair of classes made of these two. Transport, fan-out and clients
+Every endpoint is a pair of a `Request` and a `Result`. Transport, batches and clients
 work on any such pair and name no endpoint.
 """
 
@@ -27,14 +27,13 @@ from futureagi_async.model.validation import describe_type
 
 @attrs.frozen(kw_only=True)
 class Result(Serializable):
-    """What came back.
+    """The result of a request.
 
     Attributes:
-        request_id: the `X-Request-ID` of the exchange.
-        warnings: what the service could not do, one message an item; empty if all of
-            it was done.
-        reconciled: whether this is no answer to the request, but was read back after the
-            answer had been lost.
+        request_id: the `X-Request-ID` of the response.
+        warnings: what the service could not do, one message an item; empty if it did
+            everything.
+        reconciled: whether this was read back after the response had been lost.
     """
 
     _raw: dict[str, Any] | bytes = attrs.field(alias="raw", repr=False, eq=False)
@@ -44,18 +43,18 @@ class Result(Serializable):
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The whole answer as parsed JSON, unknown fields included; parsed once."""
+        """The body of the response as parsed JSON, with all fields; parsed once."""
         raw = self._raw
         if isinstance(raw, bytes):
-            # Few look at it. Until then it is kept as it came: thousands of answers as
-            # dicts and lists are work for the garbage collector, again and again.
+            # It is parsed on demand: thousands of responses as dicts and lists are work
+            # for the garbage collector, again and again.
             raw = orjson.loads(raw)
             object.__setattr__(self, "_raw", raw)
         return raw
 
     @property
     def body(self) -> bytes:
-        """The whole answer as JSON text: as it came, until `raw` is looked at."""
+        """The body of the response as JSON text."""
         raw = self._raw
         return raw if isinstance(raw, bytes) else orjson.dumps(raw)
 
@@ -76,7 +75,7 @@ class Request(Operation[ResultT_co]):
     method: ClassVar[str]
     result_type: ClassVar[type[Result]]
     idempotent: ClassVar[bool] = False
-    """Whether doing it twice is the same as doing it once, as with reads."""
+    """Whether it is safe to repeat, like a read."""
 
     @property
     @abc.abstractmethod
@@ -96,7 +95,10 @@ class Request(Operation[ResultT_co]):
         self,
         result: Any,  # noqa: ARG002 - for endpoints to decide by
     ) -> tuple[type[APIResponseError], str] | None:
-        """Say why an answer of the right shape is not the answer to this request."""
+        """Return why a well-formed response is no success of this request, if so.
+
+        That is an error class and a message.
+        """
         return None
 
     def error_class(
@@ -104,11 +106,11 @@ class Request(Operation[ResultT_co]):
         status: int,  # noqa: ARG002 - for endpoints to decide by
         message: str,  # noqa: ARG002 - for endpoints to decide by
     ) -> type[APIStatusError] | None:
-        """Name a closer error class than that of the status, if there is one."""
+        """Return a more specific error class than that of the status, if there is one."""
         return None
 
     def merge(self, result: Any) -> Any:
-        """Give the result of the whole, where this was only the rest of it."""
+        """Merge this result with the part that an earlier attempt had completed."""
         return result
 
 
@@ -127,7 +129,7 @@ class InvalidItem(Operation[Any]):
 
     @property
     def run_test_id(self) -> str | None:
-        """What stood where the id of a run test belongs, if it was text."""
+        """The text in the position of a run test's id, if it is text."""
         pair = self.item if isinstance(self.item, tuple) else (self.item,)
         return next((each for each in pair[:1] if isinstance(each, str)), None)
 
@@ -145,47 +147,49 @@ Requests: TypeAlias = Iterable[Operation[ResultT]] | AsyncIterable[Operation[Res
 
 
 def build_requests(
-    items: Any, make: Callable[[Any], Operation[ResultT]], where: str
+    items: Any, factory: Callable[[Any], Operation[ResultT]], location: str
 ) -> Requests[ResultT]:
-    """Make a request of each item.
+    """Return a request for each item.
 
-    The items of a collection are looked at at once. Those of an iterator are looked at
-    when they are read; one that no request can be made of becomes a `InvalidItem`.
+    The items of a collection are validated at once; those of an iterator when they are
+    read, where an invalid one becomes an `InvalidItem`.
 
     Raises:
-        InvalidRequestError: `items` is no iterable, or a collection with an item that
-            no request can be made of; the message names the item.
+        InvalidRequestError: `items` is no iterable, or a collection with an invalid
+            item; the message names the item.
     """
     if isinstance(items, AsyncIterable):
-        return _async_requests(items, make, where)
+        return _async_requests(items, factory, location)
     if isinstance(items, str | bytes | Operation) or not isinstance(items, Iterable):
         raise InvalidRequestError(
-            f"{where}: an iterable is wanted, not {describe_type(items)}; put a single item "
+            f"{location}: an iterable is expected, not {describe_type(items)}; put a single item "
             "into a list"
         )
-    requests = (_make(make, item, where, i) for i, item in enumerate(items))
-    return _all_good(requests) if isinstance(items, Collection) else requests
+    requests = (_make(factory, item, location, i) for i, item in enumerate(items))
+    return _reject_invalid(requests) if isinstance(items, Collection) else requests
 
 
 async def _async_requests(
-    items: AsyncIterable[Any], make: Callable[[Any], Operation[ResultT]], where: str
+    items: AsyncIterable[Any],
+    factory: Callable[[Any], Operation[ResultT]],
+    location: str,
 ) -> AsyncIterator[Operation[ResultT]]:
-    place = 0
+    index = 0
     async for item in items:
-        yield _make(make, item, where, place)
-        place += 1
+        yield _make(factory, item, location, index)
+        index += 1
 
 
 def _make(
-    make: Callable[[Any], Operation[ResultT]], item: Any, where: str, place: int
+    factory: Callable[[Any], Operation[ResultT]], item: Any, location: str, index: int
 ) -> Operation[ResultT]:
     try:
-        return make(item)
+        return factory(item)
     except InvalidRequestError as error:
-        return InvalidItem(item, InvalidRequestError(f"{where}[{place}]: {error}"))
+        return InvalidItem(item, InvalidRequestError(f"{location}[{index}]: {error}"))
 
 
-def _all_good(requests: Iterable[Operation[ResultT]]) -> list[Operation[ResultT]]:
+def _reject_invalid(requests: Iterable[Operation[ResultT]]) -> list[Operation[ResultT]]:
     made = list(requests)
     for request in made:
         if type(request) is InvalidItem:  # quicker than to ask an abstract class

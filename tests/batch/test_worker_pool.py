@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given, strategies as st
 
-from futureagi_async.batch.worker_pool import Buffered, CallerCodeError, WorkerPool
+from futureagi_async.batch.worker_pool import CallerCodeError, WorkerPool
 
 
 class Operation:
@@ -54,14 +55,14 @@ async def arriving(items):
         yield item
 
 
-class InPortions(Buffered):
+class InPortions(AsyncIterator):
     """Items of which three are at hand at a time."""
 
     def __init__(self, items) -> None:
         self._items = iter(items)
         self._at_hand: list[int] = []
 
-    def take(self, default, /):
+    def get_nowait(self, default, /):
         return self._at_hand.pop(0) if self._at_hand else default
 
     async def __anext__(self):
@@ -82,7 +83,7 @@ def test_every_item_is_worked_on_once_and_delivered_with_its_place(
 ):
     job = Operation()
 
-    asyncio.run(job.fan_out(given_as(items), workers).work())
+    asyncio.run(job.fan_out(given_as(items), workers).run())
 
     expected = [(place, -item) for place, item in enumerate(items)]
     assert sorted(job.delivered) == expected
@@ -96,7 +97,7 @@ def test_never_more_than_the_workers_run_and_the_input_is_read_lazily(
     job = Operation()
     lazily = job.reading(items)
 
-    asyncio.run(job.fan_out(arriving(lazily) if is_async else lazily, workers).work())
+    asyncio.run(job.fan_out(arriving(lazily) if is_async else lazily, workers).run())
 
     assert job.most_running <= workers
     assert job.most_read_ahead <= workers
@@ -106,7 +107,7 @@ def test_never_more_than_the_workers_run_and_the_input_is_read_lazily(
 def test_as_many_run_as_there_are_workers(workers, count):
     job = Operation()
 
-    asyncio.run(job.fan_out([3] * count, workers).work())
+    asyncio.run(job.fan_out([3] * count, workers).run())
 
     assert job.most_running == min(workers, count)
 
@@ -114,7 +115,7 @@ def test_as_many_run_as_there_are_workers(workers, count):
 async def test_a_slow_item_does_not_hold_up_the_others():
     job = Operation()
 
-    await job.fan_out([50, 1, 1, 1, 1], 2).work()
+    await job.fan_out([50, 1, 1, 1, 1], 2).run()
 
     assert [place for place, _ in job.delivered] == [1, 2, 3, 4, 0]
 
@@ -122,14 +123,14 @@ async def test_a_slow_item_does_not_hold_up_the_others():
 async def test_no_items_are_no_work():
     job = Operation()
 
-    await job.fan_out([], 4).work()
+    await job.fan_out([], 4).run()
 
     assert job.delivered == []
 
 
 async def test_an_input_without_end_can_be_cancelled_and_leaves_nothing_running():
     job = Operation()
-    task = asyncio.create_task(job.fan_out(itertools.repeat(2), 4).work())
+    task = asyncio.create_task(job.fan_out(itertools.repeat(2), 4).run())
     for _ in range(20):
         await asyncio.sleep(0)
 
@@ -151,7 +152,7 @@ async def test_what_the_input_raises_ends_the_work_after_what_is_under_way():
         raise LookupError("no more")
 
     with pytest.raises(CallerCodeError) as caught:
-        await job.fan_out(items(), 2).work()
+        await job.fan_out(items(), 2).run()
 
     assert isinstance(caught.value.__cause__, LookupError)
     assert caught.value.read == 2
@@ -167,7 +168,7 @@ async def test_what_an_asynchronous_input_raises_ends_the_work_likewise():
         raise LookupError("no more")
 
     with pytest.raises(CallerCodeError) as caught:
-        await job.fan_out(items(), 4).work()
+        await job.fan_out(items(), 4).run()
 
     assert isinstance(caught.value.__cause__, LookupError)
     assert caught.value.read == 2
@@ -190,7 +191,7 @@ async def test_what_was_cancelled_elsewhere_is_a_failure_of_the_input():
         await cancelled_elsewhere()
 
     with pytest.raises(CallerCodeError) as caught:
-        await job.fan_out(items(), 4).work()
+        await job.fan_out(items(), 4).run()
 
     assert isinstance(caught.value.__cause__, asyncio.CancelledError)
     assert caught.value.read == 2
@@ -206,7 +207,7 @@ async def test_a_cancellation_on_delivery_is_a_failure_unless_it_is_ones_own():
             raise asyncio.CancelledError
 
     with pytest.raises(CallerCodeError) as caught:
-        await WorkerPool([1, 5, 5, 5], job.run, deliver, workers=2).work()
+        await WorkerPool([1, 5, 5, 5], job.run, deliver, workers=2).run()
 
     assert isinstance(caught.value.__cause__, asyncio.CancelledError)
     assert job.delivered == [(0, -1), (1, -5)]
@@ -221,7 +222,7 @@ async def test_work_that_was_cancelled_elsewhere_does_not_end_in_silence():
         return await job.run(steps)
 
     with pytest.raises(CallerCodeError) as caught:
-        await WorkerPool([5, 1, 5, 5], run, job.deliver, workers=2).work()
+        await WorkerPool([5, 1, 5, 5], run, job.deliver, workers=2).run()
 
     assert isinstance(caught.value.__cause__, asyncio.CancelledError)
     assert job.delivered == [(0, -5)]
@@ -237,7 +238,7 @@ async def test_an_input_that_is_waited_for_can_be_cancelled():
         finally:
             ends.append("input")
 
-    task = asyncio.create_task(Operation().fan_out(items(), 4).work())
+    task = asyncio.create_task(Operation().fan_out(items(), 4).run())
     await waits.wait()
     task.cancel()
 
@@ -268,7 +269,7 @@ async def test_an_asynchronous_input_that_has_raised_is_not_asked_again():
     items = Ending(LookupError)
 
     with pytest.raises(CallerCodeError):
-        await Operation().fan_out(items, 4).work()
+        await Operation().fan_out(items, 4).run()
 
     assert items.asked == 3
 
@@ -276,7 +277,7 @@ async def test_an_asynchronous_input_that_has_raised_is_not_asked_again():
 async def test_an_asynchronous_input_that_has_ended_is_not_asked_again():
     items = Ending(StopAsyncIteration)
 
-    await Operation().fan_out(items, 4).work()
+    await Operation().fan_out(items, 4).run()
 
     assert items.asked == 3
 
@@ -291,7 +292,7 @@ async def test_what_is_raised_on_delivery_ends_the_work_after_what_is_under_way(
             raise LookupError("full")
 
     with pytest.raises(CallerCodeError) as caught:
-        await WorkerPool(items, job.run, deliver, workers=2).work()
+        await WorkerPool(items, job.run, deliver, workers=2).run()
 
     assert isinstance(caught.value.__cause__, LookupError)
     assert caught.value.read == 2
@@ -308,7 +309,7 @@ async def test_an_asynchronous_input_is_not_asked_after_a_failed_delivery():
         raise LookupError
 
     with pytest.raises(CallerCodeError) as caught:
-        await WorkerPool(items, job.run, deliver, workers=4).work()
+        await WorkerPool(items, job.run, deliver, workers=4).run()
 
     assert job.read == 1
     assert caught.value.read == 1
@@ -317,7 +318,9 @@ async def test_an_asynchronous_input_is_not_asked_after_a_failed_delivery():
 async def test_nothing_is_read_before_it_is_admitted():
     job = Operation()
     room = asyncio.Semaphore(3)
-    work = job.fan_out(job.reading(itertools.repeat(0)), 2, admit=room.acquire).work()
+    work = job.fan_out(
+        job.reading(itertools.repeat(0)), 2, acquire_slot=room.acquire
+    ).run()
     task = asyncio.create_task(work)
     for _ in range(20):
         await asyncio.sleep(0)
@@ -335,4 +338,4 @@ async def test_nothing_is_read_before_it_is_admitted():
 
 async def test_what_is_no_iterable_is_the_callers_mistake():
     with pytest.raises(TypeError, match="not iterable"):
-        await Operation().fan_out(5, 2).work()
+        await Operation().fan_out(5, 2).run()

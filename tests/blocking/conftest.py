@@ -133,7 +133,7 @@ def hold(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Callable[[], None]]
     """Have the emulator serve no request for a run test until it is let go."""
 
     def install(run_test_id: str) -> Callable[[], None]:
-        received, let_go = server.received, threading.Event()
+        received, let_go = server._parse_request, threading.Event()
 
         async def held(request: Any) -> Any:
             asked = await received(request)
@@ -141,7 +141,7 @@ def hold(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Callable[[], None]]
                 await asyncio.sleep(0.002)
             return asked
 
-        monkeypatch.setattr(server, "received", held)
+        monkeypatch.setattr(server, "_parse_request", held)
         return let_go.set
 
     return install

@@ -42,7 +42,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def row(table: str, name: str) -> str:
-    """What a summary says of something."""
+    """Return the number in a row of a summary."""
     found = re.findall(rf"\b{name}\W+([\d.]+)", table)
     assert len(found) == 1, table
     return str(found[0])
@@ -70,7 +70,7 @@ def test_without_arguments_the_commands_are_listed() -> None:
         ({"typer", "rich"}, "typer and rich not installed"),
     ],
 )
-def test_without_the_extra_it_says_how_to_get_it(
+def test_without_the_extra_it_prints_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch, missing: set[str], named: str
 ) -> None:
     find = importlib.util.find_spec
@@ -113,7 +113,7 @@ def test_the_demo_evaluates_and_shows_scores() -> None:
     assert len(re.findall(r"run test \d+ .*contains .*% pass", shown.stdout)) == 5
 
 
-def test_the_demo_takes_more_places_than_a_client_has_by_itself() -> None:
+def test_the_demo_can_use_more_connections_than_the_default() -> None:
     shown = run(
         "demo", "--run-tests", "3", "--latency", "0", "--max-concurrency", "150"
     )
@@ -130,7 +130,7 @@ def test_the_demo_takes_more_places_than_a_client_has_by_itself() -> None:
         ("--latency", "nan", "from 0 to 10"),
     ],
 )
-def test_a_number_that_the_demo_cannot_take_is_refused(
+def test_the_demo_rejects_invalid_numbers(
     option: str, value: str, allowed: str
 ) -> None:
     shown = run("demo", option, value)
@@ -140,7 +140,7 @@ def test_a_number_that_the_demo_cannot_take_is_refused(
     assert allowed in shown.output
 
 
-def test_the_emulator_is_told_what_its_module_is_told() -> None:
+def test_the_emulator_command_rejects_what_its_module_rejects() -> None:
     ended = run("emulator", "--port", "99999")
 
     assert ended.exit_code == 2
@@ -149,17 +149,17 @@ def test_the_emulator_is_told_what_its_module_is_told() -> None:
 
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What goes wrong in the emulators that the demo starts."""
-    wanted: list[dict[str, Any]] = []
+    """Return the list of faults of the emulators that the demo starts."""
+    settings: list[dict[str, Any]] = []
 
-    class Troubled(Emulator):
+    class FaultyEmulator(Emulator):
         async def start(self) -> None:
-            for each in wanted:
-                self.faults.add(**each)
+            for fault in settings:
+                self.faults.add(**fault)
             await super().start()
 
-    monkeypatch.setattr("futureagi_async.cli.demo.Emulator", Troubled)
-    return wanted
+    monkeypatch.setattr("futureagi_async.cli.demo.Emulator", FaultyEmulator)
+    return settings
 
 
 def test_the_demo_fails_when_something_failed(faults: list[dict[str, Any]]) -> None:
@@ -173,7 +173,7 @@ def test_the_demo_fails_when_something_failed(faults: list[dict[str, Any]]) -> N
     assert shown.stdout.count("failed: 403") == 1
 
 
-def test_the_demo_names_ten_failures_at_most(faults: list[dict[str, Any]]) -> None:
+def test_the_demo_prints_ten_failures_at_most(faults: list[dict[str, Any]]) -> None:
     faults.append({"fault": "status", "status": 403, **ADDING})
 
     shown = run("demo", "--run-tests", "12", "--latency", "0")
@@ -183,7 +183,7 @@ def test_the_demo_names_ten_failures_at_most(faults: list[dict[str, Any]]) -> No
     assert shown.stdout.count("failed: 403") == 10
 
 
-def test_the_demo_is_a_command() -> None:
+def test_the_demo_runs_as_a_process() -> None:
     ended = subprocess.run(
         command("demo", "--run-tests", "5", "--latency", "0"),
         check=False,
@@ -199,7 +199,7 @@ def test_the_demo_is_a_command() -> None:
 
 @pytest.fixture
 def serving() -> Iterator[Any]:
-    """Start the emulator's command; give it and the lines that it prints."""
+    """Start the emulator's command; return it and the settings that it prints."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str) -> tuple[subprocess.Popen[str], dict[str, str]]:
@@ -222,7 +222,7 @@ def serving() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_the_emulator_serves_until_it_is_told_to_stop(
+def test_the_emulator_serves_until_a_signal_stops_it(
     serving: Any, end: signal.Signals
 ) -> None:
     process, settings = serving("--port", "0", "--run-tests", "3")
@@ -238,14 +238,14 @@ def test_the_emulator_serves_until_it_is_told_to_stop(
             [{"template_id": "00000000-0000-4000-8003-000000000000"}],
         )
         process.send_signal(end)
-        rest, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=60)
 
     assert len(added.created_eval_configs) == 1
     assert process.returncode == 0
-    assert (rest, errors) == ("", "")
+    assert (output, errors) == ("", "")
 
 
-def test_the_emulator_takes_what_its_module_takes(
+def test_the_emulator_command_passes_its_arguments_to_its_module(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     taken: list[Any] = []
@@ -261,7 +261,9 @@ def test_the_emulator_takes_what_its_module_takes(
     assert ended.exit_code == 7
 
 
-def test_the_emulator_explains_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_of_the_emulator_lists_its_options(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     ended = run("emulator", "--help")
 
     assert ended.exit_code == 0

@@ -22,5 +22,5 @@ def ask_running():
 
 @pytest.fixture
 def ask_failing():
-    """The small world, where evaluations cannot be handed over."""
+    """The small world, where evaluations cannot be started."""
     return Caller(World.load(small_world()), "fail")

@@ -1,4 +1,4 @@
-"""POST .../eval-configs/: what is created, and what is said when something is not."""
+"""POST .../eval-configs/: what is created, and how a config that is not is reported."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from emulator_small_world import (
     SHOP,
     SHORT,
     THEIRS,
-    of,
+    path_of,
 )
 
 
 def names(ask, run_test_id=EMPTY):
-    """The names of a run test's configs, newest first."""
-    body = ask.get(of(run_test_id)).json
+    """Return the names of a run test's configs, newest first."""
+    body = ask.get(path_of(run_test_id)).json
     return [config["name"] for config in body["simulate_eval_configs_detail"]]
 
 
@@ -49,7 +49,7 @@ def test_a_config_gets_its_defaults(ask):
     }
 
 
-def test_everything_that_is_sent_comes_back(ask):
+def test_all_fields_that_are_sent_are_returned(ask):
     sent = {
         "name": "full",
         "config": {"params": {"keyword": "hello"}, "large": 10**30},
@@ -74,7 +74,7 @@ def test_everything_that_is_sent_comes_back(ask):
     assert {name: created[name] for name in sent} == sent
 
 
-def test_the_order_is_the_requests_and_newest_first_when_read(ask):
+def test_configs_are_returned_in_request_order_and_listed_newest_first(ask):
     reply = ask.add(
         EMPTY,
         {"template_id": CONTAINS, "name": "one"},
@@ -86,7 +86,7 @@ def test_the_order_is_the_requests_and_newest_first_when_read(ask):
 
 
 @pytest.mark.parametrize(
-    ("sent", "kept"),
+    ("sent", "stored"),
     [
         (" padded ", "padded"),
         ("", f"Eval-{CONTAINS}"),
@@ -97,10 +97,10 @@ def test_the_order_is_the_requests_and_newest_first_when_read(ask):
         ("n" * 255, "n" * 255),
     ],
 )
-def test_names_are_trimmed_texts(ask, sent, kept):
+def test_names_are_converted_to_text_and_trimmed(ask, sent, stored):
     ask.add(EMPTY, {"template_id": CONTAINS, "name": sent})
 
-    assert names(ask) == [kept]
+    assert names(ask) == [stored]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_names_are_trimmed_texts(ask, sent, kept):
         int(CONTAINS.replace("-", ""), 16),
     ],
 )
-def test_template_ids_may_be_spelled_in_any_way(ask, spelling):
+def test_template_ids_are_accepted_in_any_spelling(ask, spelling):
     reply = ask.add(EMPTY, {"template_id": spelling})
 
     assert reply.json["created_eval_configs"][0]["template_id"] == CONTAINS
@@ -201,7 +201,9 @@ def test_a_template_with_a_schema_converts_its_parameters(ask, params, stored):
         ),
     ],
 )
-def test_what_cannot_be_created_is_a_warning_beside_what_can(ask, config, warning):
+def test_a_config_that_cannot_be_created_is_a_warning_beside_the_others(
+    ask, config, warning
+):
     reply = ask.add(EMPTY, config, {"template_id": CONTAINS, "name": "fine"})
 
     assert reply.status == 201
@@ -209,7 +211,7 @@ def test_what_cannot_be_created_is_a_warning_beside_what_can(ask, config, warnin
     assert names(ask) == ["fine"]
 
 
-def test_if_nothing_can_be_created_the_reasons_are_lost(ask):
+def test_the_reasons_are_lost_if_no_config_can_be_created(ask):
     reply = ask.add(EMPTY, {"template_id": NOBODY})
 
     assert reply.status == 400
@@ -218,7 +220,7 @@ def test_if_nothing_can_be_created_the_reasons_are_lost(ask):
     assert "details" not in reply.json
 
 
-def test_a_name_clash_keeps_what_stood_before_it(ask):
+def test_a_duplicate_name_does_not_undo_the_configs_before_it(ask):
     reply = ask.add(
         SHOP,
         {"template_id": CONTAINS, "name": "fresh"},
@@ -232,21 +234,21 @@ def test_a_name_clash_keeps_what_stood_before_it(ask):
         "Please use a different name."
     )
     assert names(ask, SHOP) == ["fresh", "short", "polite"]
-    assert reply.served.work.configs == 1
+    assert reply.served.effects.configs == 1
 
 
-def test_two_default_names_clash_and_the_first_is_kept(ask):
+def test_of_two_equal_default_names_only_the_first_is_created(ask):
     reply = ask.add(EMPTY, {"template_id": CONTAINS}, {"template_id": CONTAINS})
 
     assert reply.status == 400
     assert names(ask) == [f"Eval-{CONTAINS}"]
 
 
-def test_a_deleted_configs_name_is_free(ask):
+def test_the_name_of_a_deleted_config_can_be_used_again(ask):
     assert ask.add(SHOP, {"template_id": CONTAINS, "name": "removed"}).status == 201
 
 
-def test_names_differ_by_case(ask):
+def test_names_are_case_sensitive(ask):
     assert ask.add(SHOP, {"template_id": CONTAINS, "name": "POLITE"}).status == 201
 
 
@@ -283,10 +285,10 @@ def test_equal_names_in_one_request_create_nothing(ask):
         ),
     ],
 )
-def test_what_is_no_list_of_configs(ask, value, code, problem):
+def test_a_value_that_is_not_a_list_of_configs_is_rejected(ask, value, code, problem):
     body = {"evaluations_config": value}
 
-    reply = ask("POST", of(EMPTY, "eval-configs/"), body)
+    reply = ask("POST", path_of(EMPTY, "eval-configs/"), body)
 
     assert reply.status == 400
     assert reply.message == f"evaluations_config: {problem}"
@@ -334,7 +336,7 @@ def test_what_is_no_list_of_configs(ask, value, code, problem):
         ("surprise", 1, "invalid", "Unknown field."),
     ],
 )
-def test_what_a_field_refuses(ask, field, value, code, problem):
+def test_a_field_rejects_invalid_values(ask, field, value, code, problem):
     config = {"template_id": CONTAINS, "name": "x", field: value}
 
     reply = ask.add(EMPTY, config)
@@ -399,7 +401,7 @@ def filter_item(**config):
         ),
     ],
 )
-def test_what_a_filter_refuses(ask, item, problem):
+def test_a_filter_rejects_invalid_conditions(ask, item, problem):
     good = filter_item(filter_type="number", filter_op="between", filter_value=[1, 2])
 
     reply = ask.add(EMPTY, {"template_id": CONTAINS, "filters": [good, item]})
@@ -407,7 +409,7 @@ def test_what_a_filter_refuses(ask, item, problem):
     assert reply.message == f"evaluations_config: 0: filters: 1: {problem}"
 
 
-def test_all_problems_of_all_configs_are_told(ask):
+def test_all_problems_of_all_configs_are_reported(ask):
     reply = ask.add(
         EMPTY,
         {"template_id": "x", "kb_id": "x"},
@@ -423,15 +425,15 @@ def test_all_problems_of_all_configs_are_told(ask):
 
 
 def test_unknown_fields_hide_all_other_problems(ask):
-    reply = ask("POST", of(EMPTY, "eval-configs/"), {"b": 1, "a": 2})
+    reply = ask("POST", path_of(EMPTY, "eval-configs/"), {"b": 1, "a": 2})
 
     assert reply.message == "a: Unknown field.; b: Unknown field."
     assert reply.json["attr"] == "a"
 
 
 @pytest.mark.parametrize("field", ["message", "detail", "error"])
-def test_an_unknown_field_may_be_taken_for_the_message(ask, field):
-    reply = ask("POST", of(EMPTY, "eval-configs/"), {field: 1})
+def test_the_text_of_an_unknown_field_can_become_the_message(ask, field):
+    reply = ask("POST", path_of(EMPTY, "eval-configs/"), {field: 1})
 
     assert reply.message == "Unknown field."
     assert "attr" not in reply.json
@@ -452,7 +454,7 @@ def test_the_body_is_checked_before_the_run_test(ask):
     assert (reply.status, reply.message) == (404, "Run test not found")
 
 
-def test_old_rows_are_left_as_they_are(ask):
-    shown = ask.get(of(SHOP)).json["simulate_eval_configs"]
+def test_deleted_configs_are_not_listed(ask):
+    shown = ask.get(path_of(SHOP)).json["simulate_eval_configs"]
 
     assert shown == [SHORT, POLITE]

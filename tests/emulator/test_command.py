@@ -14,19 +14,19 @@ import urllib.request
 import pytest
 from emulator_small_world import small_world
 
-from futureagi_async.emulator.__main__ import emulator_of, main, parser
+from futureagi_async.emulator.__main__ import argument_parser, create_emulator, main
 
 
 @pytest.fixture(autouse=True)
-def _threshold():
-    """The command is made for a process of its own; this one gets its setting back."""
+def _gc_threshold():
+    """Restore a setting that the command changes, since it has a process of its own."""
     before = gc.get_threshold()
     yield
     gc.set_threshold(*before)
 
 
 class StopsWhenReady:
-    """A standard output that asks the command to stop once it has said everything."""
+    """A standard output that asks the command to stop once everything is printed."""
 
     def __init__(self, stop):
         self.stop = stop
@@ -40,7 +40,7 @@ class StopsWhenReady:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_what_to_set_and_stops_when_told(monkeypatch, stop):
+def test_it_prints_the_settings_and_stops_on_a_signal(monkeypatch, stop):
     out = StopsWhenReady(stop)
     monkeypatch.setattr(sys, "stdout", out)
 
@@ -61,24 +61,24 @@ def test_a_world_may_come_from_a_file(tmp_path):
     path = tmp_path / "world.json"
     path.write_text(json.dumps(small_world()))
 
-    emulator = emulator_of(
-        parser().parse_args(["--world", str(path), "--latency", "0.05"])
+    emulator = create_emulator(
+        argument_parser().parse_args(["--world", str(path), "--latency", "0.05"])
     )
 
     assert emulator.api_key == "key-owner"
-    assert emulator.latency == 0.05
+    assert emulator._latency == 0.05
 
 
 @pytest.mark.parametrize("world", ["no/such/file", __file__])
-def test_what_cannot_be_served_is_told_in_one_line(world, capsys):
+def test_a_world_that_cannot_be_loaded_is_reported_in_one_line(world, capsys):
     assert main(["--world", world]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("emulator: ")
-    assert told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert message.startswith("emulator: ")
+    assert message.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "wanted"),
+    ("option", "value", "expected"),
     [
         ("--port", "99999", "a whole number from 0 to 65535"),
         ("--port", "-1", "a whole number from 0 to 65535"),
@@ -93,28 +93,30 @@ def test_what_cannot_be_served_is_told_in_one_line(world, capsys):
         ("--latency", "soon", "a finite number of seconds from 0"),
     ],
 )
-def test_a_number_that_makes_no_sense_is_told_with_what_is_wanted(
-    option, value, wanted, capsys
+def test_an_invalid_number_is_reported_with_the_expected_range(
+    option, value, expected, capsys
 ):
     with pytest.raises(SystemExit) as stopped:
         main([option, value])
 
     assert stopped.value.code == 2
-    *_, told = capsys.readouterr().err.splitlines()
-    assert told.endswith(f"error: argument {option}: {wanted} is wanted, not {value!r}")
+    *_, message = capsys.readouterr().err.splitlines()
+    assert message.endswith(
+        f"error: argument {option}: {expected} is expected, not {value!r}"
+    )
 
 
-def test_the_module_is_the_command(monkeypatch):
+def test_the_module_runs_as_a_script(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["emulator", "--run-tests", "-1"])
 
     with pytest.raises(SystemExit) as stopped:
-        runpy.run_path(emulator_of.__code__.co_filename, run_name="__main__")
+        runpy.run_path(create_emulator.__code__.co_filename, run_name="__main__")
 
     assert stopped.value.code == 2
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_as_a_process_it_leaves_no_trace(stop):
+def test_the_process_stops_without_errors(stop):
     process = subprocess.Popen(
         [sys.executable, "-m", "futureagi_async.emulator", "--port", "0"],
         stdout=subprocess.PIPE,

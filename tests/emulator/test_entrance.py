@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from emulator_small_world import CONTAINS, EMPTY, NOBODY, POLITE, SHOP, of
+from emulator_small_world import CONTAINS, EMPTY, NOBODY, POLITE, SHOP, path_of
 
 from futureagi_async.emulator.rules.content import classic_message
 
 
-ADD = of(EMPTY, "eval-configs/")
+ADD = path_of(EMPTY, "eval-configs/")
 CONFIG = {"evaluations_config": [{"template_id": CONTAINS}]}
 
 
@@ -19,14 +19,14 @@ CONFIG = {"evaluations_config": [{"template_id": CONTAINS}]}
     [
         "/",
         "/nothing/",
-        of("abc", "eval-configs/"),
-        of(EMPTY.upper(), "eval-configs/"),
-        of(f"{{{EMPTY}}}", "eval-configs/"),
-        of(EMPTY.replace("-", ""), "eval-configs/"),
-        of(f"{EMPTY}%20", "eval-configs/"),
-        of(f"{EMPTY}%2F", "eval-configs/"),
-        of(EMPTY, "nothing/"),
-        of(EMPTY, "nothing"),
+        path_of("abc", "eval-configs/"),
+        path_of(EMPTY.upper(), "eval-configs/"),
+        path_of(f"{{{EMPTY}}}", "eval-configs/"),
+        path_of(EMPTY.replace("-", ""), "eval-configs/"),
+        path_of(f"{EMPTY}%20", "eval-configs/"),
+        path_of(f"{EMPTY}%2F", "eval-configs/"),
+        path_of(EMPTY, "nothing/"),
+        path_of(EMPTY, "nothing"),
     ],
 )
 def test_a_path_that_does_not_match_exactly_is_a_page_not_found(ask, path):
@@ -40,12 +40,12 @@ def test_a_path_that_does_not_match_exactly_is_a_page_not_found(ask, path):
 @pytest.mark.parametrize(
     ("path", "location"),
     [
-        (of(SHOP, "run-new-evals"), of(SHOP, "run-new-evals/")),
-        (of(SHOP, "executions?limit=1"), of(SHOP, "executions/?limit=1")),
+        (path_of(SHOP, "run-new-evals"), path_of(SHOP, "run-new-evals/")),
+        (path_of(SHOP, "executions?limit=1"), path_of(SHOP, "executions/?limit=1")),
         ("/health", "/health/"),
     ],
 )
-def test_a_missing_slash_is_a_redirect_without_looking_at_keys(ask, path, location):
+def test_a_missing_slash_redirects_before_keys_are_checked(ask, path, location):
     reply = ask("POST", path, {}, key=None)
 
     assert (reply.status, reply.text) == (301, "")
@@ -82,7 +82,7 @@ WRONG = "Invalid API key or secret key"
         ),
     ],
 )
-def test_without_good_keys_nothing_else_is_looked_at(ask, headers, code, message):
+def test_keys_are_checked_before_anything_else(ask, headers, code, message):
     reply = ask("POST", ADD, raw=b"{bad", key=None, headers=headers)
 
     assert (reply.status, reply.message) == (401, message)
@@ -98,7 +98,7 @@ def test_any_token_hides_the_keys(ask):
     assert reply.message.endswith("Invalid token encryption")
 
 
-def test_an_empty_token_is_none(ask):
+def test_an_empty_token_is_ignored(ask):
     headers = {"Authorization": "Bearer "}
 
     assert ask("POST", ADD, CONFIG, headers=headers).status == 201
@@ -113,12 +113,12 @@ def test_white_space_around_keys_does_not_matter(ask):
 def test_a_workspace_header_does_not_move_a_key(ask):
     headers = {"X-Workspace-Id": "0a000000-0000-4000-8000-0000000000f2"}
 
-    assert ask.get(of(SHOP), headers=headers).status == 200
+    assert ask.get(path_of(SHOP), headers=headers).status == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_a_viewer_may_not_write_whatever_it_is(ask, method):
-    reply = ask(method, of(NOBODY, "eval-configs/"), raw=b"{bad", key="viewer")
+def test_a_viewer_may_not_write_with_any_method(ask, method):
+    reply = ask(method, path_of(NOBODY, "eval-configs/"), raw=b"{bad", key="viewer")
 
     assert reply.status == 403
     assert reply.message == "Write access denied to this workspace"
@@ -126,7 +126,7 @@ def test_a_viewer_may_not_write_whatever_it_is(ask, method):
 
 
 def test_a_viewer_may_read(ask):
-    assert ask.get(of(SHOP), key="viewer").status == 200
+    assert ask.get(path_of(SHOP), key="viewer").status == 200
     assert ask.get(ADD, key="viewer").status == 405
     listed = ask("POST", "/model-hub/eval-templates/list/", {}, key="viewer")
     assert listed.status == 200
@@ -142,8 +142,8 @@ def test_other_methods_are_not_allowed(ask, method):
     assert reply.headers["Allow"] == "POST, OPTIONS"
 
 
-def test_head_is_a_get(ask):
-    assert ask("HEAD", of(SHOP)).status == 200
+def test_head_is_served_like_get(ask):
+    assert ask("HEAD", path_of(SHOP)).status == 200
 
 
 def test_options_describes_an_endpoint(ask):
@@ -169,12 +169,12 @@ def test_a_preflight_needs_neither_keys_nor_a_path(ask):
     ["*/*", "application/*", "application/json;q=0", "text/html, APPLICATION/JSON"],
 )
 def test_accept_may_name_json_in_any_way(ask, accept):
-    assert ask.get(of(SHOP), headers={"Accept": accept}).status == 200
+    assert ask.get(path_of(SHOP), headers={"Accept": accept}).status == 200
 
 
 @pytest.mark.parametrize("accept", ["", "text/*", "application", "application/xml"])
-def test_other_accepts_are_refused_before_the_keys(ask, accept):
-    reply = ask.get(of(SHOP), key=None, headers={"Accept": accept})
+def test_unsupported_accept_headers_are_rejected_before_the_keys(ask, accept):
+    reply = ask.get(path_of(SHOP), key=None, headers={"Accept": accept})
 
     assert reply.status == 406
     assert reply.json["code"] == "not_acceptable"
@@ -183,9 +183,9 @@ def test_other_accepts_are_refused_before_the_keys(ask, accept):
 def test_a_format_parameter_beats_accept(ask):
     headers = {"Accept": "text/html"}
 
-    assert ask.get(of(SHOP, "?format=json"), headers=headers).status == 200
-    assert ask.get(of(SHOP, "?format="), headers=headers).status == 406
-    refused = ask.get(of(SHOP, "?format=api"), key=None)
+    assert ask.get(path_of(SHOP, "?format=json"), headers=headers).status == 200
+    assert ask.get(path_of(SHOP, "?format="), headers=headers).status == 406
+    refused = ask.get(path_of(SHOP, "?format=api"), key=None)
     assert (refused.status, refused.message) == (404, "Not found.")
     assert refused.json["code"] == "error"
     assert refused.json["type"] == "not_found"
@@ -195,7 +195,7 @@ def test_a_format_parameter_beats_accept(ask):
     "content_type",
     ["", "text/plain; charset=utf-8", "application/x-www-form-urlencoded"],
 )
-def test_other_types_of_bodies_are_refused(ask, content_type):
+def test_unsupported_content_types_are_rejected(ask, content_type):
     reply = ask("POST", ADD, raw=b"{}", headers={"Content-Type": content_type})
 
     assert reply.status == 415
@@ -238,7 +238,7 @@ def test_without_a_body_its_type_does_not_matter(ask, content_type):
         ),
     ],
 )
-def test_the_parsers_own_message_is_told(ask, raw, problem):
+def test_the_message_of_the_json_parser_is_returned(ask, raw, problem):
     reply = ask("POST", ADD, raw=raw)
 
     assert (reply.status, reply.message) == (400, f"JSON parse error - {problem}")
@@ -247,7 +247,7 @@ def test_the_parsers_own_message_is_told(ask, raw, problem):
 
 
 @pytest.mark.parametrize(
-    ("text", "message", "comma", "told"),
+    ("text", "message", "comma", "expected"),
     [
         (
             '{"a": 1, }',
@@ -266,8 +266,10 @@ def test_the_parsers_own_message_is_told(ask, raw, problem):
         ),
     ],
 )
-def test_newer_pythons_words_are_put_into_the_services(text, message, comma, told):
-    assert classic_message(json.JSONDecodeError(message, text, comma)) == told
+def test_messages_of_newer_pythons_become_those_of_the_service(
+    text, message, comma, expected
+):
+    assert classic_message(json.JSONDecodeError(message, text, comma)) == expected
 
 
 @pytest.mark.parametrize(
@@ -280,14 +282,14 @@ def test_newer_pythons_words_are_put_into_the_services(text, message, comma, tol
     ],
 )
 @pytest.mark.parametrize("rest", ["eval-configs/", "run-new-evals/"])
-def test_a_body_that_is_no_object(ask, rest, raw, code, problem):
-    reply = ask("POST", of(SHOP, rest), raw=raw)
+def test_a_body_that_is_not_an_object_is_rejected(ask, rest, raw, code, problem):
+    reply = ask("POST", path_of(SHOP, rest), raw=raw)
 
     assert (reply.message, reply.json["code"]) == (problem, code)
     assert reply.json["details"] == {"non_field_errors": [problem]}
 
 
-def test_a_number_beyond_json_is_refused_by_the_field(ask):
+def test_a_number_that_json_cannot_express_is_rejected_by_the_field(ask):
     raw = json.dumps(CONFIG).replace("}]", ', "config": {"x": 1e400}}]').encode()
 
     reply = ask("POST", ADD, raw=raw)
@@ -315,7 +317,7 @@ def test_a_character_that_is_cut_off_at_the_end_goes_unnoticed(ask):
     assert ask("POST", ADD, raw=raw).status == 201
 
 
-def test_nesting_that_is_too_deep_breaks_below_the_api(ask):
+def test_too_deep_nesting_is_a_500_below_the_api(ask):
     raw = b'{"evaluations_config": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 
     reply = ask("POST", ADD, raw=raw)
@@ -324,14 +326,14 @@ def test_nesting_that_is_too_deep_breaks_below_the_api(ask):
     assert reply.text.startswith("<!doctype html>")
 
 
-def test_an_answer_that_is_no_utf8_breaks_below_the_api(ask):
+def test_a_response_that_is_not_utf8_is_a_500_below_the_api(ask):
     reply = ask("POST", ADD, raw=b'{"\\ud800": 1}')
 
     assert (reply.status, reply.content_type[:9]) == (500, "text/html")
 
 
 def multipart(**fields):
-    """A body and its type."""
+    """Return a body and the header of its type."""
     parts = "".join(
         f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in fields.items()
@@ -351,8 +353,10 @@ def test_the_fields_of_a_form_are_texts(ask):
     )
 
 
-def test_a_form_cannot_leave_the_tool_setting_alone(ask):
-    reply = ask("POST", of(SHOP, "run-new-evals/"), **multipart(eval_config_ids=POLITE))
+def test_a_form_must_contain_the_tool_setting(ask):
+    reply = ask(
+        "POST", path_of(SHOP, "run-new-evals/"), **multipart(eval_config_ids=POLITE)
+    )
 
     assert reply.message == "enable_tool_evaluation: This field may not be null."
 
@@ -362,7 +366,7 @@ def test_a_form_can_start_evaluations(ask):
         eval_config_ids=POLITE, select_all="on", enable_tool_evaluation="off"
     )
 
-    assert ask("POST", of(SHOP, "run-new-evals/"), **form).status == 200
+    assert ask("POST", path_of(SHOP, "run-new-evals/"), **form).status == 200
 
 
 def test_a_form_without_its_boundary_cannot_be_read(ask):
@@ -374,7 +378,7 @@ def test_a_form_without_its_boundary_cannot_be_read(ask):
     assert reply.json["code"] == "parse_error"
 
 
-def test_files_in_a_form_are_no_fields(ask):
+def test_files_in_a_form_are_ignored(ask):
     raw = (
         b'--b\r\nContent-Disposition: form-data; name="x"; filename="f"\r\n\r\n'
         b"content\r\n--b--\r\n"
@@ -387,7 +391,7 @@ def test_files_in_a_form_are_no_fields(ask):
 
 
 def test_an_empty_text_in_a_form_is_null_or_nothing(ask):
-    path = of(SHOP, f"eval-configs/{POLITE}/update/")
+    path = path_of(SHOP, f"eval-configs/{POLITE}/update/")
 
     reply = ask("POST", path, **multipart(kb_id="", template_id="", run="false"))
 

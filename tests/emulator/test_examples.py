@@ -1,4 +1,4 @@
-"""The examples in the docstrings do what they say."""
+"""The examples in the docstrings return what they show."""
 
 from __future__ import annotations
 

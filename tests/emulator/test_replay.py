@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def scenarios():
-    """All recorded scenarios; none where there is no recording."""
+    """Return all recorded scenarios, or none where there is no recording."""
     files = RECORDED.glob("scenarios.jsonl")
     return [
         json.loads(line) for each in files for line in each.read_text().splitlines()
@@ -29,7 +29,7 @@ def scenarios():
 
 @pytest.fixture(scope="module")
 def replay():
-    """The program that plays the recording, as a module."""
+    """Import the program that plays the recording."""
     spec = importlib.util.spec_from_file_location("replay", RECORDED / "replay.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -43,7 +43,7 @@ def emulator():
 
 
 @pytest.mark.parametrize("scenario", scenarios(), ids=lambda each: each["name"])
-def test_a_recorded_scenario_is_answered_alike(replay, emulator, scenario):
+def test_a_recorded_scenario_has_the_recorded_responses(replay, emulator, scenario):
     emulator.reset(dispatch=scenario["dispatch"])
 
     differences = replay.play(emulator.url, scenario, [])

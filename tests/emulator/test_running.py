@@ -1,4 +1,4 @@
-"""POST .../run-new-evals/: what is started, and what stays behind when it is not."""
+"""POST .../run-new-evals/: what is started, and what a rejected request changes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from emulator_small_world import (
     SILENT_CONFIG,
     TUESDAY,
     WITHOUT_CALLS,
-    of,
+    path_of,
 )
 
 
@@ -52,41 +52,41 @@ def test_earlier_results_of_the_config_are_erased_at_once(ask):
     assert ask.outputs(FIRST_CALL) == {POLITE: {}}
 
 
-def test_with_select_all_the_ids_are_left_out(ask):
+def test_with_select_all_the_named_executions_are_excluded(ask):
     ask.run(SHOP, [POLITE], select_all=True, test_execution_ids=[MONDAY])
 
     assert ask.states(SHOP) == {MONDAY: "Completed", TUESDAY: "Evaluating"}
 
 
-def test_ids_that_do_not_belong_here_are_dropped(ask):
+def test_ids_of_other_run_tests_are_ignored(ask):
     reply = ask.run(SHOP, [POLITE], test_execution_ids=[MONDAY, DONE, NOBODY])
 
     assert reply.json["call_execution_count"] == 2
 
 
 @pytest.mark.parametrize("ids", [[NOBODY], [DONE]])
-def test_if_no_id_belongs_here_nothing_is_found(ask, ids):
+def test_ids_of_other_run_tests_alone_are_a_400(ask, ids):
     reply = ask.run(SHOP, [POLITE], test_execution_ids=ids)
 
     assert reply.status == 400
     assert reply.message == "No test executions found to run evaluations on."
 
 
-def test_one_execution_that_is_not_completed_refuses_all(ask):
+def test_one_execution_that_is_not_completed_rejects_the_request(ask):
     reply = ask.run(MIXED, [MIXED_CONFIG], select_all=True)
 
     assert (reply.status, reply.message) == (400, NOT_COMPLETED)
     assert ask.states(MIXED) == {DONE: "Completed", RUNNING: "Running"}
 
 
-def test_a_second_run_is_refused_while_the_first_is_evaluating(ask):
+def test_a_second_run_is_rejected_while_the_first_is_evaluating(ask):
     ask.run(SHOP, [POLITE], select_all=True)
 
     assert ask.run(SHOP, [POLITE], select_all=True).message == NOT_COMPLETED
 
 
 @pytest.mark.parametrize("ids", [[POLITE, POLITE], [MIXED_CONFIG], [REMOVED], [NOBODY]])
-def test_configs_must_be_there_once(ask, ids):
+def test_config_ids_must_exist_and_be_unique(ask, ids):
     reply = ask.run(SHOP, ids, select_all=True)
 
     assert reply.message == (
@@ -115,18 +115,18 @@ def test_executions_without_calls_stay_evaluating_after_the_400(ask):
         ),
     ],
 )
-def test_there_must_be_something_to_run(ask, fields, message):
+def test_executions_and_configs_are_required(ask, fields, message):
     reply = ask.run(SHOP, [POLITE], **{"select_all": False, **fields})
     if "eval_config_ids" in fields:
-        reply = ask("POST", of(SHOP, "run-new-evals/"), fields)
+        reply = ask("POST", path_of(SHOP, "run-new-evals/"), fields)
 
     assert reply.message == message
     assert reply.json["details"] == {"non_field_errors": [message]}
     assert "attr" not in reply.json
 
 
-def test_unknown_fields_are_told_behind_known_ones(ask):
-    reply = ask("POST", of(SHOP, "run-new-evals/"), {"selectAll": True})
+def test_unknown_fields_are_reported_after_known_ones(ask):
+    reply = ask("POST", path_of(SHOP, "run-new-evals/"), {"selectAll": True})
 
     assert reply.json["code"] == "required"
     assert reply.message == (
@@ -141,7 +141,7 @@ def test_an_unknown_field_alone_has_no_code_of_its_own(ask):
     assert reply.message == "more: Unknown field."
 
 
-def test_the_message_of_the_whole_hides_unknown_fields(ask):
+def test_a_general_message_hides_unknown_fields(ask):
     reply = ask.run(SHOP, [POLITE], testExecutionIds=[MONDAY])
 
     assert reply.message.startswith("Either 'select_all' must be True")
@@ -149,7 +149,7 @@ def test_the_message_of_the_whole_hides_unknown_fields(ask):
     assert list(reply.json["details"]) == ["non_field_errors", "testExecutionIds"]
 
 
-def test_bad_ids_are_told_by_their_place(ask):
+def test_invalid_ids_are_reported_by_index(ask):
     reply = ask.run(SHOP, [POLITE], test_execution_ids=[MONDAY, "x", None])
 
     assert reply.message == (
@@ -160,13 +160,13 @@ def test_bad_ids_are_told_by_their_place(ask):
 @pytest.mark.parametrize(
     ("sent", "stored"), [(True, True), (False, False), ("on", True)]
 )
-def test_the_tool_setting_is_stored_even_when_the_run_is_refused(ask, sent, stored):
+def test_the_tool_setting_is_stored_even_when_the_run_is_rejected(ask, sent, stored):
     ask.world.run_tests.get(EMPTY).enable_tool_evaluation = not stored
 
     reply = ask.run(EMPTY, [POLITE], select_all=True, enable_tool_evaluation=sent)
 
     assert reply.status == 400
-    assert ask.get(of(EMPTY)).json["enable_tool_evaluation"] is stored
+    assert ask.get(path_of(EMPTY)).json["enable_tool_evaluation"] is stored
 
 
 def test_without_the_field_the_tool_setting_stays(ask):
@@ -174,10 +174,10 @@ def test_without_the_field_the_tool_setting_stays(ask):
 
     ask.run(SHOP, [POLITE], select_all=True)
 
-    assert ask.get(of(SHOP)).json["enable_tool_evaluation"] is True
+    assert ask.get(path_of(SHOP)).json["enable_tool_evaluation"] is True
 
 
-def test_a_null_tool_setting_is_refused(ask):
+def test_a_null_tool_setting_is_rejected(ask):
     reply = ask.run(SHOP, [POLITE], select_all=True, enable_tool_evaluation=None)
 
     assert reply.message == "enable_tool_evaluation: This field may not be null."
@@ -194,7 +194,7 @@ def test_a_failed_dispatch_looks_like_success(ask_failing):
     )
     assert ask.states(SHOP) == {MONDAY: "Completed", TUESDAY: "Completed"}
     assert ask.outputs(FIRST_CALL) == {POLITE: {}}
-    assert reply.served.work.runs == 0
+    assert reply.served.effects.runs == 0
 
 
 def test_accepted_evaluations_never_finish(ask):
@@ -205,7 +205,7 @@ def test_accepted_evaluations_never_finish(ask):
     assert ask.states(SHOP) == {MONDAY: "Evaluating", TUESDAY: "Evaluating"}
 
 
-def test_running_evaluations_finish_when_their_time_has_come(ask_running):
+def test_running_evaluations_finish_when_they_are_due(ask_running):
     ask = ask_running
     ask.run(SHOP, [POLITE, SHORT], test_execution_ids=[MONDAY])
 
@@ -222,7 +222,7 @@ def test_running_evaluations_finish_when_their_time_has_come(ask_running):
     assert ask.run(SHOP, [POLITE], select_all=True).status == 200
 
 
-def test_made_up_results_are_always_the_same(ask_running):
+def test_synthetic_results_are_reproducible(ask_running):
     values = []
     for _ in range(2):
         ask_running.run(SHOP, [SHORT], test_execution_ids=[MONDAY])
@@ -232,10 +232,10 @@ def test_made_up_results_are_always_the_same(ask_running):
     assert values[0] == values[1]
 
 
-def test_a_config_deleted_on_the_way_gets_no_result(ask_running):
+def test_a_config_deleted_during_the_run_gets_no_result(ask_running):
     ask = ask_running
     ask.run(SHOP, [SHORT], test_execution_ids=[MONDAY])
-    ask("DELETE", of(SHOP, f"eval-configs/{SHORT}/"))
+    ask("DELETE", path_of(SHOP, f"eval-configs/{SHORT}/"))
 
     ask.now += 11
 
@@ -243,12 +243,12 @@ def test_a_config_deleted_on_the_way_gets_no_result(ask_running):
     assert SHORT not in ask.outputs(FIRST_CALL)
 
 
-def test_an_execution_without_a_completed_call_never_leaves_evaluating(ask_running):
+def test_an_execution_without_a_completed_call_stays_evaluating(ask_running):
     ask = ask_running
     ask.run(SILENT, [SILENT_CONFIG], test_execution_ids=[BROKEN])
 
     ask.now += 11
 
     assert ask.states(SILENT)[BROKEN] == "Evaluating"
-    calls = ask.get(of(SILENT, "call-executions/")).json["results"]
+    calls = ask.get(path_of(SILENT, "call-executions/")).json["results"]
     assert calls[0]["eval_outputs"][SILENT_CONFIG]["status"] == "Completed"

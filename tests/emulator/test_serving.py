@@ -1,4 +1,4 @@
-"""The emulator on a socket: started, stopped, looked at, troubled and steered."""
+"""The emulator on a socket: start, stop, log, faults and control."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from types import SimpleNamespace
 
 import aiohttp
 import pytest
-from emulator_small_world import CONTAINS, EMPTY, POLITE, SHOP, of, small_world
+from emulator_small_world import CONTAINS, EMPTY, POLITE, SHOP, path_of, small_world
 
 from futureagi_async.emulator import Emulator, World
-from futureagi_async.emulator.log import Log, Seen
+from futureagi_async.emulator.log import Log, LoggedRequest
+from futureagi_async.emulator.rules.context import Effects
 
 
-ADD = of(EMPTY, "eval-configs/")
-RUN = of(SHOP, "run-new-evals/")
+ADD = path_of(EMPTY, "eval-configs/")
+RUN = path_of(SHOP, "run-new-evals/")
 RUN_ALL = {"select_all": True, "eval_config_ids": [POLITE]}
 
 
@@ -82,10 +83,10 @@ async def test_it_serves_in_the_running_loop(client):
     assert json.loads(body)["run_test_id"] == EMPTY
 
 
-async def test_a_request_id_is_taken_over_or_made(client):
-    _, mine, _ = await client("GET", of(SHOP), headers={"X-Request-ID": "mine"})
-    _, made, _ = await client("GET", of(SHOP))
-    _, redirected, _ = await client("GET", of(SHOP)[:-1])
+async def test_the_request_id_is_the_clients_or_a_new_one(client):
+    _, mine, _ = await client("GET", path_of(SHOP), headers={"X-Request-ID": "mine"})
+    _, made, _ = await client("GET", path_of(SHOP))
+    _, redirected, _ = await client("GET", path_of(SHOP)[:-1])
 
     assert mine["X-Request-ID"] == "mine"
     assert len(made["X-Request-ID"]) == 36
@@ -103,9 +104,11 @@ async def test_a_chunked_body_is_read_as_empty(client):
     assert b"This field is required." in body
 
 
-async def test_long_headers_and_large_bodies_are_fine(client):
+async def test_long_headers_and_large_bodies_are_accepted(client):
     headers = {"X-Long": "x" * 16_000}
-    status, _, _ = await client("GET", f"{of(SHOP)}?q={'x' * 9000}", headers=headers)
+    status, _, _ = await client(
+        "GET", f"{path_of(SHOP)}?q={'x' * 9000}", headers=headers
+    )
     assert status == 200
 
     ids = [f"00000000-0000-4000-8000-{number:012x}" for number in range(40_000)]
@@ -129,7 +132,9 @@ async def test_the_log_holds_what_arrived(client, emulator):
     await client("POST", RUN, RUN_ALL)
 
     log = emulator.log
-    assert log.requests[0] == Seen("POST", ADD, EMPTY, 201, "first", "answered")
+    assert log.requests[0] == LoggedRequest(
+        "POST", ADD, EMPTY, 201, "first", "answered"
+    )
     assert log.counts == {
         ("add_eval_configs", 201): 1,
         ("add_eval_configs", 400): 1,
@@ -141,10 +146,14 @@ async def test_the_log_holds_what_arrived(client, emulator):
     assert (log.in_flight, log.most_in_flight) == (0, 1)
 
 
-def test_the_log_does_not_grow_with_time():
+def test_the_log_has_a_bounded_size():
     log = Log(3)
     for number in range(1000):
-        log.add(Seen("GET", f"/{number}", None, 200, "", "answered"), "none", None)
+        log.add(
+            LoggedRequest("GET", f"/{number}", None, 200, "", "answered"),
+            "none",
+            Effects(),
+        )
 
     assert [seen.path for seen in log.requests] == ["/997", "/998", "/999"]
     assert log.counts["none", 200] == 1000
@@ -156,7 +165,7 @@ async def until(condition):
             await asyncio.sleep(0.001)
 
 
-async def test_latency_is_waited_by_all_at_once(leap):
+async def test_latency_delays_concurrent_requests_in_parallel(leap):
     emulator = Emulator(World.load(small_world()), latency=60)
     async with emulator, Client(emulator) as client:
         adding = [asyncio.create_task(client.add(f"{number}")) for number in range(5)]
@@ -168,7 +177,7 @@ async def test_latency_is_waited_by_all_at_once(leap):
     assert emulator.log.configs == {EMPTY: 5}
 
 
-async def test_a_client_that_gives_up_does_not_stop_the_work(leap):
+async def test_the_work_is_done_even_if_the_client_disconnects(leap):
     emulator = Emulator(World.load(small_world()), latency=60)
     async with emulator, Client(emulator) as client:
         adding = asyncio.create_task(client.add())
@@ -176,7 +185,7 @@ async def test_a_client_that_gives_up_does_not_stop_the_work(leap):
         adding.cancel()
         with pytest.raises(asyncio.CancelledError):
             await adding
-        [connection] = emulator.server.runner.server.connections
+        [connection] = emulator._server._runner.server.connections
         await until(lambda: connection.transport is None)
         leap(60)
         await until(lambda: emulator.log.counts)
@@ -184,14 +193,14 @@ async def test_a_client_that_gives_up_does_not_stop_the_work(leap):
     assert emulator.log.configs == {EMPTY: 1}
 
 
-async def test_evaluations_finish_after_their_time(monkeypatch):
+async def test_evaluations_finish_after_run_seconds(monkeypatch):
     now = 1000.0
     clock = SimpleNamespace(monotonic=lambda: now)
     monkeypatch.setattr("futureagi_async.emulator.server.time", clock)
     emulator = Emulator(World.load(small_world()), dispatch="run", run_seconds=0.3)
     async with emulator, Client(emulator) as client:
         await client("POST", RUN, RUN_ALL)
-        path = of(SHOP, "executions/?status=evaluating&limit=1")
+        path = path_of(SHOP, "executions/?status=evaluating&limit=1")
         early = json.loads((await client("GET", path))[2])["count"]
         now += 0.3
         late = json.loads((await client("GET", path))[2])["count"]
@@ -213,16 +222,16 @@ async def test_it_can_be_started_once_and_again_after_it_stopped():
 
 async def test_a_port_that_is_taken_is_an_error(emulator):
     with pytest.raises(OSError, match="address"):
-        await Emulator(port=emulator.bound_port).start()
+        await Emulator(port=emulator._bound_port).start()
 
 
-async def test_anything_but_loopback_warns():
+async def test_a_host_that_is_not_loopback_warns():
     with pytest.warns(UserWarning, match="where others can reach it"):
         async with Emulator(host="0.0.0.0"):
             pass
 
 
-async def test_a_name_of_this_machine_does_not_warn():
+async def test_localhost_does_not_warn():
     async with Emulator(host="localhost") as emulator:
         assert emulator.url.startswith("http://localhost:")
 
@@ -235,9 +244,9 @@ async def test_an_unknown_host_name_warns_before_it_fails():
         await Emulator(host="host.invalid").start()
 
 
-def test_the_address_of_version_six_is_put_in_brackets():
+def test_an_ipv6_address_has_brackets_in_the_url():
     emulator = Emulator(host="::1")
-    emulator.bound_port = 1
+    emulator._bound_port = 1
 
     assert emulator.url == "http://[::1]:1"
 
@@ -260,14 +269,14 @@ def test_the_address_of_version_six_is_put_in_brackets():
         {"log_size": 1.5},
     ],
 )
-def test_settings_that_make_no_sense_are_refused(settings):
+def test_invalid_settings_are_rejected(settings):
     ((name, value),) = settings.items()
 
     with pytest.raises(ValueError, match=f"^{name} must be .*, not {value!r}$"):
         Emulator(**settings)
 
 
-def test_blocking_users_get_a_thread_that_ends():
+def test_a_blocking_user_has_a_thread_that_stops():
     with Emulator() as emulator:
         answer = urllib.request.urlopen(f"{emulator.url}/health/")
         with answer:
@@ -277,37 +286,37 @@ def test_blocking_users_get_a_thread_that_ends():
     assert "futureagi-emulator" not in [each.name for each in threading.enumerate()]
 
 
-def test_a_thread_that_cannot_listen_says_why():
+def test_the_error_of_a_thread_that_cannot_listen_is_raised():
     with Emulator() as emulator, pytest.raises(OSError, match="address"):
-        Emulator(port=emulator.bound_port).__enter__()
+        Emulator(port=emulator._bound_port).__enter__()
 
 
-def test_leaving_twice_is_harmless():
+def test_exiting_twice_does_nothing():
     with Emulator() as emulator:
         pass
     emulator.__exit__(None, None, None)
 
 
-def test_connections_that_stay_open_do_not_hold_it_up(monkeypatch):
-    monkeypatch.setattr("futureagi_async.emulator.server.IDLE_SECONDS", 3600.0)
+def test_open_connections_do_not_delay_the_stop(monkeypatch):
+    monkeypatch.setattr("futureagi_async.emulator.server._IDLE_TIMEOUT", 3600.0)
     emulator = Emulator()
     with emulator:
-        connection = http.client.HTTPConnection("127.0.0.1", emulator.bound_port)
+        connection = http.client.HTTPConnection("127.0.0.1", emulator._bound_port)
         connection.request("GET", "/health/")
         connection.getresponse().read()
-        leaving = threading.Thread(target=emulator.thread.end, daemon=True)
+        leaving = threading.Thread(target=emulator._thread.stop, daemon=True)
         leaving.start()
         leaving.join(60)
-        emulator.thread = None
+        emulator._thread = None
 
     connection.close()
     assert not leaving.is_alive()
 
 
 @pytest.mark.parametrize("turns", range(6))
-async def test_a_connection_that_comes_while_it_stops_is_closed_too(turns):
+async def test_a_connection_accepted_during_the_stop_is_closed(turns):
     async with Emulator() as emulator:
-        address = "127.0.0.1", emulator.bound_port
+        address = "127.0.0.1", emulator._bound_port
         connections = [socket.create_connection(address) for _ in range(3)]
         for _ in range(turns):
             await asyncio.sleep(0)
@@ -318,21 +327,21 @@ async def test_a_connection_that_comes_while_it_stops_is_closed_too(turns):
             assert await asyncio.to_thread(each.recv, 1) == b""
 
 
-def test_it_is_there_at_once_even_when_it_is_large():
+def test_a_large_world_makes_no_rows_at_the_start():
     with Emulator(World.synthetic(100_000)) as emulator:
         assert emulator.url
 
-    assert not emulator.world.run_tests.made
+    assert not emulator.world.run_tests._made
 
 
 # ------------------------------------------------------------------ faults
 
 
-async def test_latency_as_a_fault_can_be_of_one_endpoint(client, emulator, leap):
+async def test_a_latency_fault_can_be_limited_to_one_endpoint(client, emulator, leap):
     emulator.faults.add("latency", seconds=60, endpoint="add_eval_configs")
     adding = asyncio.create_task(client.add())
     await until(lambda: emulator.log.in_flight == 1)
-    unhindered, _, _ = await client("GET", of(SHOP))
+    unhindered, _, _ = await client("GET", path_of(SHOP))
     was_done = adding.done()
     leap(60)
 
@@ -371,7 +380,7 @@ async def test_latency_as_a_fault_can_be_of_one_endpoint(client, emulator, leap)
         (429, None, None),
     ],
 )
-async def test_a_status_comes_instead_of_the_work(
+async def test_a_status_fault_replaces_the_work(
     client, emulator, status, retry_after, expected
 ):
     emulator.faults.add("status", status=status, retry_after=retry_after, times=1)
@@ -402,7 +411,7 @@ async def test_a_connection_is_dropped_before_or_after_the_work(
     assert emulator.log.requests[-1].outcome == fault
 
 
-async def test_an_answer_is_cut_in_half(client, emulator):
+async def test_a_truncate_fault_sends_half_of_the_response(client, emulator):
     emulator.faults.add("truncate")
 
     with pytest.raises(aiohttp.ClientPayloadError):
@@ -411,7 +420,7 @@ async def test_an_answer_is_cut_in_half(client, emulator):
     assert emulator.log.configs == {EMPTY: 1}
 
 
-async def test_an_answer_is_no_json(client, emulator):
+async def test_a_garbage_fault_sends_no_json(client, emulator):
     emulator.faults.add("garbage")
 
     status, headers, body = await client.add()
@@ -421,11 +430,11 @@ async def test_an_answer_is_no_json(client, emulator):
         json.loads(body)
 
 
-async def test_a_dispatch_fails_for_one_run_test(client, emulator):
+async def test_a_dispatch_fault_can_be_limited_to_one_run_test(client, emulator):
     emulator.faults.add("dispatch", run_test_id=SHOP)
 
     _, _, body = await client("POST", RUN, RUN_ALL)
-    _, _, unhindered = await client("GET", of(EMPTY))
+    _, _, unhindered = await client("GET", path_of(EMPTY))
 
     assert b"async dispatch failed" in body
     assert emulator.log.runs == {}
@@ -433,10 +442,10 @@ async def test_a_dispatch_fails_for_one_run_test(client, emulator):
     assert [seen.outcome for seen in emulator.log.requests] == ["dispatch", "answered"]
 
 
-async def test_a_rate_limit_lets_some_through(client, emulator):
+async def test_a_rate_limit_serves_some_requests(client, emulator):
     emulator.faults.add("rate_limit", per_minute=2)
 
-    answers = [await client("GET", of(SHOP)) for _ in range(3)]
+    answers = [await client("GET", path_of(SHOP)) for _ in range(3)]
 
     assert [status for status, _, _ in answers] == [200, 200, 429]
     assert 1 <= int(answers[2][1]["Retry-After"]) <= 60
@@ -450,18 +459,18 @@ def test_a_rate_limit_has_room_again_after_a_minute():
     hits = [limit.hit("x", None, now) for now in (0.0, 30.0, 61.0)]
 
     assert hits == [False, True, False]
-    assert limit.room_in(91.0) == 30.0
+    assert limit.seconds_until_free(91.0) == 30.0
 
 
-def test_a_rate_limit_of_nothing_says_a_minute():
+def test_a_rate_limit_of_zero_asks_for_a_minute():
     emulator = Emulator()
     limit = emulator.faults.add("rate_limit", per_minute=0)
 
     assert limit.hit("x", None, 0.0)
-    assert limit.room_in(0.0) == 60.0
+    assert limit.seconds_until_free(0.0) == 60.0
 
 
-def test_a_fault_strikes_by_chance_and_the_same_for_the_same_seed():
+def test_a_fault_hits_at_random_but_equally_for_equal_seeds():
     faults = Emulator().faults
     rows = [
         [fault.hit("x", None, 0.0) for _ in range(1000)]
@@ -479,7 +488,7 @@ def test_a_fault_strikes_by_chance_and_the_same_for_the_same_seed():
 def test_a_fault_has_defaults():
     faults = Emulator().faults
 
-    assert faults.add("latency").wait == 1.0
+    assert faults.add("latency").delay == 1.0
     assert faults.add("rate_limit").limit == 100
     faults.clear()
     assert faults.active == []
@@ -488,7 +497,7 @@ def test_a_fault_has_defaults():
 @pytest.mark.parametrize(
     "wrong", [{"fault": "nonsense"}, {"fault": "status", "probability": 2}]
 )
-def test_a_fault_that_is_none_is_refused(wrong):
+def test_an_invalid_fault_is_rejected(wrong):
     with pytest.raises(ValueError, match=r"fault must be one of|probability"):
         Emulator().faults.add(**wrong)
 
@@ -496,18 +505,18 @@ def test_a_fault_that_is_none_is_refused(wrong):
 # ------------------------------------------------------------------ control
 
 
-async def steer(client, path, body=None, method="POST"):
+async def control(client, path, body=None, method="POST"):
     status, _, content = await client(method, f"/_emulator/{path}", body)
     return status, json.loads(content)
 
 
-async def test_a_reset_brings_another_world(client, emulator):
+async def test_a_reset_can_replace_the_world(client, emulator):
     await client.add()
     emulator.faults.add("status", status=500)
 
     world = small_world()
     world["run_tests"][0]["name"] = "renamed"
-    answer = await steer(client, "reset", {"world": world, "dispatch": "fail"})
+    answer = await control(client, "reset", {"world": world, "dispatch": "fail"})
 
     assert answer == (200, {"status": "reset"})
     assert emulator.world.run_tests.get(SHOP).name == "renamed"
@@ -516,10 +525,10 @@ async def test_a_reset_brings_another_world(client, emulator):
     assert b"async dispatch failed" in body
 
 
-async def test_a_reset_without_a_world_takes_the_first_one_again(client, emulator):
+async def test_a_reset_without_a_world_restores_the_first_one(client, emulator):
     await client.add()
 
-    assert await steer(client, "reset") == (200, {"status": "reset"})
+    assert await control(client, "reset") == (200, {"status": "reset"})
 
     assert emulator.world.run_tests.get(EMPTY).eval_configs == []
 
@@ -543,25 +552,27 @@ async def test_a_reset_can_come_from_the_same_process(client, emulator):
         ("faults", [{"fault": "status", "colour": 1}], "colour"),
     ],
 )
-async def test_bad_control_requests_say_what_is_wrong(client, path, body, problem):
-    status, answer = await steer(client, path, body)
+async def test_the_response_to_an_invalid_control_request_names_the_problem(
+    client, path, body, problem
+):
+    status, answer = await control(client, path, body)
 
     assert status == 400
     assert problem in answer["error"]
 
 
 async def test_unknown_control_paths_name_the_known_ones(client):
-    status, answer = await steer(client, "log")
+    status, answer = await control(client, "log")
 
     assert status == 404
     assert "GET /_emulator/log" in answer["error"]
 
 
-async def test_the_log_can_be_read_from_outside(client):
+async def test_the_log_can_be_read_over_http(client):
     await client.add(headers={"X-Request-ID": "one"})
     await client("POST", RUN, RUN_ALL)
 
-    status, answer = await steer(client, "log", method="GET")
+    status, answer = await control(client, "log", method="GET")
 
     assert status == 200
     assert answer["counts"] == {
@@ -573,10 +584,10 @@ async def test_the_log_can_be_read_from_outside(client):
     assert (answer["in_flight"], answer["most_in_flight"]) == (0, 1)
 
 
-async def test_faults_from_outside_replace_those_before(client, emulator):
+async def test_faults_set_over_http_replace_the_active_ones(client, emulator):
     emulator.faults.add("drop_before")
 
-    assert await steer(
+    assert await control(
         client, "faults", [{"fault": "status", "status": 503, "times": 1}]
     ) == (200, {"faults": 1})
 

@@ -25,7 +25,7 @@ from emulator_small_world import (
     THEIRS,
     TUESDAY,
     WITHOUT_CALLS,
-    of,
+    path_of,
 )
 
 
@@ -33,8 +33,8 @@ UNABLE = "Unable to update and run evaluation. Please try again."
 
 
 def config(ask, config_id=POLITE, run_test_id=SHOP):
-    """A config as the run test shows it."""
-    listed = ask.get(of(run_test_id)).json["simulate_eval_configs_detail"]
+    """Return a config as the run test shows it."""
+    listed = ask.get(path_of(run_test_id)).json["simulate_eval_configs_detail"]
     return next(each for each in listed if each["id"] == config_id)
 
 
@@ -73,7 +73,7 @@ def test_null_means_something_else_for_every_field(ask):
     assert changed["config"] == {"params": {"keyword": "hello"}}
 
 
-def test_a_new_template_must_fit_what_is_there(ask):
+def test_a_new_template_must_fit_the_stored_config(ask):
     assert ask.update(SHOP, POLITE, template_id=SCORE).status == 200
     assert config(ask)["template_id"] == SCORE
 
@@ -117,7 +117,7 @@ def test_a_new_template_must_fit_what_is_there(ask):
         ({"what": 1}, "what: Unknown field."),
     ],
 )
-def test_what_an_update_refuses(ask, fields, message):
+def test_an_update_rejects_invalid_fields(ask, fields, message):
     before = config(ask)
 
     reply = ask.update(SHOP, POLITE, **fields)
@@ -132,7 +132,7 @@ def test_a_new_mapping_is_not_compared_with_the_new_template(ask):
     assert reply.status == 200
 
 
-def test_its_own_name_is_no_clash(ask):
+def test_a_config_can_be_updated_with_its_own_name(ask):
     assert ask.update(SHOP, POLITE, name="polite").status == 200
 
 
@@ -146,7 +146,9 @@ def test_its_own_name_is_no_clash(ask):
         (SHOP, POLITE, {"name": "n" * 256}),
     ],
 )
-def test_what_is_really_a_404_or_a_400_is_a_500(ask, run_test_id, config_id, fields):
+def test_an_update_returns_500_instead_of_404_or_400(
+    ask, run_test_id, config_id, fields
+):
     reply = ask.update(run_test_id, config_id, **fields)
 
     assert (reply.status, reply.message) == (500, UNABLE)
@@ -186,7 +188,7 @@ def test_run_evaluates_one_execution(ask_running):
         (MONDAY, 500, UNABLE),
     ],
 )
-def test_the_change_is_saved_though_the_run_is_refused(
+def test_the_change_is_saved_though_the_run_is_rejected(
     ask, execution_id, status, message
 ):
     reply = ask.update(
@@ -198,7 +200,7 @@ def test_the_change_is_saved_though_the_run_is_refused(
     assert ask.states(MIXED)[DONE] == "Completed"
 
 
-def test_without_calls_there_is_nothing_to_run(ask):
+def test_an_execution_without_calls_is_not_run(ask):
     reply = ask.update(SILENT, SILENT_CONFIG, run=True, test_execution_id=WITHOUT_CALLS)
 
     assert reply.json["message"] == (
@@ -208,7 +210,7 @@ def test_without_calls_there_is_nothing_to_run(ask):
     assert ask.states(SILENT)[WITHOUT_CALLS] == "Completed"
 
 
-def test_a_failed_dispatch_is_a_500_and_nothing_is_taken_back(ask_failing):
+def test_a_failed_dispatch_is_a_500_and_nothing_is_undone(ask_failing):
     ask = ask_failing
 
     reply = ask.update(SHOP, POLITE, name="kind", run=True, test_execution_id=MONDAY)
@@ -219,17 +221,17 @@ def test_a_failed_dispatch_is_a_500_and_nothing_is_taken_back(ask_failing):
     assert ask.outputs(FIRST_CALL) == {POLITE: {}}
 
 
-def test_a_deleted_config_is_gone_and_so_are_its_results(ask):
-    reply = ask("DELETE", of(SHOP, f"eval-configs/{POLITE}/"))
+def test_a_deleted_config_is_hidden_with_its_results(ask):
+    reply = ask("DELETE", path_of(SHOP, f"eval-configs/{POLITE}/"))
 
     assert reply.json == {"message": "Evaluation config deleted successfully"}
-    assert ask.get(of(SHOP)).json["simulate_eval_configs"] == [SHORT]
+    assert ask.get(path_of(SHOP)).json["simulate_eval_configs"] == [SHORT]
     assert ask.outputs(FIRST_CALL) == {}
 
 
 @pytest.mark.parametrize("config_id", [MIXED_CONFIG, NOBODY])
-def test_the_guard_of_the_last_config_comes_first(ask, config_id):
-    reply = ask("DELETE", of(MIXED, f"eval-configs/{config_id}/"))
+def test_the_last_config_cannot_be_deleted_whatever_the_id(ask, config_id):
+    reply = ask("DELETE", path_of(MIXED, f"eval-configs/{config_id}/"))
 
     assert reply.status == 400
     assert reply.message == (
@@ -246,13 +248,13 @@ def test_the_guard_of_the_last_config_comes_first(ask, config_id):
         (NOBODY, POLITE, "Run test not found."),
     ],
 )
-def test_deleting_what_is_not_there(ask, run_test_id, config_id, message):
-    reply = ask("DELETE", of(run_test_id, f"eval-configs/{config_id}/"))
+def test_deleting_an_unknown_config_is_a_404(ask, run_test_id, config_id, message):
+    reply = ask("DELETE", path_of(run_test_id, f"eval-configs/{config_id}/"))
 
     assert (reply.status, reply.message) == (404, message)
 
 
-def test_a_config_that_can_be_added_back(ask):
-    ask("DELETE", of(SHOP, f"eval-configs/{POLITE}/"))
+def test_a_deleted_config_can_be_added_again(ask):
+    ask("DELETE", path_of(SHOP, f"eval-configs/{POLITE}/"))
 
     assert ask.add(SHOP, {"template_id": CONTAINS, "name": "polite"}).status == 201

@@ -1,4 +1,4 @@
-"""Worlds: loaded ones, made-up ones, and how large they may get."""
+"""Worlds: loaded, synthetic and large ones."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import textwrap
 from itertools import islice
 
 import pytest
-from emulator_small_world import CONTAINS, SHOP, Caller, of, small_world
+from emulator_small_world import CONTAINS, SHOP, Caller, path_of, small_world
 
 from futureagi_async.emulator import World
-from futureagi_async.emulator.rules.evaluations import made_up
-from futureagi_async.emulator.rules.parameters import ParameterError, with_parameters
+from futureagi_async.emulator.rules.evaluations import synthetic_result
+from futureagi_async.emulator.rules.parameters import ParameterError, apply_schema
 from futureagi_async.emulator.world import WorldError
 
 
@@ -27,13 +27,13 @@ def test_a_world_is_loaded_from_a_file_or_its_content(tmp_path):
     assert World.load(str(path)).template_ids[0] == CONTAINS
 
 
-def test_the_first_key_that_may_write_is_the_worlds():
+def test_the_key_of_a_world_is_the_first_that_may_write():
     world = World.load(small_world())
 
     assert (world.api_key, world.secret_key) == ("key-owner", "secret-owner")
 
 
-def test_a_world_without_a_writing_key_says_so():
+def test_a_world_without_a_writing_key_raises_an_error():
     content = small_world()
     content["api_keys"] = content["api_keys"][:2]
 
@@ -41,14 +41,14 @@ def test_a_world_without_a_writing_key_says_so():
         assert World.load(content).api_key
 
 
-def test_what_happens_in_a_world_stays_out_of_its_source():
+def test_changes_in_a_world_do_not_change_its_source():
     content = small_world()
     ask = Caller(World.load(content))
 
     ask.run(SHOP, ["b0000000-0000-4000-8000-000000000001"], select_all=True)
 
     assert content == small_world()
-    renewed = Caller(ask.world.renewed())
+    renewed = Caller(ask.world.reset_copy())
     assert set(renewed.states(SHOP).values()) == {"Completed"}
 
 
@@ -64,7 +64,7 @@ def test_what_happens_in_a_world_stays_out_of_its_source():
         ),
     ],
 )
-def test_a_world_that_cannot_be_read_says_where(content, problem):
+def test_the_error_of_an_invalid_world_names_the_location(content, problem):
     with pytest.raises(WorldError, match=problem):
         World.load(content)
 
@@ -72,7 +72,7 @@ def test_a_world_that_cannot_be_read_says_where(content, problem):
 @pytest.mark.parametrize(
     ("text", "problem"), [("{", "is not JSON"), ("[]", "a world is an object")]
 )
-def test_a_file_that_is_no_world(tmp_path, text, problem):
+def test_a_file_without_a_world_is_rejected(tmp_path, text, problem):
     path = tmp_path / "world.json"
     path.write_text(text)
 
@@ -80,8 +80,8 @@ def test_a_file_that_is_no_world(tmp_path, text, problem):
         World.load(path)
 
 
-def asker(world):
-    """Asks a synthetic world with its own key."""
+def caller_of(world):
+    """Return a caller of a synthetic world with its own key."""
     ask = Caller(world)
     keys = {"X-Api-Key": world.api_key, "X-Secret-Key": world.secret_key}
     return lambda method, path, body=None: ask(
@@ -102,11 +102,11 @@ def test_a_synthetic_world_is_the_same_for_the_same_numbers():
     assert len(set(one.run_test_ids)) == 3
 
 
-def test_a_synthetic_world_is_renewed_untouched():
+def test_the_reset_copy_of_a_synthetic_world_is_unchanged():
     world = World.synthetic(2, executions=3, calls=4, templates=7, seed=5)
     world.run_tests.get(world.run_test_ids[0]).executions.clear()
 
-    renewed = world.renewed()
+    renewed = world.reset_copy()
 
     assert list(renewed.run_test_ids) == list(world.run_test_ids)
     assert renewed.template_ids == world.template_ids
@@ -122,7 +122,7 @@ def test_template_names_are_numbered_when_they_run_out():
 
 def test_every_row_of_a_synthetic_world_is_found_by_its_id():
     world = World.synthetic(2, executions=2, calls=2)
-    ask = asker(world)
+    ask = caller_of(world)
     row = world.run_tests.get(world.run_test_ids[1])
 
     for execution in row.executions:
@@ -153,26 +153,26 @@ def test_other_ids_are_not_in_a_synthetic_world(strange):
     [("", 30), ("?search=TEST 2", 11), ("?search=synthetic", 30), ("?search=zzz", 0)],
 )
 def test_a_synthetic_world_can_be_searched(query, count):
-    ask = asker(World.synthetic(30))
+    ask = caller_of(World.synthetic(30))
 
     assert ask("GET", f"/simulate/run-tests/{query}").json["count"] == count
 
 
-def test_another_workspace_sees_nothing_of_it():
+def test_a_synthetic_world_is_not_visible_to_another_workspace():
     mine, other = World.synthetic(3), World.synthetic(3, seed=9)
 
-    assert mine.run_tests.seen_by(other.writing_key()) == ()
-    assert mine.run_tests.named("run test 0", other.writing_key().organization) is None
+    assert mine.run_tests.visible_to(other.writing_key()) == ()
+    assert mine.run_tests.find("run test 0", other.writing_key().organization) is None
 
 
 @pytest.mark.parametrize(
     ("name", "place"),
     [("run test 2", 2), ("run test 3", None), ("run test 02", None), ("other", None)],
 )
-def test_names_in_a_synthetic_world_hold_the_place(name, place):
+def test_a_synthetic_run_test_is_found_by_the_number_in_its_name(name, place):
     world = World.synthetic(3)
 
-    found = world.run_tests.named(name, world.writing_key().organization)
+    found = world.run_tests.find(name, world.writing_key().organization)
 
     assert (found and found.id) == (
         None if place is None else world.run_test_ids[place]
@@ -189,35 +189,35 @@ def test_names_in_a_synthetic_world_hold_the_place(name, place):
         {"seed": -1},
     ],
 )
-def test_numbers_that_do_not_fit_are_refused(numbers):
+def test_numbers_that_do_not_fit_are_rejected(numbers):
     with pytest.raises(ValueError, match="must be a whole number between 0 and"):
         World.synthetic(**numbers)
 
 
-def test_rows_are_made_only_where_somebody_looks():
+def test_rows_are_made_on_their_first_use():
     world = World.synthetic(100_000)
-    ask = asker(world)
+    ask = caller_of(world)
 
     body = ask("GET", "/simulate/run-tests/?limit=5&page=3").json
 
     assert body["count"] == 100_000
-    assert len(world.run_tests.made) == 5
+    assert len(world.run_tests._made) == 5
     assert list(islice(world.run_test_ids[99_999:], 2)) == [world.run_test_ids[-1]]
 
 
-def test_a_hundred_thousand_run_tests_with_configs_and_results_fit():
+def test_a_hundred_thousand_run_tests_with_configs_and_results_fit_into_memory():
     program = """
         import resource
         from futureagi_async.emulator import World
         from futureagi_async.emulator.rows import (EvalConfig)
-        from futureagi_async.emulator.rules.evaluations import prepare
+        from futureagi_async.emulator.rules.evaluations import erase_results
 
         world = World.synthetic(100_000, executions=2)
         for run_test_id in world.run_test_ids:
             row = world.run_tests.get(run_test_id)
             config = EvalConfig(f"{run_test_id}!", "tone", "t", {}, {}, [])
             row.eval_configs.append(config)
-            prepare(row.executions, [config.id])
+            erase_results(row.executions, [config.id])
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
     """
 
@@ -257,9 +257,9 @@ def test_the_package_is_imported_without_aiohttp():
         ({"type": "integer", "required": True}, None, "p is required"),
     ],
 )
-def test_what_a_parameter_refuses(rule, value, problem):
+def test_an_invalid_parameter_is_rejected(rule, value, problem):
     with pytest.raises(ParameterError, match=problem):
-        with_parameters({"p": rule}, {"params": {"p": value}})
+        apply_schema({"p": rule}, {"params": {"p": value}})
 
 
 @pytest.mark.parametrize(
@@ -272,14 +272,14 @@ def test_what_a_parameter_refuses(rule, value, problem):
         ({"type": "integer", "default": 3}, None, 3),
     ],
 )
-def test_what_a_parameter_becomes(rule, params, stored):
-    assert with_parameters({"p": rule}, {"params": params})["params"] == {"p": stored}
+def test_a_parameter_is_converted_to_the_type_of_its_schema(rule, params, stored):
+    assert apply_schema({"p": rule}, {"params": params})["params"] == {"p": stored}
 
 
 @pytest.mark.parametrize("params", ["x", [1]])
-def test_parameters_are_an_object(params):
+def test_parameters_must_be_an_object(params):
     with pytest.raises(ParameterError, match="Invalid function parameter input"):
-        with_parameters({"p": {"type": "integer"}}, {"params": params})
+        apply_schema({"p": {"type": "integer"}}, {"params": params})
 
 
 @pytest.mark.parametrize(
@@ -289,16 +289,16 @@ def test_parameters_are_an_object(params):
         ("choices", "choices", {"positive", "neutral", "negative"}),
     ],
 )
-def test_made_up_results_are_of_their_templates_type(output_type, kind, values):
-    made = [made_up(output_type, str(number)) for number in range(200)]
+def test_synthetic_results_have_the_type_of_their_template(output_type, kind, values):
+    made = [synthetic_result(output_type, str(number)) for number in range(200)]
 
     assert {each["type"] for each in made} == {kind}
     assert {each["value"] for each in made} <= values
     assert len({each["value"] for each in made}) > 1
 
 
-def test_a_made_up_number_is_a_score():
-    assert made_up("numeric", "x")["type"] == "score"
+def test_a_synthetic_number_is_a_score():
+    assert synthetic_result("numeric", "x")["type"] == "score"
 
 
 def test_a_config_whose_template_is_gone_still_gets_a_result():
@@ -309,5 +309,5 @@ def test_a_config_whose_template_is_gone_still_gets_a_result():
     ask.run(SHOP, ["b0000000-0000-4000-8000-000000000002"], select_all=True)
     ask.now += 11
 
-    calls = ask.get(of(SHOP, "call-executions/")).json["results"]
+    calls = ask.get(path_of(SHOP, "call-executions/")).json["results"]
     assert calls[0]["eval_outputs"]

@@ -165,7 +165,7 @@ def test_a_change_that_fails_for_good_says_that_it_was_not_done(
         retry=RetryPolicy(reconcile_after=0.01, max_attempts=1)
     )
 
-    with pytest.raises(ServerError, match="read back: it was not done"):
+    with pytest.raises(ServerError, match="read back: it was not applied"):
         patient.update_eval_config(
             run_test.id, run_test.eval_configs[0].id, name="renamed"
         )

@@ -13,7 +13,7 @@ from futureagi_async.types import EvalTemplate, RunTestEntry
 
 def rename(emulator, index, name):
     """Give the run test at a place another name; give its id."""
-    row = emulator.world.run_tests.run_test(index)
+    row = emulator.world.run_tests.get(emulator.world.run_test_ids[index])
     row.name = name
     return row.id
 
@@ -21,16 +21,14 @@ def rename(emulator, index, name):
 @pytest.fixture
 def named(emulator, monkeypatch):
     """Let the emulator search among the names that run tests have now."""
-    rows = [
-        emulator.world.run_tests.run_test(index)
-        for index in range(len(emulator.world.run_test_ids))
-    ]
+    world = emulator.world
+    rows = [world.run_tests.get(run_test_id) for run_test_id in world.run_test_ids]
 
-    def seen_by(key, search=""):
+    def visible_to(key, search=""):
         wanted = search.lower()
         return [each for each in reversed(rows) if wanted in each.name.lower()]
 
-    monkeypatch.setattr(emulator.world.run_tests, "seen_by", seen_by)
+    monkeypatch.setattr(world.run_tests, "visible_to", visible_to)
     return rows
 
 

@@ -460,8 +460,8 @@ def test_executions_of_a_run_test_that_is_named_twice_are_refused():
             {RUN_TEST: CONFIG_1},
             r"eval_config_ids\[0\]: run test .*: eval_config_ids: a list of ids",
         ),
-        (RUN_TEST, "eval_config_ids: an iterable is wanted, not a str"),
-        (None, "eval_config_ids: an iterable is wanted, not None"),
+        (RUN_TEST, "eval_config_ids: an iterable is expected, not a str"),
+        (None, "eval_config_ids: an iterable is expected, not None"),
     ],
 )
 def test_configs_that_belong_to_no_run_test_are_refused(eval_config_ids, problem):

@@ -155,8 +155,8 @@ def leap_when_seen(
     Whoever is looked at again has been seen: the look before has come to its end.
     """
     ahead = 0.0
-    assert emulator.thread is not None
-    its_own = emulator.thread.loop
+    assert emulator._thread is not None
+    its_own = emulator._thread.loop
     monkeypatch.setattr(
         asyncio.BaseEventLoop,
         "time",
@@ -202,7 +202,7 @@ def leave(emulator: Emulator) -> Callable[..., None]:
     """Have evaluations that are started from now on end otherwise."""
 
     def leave(dispatch: Any, seconds: float = 0.0) -> None:
-        evaluations = emulator.desk.service.evaluations
+        evaluations = emulator.state.service.evaluations
         evaluations.dispatch, evaluations.seconds = dispatch, seconds
 
     return leave

@@ -22,7 +22,7 @@ from futureagi_async import (
     NotFoundError,
     PaymentRequiredError,
 )
-from futureagi_async.emulator.rules.evaluations import Job, prepare
+from futureagi_async.emulator.rules.evaluations import EvaluationJob, erase_results
 from futureagi_async.emulator.world import Call, Execution
 from futureagi_async.evaluation.conclusion import ended
 from futureagi_async.evaluation.start import Progress, StartEvaluations
@@ -375,11 +375,13 @@ def equipped(client, run_tests, configs):
 
 def started_by_others(emulator, run_test, config_ids, seconds=0.0):
     """Have somebody else start evaluations that take so many seconds from then on."""
-    prepare(run_test.executions, config_ids)
+    erase_results(run_test.executions, config_ids)
     for each in run_test.executions:
         each.status = "evaluating"
-    job = Job(time.monotonic() + seconds, run_test, run_test.executions, config_ids)
-    emulator.desk.service.evaluations.jobs.append(job)
+    job = EvaluationJob(
+        time.monotonic() + seconds, run_test, run_test.executions, config_ids
+    )
+    emulator.state.service.evaluations.jobs.append(job)
 
 
 @pytest.mark.parametrize("rerun", [False, True])
@@ -416,7 +418,7 @@ def test_what_was_prepared_a_moment_ago_and_is_started_by_now_is_not_started_aga
     call, emulator, equipped, configs, when_served
 ):
     ids = [each.id for each in equipped.eval_configs]
-    prepare(equipped.executions, ids)
+    erase_results(equipped.executions, ids)
     readings = itertools.count()
 
     def start_after_the_first_reading(_):
@@ -843,7 +845,7 @@ def test_keys_and_plans_that_do_not_do_end_it_and_everything_is_named(
     emulator.faults.add(
         "status", status=status, endpoint="run_new_evals", run_test_id=ids[2]
     )
-    emulator.desk.service.evaluations.dispatch = "accept"
+    emulator.state.service.evaluations.dispatch = "accept"
     options = {"timeout": 20, "poll_interval": 5, "max_concurrency": 1}
 
     report = call("evaluate", iter(ids), configs, **options)

@@ -17,8 +17,7 @@ from futureagi_async import (
     UpdateEvalConfig,
 )
 from futureagi_async.evaluation import history
-from futureagi_async.journal.entry import content, identity
-from futureagi_async.types import JournalState
+from futureagi_async.journal.entry import request_digest, request_key
 
 
 TEMPLATE = "22222222-2222-4222-8222-222222222222"
@@ -54,7 +53,7 @@ class Entry:
     path: str
     run_test_id: str | None
     body: bytes | None
-    content: bytes
+    request_digest: bytes
     sequence: int = 7
     state: JournalState = JournalState.IN_FLIGHT
 
@@ -73,7 +72,7 @@ def entry_of(request, **changes):
         request.path,
         request.run_test_id,
         request.body,
-        content(request),
+        request_digest(request),
     )
     return attrs.evolve(entry, **changes)
 
@@ -84,7 +83,7 @@ def test_a_request_comes_back_as_it_was(request_):
 
     assert again == request_
     assert again.body == request_.body
-    assert identity("url", None, again) == identity("url", None, request_)
+    assert request_key("url", None, again) == request_key("url", None, request_)
 
 
 FOREIGN = [
@@ -115,7 +114,7 @@ DAMAGED = [
     {"body": b'{"eval_config_ids": 7, "select_all": true}'},
     {"body": b'{"eval_config_ids": ["x"], "select_all": true}'},
     {"body": b'{"eval_config_ids": [], "from_a_later_version": 1}'},
-    {"content": b"another digest"},
+    {"request_digest": b"another digest"},
     {"run_test_id": None},
     {"run_test_id": "no id"},
     {"run_test_id": TEMPLATE},

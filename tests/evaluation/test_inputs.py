@@ -53,9 +53,9 @@ REFUSED = [
     ({"evaluations_config": CONFIG}, r"evaluations_config: a list of eval configs"),
     ({"evaluations_config": [{"name": "x"}]}, r"\[0\]: template_id: missing"),
     ({"evaluations_config": [CONFIG, CONFIG]}, r"\[1\]: the name 'tone' is that of"),
-    ({"run_test_ids": NOWHERE}, r"run_tests: an iterable is wanted, not a str"),
-    ({"run_test_ids": None}, r"run_tests: an iterable is wanted, not None"),
-    ({"run_test_ids": uuid.UUID(NOWHERE)}, r"run_tests: an iterable is wanted"),
+    ({"run_test_ids": NOWHERE}, r"run_tests: an iterable is expected, not a str"),
+    ({"run_test_ids": None}, r"run_tests: an iterable is expected, not None"),
+    ({"run_test_ids": uuid.UUID(NOWHERE)}, r"run_tests: an iterable is expected"),
     ({"run_test_ids": [NOWHERE, "x"]}, r"run_tests\[1\]: run_test_id: 'x' is no"),
     ({"run_test_ids": [7]}, r"run_tests\[0\]: run_test_id: an id .* not an int"),
 ]
@@ -129,7 +129,7 @@ def test_a_wait_that_cannot_work_is_refused(call, emulator, options, error, mess
 def test_a_wait_for_what_is_no_run_test_is_refused(call, emulator):
     with pytest.raises(InvalidRequestError, match=r"run_tests\[0\]"):
         call("wait_for_evals", ["no id"], timeout=1)
-    with pytest.raises(InvalidRequestError, match="an iterable is wanted"):
+    with pytest.raises(InvalidRequestError, match="an iterable is expected"):
         call("wait_for_evals", NOWHERE, timeout=1)
 
     assert not emulator.log.counts

@@ -165,7 +165,7 @@ def test_a_start_of_other_configs_that_is_seen_to_be_done_is_no_matter(
         return looked_at[-1]
 
     def finish_once_it_was_seen(_):
-        evaluations = emulator.desk.service.evaluations
+        evaluations = emulator.state.service.evaluations
         while looked_at and evaluations.jobs:
             evaluations.finish(evaluations.jobs.popleft())
 

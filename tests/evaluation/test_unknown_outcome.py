@@ -121,7 +121,7 @@ def test_a_rerun_in_doubt_is_named_though_something_is_under_way(
     blind, emulator, one, configs, fault
 ):
     blind.evaluate([one.id], configs, **LONG)
-    emulator.desk.service.evaluations.dispatch = "accept"
+    emulator.state.service.evaluations.dispatch = "accept"
     emulator.faults.add(fault, endpoint="run_new_evals", times=1)
 
     (end,) = blind.evaluate([one.id], configs, rerun=True, timeout=None, wait=False)
@@ -275,10 +275,10 @@ def test_a_doubt_that_only_a_restart_overcomes_keeps_its_place(
 def test_a_journal_that_cannot_be_read_fails_every_run_test(
     client, emulator, configs, journal, monkeypatch
 ):
-    async def refuse(*_):
+    async def refuse(*_, **options):
         raise JournalError("the disk is gone")
 
-    monkeypatch.setattr(JournalWriter, "earlier", refuse)
+    monkeypatch.setattr(JournalWriter, "history", refuse)
 
     report = client.evaluate(
         emulator.world.run_test_ids, configs, journal=journal, **LONG

@@ -13,7 +13,7 @@ from futureagi_async import (
     ServerError,
     Timeout,
 )
-from futureagi_async.emulator.rules.evaluations import Job
+from futureagi_async.emulator.rules.evaluations import EvaluationJob
 from futureagi_async.emulator.world import Call, Execution
 
 
@@ -254,8 +254,8 @@ def test_a_look_that_fails_is_made_again_in_the_next_round(
     def finish_after_the_trouble(_):
         if fault.hits == 2 * ATTEMPTS:
             ids = [each.id for each in run_test.eval_configs]
-            job = Job(0.0, run_test, run_test.executions, ids)
-            emulator.desk.service.evaluations.finish(job)
+            job = EvaluationJob(0.0, run_test, run_test.executions, ids)
+            emulator.state.service.evaluations.finish(job)
 
     when_served(finish_after_the_trouble, "executions", times=-1)
 

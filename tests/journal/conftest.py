@@ -1,4 +1,4 @@
-"""A journal in a folder of its own."""
+"""A journal in a temporary directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files are taken for a journal, and what is said about the others."""
+"""Which files are accepted as a journal, and how others are rejected."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ import pytest
 from journal_requests import Ask, entries, intend, same, states, success
 
 from futureagi_async.errors import JournalError
-from futureagi_async.journal.database import VERSION, JournalFile, full_path
+from futureagi_async.journal.database import VERSION, JournalFile, resolve_path
 from futureagi_async.journal.reader import Journal
 from futureagi_async.journal.writer import JournalWriter
 
 
 def both(path):
-    """Open a journal in both ways; give what is said against it."""
-    said = []
+    """Open a journal in both ways and return the messages of the errors."""
+    messages = []
     for opened in (
         lambda: asyncio.run(JournalWriter.open(path)),
         lambda: Journal.open(path),
     ):
         with pytest.raises(JournalError) as raised:
             opened()
-        said.append(str(raised.value))
-    return said
+        messages.append(str(raised.value))
+    return messages
 
 
 def sqlite_file(path, *statements):
@@ -55,7 +55,7 @@ async def test_only_the_owner_may_read_any_of_its_files(path):
     await writer.aclose()
 
 
-async def test_a_path_may_hold_what_means_something_in_an_address(tmp_path):
+async def test_a_path_may_contain_url_syntax(tmp_path):
     path = tmp_path / "50%?x#y ü.db"
     writer = await JournalWriter.open(path)
     await intend(writer, Ask("/run"))
@@ -65,7 +65,7 @@ async def test_a_path_may_hold_what_means_something_in_an_address(tmp_path):
     assert path.exists()
 
 
-async def test_a_path_stays_right_when_the_process_changes_its_folder(
+async def test_a_relative_path_stays_valid_when_the_process_changes_directory(
     path, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(path.parent)
@@ -96,7 +96,7 @@ def test_an_empty_file_is_no_journal_yet(path):
         Journal.open(path)
 
 
-def test_a_journal_that_is_not_there_is_not_made_by_looking(path):
+def test_reading_a_missing_journal_does_not_create_it(path):
     with pytest.raises(JournalError, match="there is no journal"):
         Journal.open(path)
 
@@ -125,25 +125,25 @@ def test_a_file_that_is_marked_as_another_programs_is_left_alone(path, pragma):
     assert all("another program's SQLite file" in each for each in both(path))
 
 
-def test_what_another_program_has_not_yet_moved_into_its_file_counts_too(path):
+def test_tables_in_another_programs_wal_count_too(path):
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("CREATE TABLE photos (name)")
 
-    said = both(path)
+    messages = both(path)
     connection.close()
 
-    assert all("another program's SQLite file" in each for each in said)
+    assert all("another program's SQLite file" in each for each in messages)
 
 
 def test_a_journal_of_another_version_is_left_alone(path):
     asyncio.run(written(path))
     before = sqlite_file(path, f"PRAGMA user_version = {VERSION + 1}")
 
-    said = both(path)
+    messages = both(path)
 
-    assert all(f"it is of version {VERSION + 1}" in each for each in said)
-    assert all(f"reads version {VERSION};" in each for each in said)
+    assert all(f"it has version {VERSION + 1}" in each for each in messages)
+    assert all(f"reads version {VERSION};" in each for each in messages)
     assert path.read_bytes() == before
 
 
@@ -153,7 +153,7 @@ async def written(path):
     await writer.aclose()
 
 
-def test_a_damaged_journal_is_called_so(path):
+def test_a_damaged_journal_is_reported_as_damaged(path):
     asyncio.run(written(path))
     content = bytearray(path.read_bytes())
     content[100:] = b"\xff" * (len(content) - 100)
@@ -166,7 +166,7 @@ def test_a_damaged_journal_is_called_so(path):
             asyncio.run(JournalWriter.open(path))
 
 
-def test_what_is_committed_is_on_disk_and_hinders_no_reader(path):
+def test_commits_are_synced_and_do_not_block_readers(path):
     file = JournalFile.open(str(path))
 
     settings = {
@@ -178,13 +178,13 @@ def test_what_is_committed_is_on_disk_and_hinders_no_reader(path):
     assert settings == {"synchronous": 2, "journal_mode": "wal", "fullfsync": 1}
 
 
-def test_a_folder_is_no_journal(tmp_path):
-    with pytest.raises(JournalError, match="this is a folder"):
+def test_a_directory_is_no_journal(tmp_path):
+    with pytest.raises(JournalError, match="this is a directory"):
         asyncio.run(JournalWriter.open(tmp_path))
 
 
-def test_a_folder_that_is_missing_is_named(tmp_path):
-    with pytest.raises(JournalError, match=r"there is no folder .*absent"):
+def test_a_missing_directory_is_named(tmp_path):
+    with pytest.raises(JournalError, match=r"there is no directory .*absent"):
         asyncio.run(JournalWriter.open(tmp_path / "absent" / "evals.db"))
 
 
@@ -194,11 +194,11 @@ def test_a_name_that_the_system_refuses_is_explained(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("path", "said"), [(7, "not an int"), (None, "not None"), ("a\0b", "is no path")]
+    ("path", "message"), [(7, "not an int"), (None, "not None"), ("a\0b", "is no path")]
 )
-def test_what_is_no_path_is_refused(path, said):
-    with pytest.raises(JournalError, match=said):
-        full_path(path)
+def test_what_is_no_path_is_refused(path, message):
+    with pytest.raises(JournalError, match=message):
+        resolve_path(path)
 
 
 def test_a_lock_file_that_is_none_is_named(path):
@@ -225,24 +225,24 @@ def test_a_failed_start_leaves_the_lock_free(path, tmp_path):
     elsewhere = tmp_path / "elsewhere.db"
     path.symlink_to(elsewhere)
     elsewhere.mkdir()
-    with pytest.raises(JournalError, match="this is a folder"):
+    with pytest.raises(JournalError, match="this is a directory"):
         asyncio.run(JournalWriter.open(path))
     elsewhere.rmdir()
 
-    JournalFile.open(full_path(path)).close()
+    JournalFile.open(resolve_path(path)).close()
 
     assert elsewhere.is_file()
 
 
-async def test_a_reader_that_looks_on_does_not_hinder_the_writer(path):
+async def test_a_reader_does_not_hinder_the_writer(path):
     writer = await JournalWriter.open(path)
     with Journal.open(path) as journal:
-        looking = iter(journal)
+        remaining = iter(journal)
         for n in range(3):
             await intend(writer, Ask(f"/{n}"))
-        assert next(looking).path == "/0"
+        assert next(remaining).path == "/0"
         await writer.aclose()
-        assert [each.path for each in looking] == ["/1", "/2"]
+        assert [each.path for each in remaining] == ["/1", "/2"]
 
     assert sorted(each.name for each in path.parent.iterdir()) == [
         "evals.db",
@@ -252,7 +252,7 @@ async def test_a_reader_that_looks_on_does_not_hinder_the_writer(path):
 
 @pytest.fixture
 def small_disk():
-    """No file can grow beyond 200 KB, as if the disk were full."""
+    """Return a function that limits files to 200 KB, like a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill():
@@ -262,14 +262,14 @@ def small_disk():
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-async def test_a_full_disk_is_told_to_everybody_who_waits(path, small_disk):
+async def test_every_waiting_write_fails_when_the_disk_is_full(path, small_disk):
     writer = await JournalWriter.open(path)
     early = Ask("/early")
     await intend(writer, early)
-    await writer.finish(same(early), success(early))
+    await writer.record_outcome(same(early), success(early))
     small_disk()
 
-    told = await asyncio.gather(
+    results = await asyncio.gather(
         *(intend(writer, Ask(f"/{n}", bytes(50_000) + b"%d" % n)) for n in range(20)),
         return_exceptions=True,
     )
@@ -277,14 +277,12 @@ async def test_a_full_disk_is_told_to_everybody_who_waits(path, small_disk):
         await intend(writer, Ask("/late"))
     await writer.aclose()
 
-    assert all(isinstance(each, JournalError) for each in told)
-    assert "disk is full" in str(told[0])
-    assert len(set(map(id, told))) == len(told)
+    assert all(isinstance(each, JournalError) for each in results)
+    assert "disk is full" in str(results[0])
+    assert len(set(map(id, results))) == len(results)
 
 
-async def test_what_was_written_before_the_disk_was_full_is_still_there(
-    path, small_disk
-):
+async def test_what_was_written_before_the_disk_was_full_remains(path, small_disk):
     writer = await JournalWriter.open(path)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     early = Ask("/early")
@@ -298,7 +296,7 @@ async def test_what_was_written_before_the_disk_was_full_is_still_there(
     resource.setrlimit(resource.RLIMIT_FSIZE, (before[1], before[1]))
 
     again = await JournalWriter.open(path)
-    await again.finish(same(early), success(early))
+    await again.record_outcome(same(early), success(early))
     await again.aclose()
 
     assert [(each.path, each.state.name) for each in entries(path)] == [
@@ -306,12 +304,12 @@ async def test_what_was_written_before_the_disk_was_full_is_still_there(
     ]
 
 
-async def test_a_value_that_no_file_can_hold_stops_the_journal(writer):
+async def test_a_value_that_sqlite_cannot_store_stops_the_journal(writer):
     request = Ask("/run")
     await intend(writer, request)
     outcome = attrs.evolve(success(request), attempts=2**70)
 
     with pytest.raises(JournalError, match="OverflowError"):
-        await writer.finish(same(request), outcome)
+        await writer.record_outcome(same(request), outcome)
     with pytest.raises(JournalError, match="OverflowError"):
-        await writer.created_ids("rt-1")
+        await writer.history("rt-1")

@@ -1,4 +1,4 @@
-"""What makes a request this one, and what a journal shows of it."""
+"""The digests that identify a request, and what a journal shows of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from journal_requests import Ask, entries, intend
 
 from futureagi_async import RunNewEvals
-from futureagi_async.journal.entry import content, identity
+from futureagi_async.journal.entry import request_digest, request_key
 
 
 texts = st.text("ab/\n\0", max_size=3)
@@ -24,7 +24,7 @@ asked = st.tuples(
 def digest_of(parts):
     base_url, workspace_id, method, path, body = parts
     request = SimpleNamespace(method=method, path=path, body=body)
-    return identity(base_url, workspace_id, request)
+    return request_key(base_url, workspace_id, request)
 
 
 @given(asked, asked)
@@ -33,34 +33,36 @@ def test_two_requests_are_the_same_if_all_their_parts_are(one, other):
 
 
 @given(asked, asked)
-def test_the_content_is_the_same_whichever_service_is_asked(one, other):
+def test_the_digest_of_a_request_does_not_depend_on_the_service(one, other):
     request, another = (
         SimpleNamespace(method=method, path=path, body=body)
         for _, _, method, path, body in (one, other)
     )
-    assert (content(request) == content(another)) == (one[2:] == other[2:])
+    assert (request_digest(request) == request_digest(another)) == (
+        one[2:] == other[2:]
+    )
 
 
 def test_an_empty_body_is_another_than_none():
-    assert content(Ask("/a", b"")) != content(Ask("/a", None))
+    assert request_digest(Ask("/a", b"")) != request_digest(Ask("/a", None))
 
 
-def test_the_run_test_is_part_of_what_is_asked():
+def test_the_run_test_is_part_of_the_digest():
     one, other = (
         RunNewEvals(f"{n:032x}", [f"{9:032x}"], select_all=True) for n in (1, 2)
     )
 
     assert one.body == other.body
-    assert content(one) != content(other)
+    assert request_digest(one) != request_digest(other)
 
 
-async def test_an_entry_has_the_content_of_its_request(writer, path):
+async def test_an_entry_has_the_digest_of_its_request(writer, path):
     request = Ask("/a", b'{"a":1}')
     await intend(writer, request)
 
     (entry,) = entries(path)
 
-    assert entry.content == content(request)
+    assert entry.request_digest == request_digest(request)
 
 
 async def test_bodies_are_not_shown(writer, path):

@@ -1,4 +1,4 @@
-"""A journal and the processes that die, fork, or want it at the same time."""
+"""A journal and processes that die, fork, or open it at the same time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def main():
     writer = await JournalWriter.open(path)
     done, cut_off = Ask("/done"), Ask("/cut-off")
     await intend(writer, done)
-    await writer.finish(same(done), success(done))
+    await writer.record_outcome(same(done), success(done))
     await intend(writer, cut_off)
     print("written", flush=True)
     await asyncio.sleep(60)
@@ -75,7 +75,9 @@ def other_process(path):
     process.communicate()
 
 
-def test_what_was_in_flight_when_its_process_was_killed_is_sent(path, other_process):
+def test_a_request_in_flight_when_its_process_is_killed_stays_in_flight(
+    path, other_process
+):
     other_process.kill()
     other_process.wait()
 
@@ -90,7 +92,7 @@ def test_a_killed_process_leaves_the_journal_to_the_next(path, other_process):
         writer = await JournalWriter.open(path)
         request = Ask("/cut-off")
         earlier = await intend(writer, request)
-        await writer.finish(same(request), success(request))
+        await writer.record_outcome(same(request), success(request))
         await writer.aclose()
         return earlier
 
@@ -109,7 +111,9 @@ def test_a_second_process_may_read_and_not_write(path, other_process):
     assert states(path) == {"/done": "DONE", "/cut-off": "IN_FLIGHT"}
 
 
-async def test_looking_at_its_own_journal_does_not_let_another_process_in(path, writer):
+async def test_reading_its_own_journal_does_not_unlock_it_for_another_process(
+    path, writer
+):
     """Closing any file takes away the locks that its process has on that file."""
     with Journal.open(path) as journal:
         journal.summary()
@@ -130,7 +134,7 @@ async def test_looking_at_its_own_journal_does_not_let_another_process_in(path, 
     assert "it is being written already" in out
 
 
-async def test_whose_process_is_another_now_is_told(path, writer, monkeypatch):
+async def test_another_process_id_is_refused(path, writer, monkeypatch):
     with Journal.open(path) as journal:
         monkeypatch.setattr(os, "getpid", lambda: -1)
         with pytest.raises(JournalError, match="forked from"):
@@ -145,13 +149,13 @@ async def test_whose_process_is_another_now_is_told(path, writer, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_forked_child_is_told_and_does_no_harm(path):
+def test_a_forked_child_is_refused_and_does_no_harm(path):
     code, out, errors = ran(
         """
         from futureagi_async.journal.reader import Journal
 
         async def child(writer, journal):
-            for use in (intend(writer, Ask("/child")), writer.created_ids("x")):
+            for use in (intend(writer, Ask("/child")), writer.history("x")):
                 try:
                     await use
                 except JournalError as error:
@@ -202,10 +206,10 @@ def test_a_forked_child_is_told_and_does_no_harm(path):
         "writer = None; gc.collect()",
         "loop.close(); writer = None; gc.collect()",
         "loop.close()",
-        "loop.create_task(writer.created_ids('x')); loop.run_until_complete(rest())",
+        "loop.create_task(writer.history('x')); loop.run_until_complete(rest())",
     ],
 )
-def test_a_forgotten_writer_prints_nothing(path, forget):
+def test_a_collected_writer_prints_nothing(path, forget):
     code, out, errors = ran(
         f"""
         async def rest():
@@ -227,14 +231,14 @@ def test_a_forgotten_writer_prints_nothing(path, forget):
 
 @pytest.mark.skipif(not hasattr(os, "setuid"), reason="no users here")
 @pytest.mark.parametrize("is_there", [True, False])
-def test_a_folder_that_may_not_be_written_is_named(path, is_there):
-    """Nobody is kept out who is root, so the process becomes somebody else."""
+def test_a_missing_permission_is_reported(path, is_there):
+    """Root may write everywhere, so the process takes another user id."""
     code, out, errors = ran(
         f"""
         import tempfile
         from futureagi_async.journal.database import JournalFile
         with tempfile.TemporaryDirectory() as folder:
-            # Once as oneself: somebody else may not load what Python needs for it.
+            # Once as oneself: another user may not load what Python needs for it.
             path = os.path.join(folder, "evals.db")
             JournalFile.open(path).close()
             if {is_there}:
@@ -259,5 +263,5 @@ def test_a_folder_that_may_not_be_written_is_named(path, is_there):
     )
 
     assert (code, errors) == (0, "")
-    assert "see to " in out
+    assert "; check " in out
     assert "permissions" in out

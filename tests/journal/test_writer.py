@@ -1,4 +1,4 @@
-"""What is written of requests, and what a later fan-out finds of them."""
+"""What a writer stores of requests, and what a later writer finds."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from journal_requests import (
 from futureagi_async.errors import Delivery, JournalError, NotAttemptedError
 from futureagi_async.journal import writer as journal_writer
 from futureagi_async.journal.database import JournalFile
-from futureagi_async.journal.entry import JournalState, identity
-from futureagi_async.journal.store import AT_A_TIME
+from futureagi_async.journal.entry import JournalState, request_key
+from futureagi_async.journal.store import ROWS_PER_STATEMENT
 from futureagi_async.journal.writer import JournalWriter
 from futureagi_async.model.outcome import NotAttempted
 
@@ -38,17 +38,17 @@ class Clock:
         return self.now
 
 
-async def test_a_request_is_on_disk_before_it_may_leave(path):
+async def test_a_request_is_on_disk_before_it_may_be_sent(path):
     writer = await JournalWriter.open(path, wall_clock=Clock(1234.5))
     request = Ask("/run", b'{"a":1}', run_test_id="rt-1")
 
-    earlier = await writer.intend(
-        same(request), request, base_url=URL, workspace_id="ws", read_before=True
+    earlier = await writer.record_intent(
+        same(request), request, base_url=URL, workspace_id="ws"
     )
 
     assert earlier is None
     (entry,) = entries(path)
-    assert (entry.state, entry.sequence, entry.identity) == (
+    assert (entry.state, entry.sequence, entry.key) == (
         JournalState.IN_FLIGHT,
         1,
         same(request),
@@ -56,22 +56,24 @@ async def test_a_request_is_on_disk_before_it_may_leave(path):
     assert (entry.base_url, entry.workspace_id) == (URL, "ws")
     assert (entry.endpoint, entry.method, entry.path) == ("Ask", "POST", "/run")
     assert (entry.run_test_id, entry.body) == ("rt-1", b'{"a":1}')
-    assert (entry.sent_at, entry.read_before) == (1234.5, True)
-    assert (entry.attempts, entry.elapsed, entry.answer) == (0, 0.0, None)
+    assert entry.sent_at == 1234.5
+    assert (entry.attempts, entry.elapsed, entry.response) == (0, 0.0, None)
     assert (entry.error, entry.error_class, entry.delivery) == (None, None, None)
     assert (entry.reconciled, entry.resolved, entry.request_id) == (False, False, None)
     await writer.aclose()
 
 
-async def test_a_success_is_kept_with_its_answer(writer, path):
+async def test_a_success_is_stored_with_its_response(writer, path):
     request = Ask("/run")
     await intend(writer, request)
 
-    await writer.finish(same(request), success(request, {"count": 3, "new": None}))
+    await writer.record_outcome(
+        same(request), success(request, {"count": 3, "new": None})
+    )
 
     (entry,) = entries(path)
     assert entry.state is JournalState.DONE
-    assert orjson.loads(entry.answer) == {"count": 3, "new": None}
+    assert orjson.loads(entry.response) == {"count": 3, "new": None}
     assert (entry.attempts, entry.elapsed, entry.request_id) == (2, 0.5, "r-1")
     assert (entry.reconciled, entry.error, entry.delivery) == (False, None, None)
 
@@ -84,26 +86,26 @@ async def test_a_success_is_kept_with_its_answer(writer, path):
         (Delivery.UNKNOWN, JournalState.UNKNOWN),
     ],
 )
-async def test_a_failure_is_kept_with_what_it_says(writer, path, delivery, state):
+async def test_a_failure_is_stored_with_its_error(writer, path, delivery, state):
     request = Ask("/run")
     await intend(writer, request)
     outcome = failure(request, delivery)
 
-    await writer.finish(same(request), outcome)
+    await writer.record_outcome(same(request), outcome)
 
     (entry,) = entries(path)
     assert (entry.state, entry.delivery) == (state, delivery)
     assert entry.error == str(outcome.error)
     assert entry.error_class == type(outcome.error).__name__
     assert (entry.attempts, entry.elapsed, entry.request_id) == (3, 1.5, "r-2")
-    assert entry.answer is None
+    assert entry.response is None
 
 
-async def test_what_was_not_attempted_after_all_is_sent_next_time(writer, path):
+async def test_a_request_that_was_not_attempted_counts_as_failed(writer, path):
     request = Ask("/run")
     await intend(writer, request)
 
-    await writer.finish(
+    await writer.record_outcome(
         same(request), NotAttempted(request, NotAttemptedError("stopped"))
     )
 
@@ -112,25 +114,25 @@ async def test_what_was_not_attempted_after_all_is_sent_next_time(writer, path):
     assert entry.request_id is None
 
 
-async def test_an_error_that_no_file_could_hold_is_kept_all_the_same(writer, path):
+async def test_lone_surrogates_of_an_error_are_escaped(writer, path):
     request = Ask("/run")
     await intend(writer, request)
     error = NotAttemptedError("half a \ud83d")
 
-    await writer.finish(same(request), NotAttempted(request, error))
+    await writer.record_outcome(same(request), NotAttempted(request, error))
 
     assert entries(path)[0].error == "half a \\ud83d"
 
 
-async def test_a_request_id_that_no_file_could_hold_is_kept_all_the_same(writer, path):
+async def test_lone_surrogates_of_a_request_id_are_escaped(writer, path):
     done, undone = Ask("/done"), Ask("/undone")
     await asyncio.gather(intend(writer, done), intend(writer, undone))
     refused = failure(undone)
     refused.error.request_id = "caf\udce9"
 
     await asyncio.gather(
-        writer.finish(same(done), success(done, request_id="caf\udce9")),
-        writer.finish(same(undone), refused),
+        writer.record_outcome(same(done), success(done, request_id="caf\udce9")),
+        writer.record_outcome(same(undone), refused),
     )
 
     assert [each.request_id for each in entries(path)] == ["caf\\udce9"] * 2
@@ -144,59 +146,57 @@ async def test_a_request_id_that_no_file_could_hold_is_kept_all_the_same(writer,
         (None, JournalState.IN_FLIGHT),
     ],
 )
-async def test_done_and_doubtful_requests_are_given_back_unchanged(
+async def test_entries_that_are_done_or_unknown_are_returned_unchanged(
     path, outcome, state
 ):
     request = Ask("/run")
     first = await JournalWriter.open(path)
     await intend(first, request)
     if outcome:
-        await first.finish(same(request), outcome(request))
+        await first.record_outcome(same(request), outcome(request))
     await first.aclose()
     before = entries(path)
 
     second = await JournalWriter.open(path)
-    earlier = await intend(second, request, read_before=True)
+    earlier = await intend(second, request)
     await second.aclose()
 
     assert [earlier] == before == entries(path)
     assert earlier.state is state
 
 
-async def test_a_failed_request_is_given_back_and_set_to_sent(path):
+async def test_an_entry_that_failed_is_returned_and_in_flight_again(path):
     request = Ask("/run")
     clock = Clock(1.0)
     first = await JournalWriter.open(path, wall_clock=clock)
     await intend(first, request)
-    await first.finish(same(request), failure(request))
+    await first.record_outcome(same(request), failure(request))
     await first.aclose()
 
     clock.now = 2.0
     second = await JournalWriter.open(path, wall_clock=clock)
-    earlier = await intend(second, request, read_before=True)
+    earlier = await intend(second, request)
     (entry,) = entries(path)
-    await second.finish(same(request), success(request))
+    await second.record_outcome(same(request), success(request))
     await second.aclose()
 
     assert earlier.state is JournalState.FAILED
-    assert (entry.state, entry.sent_at, entry.read_before) == (
-        JournalState.IN_FLIGHT,
-        2.0,
-        True,
-    )
+    assert (entry.state, entry.sent_at) == (JournalState.IN_FLIGHT, 2.0)
     assert (entry.error, entry.delivery, entry.sequence) == (None, None, 1)
     assert states(path) == {"/run": "DONE"}
 
 
-async def test_an_unknown_request_can_be_settled(writer, path):
+async def test_an_unknown_request_can_be_reconciled(writer, path):
     request = Ask("/run")
     await intend(writer, request)
-    await writer.finish(same(request), failure(request, Delivery.UNKNOWN))
+    await writer.record_outcome(same(request), failure(request, Delivery.UNKNOWN))
 
-    await writer.finish(same(request), success(request, {"ok": 1}), reconciled=True)
+    await writer.record_outcome(
+        same(request), success(request, {"ok": 1}, reconciled=True)
+    )
 
     (entry,) = entries(path)
-    assert (entry.state, entry.reconciled, entry.answer) == (
+    assert (entry.state, entry.reconciled, entry.response) == (
         JournalState.DONE,
         True,
         b'{"ok":1}',
@@ -205,56 +205,56 @@ async def test_an_unknown_request_can_be_settled(writer, path):
 
 
 @pytest.mark.parametrize("outcome", [success, failure])
-async def test_what_has_ended_is_not_written_over(writer, path, outcome):
+async def test_an_outcome_is_not_overwritten(writer, path, outcome):
     request = Ask("/run")
     await intend(writer, request)
-    await writer.finish(same(request), outcome(request))
+    await writer.record_outcome(same(request), outcome(request))
     before = entries(path)
 
     with pytest.raises(JournalError, match=r"is (done|failed) already"):
-        await writer.finish(same(request), failure(request, Delivery.UNKNOWN))
+        await writer.record_outcome(same(request), failure(request, Delivery.UNKNOWN))
 
     assert entries(path) == before
 
 
-async def test_what_was_done_at_an_earlier_time_is_not_written_over(path):
+async def test_an_outcome_of_an_earlier_writer_is_not_overwritten(path):
     request = Ask("/run")
     for _ in range(2):
         writer = await JournalWriter.open(path)
         if await intend(writer, request) is None:
-            await writer.finish(same(request), success(request))
+            await writer.record_outcome(same(request), success(request))
         else:
             with pytest.raises(JournalError, match="is done already"):
-                await writer.finish(same(request), failure(request))
+                await writer.record_outcome(same(request), failure(request))
         await writer.aclose()
 
     assert states(path) == {"/run": "DONE"}
 
 
-async def test_what_was_never_intended_cannot_end_and_hurts_nobody_else(writer, path):
+async def test_an_outcome_without_an_intent_fails_alone(writer, path):
     known, unknown = Ask("/known"), Ask("/unknown")
     await intend(writer, known)
 
     refused, written = await asyncio.gather(
-        writer.finish(same(unknown), success(unknown)),
-        writer.finish(same(known), success(known)),
+        writer.record_outcome(same(unknown), success(unknown)),
+        writer.record_outcome(same(known), success(known)),
         return_exceptions=True,
     )
 
     assert isinstance(refused, JournalError)
-    assert "is not in there" in str(refused)
+    assert "is not in it" in str(refused)
     assert written is None
     assert states(path) == {"/known": "DONE"}
 
 
-async def test_many_at_a_time_are_kept_in_order(writer, path):
-    requests = [Ask(f"/{n}", b'{"n":%d}' % n) for n in range(3 * AT_A_TIME)]
+async def test_many_concurrent_writes_are_stored_in_order(writer, path):
+    requests = [Ask(f"/{n}", b'{"n":%d}' % n) for n in range(3 * ROWS_PER_STATEMENT)]
 
     assert set(await asyncio.gather(*(intend(writer, each) for each in requests))) == {
         None
     }
     await asyncio.gather(
-        *(writer.finish(same(each), success(each)) for each in requests)
+        *(writer.record_outcome(same(each), success(each)) for each in requests)
     )
 
     found = entries(path)
@@ -281,8 +281,8 @@ async def test_each_service_and_workspace_has_its_own_entry(writer, path):
     services = [(URL, None), (URL, "ws"), ("https://staging.example.com", None)]
 
     for url, workspace in services:
-        earlier = await writer.intend(
-            identity(url, workspace, request),
+        earlier = await writer.record_intent(
+            request_key(url, workspace, request),
             request,
             base_url=url,
             workspace_id=workspace,
@@ -292,7 +292,7 @@ async def test_each_service_and_workspace_has_its_own_entry(writer, path):
     assert [(each.base_url, each.workspace_id) for each in entries(path)] == services
 
 
-async def test_a_body_that_many_share_is_kept_once(path):
+async def test_a_body_that_many_share_is_stored_once(path):
     body = b'{"text":"%s"}' % (b"x" * 10_000)
     writer = await JournalWriter.open(path)
     await asyncio.gather(*(intend(writer, Ask(f"/{n}", body)) for n in range(100)))
@@ -302,7 +302,7 @@ async def test_a_body_that_many_share_is_kept_once(path):
     assert path.stat().st_size < 20 * len(body)
 
 
-async def test_bodies_come_back_whatever_was_there_before(path):
+async def test_bodies_are_restored_whatever_was_there_before(path):
     requests = [
         Ask(f"/{n}", body)
         for n, body in enumerate([b"a", b"a", None, b"b", b"a", None, b"b", b"b"])
@@ -320,55 +320,34 @@ async def test_bodies_come_back_whatever_was_there_before(path):
     }
 
 
-def created(*ids):
-    return {"created_eval_configs": [{"id": each} for each in ids]}
-
-
-async def test_created_configs_are_those_that_answers_speak_of(path):
-    answers = {
-        "/1": (created("a", "B"), False),
-        "/2": (created("c"), False),
-        "/3": (created("reconciled"), True),
-        "/4": ({"created_eval_configs": "none"}, False),
-        "/5": ({"created_eval_configs": [None, {"id": 7}, {}]}, False),
-        "/6": ({"message": "started"}, False),
-    }
+async def test_the_history_of_a_run_test_has_its_entries_in_order(path):
+    about = [Ask(f"/{n}", run_test_id=f"rt-{n % 2}") for n in range(6)]
     first = await JournalWriter.open(path)
-    for where, (answer, reconciled) in answers.items():
-        request = Ask(where, run_test_id="rt-1")
+    assert await first.history("rt-1") == []
+    for request in about[:3]:
         await intend(first, request)
-        await first.finish(
-            same(request), success(request, answer), reconciled=reconciled
-        )
-    other = Ask("/other", run_test_id="rt-2")
-    await intend(first, other)
-    await first.finish(same(other), success(other, created("d")))
     await first.aclose()
 
     second = await JournalWriter.open(path)
-    assert await second.created_ids("rt-1") == {"a", "b", "c"}
-    assert await second.created_ids("rt-2") == {"d"}
-    assert await second.created_ids("rt-3") == frozenset()
+    for request in about[3:]:
+        await intend(second, request)
+    found, earlier = await asyncio.gather(
+        second.history("rt-1"), second.history("rt-1", earlier_only=True)
+    )
     await second.aclose()
 
-
-async def test_a_request_is_alone_if_no_other_has_its_path(writer):
-    alone, one, other = Ask("/alone"), Ask("/shared", b"1"), Ask("/shared", b"2")
-    for each in (alone, one, other):
-        await intend(writer, each)
-
-    assert await writer.is_alone(same(alone), alone.path)
-    assert not await writer.is_alone(same(one), one.path)
+    assert [entry.path for entry in found] == ["/1", "/3", "/5"]
+    assert earlier == found[:1]
 
 
-async def test_whoever_is_cancelled_while_waiting_has_written_all_the_same(
-    writer, path
-):
+async def test_a_cancelled_write_reaches_the_disk(writer, path):
     request = Ask("/run")
     intending = asyncio.create_task(intend(writer, request))
     await asyncio.sleep(0)
     intending.cancel()
-    finishing = asyncio.create_task(writer.finish(same(request), success(request)))
+    finishing = asyncio.create_task(
+        writer.record_outcome(same(request), success(request))
+    )
     await asyncio.sleep(0)
     finishing.cancel()
 
@@ -379,7 +358,18 @@ async def test_whoever_is_cancelled_while_waiting_has_written_all_the_same(
     assert states(path) == {"/run": "DONE"}
 
 
-async def test_whoever_is_cancelled_takes_nobody_else_along(writer, path):
+async def test_an_outcome_that_nothing_waits_for_is_written_by_closing(writer, path):
+    request = Ask("/run")
+    await intend(writer, request)
+    not_sent = NotAttempted(request, NotAttemptedError("cancelled"))
+
+    writer.record_outcome_nowait(same(request), not_sent)
+    await writer.aclose()
+
+    assert states(path) == {"/run": "FAILED"}
+
+
+async def test_cancelling_a_write_does_not_affect_others(writer, path):
     tasks = [asyncio.create_task(intend(writer, Ask(f"/{n}"))) for n in range(3)]
     await asyncio.sleep(0)
     tasks[0].cancel()
@@ -391,7 +381,7 @@ async def test_whoever_is_cancelled_takes_nobody_else_along(writer, path):
     assert len(states(path)) == 3
 
 
-async def test_closing_writes_what_is_left(writer, path):
+async def test_closing_writes_what_is_pending(writer, path):
     tasks = [asyncio.create_task(intend(writer, Ask(f"/{n}"))) for n in range(5)]
     await asyncio.sleep(0)
 
@@ -413,7 +403,7 @@ async def test_closing_twice_or_at_once_is_harmless(path):
     ]
 
 
-async def test_closing_goes_on_when_who_waits_for_it_is_cancelled(path):
+async def test_closing_continues_when_its_task_is_cancelled(path):
     writer = await JournalWriter.open(path)
     closing = asyncio.create_task(writer.aclose())
     await asyncio.sleep(0)
@@ -425,7 +415,7 @@ async def test_closing_goes_on_when_who_waits_for_it_is_cancelled(path):
     await (await JournalWriter.open(path)).aclose()
 
 
-async def test_the_next_writer_waits_for_one_that_a_slow_disk_keeps(path, monkeypatch):
+async def test_the_next_writer_waits_for_one_that_closes_slowly(path, monkeypatch):
     is_closing, may_close = threading.Event(), threading.Event()
 
     def close_late(file):
@@ -449,7 +439,7 @@ async def test_the_next_writer_waits_for_one_that_a_slow_disk_keeps(path, monkey
     await second.aclose()
 
 
-async def test_a_closed_journal_says_so(path):
+async def test_a_closed_journal_is_refused(path):
     writer = await JournalWriter.open(path)
     await writer.aclose()
 
@@ -473,7 +463,7 @@ async def test_opening_that_is_cancelled_leaves_nothing_locked(path):
 
 
 @pytest.mark.parametrize("is_journal", [True, False])
-async def test_opening_that_is_cancelled_ends_when_the_journal_is_free(
+async def test_a_cancelled_open_returns_when_the_journal_is_released(
     path, is_journal, monkeypatch
 ):
     if not is_journal:
@@ -485,8 +475,8 @@ async def test_opening_that_is_cancelled_ends_when_the_journal_is_free(
         may_open.wait(60)
         return open_now(path)
 
-    open_now = journal_writer._opened
-    monkeypatch.setattr(journal_writer, "_opened", open_late)
+    open_now = journal_writer._open_store
+    monkeypatch.setattr(journal_writer, "_open_store", open_late)
     opening = asyncio.create_task(JournalWriter.open(path))
     await asyncio.to_thread(has_begun.wait, 60)
     opening.cancel()
@@ -503,7 +493,7 @@ async def test_opening_that_is_cancelled_ends_when_the_journal_is_free(
     await (await JournalWriter.open(path)).aclose()
 
 
-async def test_a_forgotten_writer_lets_go_of_the_journal(path):
+async def test_a_collected_writer_releases_the_journal(path):
     writer = await JournalWriter.open(path)
     await intend(writer, Ask("/run"))
     (thread,) = [each for each in threading.enumerate() if "journal" in each.name]
@@ -518,12 +508,12 @@ async def test_a_forgotten_writer_lets_go_of_the_journal(path):
     assert states(path) == {"/run": "IN_FLIGHT"}
 
 
-def test_a_writer_ends_with_the_loop_that_was_closed_under_it(path):
+def test_a_writer_stops_when_its_loop_is_closed(path):
     async def leave_something_to_write():
         writer = await JournalWriter.open(path)
         task = asyncio.create_task(intend(writer, Ask("/run")))
         await asyncio.sleep(0)
-        writer._hand_over()
+        writer._flush()
         task.cancel()
         return writer
 
@@ -532,7 +522,7 @@ def test_a_writer_ends_with_the_loop_that_was_closed_under_it(path):
     (thread,) = [each for each in threading.enumerate() if "journal" in each.name]
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()
-    writer._jobs.put([])
+    writer._queue.put([])
     thread.join(60)
 
     assert not thread.is_alive()
@@ -575,7 +565,7 @@ async def take(writer, step, key):
         if step == "intend":
             earlier = await intend(writer, request)
             return earlier and earlier.state.name
-        return await writer.finish(same(request), ENDS[step](request))
+        return await writer.record_outcome(same(request), ENDS[step](request))
     except JournalError:
         return "refused"
 
@@ -585,8 +575,8 @@ async def take(writer, step, key):
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(st.lists(steps, max_size=6), max_size=4))
-def test_a_journal_holds_what_was_written_in_whatever_order(tmp_path, turns):
-    """Steps of one turn are taken at the same time, and reach the disk together."""
+def test_a_journal_holds_what_was_written_in_any_order(tmp_path, turns):
+    """Steps of one turn run concurrently and reach the disk together."""
     path = tmp_path / f"{len(list(tmp_path.iterdir()))}.db"
     model = Model()
 

@@ -124,7 +124,7 @@ def test_an_error_of_the_caller_is_not_taken_for_a_bad_item():
 def test_a_single_item_is_no_iterable(items, named):
     with pytest.raises(
         InvalidRequestError,
-        match=f"^items: an iterable is wanted, not {named}; put a single item into a list",
+        match=f"^items: an iterable is expected, not {named}; put a single item into a list",
     ):
         build_requests(items, ping, "items")
 

@@ -209,7 +209,7 @@ def test_an_evaluation_is_lost_or_done_twice_by_no_ctrl_c(
     while interrupted < KILLS:
         rounds += 1
         with serve(next(worlds)) as emulator:
-            job = job_on(emulator, tmp_path / f"evals-{rounds}.db", "skip")
+            job = job_on(emulator, tmp_path / f"evals-{rounds}.db", rerun=False)
             with started(processes, again, job) as (child, receiver):
                 told = message(receiver)
                 while told == "begun":
@@ -232,7 +232,7 @@ def test_a_rerun_that_is_begun_again_starts_only_what_was_not_there_before(
     ids = list(world.run_test_ids)
     newest = [executions(world, each)[-1] for each in ids]
     with serve(world) as emulator:
-        job = job_on(emulator, tmp_path / "evals.db", "rerun")
+        job = job_on(emulator, tmp_path / "evals.db", rerun=True)
         with FutureAGI(**job.client) as client:
             for execution in newest:
                 execution.status = "running"
@@ -268,7 +268,7 @@ def assert_true(emulator: Emulator, job: Job, ends: list[End] | None) -> None:
     assert ends is not None
     log = emulator.log
     said = f"seed {SEED}: {[each for each in ends if is_doubted(each)][:3]}"
-    asked_to_add = TEMPLATES if job.rerun == "skip" else 0
+    asked_to_add = 0 if job.rerun else TEMPLATES
     assert [each.run_test_id for each in ends] == list(job.run_test_ids)
     assert max(log.runs.values()) == 1, f"run twice: {said}"
     assert max(log.configs.values(), default=0) <= asked_to_add, f"added twice: {said}"

@@ -321,7 +321,7 @@ def test_what_was_not_done_is_left_to_the_caller_if_the_service_wants_a_long_wai
     assert type(error) is ServerError
     assert error.delivery is Delivery.REJECTED
     assert error.retry_after == 3600
-    assert "read back: it was not done" in str(error)
+    assert "read back: it was not applied" in str(error)
     assert len(sender.writes) == 1
 
 
@@ -347,7 +347,7 @@ class Created:
     body: bytes = b"{}"
     is_done: bool = True
     reconciled: bool = False
-    answer: bytes = b'{"created_eval_configs":[{"id":"%b"}]}' % CONFIG.encode()
+    response: bytes = b'{"created_eval_configs":[{"id":"%b"}]}' % CONFIG.encode()
 
 
 def past(unknown_for, *, had_no_results=False):

@@ -1,4 +1,4 @@
-"""A small world of the project's own, and a way to ask the rules without a socket."""
+"""A small world of the project's own, and a caller of the rules without a socket."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def run_test(row_id, name, **changes):
 
 
 def small_world():
-    """A world with one row of every kind that the rules tell apart."""
+    """Return a world with one row of every kind that the rules distinguish."""
     return {
         "about": ["columns and tables that the emulator does not know are fine"],
         "api_keys": [
@@ -203,14 +203,14 @@ def small_world():
 
 
 class Reply:
-    """An answer with its body decoded."""
+    """A response with its body decoded."""
 
     def __init__(self, served):
         self.served = served
-        self.status = served.answer.status
-        self.headers = served.answer.headers
-        self.content_type = served.answer.content_type
-        self.text = served.answer.body.decode()
+        self.status = served.response.status
+        self.headers = served.response.headers
+        self.content_type = served.response.content_type
+        self.text = served.response.body.decode()
 
     @property
     def json(self):
@@ -218,7 +218,7 @@ class Reply:
 
     @property
     def message(self):
-        """The sentence of an error, which all four places must agree on."""
+        """The message of an error, which all four fields must repeat."""
         body = self.json
         assert body["status"] is False
         assert body["detail"] == body["message"] == body["error"] == body["result"]
@@ -226,10 +226,10 @@ class Reply:
 
 
 class Caller:
-    """Asks a service, at a time that only the test moves."""
+    """A client of the rules, at a time that only the test moves."""
 
     def __init__(self, world, dispatch="accept", seconds=10.0):
-        self.service = Service.over(world, dispatch, seconds)
+        self.service = Service.create(world, dispatch, seconds)
         self.now = 1000.0
 
     @property
@@ -257,26 +257,26 @@ class Caller:
 
     def add(self, run_test_id, *configs, **options):
         body = {"evaluations_config": list(configs)}
-        return self("POST", of(run_test_id, "eval-configs/"), body, **options)
+        return self("POST", path_of(run_test_id, "eval-configs/"), body, **options)
 
     def run(self, run_test_id, config_ids, **fields):
         body = {"eval_config_ids": config_ids, **fields}
-        return self("POST", of(run_test_id, "run-new-evals/"), body)
+        return self("POST", path_of(run_test_id, "run-new-evals/"), body)
 
     def update(self, run_test_id, config_id, **fields):
-        path = of(run_test_id, f"eval-configs/{config_id}/update/")
+        path = path_of(run_test_id, f"eval-configs/{config_id}/update/")
         return self("POST", path, fields)
 
     def states(self, run_test_id):
-        """The state of every execution by its id."""
-        listed = self.get(of(run_test_id, "executions/?limit=100")).json["results"]
-        return {each["id"]: each["status"] for each in listed}
+        """Return the state of every execution by its id."""
+        listed = self.get(path_of(run_test_id, "executions/?limit=100")).json["results"]
+        return {execution["id"]: execution["status"] for execution in listed}
 
     def outputs(self, call_id):
-        """The results that a call shows."""
+        """Return the results that a call shows."""
         return self.get(f"/simulate/call-executions/{call_id}/").json["eval_outputs"]
 
 
-def of(run_test_id, rest=""):
-    """A path under a run test."""
-    return f"/simulate/run-tests/{run_test_id}/{rest}"
+def path_of(run_test_id, suffix=""):
+    """Return a path under a run test."""
+    return f"/simulate/run-tests/{run_test_id}/{suffix}"

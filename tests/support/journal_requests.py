@@ -1,11 +1,11 @@
-"""Requests to write into a journal, and what is found in it."""
+"""Requests to write into a journal, and its entries."""
 
 from __future__ import annotations
 
 import attrs
 
 from futureagi_async.errors import APIError, Delivery, RateLimitError
-from futureagi_async.journal.entry import identity
+from futureagi_async.journal.entry import request_key
 from futureagi_async.journal.reader import Journal
 from futureagi_async.model.outcome import Failure, Success
 from futureagi_async.model.request import Request, Result
@@ -27,17 +27,17 @@ class Ask(Request):
 
 
 def same(request):
-    return identity(URL, None, request)
+    return request_key(URL, None, request)
 
 
 def intend(writer, request, **more):
-    return writer.intend(
+    return writer.record_intent(
         same(request), request, **{"base_url": URL, "workspace_id": None, **more}
     )
 
 
-def success(request, raw=None, request_id="r-1"):
-    result = Result(raw={} if raw is None else raw, request_id=request_id)
+def success(request, raw=None, request_id="r-1", *, reconciled=False):
+    result = Result(raw=raw or {}, request_id=request_id, reconciled=reconciled)
     return Success(request, result, attempts=2, elapsed=0.5)
 
 

@@ -64,7 +64,7 @@ class RulesSender:
     """
 
     def __init__(self, world: World, *trouble: Any, dispatch: Any = "accept") -> None:
-        self.service = Service.over(world, dispatch, 5.0)
+        self.service = Service.create(world, dispatch, 5.0)
         self.trouble = deque(trouble)
         self.on_read: Callable[[int], Any] = lambda number: None
         self.sent: list[Sent] = []
@@ -109,8 +109,8 @@ class RulesSender:
             attempt.method, path, query, headers, attempt.body or b"", "http://inside"
         )
         served = self.service.serve(asked, now())
-        self.runs += served.work.runs
-        return answered(served.answer.status, served.answer.body)
+        self.runs += served.effects.runs
+        return answered(served.response.status, served.response.body)
 
     async def aclose(self) -> None:
         pass

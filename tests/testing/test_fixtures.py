@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pathlib
 import re
+import typing
 import uuid
 
 import pytest
 
+from futureagi_async import testing
+from futureagi_async.emulator import Emulator
 from futureagi_async.testing import (
     assert_added,
     assert_nothing_sent,
@@ -75,18 +78,20 @@ def test_each_test_has_an_emulator_of_its_own(pytester):
 
 
 @pytest.mark.futureagi(run_tests=3)
-def test_a_mark_says_what_the_emulator_is_like(futureagi_emulator):
+def test_a_mark_configures_the_emulator(futureagi_emulator):
     assert len(futureagi_emulator.world.run_test_ids) == 3
 
 
-def test_what_was_sent_is_no_nothing(futureagi_emulator, futureagi_blocking_client):
+def test_assert_nothing_sent_names_the_request_that_was_sent(
+    futureagi_emulator, futureagi_blocking_client
+):
     add(futureagi_emulator, futureagi_blocking_client, "tone")
 
     with pytest.raises(AssertionError, match="POST /simulate/run-tests/"):
         assert_nothing_sent(futureagi_emulator)
 
 
-def test_what_was_added_is_told_by_name(futureagi_emulator, futureagi_blocking_client):
+def test_assert_added_compares_the_names(futureagi_emulator, futureagi_blocking_client):
     run_test_id = add(futureagi_emulator, futureagi_blocking_client, "tone")
 
     assert_added(futureagi_emulator, run_test_id, ["tone"])
@@ -99,7 +104,7 @@ SPELLINGS = pytest.mark.parametrize("spell", [str.upper, uuid.UUID, "{{{}}}".for
 
 @SPELLINGS
 @pytest.mark.futureagi(seed=0xABCDEF)
-def test_what_was_added_is_found_by_any_spelling_of_the_id(
+def test_assert_added_accepts_any_spelling_of_the_id(
     futureagi_emulator, futureagi_blocking_client, spell
 ):
     run_test_id = add(futureagi_emulator, futureagi_blocking_client, "tone")
@@ -109,43 +114,60 @@ def test_what_was_added_is_found_by_any_spelling_of_the_id(
 
 @SPELLINGS
 @pytest.mark.futureagi(seed=0xABCDEF)
-def test_what_was_started_is_found_by_any_spelling_of_the_id(futureagi_emulator, spell):
+def test_assert_started_once_accepts_any_spelling_of_the_id(futureagi_emulator, spell):
     first, second = futureagi_emulator.world.run_test_ids[:2]
     futureagi_emulator.log.runs.update([first, second])
 
     assert_started_once(futureagi_emulator, map(spell, [first, second]))
 
 
-def test_nothing_was_added_where_nothing_was_sent(futureagi_emulator):
+def test_assert_added_accepts_that_nothing_was_added(futureagi_emulator):
     assert_added(futureagi_emulator, futureagi_emulator.world.run_test_ids[1], [])
 
 
-def test_a_run_test_that_the_emulator_does_not_have_is_named(futureagi_emulator):
+def test_assert_added_names_an_unknown_run_test(futureagi_emulator):
     with pytest.raises(AssertionError, match="has no run test nowhere"):
         assert_added(futureagi_emulator, "nowhere", [])
 
 
-def test_what_was_not_started_is_named(futureagi_emulator):
+def test_assert_started_once_names_what_was_not_started(futureagi_emulator):
     with pytest.raises(AssertionError, match=r"no evaluations were started on \['x'\]"):
         assert_started_once(futureagi_emulator, ["x"])
 
 
-def test_what_was_started_unasked_is_named(futureagi_emulator):
+def test_assert_started_once_names_what_was_started_unexpectedly(futureagi_emulator):
     futureagi_emulator.log.runs["y"] = 1
 
-    with pytest.raises(AssertionError, match=r"unasked: {'y': 1}"):
+    with pytest.raises(AssertionError, match=r"unexpectedly: {'y': 1}"):
         assert_started_once(futureagi_emulator, [])
 
 
-def test_what_was_started_twice_is_named(futureagi_emulator):
+def test_assert_started_once_names_what_was_started_twice(futureagi_emulator):
     futureagi_emulator.log.runs["x"] = 2
 
-    with pytest.raises(AssertionError, match=r"more than once, or unasked: {'x': 2}"):
+    with pytest.raises(
+        AssertionError, match=r"more than once, or unexpectedly: {'x': 2}"
+    ):
         assert_started_once(futureagi_emulator, ["x"])
 
 
-async def test_a_client_that_was_not_entered_makes_no_noise(futureagi_client):
+async def test_a_client_that_was_not_entered_does_not_warn(futureagi_client):
     assert "open" in repr(futureagi_client)
+
+
+@pytest.mark.parametrize(
+    "name", ["assert_added", "assert_nothing_sent", "assert_started_once"]
+)
+def test_the_types_of_the_assertions_are_resolved_at_run_time(name):
+    hints = typing.get_type_hints(getattr(testing, name))
+
+    assert hints["emulator"] is Emulator
+
+
+@pytest.mark.parametrize("name", ["assert_nonsense", "nonsense"])
+def test_the_module_has_no_other_names(name):
+    with pytest.raises(AttributeError, match=f"has no attribute '{name}'"):
+        getattr(testing, name)
 
 
 def add(emulator, client, name):

@@ -1,10 +1,10 @@
-"""How the service behaves: a request in, an answer out, and the world changed.
+"""The rules of the service: a request in, a response out, and the world changed.
 
-Nothing here knows a socket, a clock or a thread. `service` is the whole; it goes
-through the checks in the service's order:
+Nothing here knows a socket, a clock or a thread. `service` ties the modules together
+and runs the checks in the service's order:
 
-    routes -> content (what the client takes) -> access (keys)
+    routes -> content (what the client accepts) -> access (keys)
            -> content (the body) -> forms, made of fields -> a view
 
-The views are `configs`, `running`, `reading` and `templates`.
+The views are in `configs`, `running`, `views` and `templates`.
 """

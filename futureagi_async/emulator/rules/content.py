@@ -1,4 +1,4 @@
-"""What is negotiated and decoded before any endpoint sees a request."""
+"""Content negotiation and decoding, before any endpoint gets a request."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from email.policy import HTTP
 from typing import Any
 from urllib.parse import parse_qs
 
-from futureagi_async.emulator.rules.envelope import RefusedError, framework_error
+from futureagi_async.emulator.rules.envelope import RejectedError, framework_error
 from futureagi_async.emulator.rules.exchange import JSON, Request
 from futureagi_async.emulator.rules.fields import FormData
 
 
-MULTIPART = "multipart/form-data"
-FORMS = (MULTIPART, "application/x-www-form-urlencoded")
+_MULTIPART = "multipart/form-data"
+_FORMS = (_MULTIPART, "application/x-www-form-urlencoded")
 
 
-def query_of(request: Request) -> FormData:
-    """The query parameters; of repeated ones the last counts."""
+def parse_query(request: Request) -> FormData:
+    """Return the query parameters; of repeated ones the last counts."""
     if not request.query:
         return FormData()
     return FormData(parse_qs(request.query, keep_blank_values=True))
 
 
 def negotiate(request: Request) -> None:
-    """Whether the client takes JSON, which is all there is.
+    """Check that the client accepts JSON, which is all there is.
 
     Raises:
-        RefusedError: `?format=` or `Accept` ask for something else.
+        RejectedError: `?format=` or `Accept` ask for something else.
     """
     # A query parameter beats the header, and an unknown format is a page not found.
     if "format" in request.query:
-        wanted = query_of(request).get("format", [""])[-1]
-        if wanted not in ("", "json"):
-            raise RefusedError(framework_error(404, "Not found.", "error"))
-        if wanted:
+        name = parse_query(request).get("format", [""])[-1]
+        if name not in ("", "json"):
+            raise RejectedError(framework_error(404, "Not found.", "error"))
+        if name:
             return
     # An empty header accepts nothing; only a missing one accepts everything.
     accept = request.headers.get("Accept", "*/*")
-    if not any(matches(JSON, each) for each in accept.split(",")):
-        raise RefusedError(
+    if not any(_matches(JSON, pattern) for pattern in accept.split(",")):
+        raise RejectedError(
             framework_error(
                 406, "Could not satisfy the request Accept header.", "not_acceptable"
             )
@@ -52,28 +52,29 @@ def negotiate(request: Request) -> None:
 
 
 @functools.lru_cache(maxsize=256)
-def matches(media_type: str, pattern: str) -> bool:
-    """Whether a media type is meant by a pattern; its parameters do not matter."""
+def _matches(media_type: str, pattern: str) -> bool:
+    """Return whether a media type matches a pattern, without its parameters."""
     main, _, sub = pattern.partition(";")[0].strip().lower().partition("/")
     ours, _, our_sub = media_type.partition("/")
     return main in ("*", ours) and sub in ("*", our_sub)
 
 
-def data_of(request: Request) -> Any:
-    """The decoded body.
+def parse_body(request: Request) -> Any:
+    """Return the decoded body.
 
     Raises:
-        RefusedError: It is no JSON, or of a type that the service does not read.
+        RejectedError: the body is not JSON, or of a type that the service cannot read.
     """
     content_type = request.headers.get("Content-Type", "")
     if not request.body:
-        # Without a body its type is of no interest; forms stay forms.
-        return FormData() if any(matches(f, content_type) for f in FORMS) else {}
-    if matches(JSON, content_type):
-        return parsed_json(request.body, charset_of(content_type))
-    if matches(MULTIPART, content_type):
-        return parsed_form(request.body, content_type)
-    raise RefusedError(
+        # Without a body its type does not matter; forms stay forms.
+        is_form = any(_matches(form, content_type) for form in _FORMS)
+        return FormData() if is_form else {}
+    if _matches(JSON, content_type):
+        return _parse_json(request.body, _charset(content_type))
+    if _matches(_MULTIPART, content_type):
+        return _parse_form(request.body, content_type)
+    raise RejectedError(
         framework_error(
             415,
             f'Unsupported media type "{content_type}" in request.',
@@ -82,8 +83,8 @@ def data_of(request: Request) -> Any:
     )
 
 
-def charset_of(content_type: str) -> str:
-    """The charset that a content type names, if Python knows it."""
+def _charset(content_type: str) -> str:
+    """Return the charset that a content type names, if Python knows it."""
     if "charset" not in content_type.lower():
         return "utf-8"
     message = Message()
@@ -96,47 +97,47 @@ def charset_of(content_type: str) -> str:
     return charset
 
 
-def parsed_json(body: bytes, charset: str) -> Any:
-    """The value; the message of Python's own parser is part of the refusal."""
+def _parse_json(body: bytes, charset: str) -> Any:
+    """Parse JSON; the message of Python's own parser is part of the response."""
     try:
-        text = decoded(body, charset)
+        text = _decode(body, charset)
         if text.startswith("\ufeff"):
             return json.loads(text)  # which has a message for this
-        return DECODER.decode(text)
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise not_parsed(f"JSON parse error - {classic_message(error)}") from None
+        raise _parse_error(f"JSON parse error - {classic_message(error)}") from None
     except ValueError as error:
-        raise not_parsed(f"JSON parse error - {error}") from None
+        raise _parse_error(f"JSON parse error - {error}") from None
 
 
-def decoded(body: bytes, charset: str) -> str:
-    """The text, read as the service reads a stream.
+def _decode(body: bytes, charset: str) -> str:
+    """Decode a body as the service reads a stream.
 
-    A stream reader waits for the rest of a character that is cut off at the end, so
-    that such an end goes unnoticed.
+    A stream reader waits for the missing bytes of a character that is cut off at the
+    end, so that such an end goes unnoticed.
     """
     if charset == "utf-8" and body.isascii():
         return body.decode("ascii")
     return codecs.getreader(charset)(io.BytesIO(body)).read()
 
 
-def refuse_constant(name: str) -> None:
-    """NaN and Infinity are Python's addition to JSON."""
+def _reject_constant(name: str) -> None:
+    """Reject NaN and Infinity, which are Python's addition to JSON."""
     raise ValueError(f"Out of range float values are not JSON compliant: {name!r}")
 
 
-DECODER = json.JSONDecoder(parse_constant=refuse_constant)
+_DECODER = json.JSONDecoder(parse_constant=_reject_constant)
 
 
 def classic_message(error: json.JSONDecodeError) -> str:
-    """The message as the Python under the service words it.
+    """Return the message as the Python under the service words it.
 
     Since Python 3.13 a trailing comma has a message of its own.
     """
     if not error.msg.startswith("Illegal trailing comma"):
         return str(error)
-    rest = error.doc[error.pos + 1 :]
-    position = len(error.doc) - len(rest.lstrip())
+    behind_comma = error.doc[error.pos + 1 :]
+    position = len(error.doc) - len(behind_comma.lstrip())
     message = (
         "Expecting property name enclosed in double quotes"
         if error.msg.endswith("object")
@@ -145,12 +146,12 @@ def classic_message(error: json.JSONDecodeError) -> str:
     return str(json.JSONDecodeError(message, error.doc, position))
 
 
-def parsed_form(body: bytes, content_type: str) -> FormData:
-    """The fields of a multipart body; all of them are texts."""
+def _parse_form(body: bytes, content_type: str) -> FormData:
+    """Parse the fields of a multipart body; all of them are texts."""
     head = f"Content-Type: {content_type}\r\n\r\n".encode()
     message = BytesParser(policy=HTTP).parsebytes(head + body)
     if not message.is_multipart():
-        raise not_parsed("Multipart form parse error - Invalid boundary in multipart")
+        raise _parse_error("Multipart form parse error - Invalid boundary in multipart")
     form = FormData()
     for part in message.iter_parts():
         name = part.get_param("name", header="content-disposition")
@@ -163,6 +164,6 @@ def parsed_form(body: bytes, content_type: str) -> FormData:
     return form
 
 
-def not_parsed(message: str) -> RefusedError:
-    """A 400 for a body that cannot be read."""
-    return RefusedError(framework_error(400, message, "parse_error"))
+def _parse_error(message: str) -> RejectedError:
+    """Build the 400 for a body that cannot be parsed."""
+    return RejectedError(framework_error(400, message, "parse_error"))

@@ -1,4 +1,4 @@
-"""What a view is given."""
+"""The context of a view: its request, who sent it, and the state of the service."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from futureagi_async.emulator.rules.content import data_of, query_of
-from futureagi_async.emulator.rules.envelope import RefusedError, error, invalid
+from futureagi_async.emulator.rules.content import parse_body, parse_query
+from futureagi_async.emulator.rules.envelope import (
+    RejectedError,
+    error_response,
+    validation_error,
+)
 from futureagi_async.emulator.rules.fields import Form, FormError
 
 
@@ -19,12 +23,12 @@ if TYPE_CHECKING:
 
 
 @attrs.define
-class Work:
-    """What a request changed, whatever the answer said.
+class Effects:
+    """What a request changed, whatever the response.
 
     Args:
-        configs: How many eval configs it created.
-        runs: How often it started evaluations.
+        configs: how many eval configs it created.
+        runs: how often it started evaluations.
     """
 
     configs: int = 0
@@ -36,13 +40,13 @@ class Context:
     """One request on its way through a view.
 
     Args:
-        request: What arrived.
-        key: The key it came with.
-        ids: The ids in its path.
-        world: The state.
-        evaluations: Where evaluations are handed over.
-        now: The time in seconds.
-        work: What the view notes down about what it did.
+        request: the request.
+        key: the key that it was sent with.
+        ids: the ids in its path.
+        world: the state.
+        evaluations: where evaluations are submitted.
+        now: the time in seconds.
+        effects: where the view counts what it changed.
     """
 
     request: Request
@@ -51,34 +55,36 @@ class Context:
     world: World
     evaluations: Evaluations
     now: float
-    work: Work = attrs.field(factory=Work)
+    effects: Effects = attrs.field(factory=Effects)
 
     def body(self, form: Form) -> dict[str, Any]:
-        """The cleaned body."""
-        return cleaned(form, data_of(self.request))
+        """Return the validated body."""
+        return _validate(form, parse_body(self.request))
 
     def query(self, form: Form) -> dict[str, Any]:
-        """The cleaned query."""
-        return cleaned(form, query_of(self.request))
+        """Return the validated query."""
+        return _validate(form, parse_query(self.request))
 
     def run_test(self, message: str = "Run test not found") -> RunTest:
-        """The run test of the path.
+        """Return the run test of the path.
 
-        Unknown, deleted and foreign ones are alike.
+        Raises:
+            RejectedError: it is unknown, deleted or in another workspace, which
+                clients cannot distinguish.
         """
-        found = self.world.run_test(self.ids[0], self.key)
-        if found is None:
-            raise RefusedError(error(404, message))
-        return found
+        run_test = self.world.run_test(self.ids[0], self.key)
+        if run_test is None:
+            raise RejectedError(error_response(404, message))
+        return run_test
 
 
-def cleaned(form: Form, data: Any) -> dict[str, Any]:
-    """The cleaned data of a form.
+def _validate(form: Form, data: Any) -> dict[str, Any]:
+    """Return the validated data of a form.
 
     Raises:
-        RefusedError: With all the problems of the first kind that was met.
+        RejectedError: with all problems of the first kind that was met.
     """
     try:
-        return form.root(data)
-    except FormError as refusal:
-        raise RefusedError(invalid(refusal.by_field)) from None
+        return form.parse(data)
+    except FormError as error:
+        raise RejectedError(validation_error(error.by_field)) from None

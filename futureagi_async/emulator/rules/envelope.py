@@ -1,8 +1,8 @@
-"""The envelope around every error: one text four times, and what it is about.
+"""The envelope of every error: one text four times, and the fields it is about.
 
-The service answers an error with the same sentence under `detail`, `message`, `error`
-and `result`. Validation errors add `details` (field -> sentences) and `attr`, the
-first field in it. Errors of list items keep no structure: they are flattened to text.
+The service repeats the message of an error under `detail`, `message`, `error` and
+`result`. Validation errors add `details` (field -> messages) and `attr`, the first
+field in it. Errors of list items have no structure: they are flattened to text.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from futureagi_async.emulator.rules.exchange import Answer, json_answer
+from futureagi_async.emulator.rules.exchange import Response, json_response
 
 
 @attrs.frozen
 class Problem:
-    """One sentence about one value.
+    """A message about one value.
 
     Args:
-        message: What is wrong.
-        code: The word for it, or none (then the status decides).
+        message: what is wrong.
+        code: a word for it; with `None` the status decides.
     """
 
     message: str
@@ -33,7 +33,7 @@ Errors: TypeAlias = "Problem | Sequence[Errors] | Mapping[str, Errors]"
 
 NON_FIELD = "non_field_errors"
 
-TYPES = MappingProxyType(
+_TYPES = MappingProxyType(
     {
         400: "validation_error",
         401: "authentication_error",
@@ -44,58 +44,58 @@ TYPES = MappingProxyType(
 )
 """The `type` of an error by its status; any other status is an `api_error`."""
 
-CODES = MappingProxyType({400: "invalid", 404: "not_found", 500: "server_error"})
-"""The `code` of an error whose problem brings none."""
+_CODES = MappingProxyType({400: "invalid", 404: "not_found", 500: "server_error"})
+"""The `code` of an error whose problem has none."""
 
-# These names speak for all fields: where one is among the errors, its text alone is
-# the message, even when a client's unknown field happens to be called like that.
-SPEAKING = ("message", "detail", "error", NON_FIELD)
+# These names stand for all fields: where one is among the errors, its text alone is
+# the message, even when a client's unknown field happens to have that name.
+_GENERAL_FIELDS = ("message", "detail", "error", NON_FIELD)
 
 
-class RefusedError(Exception):
-    """A request that gets no further than here.
+class RejectedError(Exception):
+    """A request that is rejected before or inside a view.
 
     Args:
-        answer: What the client gets instead.
+        response: the response to the client.
     """
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
 
 
-def error(status: int, message: str) -> Answer:
-    """An error that a view decides on: nothing but its sentence."""
-    return json_answer(status, envelope(status, message, CODES[status]))
+def error_response(status: int, message: str) -> Response:
+    """Build an error that a view decides on: nothing but its message."""
+    return json_response(status, _envelope(status, message, _CODES[status]))
 
 
 def framework_error(
     status: int, message: str, code: str, headers: Mapping[str, str] | None = None
-) -> Answer:
-    """An error raised below the views: its sentence is repeated in `details`."""
+) -> Response:
+    """Build an error raised below the views: its message is repeated in `details`."""
     body = {
-        **envelope(status, message, code),
+        **_envelope(status, message, code),
         "details": {"detail": [message]},
     }
-    return attrs.evolve(json_answer(status, body), headers=headers or {})
+    return attrs.evolve(json_response(status, body), headers=headers or {})
 
 
-def invalid(errors: Mapping[str, Errors]) -> Answer:
-    """The 400 for a request whose fields have problems."""
-    code = first_code(errors) or CODES[400]
-    body = envelope(400, message_of(errors), code)
-    details = {field: sentences(value) for field, value in errors.items()}
-    attr = next((field for field in details if field not in SPEAKING), None)
+def validation_error(errors: Mapping[str, Errors]) -> Response:
+    """Build the 400 for a request whose fields have problems."""
+    code = _first_code(errors) or _CODES[400]
+    body = _envelope(400, _message(errors), code)
+    details = {field: _messages(value) for field, value in errors.items()}
+    attr = next((field for field in details if field not in _GENERAL_FIELDS), None)
     if attr:
         body["attr"] = attr
-    return json_answer(400, {**body, "details": details})
+    return json_response(400, {**body, "details": details})
 
 
-def envelope(status: int, message: str, code: str) -> dict[str, Any]:
-    """The part that all errors share."""
+def _envelope(status: int, message: str, code: str) -> dict[str, Any]:
+    """Build the part that all errors share."""
     return {
         "status": False,
-        "type": TYPES.get(status, "api_error"),
+        "type": _TYPES.get(status, "api_error"),
         "code": code,
         "detail": message,
         "message": message,
@@ -104,34 +104,34 @@ def envelope(status: int, message: str, code: str) -> dict[str, Any]:
     }
 
 
-def message_of(errors: Mapping[str, Errors]) -> str:
-    """One line for all errors."""
-    for name in SPEAKING:
+def _message(errors: Mapping[str, Errors]) -> str:
+    """Return one line for all errors."""
+    for name in _GENERAL_FIELDS:
         if name in errors:
-            return flat(errors[name])
-    return flat(errors)
+            return _flatten(errors[name])
+    return _flatten(errors)
 
 
-def sentences(errors: Errors) -> list[str]:
-    """The texts that stand behind one field in `details`."""
+def _messages(errors: Errors) -> list[str]:
+    """Return the texts of one field in `details`."""
     if isinstance(errors, Sequence):
-        return [flat(each) for each in errors]
-    return [flat(errors)]
+        return [_flatten(error) for error in errors]
+    return [_flatten(errors)]
 
 
-def flat(errors: Errors) -> str:
-    """Errors of any depth as text."""
+def _flatten(errors: Errors) -> str:
+    """Return errors of any depth as text."""
     match errors:
         case Problem():
             return errors.message
         case Mapping():
-            return "; ".join(f"{key}: {flat(each)}" for key, each in errors.items())
+            return "; ".join(f"{k}: {_flatten(error)}" for k, error in errors.items())
         case _:
-            return ", ".join(flat(each) for each in errors)
+            return ", ".join(_flatten(error) for error in errors)
 
 
-def first_code(errors: Errors) -> str | None:
-    """The code of the first problem that has one."""
+def _first_code(errors: Errors) -> str | None:
+    """Return the code of the first problem that has one."""
     match errors:
         case Problem():
             return errors.code
@@ -139,4 +139,4 @@ def first_code(errors: Errors) -> str | None:
             inner: Sequence[Errors] = list(errors.values())
         case _:
             inner = errors
-    return next((code for each in inner if (code := first_code(each))), None)
+    return next((code for error in inner if (code := _first_code(error))), None)

@@ -1,4 +1,4 @@
-"""What becomes of evaluations once they are asked for."""
+"""Submitted evaluations, and the results that the emulator makes up for them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 Dispatch: TypeAlias = Literal["accept", "run", "fail"]
-"""`accept`: evaluations stay pending; `run`: they finish; `fail`: none is taken."""
+"""`accept`: evaluations stay pending; `run`: they finish; `fail`: none is accepted."""
 
 
 @attrs.frozen
-class Job:
-    """Evaluations that were taken and will be done at a moment."""
+class EvaluationJob:
+    """Evaluations that were accepted and finish at a point in time."""
 
     due: float
     run_test: RunTest
@@ -32,40 +32,41 @@ class Job:
 
 @attrs.define
 class Evaluations:
-    """The evaluations that have been taken and are not done yet.
+    """The evaluations that were accepted and are not finished.
 
-    Nothing here waits: what is due is finished when the next request looks.
+    Nothing here waits: what is due is finished before the next request is served.
 
     Args:
-        templates: Where results come from.
-        dispatch: What becomes of new evaluations.
-        seconds: How long they take.
+        world: where results come from and go to.
+        dispatch: what becomes of new evaluations.
+        seconds: how long they take.
+        jobs: the evaluations that are not finished, the first due first.
     """
 
     world: World
     dispatch: Dispatch = "accept"
     seconds: float = 0.5
-    jobs: deque[Job] = attrs.field(factory=deque)
+    jobs: deque[EvaluationJob] = attrs.field(factory=deque)
 
-    def take(
+    def submit(
         self,
         run_test: RunTest,
         executions: Sequence[Execution],
         config_ids: Sequence[str],
         now: float,
     ) -> None:
-        """Evaluations were handed over; with `accept` that is the end of it."""
+        """Accept evaluations; only with `run` will they finish."""
         if self.dispatch == "run":
-            job = Job(now + self.seconds, run_test, executions, config_ids)
-            self.jobs.append(job)
+            due = now + self.seconds
+            self.jobs.append(EvaluationJob(due, run_test, executions, config_ids))
 
     def finish_due(self, now: float) -> None:
-        """Does what should be done by now; every job takes equally long."""
+        """Finish what is due by now; every job takes equally long."""
         while self.jobs and self.jobs[0].due <= now:
             self.finish(self.jobs.popleft())
 
-    def finish(self, job: Job) -> None:
-        """The results of one job, and its executions completed."""
+    def finish(self, job: EvaluationJob) -> None:
+        """Store the results of one job, and complete its executions."""
         configs = [
             config
             for config_id in job.config_ids
@@ -74,43 +75,46 @@ class Evaluations:
         for execution in job.executions:
             for call in execution.calls:
                 for config in configs:
-                    call.eval_outputs[config.id] = self.result(config, call)
-            # The service looks at completed calls alone, so that an execution whose
+                    call.eval_outputs[config.id] = self._result(config, call)
+            # The service counts completed calls alone, so that an execution whose
             # calls have all failed waits for ever.
             if any(call.status == "completed" for call in execution.calls):
                 execution.status = "completed"
 
-    def result(self, config: EvalConfig, call: Call) -> Mapping[str, Any]:
-        """What one evaluation yields for one call."""
+    def _result(self, config: EvalConfig, call: Call) -> Mapping[str, Any]:
+        """Return the result of one evaluation for one call."""
         template = self.world.templates.get(config.template_id)
-        given = config.on_run or (template and template.on_run)
+        fixed = config.on_run or (template and template.on_run)
         output_type = template.output_type if template else "Pass/Fail"
-        result = given or made_up(output_type, f"{call.id} {config.name}")
+        result = fixed or synthetic_result(output_type, f"{call.id} {config.name}")
         return {**result, "name": config.name}
 
 
-def prepare(executions: Sequence[Execution], config_ids: Sequence[str]) -> None:
-    """Earlier results of the configs are erased at once, before anything is run."""
+def erase_results(executions: Sequence[Execution], config_ids: Sequence[str]) -> None:
+    """Erase earlier results of the configs, before anything is run."""
     for execution in executions:
         for call in execution.calls:
             for config_id in config_ids:
                 call.eval_outputs[config_id] = {}
 
 
-CHOICES = ("positive", "neutral", "negative")
+_CHOICES = ("positive", "neutral", "negative")
+
+_PASS_RATE = 0.75
+"""The share of synthetic results that pass."""
 
 
-def made_up(output_type: str, subject: str) -> dict[str, Any]:
-    """A result for want of a real evaluation: always the same for the same subject."""
+def synthetic_result(output_type: str, subject: str) -> dict[str, Any]:
+    """Make up a result; it is always the same for the same subject."""
     share = hashlib.blake2b(subject.encode(), digest_size=1).digest()[0] / 255
     value: Any
     match output_type:
         case "score" | "numeric":
             value = round(share, 2)
         case "choices":
-            value = CHOICES[int(share * (len(CHOICES) - 1))]
+            value = _CHOICES[int(share * (len(_CHOICES) - 1))]
         case _:
-            value = "Passed" if share < PASS_RATE else "Failed"
+            value = "Passed" if share < _PASS_RATE else "Failed"
     return {
         "value": value,
         "reason": "Made up by the emulator; the same call and name give the same.",
@@ -120,7 +124,3 @@ def made_up(output_type: str, subject: str) -> dict[str, Any]:
         "status": "Completed",
         "skipped": False,
     }
-
-
-PASS_RATE = 0.75
-"""The share of made-up results that pass."""

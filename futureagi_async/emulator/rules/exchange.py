@@ -1,4 +1,4 @@
-"""One HTTP exchange as two values: what a client asked, what the service answers."""
+"""One HTTP exchange as two values: the request of a client, the service's response."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ HTML = "text/html; charset=utf-8"
 
 @attrs.frozen
 class Request:
-    """What arrived, already split but not yet judged.
+    """A request that is split into its parts but not checked.
 
     Args:
-        method: As sent, in capitals.
-        path: Percent-decoded, as the service's framework matches it.
-        query: The raw text behind the question mark.
-        headers: Looked up without regard to case.
-        body: Empty for a chunked request, whose body the service never reads.
-        base_url: Scheme and authority that the client used; links are made of it.
+        method: as sent, in upper case.
+        path: percent-decoded, as the service's framework matches it.
+        query: the raw text after the question mark.
+        headers: a mapping that ignores case.
+        body: empty for a chunked request, whose body the service never reads.
+        base_url: scheme and authority that the client used; links start with it.
     """
 
     method: str
@@ -39,14 +39,14 @@ class Request:
 
 
 @attrs.frozen
-class Answer:
-    """What goes back.
+class Response:
+    """A response to a request.
 
     Args:
-        status: The HTTP status.
-        body: Encoded already.
-        content_type: What the body is.
-        headers: Further header lines.
+        status: the HTTP status.
+        body: the encoded body.
+        content_type: the media type of the body.
+        headers: further headers.
     """
 
     status: int
@@ -55,11 +55,11 @@ class Answer:
     headers: Mapping[str, str] = attrs.field(factory=dict)
 
 
-def encode(value: Any) -> bytes:
-    """JSON bytes of a value.
+def _encode(value: Any) -> bytes:
+    """Encode a value as JSON.
 
     Raises:
-        UnicodeEncodeError: The value holds a lone surrogate.
+        UnicodeEncodeError: the value contains a lone surrogate.
     """
     try:
         return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
@@ -69,16 +69,16 @@ def encode(value: Any) -> bytes:
         return text.encode()
 
 
-def json_answer(status: int, value: Any) -> Answer:
-    """An answer with a JSON body."""
-    return Answer(status, encode(value))
+def json_response(status: int, value: Any) -> Response:
+    """Build a response with a JSON body."""
+    return Response(status, _encode(value))
 
 
-def html_answer(status: int, title: str) -> Answer:
-    """A page as the framework renders it below the API: for people, not for clients."""
+def html_response(status: int, title: str) -> Response:
+    """Build a page as the framework renders it below the API: for people."""
     page = (
         "<!doctype html>\n"
         f'<html lang="en">\n<head>\n  <title>{title}</title>\n</head>\n'
         f"<body>\n  <h1>{title}</h1>\n</body>\n</html>\n"
     )
-    return Answer(status, page.encode(), HTML)
+    return Response(status, page.encode(), HTML)

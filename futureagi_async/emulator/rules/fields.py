@@ -1,4 +1,4 @@
-"""The kinds of values in requests: what each accepts, turns into, and says otherwise.
+"""The kinds of values in requests: what each accepts, returns, and reports as wrong.
 
 They are declared and composed as in the service's own framework, and their odd
 tolerances are the framework's: `true` is a UUID, `1` and `"on"` are booleans, numbers
@@ -18,15 +18,15 @@ import attrs
 from futureagi_async.emulator.rules.envelope import NON_FIELD, Errors, Problem
 
 
-MISSING: Any = object()
+_MISSING: Any = object()
 """Stands for a field that a request does not have."""
 
 
 class InvalidError(Exception):
-    """A value that a field refuses.
+    """A value that a field rejects.
 
     Args:
-        errors: What is wrong with it.
+        errors: what is wrong with it.
     """
 
     def __init__(self, errors: Errors) -> None:
@@ -38,7 +38,7 @@ class FormError(InvalidError):
     """An object whose fields have problems.
 
     Args:
-        by_field: The problems.
+        by_field: the problems.
     """
 
     def __init__(self, by_field: Mapping[str, Errors]) -> None:
@@ -46,13 +46,13 @@ class FormError(InvalidError):
         self.by_field = by_field
 
 
-def refuse(message: str, code: str = "invalid") -> InvalidError:
-    """The refusal of one value with one sentence."""
+def invalid(message: str, code: str = "invalid") -> InvalidError:
+    """Build the error of one value with one message."""
     return InvalidError([Problem(message, code)])
 
 
 class FormData(dict[str, list[str]]):
-    """Values that came as a form or a query: all are texts, and none can be null."""
+    """The values of a form or a query: all are texts, and none can be null."""
 
 
 @attrs.frozen(kw_only=True)
@@ -60,53 +60,53 @@ class Field(abc.ABC):
     """What all fields have.
 
     Args:
-        required: Whether a request without it is refused.
-        null: Whether `null` is let through.
-        blank: Whether an empty text is let through, where texts are.
-        default: What a missing field becomes; by default it stays away.
+        required: whether a request without it is rejected.
+        null: whether `null` is accepted.
+        blank: whether an empty text is accepted, where texts are.
+        default: the value of a missing field; without one it stays missing.
     """
 
     required: bool = False
     null: bool = False
     blank: bool = False
-    default: Any = MISSING
+    default: Any = _MISSING
 
-    def value_in(self, data: FormData, name: str) -> Any:
-        """The value of the field in a form or a query."""
+    def from_form(self, data: FormData, name: str) -> Any:
+        """Return the raw value of the field in a form or a query."""
         if name not in data:
-            return self.absent_in_form()
+            return self.missing_in_form()
         value = data[name][-1]
         if value != "" or self.blank:
             return value
         # A form has no null: an empty text is what comes closest.
         if self.null:
             return None
-        return value if self.required else MISSING
+        return value if self.required else _MISSING
 
-    def absent_in_form(self) -> Any:
-        """What a form without this field means."""
-        return MISSING
+    def missing_in_form(self) -> Any:
+        """Return the value that a form without this field stands for."""
+        return _MISSING
 
     def clean(self, value: Any) -> Any:
-        """The value as the rules use it.
+        """Return the value as the rules use it.
 
         Raises:
-            InvalidError: It is missing or not acceptable.
+            InvalidError: it is missing or not acceptable.
         """
-        if value is MISSING:
-            raise refuse("This field is required.", "required")
-        if value is None:
-            if not self.null:
-                raise refuse("This field may not be null.", "null")
-            return None
-        return self.convert(value)
+        if value is _MISSING:
+            raise invalid("This field is required.", "required")
+        if value is not None:
+            return self.convert(value)
+        if not self.null:
+            raise invalid("This field may not be null.", "null")
+        return None
 
     @abc.abstractmethod
     def convert(self, value: Any) -> Any:
-        """The value when it is there and not null."""
+        """Return the converted value, which is there and not null."""
 
 
-USUAL_ID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_USUAL_ID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @attrs.frozen(kw_only=True)
@@ -114,53 +114,53 @@ class Id(Field):
     """A UUID in any spelling that Python reads, or the number of one."""
 
     def convert(self, value: Any) -> str:
-        """The usual spelling: lower case with hyphens."""
+        """Return the usual spelling: lower case with hyphens."""
         try:
             if isinstance(value, str):
-                if USUAL_ID.fullmatch(value):
+                if _USUAL_ID.fullmatch(value):
                     return value
                 return str(uuid.UUID(hex=value))
             if isinstance(value, int):  # true is 1 and so a UUID, too
                 return str(uuid.UUID(int=value))
         except ValueError:
             pass
-        raise refuse("Must be a valid UUID.")
+        raise invalid("Must be a valid UUID.")
 
 
-SURROGATES = re.compile("[\ud800-\udfff]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @attrs.frozen(kw_only=True)
 class Text(Field):
-    """A text, trimmed; numbers are taken for their digits."""
+    """A text, trimmed; numbers are converted to their digits."""
 
     def clean(self, value: Any) -> Any:
-        """Blank texts are looked at before anything else."""
+        """Check for blank texts before anything else."""
         if isinstance(value, str) and not value.strip():
             if not self.blank:
-                raise refuse("This field may not be blank.", "blank")
+                raise invalid("This field may not be blank.", "blank")
             return ""
         return super().clean(value)
 
     def convert(self, value: Any) -> str:
-        """The text without white space around it."""
+        """Return the text without white space around it."""
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise refuse("Not a valid string.")
+            raise invalid("Not a valid string.")
         text = str(value).strip()
-        problems = list(forbidden_characters(text))
+        problems = list(_forbidden_characters(text))
         if problems:
             raise InvalidError(problems)
         return text
 
 
-def forbidden_characters(text: str) -> Sequence[Problem]:
-    """What a text may not hold, because a database or UTF-8 cannot."""
+def _forbidden_characters(text: str) -> Sequence[Problem]:
+    """Return what a text may not contain, because a database or UTF-8 cannot."""
     problems: list[Problem] = []
     if "\x00" in text:
         problems.append(
             Problem("Null characters are not allowed.", "null_characters_not_allowed")
         )
-    surrogate = SURROGATES.search(text)
+    surrogate = _SURROGATES.search(text)
     if surrogate:
         problems.append(
             Problem(
@@ -171,60 +171,61 @@ def forbidden_characters(text: str) -> Sequence[Problem]:
     return problems
 
 
-TRUE = frozenset({"t", "y", "yes", "true", "on", "1", 1})
-FALSE = frozenset({"f", "n", "no", "false", "off", "0", 0})
+_TRUE = frozenset({"t", "y", "yes", "true", "on", "1", 1})
+_FALSE = frozenset({"f", "n", "no", "false", "off", "0", 0})
 
 
 @attrs.frozen(kw_only=True)
-class Flag(Field):
+class Boolean(Field):
     """A boolean, or one of the words and numbers that stand for one."""
 
-    def absent_in_form(self) -> Any:
-        """A browser leaves out a box that is not ticked, so absence is an answer."""
-        return False if self.default is MISSING else self.default
+    def missing_in_form(self) -> Any:
+        """Return false: a browser leaves out a box that is not ticked."""
+        return False if self.default is _MISSING else self.default
 
     def convert(self, value: Any) -> bool:
-        """Upper and lower case are alike."""
+        """Return the boolean; upper and lower case are alike."""
         key = value.lower() if isinstance(value, str) else value
         if isinstance(key, str | int | float):
-            if key in TRUE:
+            if key in _TRUE:
                 return True
-            if key in FALSE:
+            if key in _FALSE:
                 return False
-        raise refuse("Must be a valid boolean.")
+        raise invalid("Must be a valid boolean.")
 
 
-LONGEST_NUMBER = 1000
-WHOLE = re.compile(r"\.0*\s*$")
+_MAX_DIGITS = 1000
+_DECIMALS = re.compile(r"\.0*\s*$")
 
 
 @attrs.frozen(kw_only=True)
-class Whole(Field):
+class Integer(Field):
     """A whole number, or a text of one; `1.0` counts.
 
     Args:
-        least: The smallest that is accepted.
-        most: The largest.
+        minimum: the smallest that is accepted.
+        maximum: the largest.
     """
 
-    least: int | None = None
-    most: int | None = None
+    minimum: int | None = None
+    maximum: int | None = None
 
     def convert(self, value: Any) -> int:
-        """The number."""
-        if isinstance(value, str) and len(value) > LONGEST_NUMBER:
-            raise refuse("String value too large.", "max_string_length")
+        """Return the number."""
+        if isinstance(value, str) and len(value) > _MAX_DIGITS:
+            raise invalid("String value too large.", "max_string_length")
         try:
-            number = int(WHOLE.sub("", str(value)))
+            number = int(_DECIMALS.sub("", str(value)))
         except ValueError:
-            raise refuse("A valid integer is required.") from None
-        if self.most is not None and number > self.most:
-            raise refuse(
-                f"Ensure this value is less than or equal to {self.most}.", "max_value"
+            raise invalid("A valid integer is required.") from None
+        if self.maximum is not None and number > self.maximum:
+            raise invalid(
+                f"Ensure this value is less than or equal to {self.maximum}.",
+                "max_value",
             )
-        if self.least is not None and number < self.least:
-            raise refuse(
-                f"Ensure this value is greater than or equal to {self.least}.",
+        if self.minimum is not None and number < self.minimum:
+            raise invalid(
+                f"Ensure this value is greater than or equal to {self.minimum}.",
                 "min_value",
             )
         return number
@@ -235,17 +236,17 @@ class Choice(Field):
     """One of a few words.
 
     Args:
-        choices: The words.
+        choices: the words.
     """
 
     choices: frozenset[str]
 
     def convert(self, value: Any) -> str:
-        """The word itself."""
+        """Return the word itself."""
         word = str(value)
         if word in self.choices or (self.blank and word == ""):
             return word
-        raise refuse(f'"{word}" is not a valid choice.', "invalid_choice")
+        raise invalid(f'"{word}" is not a valid choice.', "invalid_choice")
 
 
 @attrs.frozen(kw_only=True)
@@ -253,39 +254,39 @@ class ListOf(Field):
     """A list whose elements are of one kind.
 
     Args:
-        child: Their kind.
-        shortest: How many there must be.
+        child: their kind.
+        min_length: how many there must be.
     """
 
     child: Field
-    shortest: int = 0
+    min_length: int = 0
 
-    def value_in(self, data: FormData, name: str) -> Any:
-        """In forms a list is one name several times."""
-        return data.get(name, MISSING)
+    def from_form(self, data: FormData, name: str) -> Any:
+        """Return the values of a name that a form repeats."""
+        return data.get(name, _MISSING)
 
     def convert(self, value: Any) -> list[Any]:
-        """The converted elements, or the problems of all bad ones by their index."""
+        """Return the converted elements, or raise all problems by their index."""
         if not isinstance(value, list):
             kind = type(value).__name__
-            raise refuse(
+            raise invalid(
                 f'Expected a list of items but got type "{kind}".', "not_a_list"
             )
-        if len(value) < self.shortest:
-            raise refuse(
-                f"Ensure this field has at least {self.shortest} elements.",
+        if len(value) < self.min_length:
+            raise invalid(
+                f"Ensure this field has at least {self.min_length} elements.",
                 "min_length",
             )
-        done: list[Any] = []
+        converted: list[Any] = []
         errors: dict[str, Errors] = {}
-        for index, each in enumerate(value):
+        for index, element in enumerate(value):
             try:
-                done.append(self.child.clean(each))
-            except InvalidError as refusal:
-                errors[str(index)] = refusal.errors
+                converted.append(self.child.clean(element))
+            except InvalidError as error:
+                errors[str(index)] = error.errors
         if errors:
             raise InvalidError(errors)
-        return done
+        return converted
 
 
 @attrs.frozen(kw_only=True)
@@ -293,80 +294,80 @@ class Form(Field):
     """An object with named fields.
 
     Args:
-        fields: The fields in the order in which their problems are told.
-        unknown: `"alone"`: unknown fields are told and nothing else is looked at;
-            `"also"`: they are told behind the problems of known fields; `"ignored"`.
-        checks: Checks of single fields, after the field's own.
-        check: A check of the whole, when no field has a problem.
+        fields: the fields in the order in which their problems are reported.
+        unknown: `"first"`: unknown fields are reported and nothing else is checked;
+            `"last"`: they are reported after the problems of known fields; `"ignore"`.
+        checks: checks of single fields, after the field's own.
+        check: a check of all fields, when none has a problem.
     """
 
     fields: Mapping[str, Field]
-    unknown: str = "alone"
+    unknown: str = "first"
     checks: Mapping[str, Callable[[Any], Any]] = attrs.field(factory=dict)
     check: Callable[[dict[str, Any]], None] | None = None
 
-    def root(self, data: Any) -> dict[str, Any]:
-        """The cleaned data of a whole request.
+    def parse(self, data: Any) -> dict[str, Any]:
+        """Return the cleaned data of a request.
 
         Raises:
-            FormError: It is not acceptable.
+            FormError: it is not acceptable.
         """
         if data is None:
             raise FormError({NON_FIELD: [Problem("No data provided", "null")]})
-        if self.unknown != "also" or not isinstance(data, Mapping):
+        if self.unknown != "last" or not isinstance(data, Mapping):
             return self.convert(data)
-        # Where unknown fields come last they bring no code of their own.
-        strangers = sorted(set(data) - set(self.fields))
-        told: dict[str, Errors] = {
-            name: [Problem("Unknown field.", None)] for name in strangers
-        }
+        # Where unknown fields come last they have no code of their own.
+        unknown = self._unknown_fields(data, code=None)
         try:
-            done = self.convert(data)
-        except FormError as refusal:
-            raise FormError({**refusal.by_field, **told}) from None
-        if told:
-            raise FormError(told)
-        return done
+            cleaned = self.convert(data)
+        except FormError as error:
+            raise FormError({**error.by_field, **unknown}) from None
+        if unknown:
+            raise FormError(unknown)
+        return cleaned
 
     def convert(self, value: Any) -> dict[str, Any]:
-        """The cleaned fields; those that are missing without a default are absent."""
+        """Return the cleaned fields, without those missing that have no default."""
         if not isinstance(value, Mapping):
             kind = type(value).__name__
             message = f"Invalid data. Expected a dictionary, but got {kind}."
             raise FormError({NON_FIELD: [Problem(message)]})
-        if self.unknown == "alone":
-            self.refuse_strangers(value)
-        done: dict[str, Any] = {}
+        if self.unknown == "first" and not value.keys() <= self.fields.keys():
+            raise FormError(self._unknown_fields(value, code="invalid"))
+        cleaned: dict[str, Any] = {}
         errors: dict[str, Errors] = {}
-        form = value if isinstance(value, FormData) else None
         for name, field in self.fields.items():
-            raw = (
-                value.get(name, MISSING) if form is None else field.value_in(form, name)
-            )
-            if raw is MISSING and not field.required:
-                if field.default is not MISSING:
-                    done[name] = field.default
+            raw = _raw_value(value, name, field)
+            if raw is _MISSING and not field.required:
+                if field.default is not _MISSING:
+                    cleaned[name] = field.default
                 continue
             try:
-                done[name] = self.cleaned(name, field, raw)
-            except InvalidError as refusal:
-                errors[name] = refusal.errors
+                cleaned[name] = self._clean_field(name, field, raw)
+            except InvalidError as error:
+                errors[name] = error.errors
         if errors:
             raise FormError(errors)
         if self.check:
-            self.check(done)
-        return done
+            self.check(cleaned)
+        return cleaned
 
-    def cleaned(self, name: str, field: Field, raw: Any) -> Any:
-        """One field, with its extra check."""
+    def _clean_field(self, name: str, field: Field, raw: Any) -> Any:
+        """Return one cleaned field, after its extra check."""
         cleaned = field.clean(raw)
         check = self.checks.get(name)
         return check(cleaned) if check else cleaned
 
-    def refuse_strangers(self, data: Mapping[str, Any]) -> None:
-        """Unknown fields end the validation before any field is looked at."""
-        if data.keys() <= self.fields.keys():
-            return
-        problem = Problem("Unknown field.")
-        strangers = sorted(data.keys() - self.fields.keys())
-        raise FormError({name: [problem] for name in strangers})
+    def _unknown_fields(
+        self, data: Mapping[str, Any], *, code: str | None
+    ) -> dict[str, Errors]:
+        """Return a problem for each field that the form does not know."""
+        names = sorted(data.keys() - self.fields.keys())
+        return {name: [Problem("Unknown field.", code)] for name in names}
+
+
+def _raw_value(data: Mapping[str, Any], name: str, field: Field) -> Any:
+    """Return the value of a field before it is cleaned."""
+    if isinstance(data, FormData):
+        return field.from_form(data, name)
+    return data.get(name, _MISSING)

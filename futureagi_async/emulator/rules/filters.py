@@ -1,6 +1,6 @@
-"""What an eval config's `filters` may hold: a list of conditions on columns.
+"""The `filters` of an eval config: a list of conditions on columns.
 
-The API document calls it an object; the service wants a list and says so.
+The API document calls it an object; the service expects a list.
 """
 
 from __future__ import annotations
@@ -11,65 +11,69 @@ from typing import Any
 
 import attrs
 
-from futureagi_async.emulator.rules.fields import Field, ListOf, refuse
+from futureagi_async.emulator.rules.fields import Field, ListOf, invalid
 
 
-NO_VALUE = frozenset({"is_null", "is_not_null"})
-RANGES = frozenset({"between", "not_between"})
-LISTS = frozenset({"in", "not_in"})
-EQUALITY = frozenset({"equals", "not_equals"})
-CONTAINS = frozenset({"contains", "not_contains"})
-ORDER = frozenset(
+_NO_VALUE = frozenset({"is_null", "is_not_null"})
+_RANGES = frozenset({"between", "not_between"})
+_LISTS = frozenset({"in", "not_in"})
+_EQUALITY = frozenset({"equals", "not_equals"})
+_CONTAINS = frozenset({"contains", "not_contains"})
+_ORDER = frozenset(
     {"greater_than", "greater_than_or_equal", "less_than", "less_than_or_equal"}
 )
 
-OPERATORS = MappingProxyType(
+_OPERATORS = MappingProxyType(
     {
-        "text": EQUALITY | LISTS | CONTAINS | NO_VALUE | {"starts_with", "ends_with"},
-        "number": EQUALITY | ORDER | RANGES | NO_VALUE,
-        "boolean": EQUALITY | NO_VALUE,
-        "datetime": EQUALITY | ORDER | RANGES | NO_VALUE,
-        "categorical": EQUALITY | LISTS | CONTAINS | NO_VALUE,
-        "thumbs": EQUALITY | LISTS | NO_VALUE,
-        "annotator": EQUALITY | LISTS | NO_VALUE,
-        "array": CONTAINS | NO_VALUE,
+        "text": _EQUALITY
+        | _LISTS
+        | _CONTAINS
+        | _NO_VALUE
+        | {"starts_with", "ends_with"},
+        "number": _EQUALITY | _ORDER | _RANGES | _NO_VALUE,
+        "boolean": _EQUALITY | _NO_VALUE,
+        "datetime": _EQUALITY | _ORDER | _RANGES | _NO_VALUE,
+        "categorical": _EQUALITY | _LISTS | _CONTAINS | _NO_VALUE,
+        "thumbs": _EQUALITY | _LISTS | _NO_VALUE,
+        "annotator": _EQUALITY | _LISTS | _NO_VALUE,
+        "array": _CONTAINS | _NO_VALUE,
     }
 )
 """The operators that each `filter_type` allows."""
 
-ITEM_NEEDS = frozenset({"column_id", "filter_config"})
-ITEM_ALLOWS = ITEM_NEEDS | {"display_name", "source", "output_type"}
-CONFIG_NEEDS = frozenset({"filter_type", "filter_op"})
-CONFIG_ALLOWS = CONFIG_NEEDS | {"filter_value", "col_type"}
+_ITEM_REQUIRED = frozenset({"column_id", "filter_config"})
+_ITEM_ALLOWED = _ITEM_REQUIRED | {"display_name", "source", "output_type"}
+_CONFIG_REQUIRED = frozenset({"filter_type", "filter_op"})
+_CONFIG_ALLOWED = _CONFIG_REQUIRED | {"filter_value", "col_type"}
 
 
-FINITE = json.JSONEncoder(allow_nan=False)
+_FINITE_JSON = json.JSONEncoder(allow_nan=False)
 
 
 @attrs.frozen(kw_only=True)
 class JsonValue(Field):
-    """Any value that JSON can express; a number beyond its range is none."""
+    """Any value that JSON can express, so no number beyond its range."""
 
     def convert(self, value: Any) -> Any:
-        """The value itself."""
+        """Return the value itself."""
         try:
-            FINITE.encode(value)
+            _FINITE_JSON.encode(value)
         except ValueError:
-            raise refuse("Value must be valid JSON.") from None
+            raise invalid("Value must be valid JSON.") from None
         return value
 
 
 @attrs.frozen(kw_only=True)
 class JsonObject(JsonValue):
-    """An object; an empty text is taken for an empty one."""
+    """An object; an empty text counts as an empty one."""
 
     def convert(self, value: Any) -> dict[str, Any]:
-        """The object itself."""
+        """Return the object itself."""
         if value == "":
             return {}
         value = super().convert(value)
         if not isinstance(value, dict):
-            raise refuse("Value must be an object.")
+            raise invalid("Value must be an object.")
         return value
 
 
@@ -78,77 +82,82 @@ class Filter(JsonValue):
     """One condition: a column, an operator and mostly a value."""
 
     def convert(self, value: Any) -> dict[str, Any]:
-        """The condition as it was sent; the first problem ends the checks."""
+        """Return the condition as it was sent; the first problem stops the checks."""
         value = super().convert(value)
         if not isinstance(value, dict):
-            raise refuse("Filter item must be an object.")
-        check_keys(value, "item", ITEM_NEEDS, ITEM_ALLOWS)
+            raise invalid("Filter item must be an object.")
+        _check_keys(value, "item", _ITEM_REQUIRED, _ITEM_ALLOWED)
         column = value["column_id"]
         if not isinstance(column, str) or not column.strip():
-            raise refuse("column_id must be a non-empty string.")
+            raise invalid("column_id must be a non-empty string.")
         config = value["filter_config"]
         if not isinstance(config, dict):
-            raise refuse("Filter config must be an object.")
-        check_keys(config, "config", CONFIG_NEEDS, CONFIG_ALLOWS)
-        check_operator(config["filter_type"], config["filter_op"])
-        check_value(config)
+            raise invalid("Filter config must be an object.")
+        _check_keys(config, "config", _CONFIG_REQUIRED, _CONFIG_ALLOWED)
+        _check_operator(config["filter_type"], config["filter_op"])
+        _check_value(config)
         return value
 
 
-def check_keys(
-    value: dict[str, Any], what: str, needs: frozenset[str], allows: frozenset[str]
+def _check_keys(
+    value: dict[str, Any],
+    what: str,
+    required: frozenset[str],
+    allowed: frozenset[str],
 ) -> None:
-    """Missing keys are told before unknown ones, both in alphabetical order."""
-    missing = sorted(needs - set(value))
+    """Report missing keys before unknown ones, both in alphabetical order."""
+    missing = sorted(required - set(value))
     if missing:
-        raise refuse(f"Missing filter {what} keys: {', '.join(missing)}")
-    unknown = sorted(set(value) - allows)
+        raise invalid(f"Missing filter {what} keys: {', '.join(missing)}")
+    unknown = sorted(set(value) - allowed)
     if unknown:
-        raise refuse(f"Unknown filter {what} keys: {', '.join(unknown)}")
+        raise invalid(f"Unknown filter {what} keys: {', '.join(unknown)}")
 
 
-def check_operator(kind: Any, operator: Any) -> None:
-    """The operator must be one that the type allows."""
-    allowed = OPERATORS.get(kind) if isinstance(kind, str) else None
+def _check_operator(kind: Any, operator: Any) -> None:
+    """Check that the type allows the operator."""
+    allowed = _OPERATORS.get(kind) if isinstance(kind, str) else None
     if allowed is None:
-        raise refuse(f"Unsupported filter_type {kind!r}.")
+        raise invalid(f"Unsupported filter_type {kind!r}.")
     if not isinstance(operator, str) or operator not in allowed:
-        raise refuse(f"Unsupported filter_op {operator!r} for filter_type {kind!r}.")
+        raise invalid(f"Unsupported filter_op {operator!r} for filter_type {kind!r}.")
 
 
-def check_value(config: dict[str, Any]) -> None:
-    """How many values there must be depends on the operator; their type is not seen."""
+def _check_value(config: dict[str, Any]) -> None:
+    """Check how many values the operator needs; their type is not checked."""
     operator = config["filter_op"]
     value = config.get("filter_value")
-    if operator in RANGES and not (isinstance(value, list) and len(value) == len("ab")):
-        raise refuse(f"{operator!r} requires a two-value filter_value list.")
-    if operator in LISTS and not (isinstance(value, list) and value):
-        raise refuse(f"{operator!r} requires a non-empty filter_value list.")
-    if operator not in NO_VALUE and "filter_value" not in config:
-        raise refuse(f"{operator!r} requires filter_value.")
+    if operator in _RANGES and not (
+        isinstance(value, list) and len(value) == len("ab")
+    ):
+        raise invalid(f"{operator!r} requires a two-value filter_value list.")
+    if operator in _LISTS and not (isinstance(value, list) and value):
+        raise invalid(f"{operator!r} requires a non-empty filter_value list.")
+    if operator not in _NO_VALUE and "filter_value" not in config:
+        raise invalid(f"{operator!r} requires filter_value.")
 
 
 @attrs.frozen(kw_only=True)
 class Filters(ListOf):
-    """The list of conditions, or a text that holds it as JSON."""
+    """The list of conditions, or a text that contains it as JSON."""
 
     child: Field = Filter()
 
     def convert(self, value: Any) -> list[Any]:
-        """An empty text and the text `null` mean no conditions."""
+        """Return the conditions; an empty text and the text `null` are none."""
         if isinstance(value, str):
-            value = self.parsed(value)
+            value = _parse_text(value)
         if not isinstance(value, list):
-            raise refuse("Filters must be a list.")
+            raise invalid("Filters must be a list.")
         return super().convert(value)
 
-    @staticmethod
-    def parsed(text: str) -> Any:
-        """The value that the text holds."""
-        if not text:
-            return []
-        try:
-            value = json.loads(text)
-        except ValueError:
-            raise refuse("Filters must be valid JSON.") from None
-        return [] if value is None else value
+
+def _parse_text(text: str) -> Any:
+    """Return the value that the text contains."""
+    if not text:
+        return []
+    try:
+        value = json.loads(text)
+    except ValueError:
+        raise invalid("Filters must be valid JSON.") from None
+    return [] if value is None else value

@@ -1,6 +1,6 @@
-"""The request of every endpoint that takes one, declared field by field.
+"""The request of every endpoint that has one, declared field by field.
 
-The order of the fields is the order in which the service tells their problems.
+The order of the fields is the order in which the service reports their problems.
 """
 
 from __future__ import annotations
@@ -10,29 +10,29 @@ from typing import Any
 
 from futureagi_async.emulator.rules.envelope import NON_FIELD, Problem
 from futureagi_async.emulator.rules.fields import (
+    Boolean,
     Choice,
-    Flag,
     Form,
     FormError,
     Id,
+    Integer,
     ListOf,
     Text,
-    Whole,
-    refuse,
+    invalid,
 )
 from futureagi_async.emulator.rules.filters import Filters, JsonObject
 
 
-def no_name_twice(configs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Names must differ, but only those that were given.
+def _reject_duplicate_names(configs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Check that the names that were sent differ.
 
-    Default names are made later, so two unnamed configs of one template get past here.
+    Default names are made later, so two unnamed configs of one template pass.
     """
     seen: set[str] = set()
     for config in configs:
         name = config.get("name")
         if name and name in seen:
-            raise refuse(
+            raise invalid(
                 f"Duplicate eval name '{name}' found in the request. "
                 "Each evaluation config must have a unique name."
             )
@@ -40,29 +40,31 @@ def no_name_twice(configs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return configs
 
 
-EVAL_CONFIG = Form(
+_EVAL_CONFIG = Form(
     fields={
         "template_id": Id(required=True),
         "name": Text(blank=True),
         "config": JsonObject(default={}),
         "mapping": JsonObject(default={}),
         "filters": Filters(default=[]),
-        "error_localizer": Flag(default=False),
+        "error_localizer": Boolean(default=False),
         "model": Text(null=True, default=None),
-        # Checked, and then forgotten.
+        # Checked, but not stored.
         "kb_id": Id(null=True, default=None),
         "eval_group": Id(null=True, default=None),
     }
 )
 
 ADD_EVAL_CONFIGS = Form(
-    fields={"evaluations_config": ListOf(child=EVAL_CONFIG, required=True, shortest=1)},
-    checks={"evaluations_config": no_name_twice},
+    fields={
+        "evaluations_config": ListOf(child=_EVAL_CONFIG, required=True, min_length=1)
+    },
+    checks={"evaluations_config": _reject_duplicate_names},
 )
 
 
-def something_to_run(data: dict[str, Any]) -> None:
-    """Executions must be named or all be meant, and there must be configs."""
+def _require_targets(data: dict[str, Any]) -> None:
+    """Check that there are executions, or `select_all`, and configs."""
     if not data["select_all"] and not data.get("test_execution_ids"):
         problem = (
             "Either 'select_all' must be True or 'test_execution_ids' must be provided"
@@ -77,18 +79,18 @@ def something_to_run(data: dict[str, Any]) -> None:
 RUN_NEW_EVALS = Form(
     fields={
         "test_execution_ids": ListOf(child=Id()),
-        "select_all": Flag(default=False),
+        "select_all": Boolean(default=False),
         "eval_config_ids": ListOf(child=Id(), required=True),
-        # Missing keeps the run test's setting; null is refused all the same.
-        "enable_tool_evaluation": Flag(default=None),
+        # Missing leaves the run test's setting; null is rejected all the same.
+        "enable_tool_evaluation": Boolean(default=None),
     },
-    unknown="also",
-    check=something_to_run,
+    unknown="last",
+    check=_require_targets,
 )
 
 
-def execution_to_run(data: dict[str, Any]) -> None:
-    """Running needs an execution."""
+def _require_execution(data: dict[str, Any]) -> None:
+    """Check that a run names its execution."""
     if data["run"] and not data.get("test_execution_id"):
         problem = Problem("test_execution_id is required when run is true")
         raise FormError({"test_execution_id": [problem]})
@@ -99,15 +101,15 @@ UPDATE_EVAL_CONFIG = Form(
         "config": JsonObject(null=True),
         "mapping": JsonObject(null=True),
         "model": Text(null=True),
-        "error_localizer": Flag(),
+        "error_localizer": Boolean(),
         "kb_id": Id(null=True),
         "template_id": Id(),
         "filters": Filters(null=True),
         "name": Text(),
-        "run": Flag(default=False),
+        "run": Boolean(default=False),
         "test_execution_id": Id(null=True),
     },
-    check=execution_to_run,
+    check=_require_execution,
 )
 
 RUN_TESTS = Form(
@@ -117,35 +119,36 @@ RUN_TESTS = Form(
             choices=frozenset({"agent_definition", "prompt"}), blank=True, default=""
         ),
         "prompt_template_id": Id(null=True),
-        "page": Whole(default=1, least=1),
-        "limit": Whole(least=1),
+        "page": Integer(default=1, minimum=1),
+        "limit": Integer(minimum=1),
     }
 )
 
 EVAL_SUMMARY = Form(fields={"execution_id": Id(null=True)})
 
 
-def json_list(text: str) -> list[Any]:
-    """The list that a query parameter holds as JSON."""
+def _parse_json_list(text: str) -> list[Any]:
+    """Return the list that a query parameter contains as JSON."""
     try:
         value = json.loads(text)
     except ValueError:
-        raise refuse("execution_ids must be valid JSON") from None
+        raise invalid("execution_ids must be valid JSON") from None
     if not isinstance(value, list):
-        raise refuse("execution_ids must be a JSON array")
+        raise invalid("execution_ids must be a JSON array")
     if not value:
-        raise refuse("execution_ids list is required")
+        raise invalid("execution_ids list is required")
     return value
 
 
 EVAL_SUMMARY_COMPARISON = Form(
-    fields={"execution_ids": Text(required=True)}, checks={"execution_ids": json_list}
+    fields={"execution_ids": Text(required=True)},
+    checks={"execution_ids": _parse_json_list},
 )
 
 TEMPLATE_LIST = Form(
     fields={
-        "page": Whole(default=0, least=0),
-        "page_size": Whole(default=25, least=1, most=100),
+        "page": Integer(default=0, minimum=0),
+        "page_size": Integer(default=25, minimum=1, maximum=100),
         "search": Text(null=True, blank=True, default=None),
         "owner_filter": Choice(
             choices=frozenset({"all", "user", "system"}), default="all"
@@ -156,5 +159,5 @@ TEMPLATE_LIST = Form(
         ),
         "sort_order": Choice(choices=frozenset({"asc", "desc"}), default="desc"),
     },
-    unknown="ignored",
+    unknown="ignore",
 )

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, quote, urlencode
 
 import attrs
 
-from futureagi_async.emulator.rules.content import query_of
+from futureagi_async.emulator.rules.content import parse_query
 
 
 if TYPE_CHECKING:
@@ -17,38 +17,38 @@ if TYPE_CHECKING:
     from futureagi_async.emulator.rules.exchange import Request
 
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
-PAGE_SIZE = 10
-"""Items of a page when the client does not say."""
+_PAGE_SIZE = 10
+"""Items of a page when the client does not set a limit."""
 
 
 class PageError(Exception):
-    """A page that cannot be given; the views answer 500 with this text."""
+    """A page that cannot be returned; the views respond with 500 and this text."""
 
 
 @attrs.frozen
-class Page(Generic[T]):
+class Page(Generic[_T]):
     """One page of a list.
 
     Args:
-        items: What is on it.
-        count: How many items all pages have.
-        number: Which page it is; the first is 1.
-        total: How many pages there are.
-        next: The address of the page behind it.
-        previous: The address of the page before it.
+        items: the items on it.
+        count: how many items all pages have.
+        number: which page it is; the first is 1.
+        total: how many pages there are.
+        next: the address of the page behind it.
+        previous: the address of the page before it.
     """
 
-    items: Sequence[T]
+    items: Sequence[_T]
     count: int
     number: int
     total: int
     next: str | None
     previous: str | None
 
-    def shown(self, show: Callable[[T], Any]) -> dict[str, Any]:
-        """The page as answers show it."""
+    def to_json(self, show: Callable[[_T], Any]) -> dict[str, Any]:
+        """Return the page as responses show it."""
         return {
             "count": self.count,
             "next": self.next,
@@ -59,24 +59,24 @@ class Page(Generic[T]):
         }
 
 
-def address(request: Request) -> str:
-    """The request's own address without its query."""
+def _address(request: Request) -> str:
+    """Return the request's own address without its query."""
     return f"{request.base_url}{quote(request.path)}"
 
 
-def page_of(request: Request, items: Sequence[T]) -> Page[T]:
-    """The page that `page` and `limit` ask for.
+def paginate(request: Request, items: Sequence[_T]) -> Page[_T]:
+    """Return the page that `page` and `limit` ask for.
 
     A bad `limit` is ignored, a bad `page` is not; `last` is a page.
 
     Raises:
-        PageError: There is no such page.
+        PageError: there is no such page.
     """
-    query = query_of(request)
-    size = positive(query.get("limit", [""])[-1]) or PAGE_SIZE
+    query = parse_query(request)
+    size = _positive_int(query.get("limit", [""])[-1]) or _PAGE_SIZE
     total = max(1, math.ceil(len(items) / size))
-    wanted = query.get("page", [""])[-1] or "1"
-    number = total if wanted == "last" else positive(wanted)
+    page = query.get("page", [""])[-1] or "1"
+    number = total if page == "last" else _positive_int(page)
     if not 1 <= number <= total:
         raise PageError("Invalid page.")
     start = (number - 1) * size
@@ -85,41 +85,41 @@ def page_of(request: Request, items: Sequence[T]) -> Page[T]:
         len(items),
         number,
         total,
-        sorted_link(request, number + 1) if number < total else None,
-        sorted_link(request, number - 1) if number > 1 else None,
+        _sorted_link(request, number + 1) if number < total else None,
+        _sorted_link(request, number - 1) if number > 1 else None,
     )
 
 
-def positive(text: str) -> int:
-    """The whole number in a text; 0 if there is none above it."""
+def _positive_int(text: str) -> int:
+    """Return the whole number in a text, or 0 if there is none above it."""
     try:
         return max(0, int(text))
     except ValueError:
         return 0
 
 
-def sorted_link(request: Request, number: int) -> str:
-    """The address of a page: parameters sorted, and none at all for the first page."""
+def _sorted_link(request: Request, number: int) -> str:
+    """Return the address of a page, with sorted parameters, none for the first page."""
     query = parse_qs(request.query, keep_blank_values=True)
     query.pop("page", None)
     if number > 1:
         query["page"] = [str(number)]
     text = urlencode(sorted(query.items()), doseq=True)
-    return f"{address(request)}?{text}" if text else address(request)
+    return f"{_address(request)}?{text}" if text else _address(request)
 
 
-def slice_of(request: Request, items: Sequence[T]) -> Page[T]:
-    """The same for the calls of a run test, which are cut by the database.
+def paginate_rows(request: Request, items: Sequence[_T]) -> Page[_T]:
+    """Return the page of rows that `page` and `limit` ask for, cut by the database.
 
-    Here a page past the end is empty, while Python's and the database's messages about
-    other bad numbers reach the client.
+    Here a page past the last is empty, while Python's and the database's messages
+    about other bad numbers reach the client.
 
     Raises:
-        PageError: With one of those messages.
+        PageError: with one of those messages.
     """
-    query = {name: values[-1] for name, values in query_of(request).items()}
+    query = {name: values[-1] for name, values in parse_query(request).items()}
     try:
-        size = int(query.get("limit", PAGE_SIZE))
+        size = int(query.get("limit", _PAGE_SIZE))
         number = int(query.get("page", 1))
     except ValueError as error:
         raise PageError(str(error)) from None
@@ -133,14 +133,14 @@ def slice_of(request: Request, items: Sequence[T]) -> Page[T]:
         len(items),
         number,
         math.ceil(len(items) / size) if size else 1,
-        plain_link(request, query, number + 1) if start + size < len(items) else None,
-        plain_link(request, query, number - 1) if number > 1 else None,
+        _plain_link(request, query, number + 1) if start + size < len(items) else None,
+        _plain_link(request, query, number - 1) if number > 1 else None,
     )
 
 
-def plain_link(request: Request, query: dict[str, str], number: int) -> str:
-    """The address of a page: parameters as they came, the question mark always."""
+def _plain_link(request: Request, query: dict[str, str], number: int) -> str:
+    """Return the address of a page, with unsorted parameters and a question mark."""
     changed = {**query, "page": str(number)}
     if number == 1:
         del changed["page"]
-    return f"{address(request)}?{urlencode(changed)}"
+    return f"{_address(request)}?{urlencode(changed)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -14,19 +15,19 @@ class ParameterError(Exception):
     """A config whose parameters its template does not accept."""
 
 
-def with_parameters(schema: Mapping[str, Any] | None, config: Any) -> dict[str, Any]:
-    """The config as it is stored.
+def apply_schema(schema: Mapping[str, Any] | None, config: Any) -> dict[str, Any]:
+    """Return the config as it is stored.
 
-    A template without a schema takes any config as it is; one with a schema gets all
-    its parameters, converted and with their defaults.
+    A template without a schema accepts any config as it is; one with a schema stores
+    all its parameters, converted and with their defaults.
 
     Raises:
-        ParameterError: A parameter is unknown, missing or out of bounds.
+        ParameterError: a parameter is unknown, missing or out of bounds.
     """
-    given = dict(config or {})
+    stored = dict(config or {})
     if not schema:
-        return given
-    values = given.get("params")
+        return stored
+    values = stored.get("params")
     if values is None:
         values = {}
     if not isinstance(values, dict):
@@ -37,14 +38,14 @@ def with_parameters(schema: Mapping[str, Any] | None, config: Any) -> dict[str, 
     if unknown:
         raise ParameterError(f"Unknown function params: {', '.join(unknown)}")
     checked = {
-        name: parameter(name, rule, values.get(name, rule.get("default")))
+        name: _parameter(name, rule, values.get(name, rule.get("default")))
         for name, rule in schema.items()
     }
-    return {**given, "params": checked}
+    return {**stored, "params": checked}
 
 
-def parameter(name: str, rule: Mapping[str, Any], value: Any) -> Any:
-    """One parameter, converted and within its bounds."""
+def _parameter(name: str, rule: Mapping[str, Any], value: Any) -> Any:
+    """Return one parameter, converted and within its bounds."""
     # Web forms send an empty text for a field that was left alone.
     if isinstance(value, str) and not value.strip():
         value = rule.get("default")
@@ -52,54 +53,51 @@ def parameter(name: str, rule: Mapping[str, Any], value: Any) -> Any:
         if rule.get("required") and not rule.get("nullable"):
             raise ParameterError(f"{name} is required")
         return None
-    value = CONVERTERS.get(rule.get("type", ""), unchanged)(name, value)
-    least, most = rule.get("minimum"), rule.get("maximum")
-    if least is not None and value < least:
-        raise ParameterError(f"{name} must be >= {least}")
-    if most is not None and value > most:
-        raise ParameterError(f"{name} must be <= {most}")
+    convert = _CONVERTERS.get(rule.get("type", ""), _unchanged)
+    value = convert(name, value)
+    minimum, maximum = rule.get("minimum"), rule.get("maximum")
+    if minimum is not None and value < minimum:
+        raise ParameterError(f"{name} must be >= {minimum}")
+    if maximum is not None and value > maximum:
+        raise ParameterError(f"{name} must be <= {maximum}")
     return value
 
 
-def integer(name: str, value: Any) -> int:
-    """Whole numbers and their texts; `5.0` is none."""
+def _integer(name: str, value: Any) -> int:
+    """Convert whole numbers and their texts, but not `5.0`."""
     if isinstance(value, int | str) and not isinstance(value, bool):
-        try:
+        with contextlib.suppress(ValueError):
             return int(value)
-        except ValueError:
-            pass
     raise ParameterError(f"{name} must be an integer")
 
 
-def number(name: str, value: Any) -> float:
-    """Numbers and their texts, always as a float."""
+def _number(name: str, value: Any) -> float:
+    """Convert numbers and their texts to a float."""
     if isinstance(value, int | float | str) and not isinstance(value, bool):
-        try:
+        with contextlib.suppress(ValueError):
             return float(value)
-        except ValueError:
-            pass
     raise ParameterError(f"{name} must be a number")
 
 
-def boolean(name: str, value: Any) -> bool:
-    """Nothing but true and false."""
+def _boolean(name: str, value: Any) -> bool:
+    """Accept nothing but true and false."""
     if not isinstance(value, bool):
         raise ParameterError(f"{name} must be a boolean")
     return value
 
 
-def text(name: str, value: Any) -> str:
-    """Nothing but texts."""
+def _text(name: str, value: Any) -> str:
+    """Accept nothing but texts."""
     if not isinstance(value, str):
         raise ParameterError(f"{name} must be a string")
     return value
 
 
-def unchanged(_name: str, value: Any) -> Any:
-    """A type that the service does not know is let through."""
+def _unchanged(_name: str, value: Any) -> Any:
+    """Accept any value of a type that the service does not know."""
     return value
 
 
-CONVERTERS: Mapping[str, Callable[[str, Any], Any]] = MappingProxyType(
-    {"integer": integer, "number": number, "boolean": boolean, "string": text}
+_CONVERTERS: Mapping[str, Callable[[str, Any], Any]] = MappingProxyType(
+    {"integer": _integer, "number": _number, "boolean": _boolean, "string": _text}
 )

@@ -1,7 +1,7 @@
 """Rows as the service shows them.
 
-Only what clients of evaluations look at is real; the rest has the values of an idle
-text agent, so that a parser meets every field.
+Only what clients of evaluations read is real; all other fields have the values of an
+idle text agent, so that a parser meets every field.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_OID, uuid5
 
-from futureagi_async.emulator.rows import MOMENT
+from futureagi_async.emulator.rows import DEFAULT_TIME
 
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     )
 
 
-CALL_SECONDS = 40
+_CALL_SECONDS = 40
 
-IDLE_AGENT: Mapping[str, Any] = MappingProxyType(
+_IDLE_AGENT: Mapping[str, Any] = MappingProxyType(
     {
         "agent_type": "text",
         "contact_number": None,
@@ -44,14 +44,14 @@ IDLE_AGENT: Mapping[str, Any] = MappingProxyType(
         "knowledge_base": None,
         "api_key": "",
         "observability_provider": None,
-        "created_at": MOMENT,
-        "updated_at": MOMENT,
+        "created_at": DEFAULT_TIME,
+        "updated_at": DEFAULT_TIME,
         "model": None,
         "model_details": {},
     }
 )
 
-UNKNOWN_IN_CALLS = (
+_UNKNOWN_IN_CALLS = (
     "service_provider_call_id",
     "session_id",
     "overall_score",
@@ -81,14 +81,11 @@ UNKNOWN_IN_CALLS = (
     "provider",
     "phone_number",
 )
-"""Fields of a call that are null for a text agent."""
+"""The fields of a call that are null for a text agent."""
 
 
 def eval_config(config: EvalConfig) -> dict[str, Any]:
-    """An eval config.
-
-    Its status says "Completed" from the beginning, before it ever ran.
-    """
+    """Return an eval config, whose status is "Completed" even before it ever ran."""
     return {
         "id": config.id,
         "name": config.name,
@@ -104,9 +101,9 @@ def eval_config(config: EvalConfig) -> dict[str, Any]:
 
 
 def run_test(row: RunTest) -> dict[str, Any]:
-    """A run test, in the list and alone; its configs are in it four times."""
+    """Return a run test, as in the list; its configs are in it four times."""
     configs = [eval_config(config) for config in row.live_configs()]
-    agent_id = derived_id("agent", row.workspace, row.agent_name)
+    agent_id = _derived_id("agent", row.workspace, row.agent_name)
     return {
         "id": row.id,
         "name": row.name,
@@ -114,7 +111,7 @@ def run_test(row: RunTest) -> dict[str, Any]:
         "agent_definition": agent_id,
         "agent_version": None,
         "agent_definition_detail": {
-            **IDLE_AGENT,
+            **_IDLE_AGENT,
             "id": agent_id,
             "agent_name": row.agent_name,
             "workspace": row.workspace,
@@ -126,44 +123,24 @@ def run_test(row: RunTest) -> dict[str, Any]:
         "prompt_template_detail": None,
         "prompt_version": None,
         "prompt_version_detail": None,
-        "scenarios": [each.id for each in row.scenarios],
+        "scenarios": [scenario.id for scenario in row.scenarios],
         "scenarios_detail": [
-            scenario_in(row, each, agent_id) for each in row.scenarios
+            _scenario_detail(row, scenario, agent_id) for scenario in row.scenarios
         ],
         "dataset_row_ids": [],
         "simulator_agent": None,
         "simulator_agent_detail": None,
-        "simulate_eval_configs": [each["id"] for each in configs],
+        "simulate_eval_configs": [config["id"] for config in configs],
         "simulate_eval_configs_detail": configs,
         "evals_detail": configs,
         "evals": configs,
         "organization": row.organization,
         "enable_tool_evaluation": row.enable_tool_evaluation,
-        "created_at": MOMENT,
-        "updated_at": MOMENT,
+        "created_at": DEFAULT_TIME,
+        "updated_at": DEFAULT_TIME,
         "last_run_at": row.executions[-1].start_time if row.executions else None,
         "deleted": row.deleted,
         "deleted_at": None,
-    }
-
-
-def scenario_in(row: RunTest, each: Scenario, agent_id: str) -> dict[str, Any]:
-    """A scenario as part of its run test."""
-    return {
-        "id": each.id,
-        "name": each.name,
-        "description": "",
-        "source": SCENARIO_SOURCE,
-        "scenario_type": SCENARIO_TYPE,
-        "scenario_type_display": "Dataset",
-        "source_type": "agent_definition",
-        "organization": row.organization,
-        "dataset": derived_id("dataset", each.id),
-        "dataset_rows": each.row_count,
-        "agent": {"id": agent_id, "name": row.agent_name},
-        "created_at": MOMENT,
-        "updated_at": MOMENT,
-        "deleted": False,
     }
 
 
@@ -171,31 +148,51 @@ SCENARIO_SOURCE = "test"
 SCENARIO_TYPE = "dataset"
 
 
-def scenario(each: Scenario) -> dict[str, Any]:
-    """A scenario in the list of a run test's scenarios."""
-    return {"id": each.id, "name": each.name, "row_count": each.row_count}
-
-
-def execution(row: RunTest, each: Execution) -> dict[str, Any]:
-    """An execution in the list of a run test's executions."""
-    calls = len(each.calls)
-    connected = completed_calls(each)
+def _scenario_detail(row: RunTest, scenario: Scenario, agent_id: str) -> dict[str, Any]:
+    """Return a scenario as part of its run test."""
     return {
-        "id": each.id,
-        # A filter takes the state in small letters; here it has a capital.
-        "status": each.status.capitalize(),
-        "scenarios": scenario_names(row),
-        "start_time": each.start_time,
-        "duration": calls * CALL_SECONDS,
+        "id": scenario.id,
+        "name": scenario.name,
+        "description": "",
+        "source": SCENARIO_SOURCE,
+        "scenario_type": SCENARIO_TYPE,
+        "scenario_type_display": "Dataset",
+        "source_type": "agent_definition",
+        "organization": row.organization,
+        "dataset": _derived_id("dataset", scenario.id),
+        "dataset_rows": scenario.row_count,
+        "agent": {"id": agent_id, "name": row.agent_name},
+        "created_at": DEFAULT_TIME,
+        "updated_at": DEFAULT_TIME,
+        "deleted": False,
+    }
+
+
+def scenario(row: Scenario) -> dict[str, Any]:
+    """Return a scenario in the list of a run test's scenarios."""
+    return {"id": row.id, "name": row.name, "row_count": row.row_count}
+
+
+def execution(run_test: RunTest, row: Execution) -> dict[str, Any]:
+    """Return an execution in the list of a run test's executions."""
+    calls = len(row.calls)
+    connected = _calls_with(row, "completed")
+    return {
+        "id": row.id,
+        # A filter expects the state in small letters; here it has a capital.
+        "status": row.status.capitalize(),
+        "scenarios": scenario_names(run_test),
+        "start_time": row.start_time,
+        "duration": calls * _CALL_SECONDS,
         "error_reason": None,
-        "success_rate": percent(connected, calls),
+        "success_rate": _percent(connected, calls),
         "avg_response_time": 0.0,
         "calls": calls,
         "calls_attempted": calls,
         "connected_calls": connected,
         "agent_version": "N/A",
-        "agent_definition": row.agent_name,
-        "calls_connected_percentage": percent(connected, calls),
+        "agent_definition": run_test.agent_name,
+        "calls_connected_percentage": _percent(connected, calls),
         "total_chats": calls,
         "agent_type": "text",
         "total_number_of_fagi_agent_turns": 0,
@@ -203,55 +200,58 @@ def execution(row: RunTest, each: Execution) -> dict[str, Any]:
     }
 
 
-def call(row: RunTest, its_execution: Execution, each: Call) -> dict[str, Any]:
-    """A call with the results of its evaluations."""
+def call(run_test: RunTest, execution: Execution, row: Call) -> dict[str, Any]:
+    """Return a call with the results of its evaluations."""
+    scenarios = run_test.scenarios
     return {
-        **dict.fromkeys(UNKNOWN_IN_CALLS),
-        "id": each.id,
-        "timestamp": its_execution.start_time,
-        "start_time": its_execution.start_time,
+        **dict.fromkeys(_UNKNOWN_IN_CALLS),
+        "id": row.id,
+        "timestamp": execution.start_time,
+        "start_time": execution.start_time,
         "call_type": "Inbound",
         "simulation_call_type": "text",
-        "status": each.status,
+        "status": row.status,
         "duration": 0.0,
-        "duration_seconds": CALL_SECONDS,
+        "duration_seconds": _CALL_SECONDS,
         "transcript": [],
-        "scenario": scenario_names(row),
-        "scenario_id": row.scenarios[0].id if row.scenarios else None,
+        "scenario": scenario_names(run_test),
+        "scenario_id": scenarios[0].id if scenarios else None,
         "scenario_columns": {},
         "scenario_graph": {},
-        "eval_outputs": outputs(row, each),
-        "agent_definition_used_name": row.agent_name,
-        "agent_definition_used_id": derived_id("agent", row.workspace, row.agent_name),
+        "eval_outputs": _visible_outputs(run_test, row),
+        "agent_definition_used_name": run_test.agent_name,
+        "agent_definition_used_id": _derived_id(
+            "agent", run_test.workspace, run_test.agent_name
+        ),
         "recordings": {},
         "processing_skipped": False,
         "is_snapshot": False,
-        "test_execution_id": its_execution.id,
+        "test_execution_id": execution.id,
     }
 
 
-def outputs(row: RunTest, each: Call) -> dict[str, Any]:
-    """A call's results; those of deleted configs are kept, but not shown."""
-    live = {config.id for config in row.live_configs()}
+def _visible_outputs(run_test: RunTest, row: Call) -> dict[str, Any]:
+    """Return a call's results; those of deleted configs are stored, but not shown."""
+    live = {config.id for config in run_test.live_configs()}
     return {
         config_id: result
-        for config_id, result in each.eval_outputs.items()
+        for config_id, result in row.eval_outputs.items()
         if config_id in live
     }
 
 
-def newest_state(row: RunTest) -> dict[str, Any]:
-    """The state of a run test is that of its newest execution."""
+def status(row: RunTest) -> dict[str, Any]:
+    """Return the state of a run test, which is that of its newest execution."""
     if not row.executions:
-        # Not an error: the answer is 200 and says so inside.
+        # Not an HTTP error: the response is a 200 with this inside.
         return {
             "run_test_id": row.id,
             "status": "not_found",
             "error": "Test execution not found in database",
         }
     newest = row.executions[-1]
-    completed = completed_calls(newest)
-    failed = sum(each.status == "failed" for each in newest.calls)
+    completed = _calls_with(newest, "completed")
+    failed = _calls_with(newest, "failed")
     return {
         "run_test_id": row.id,
         "execution_id": newest.id,
@@ -260,7 +260,7 @@ def newest_state(row: RunTest) -> dict[str, Any]:
         "total_calls": len(newest.calls),
         "completed_calls": completed,
         "failed_calls": failed,
-        "success_rate": percent(completed, len(newest.calls)),
+        "success_rate": _percent(completed, len(newest.calls)),
         "start_time": newest.start_time,
         "end_time": newest.start_time if newest.status == "completed" else None,
         "message": (
@@ -271,20 +271,20 @@ def newest_state(row: RunTest) -> dict[str, Any]:
 
 
 def scenario_names(row: RunTest) -> str:
-    """The names of a run test's scenarios in one line."""
-    return ", ".join(each.name for each in row.scenarios)
+    """Return the names of a run test's scenarios in one line."""
+    return ", ".join(scenario.name for scenario in row.scenarios)
 
 
-def completed_calls(each: Execution) -> int:
-    """How many calls came to their end."""
-    return sum(one.status == "completed" for one in each.calls)
+def _calls_with(row: Execution, status: str) -> int:
+    """Count the calls of an execution that have a status."""
+    return sum(call.status == status for call in row.calls)
 
 
-def percent(part: int, whole: int) -> float:
-    """A share in percent; nothing of nothing is nothing."""
+def _percent(part: int, whole: int) -> float:
+    """Return a share in percent; a share of nothing is 0."""
     return round(part / whole * 100, 2) if whole else 0.0
 
 
-def derived_id(*parts: str) -> str:
-    """The id of something that a world does not hold: the same for the same parts."""
+def _derived_id(*parts: str) -> str:
+    """Return the id of something that is not in a world: the same for equal parts."""
     return str(uuid5(NAMESPACE_OID, "/".join(parts)))

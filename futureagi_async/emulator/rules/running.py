@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from futureagi_async.emulator.rules.envelope import error
-from futureagi_async.emulator.rules.evaluations import prepare
-from futureagi_async.emulator.rules.exchange import Answer, json_answer
+from futureagi_async.emulator.rules.envelope import error_response
+from futureagi_async.emulator.rules.evaluations import erase_results
+from futureagi_async.emulator.rules.exchange import Response, json_response
 from futureagi_async.emulator.rules.forms import RUN_NEW_EVALS
 
 
@@ -17,48 +17,50 @@ if TYPE_CHECKING:
     from futureagi_async.emulator.rules.context import Context
 
 
-STARTED = (
+_STARTED = (
     "New evaluations dispatched successfully. Individual tasks will run in parallel."
 )
-NOT_STARTED = (
+_NOT_STARTED = (
     "New evaluations marked pending; async dispatch failed and can be retried."
 )
 
 
-def run_new_evals(context: Context) -> Answer:
-    """Starts evaluations; each step is kept when a later one refuses.
+def run_new_evals(context: Context) -> Response:
+    """Start evaluations; no step is undone when a later one rejects the request.
 
     So the tool setting is stored before anything is checked, executions without calls
-    are evaluating for ever after a 400, and results are gone after a failed dispatch.
+    are evaluating for ever after a 400, and results are erased by a failed dispatch.
     """
-    wanted = context.body(RUN_NEW_EVALS)
+    body = context.body(RUN_NEW_EVALS)
     run_test = context.run_test()
-    if wanted["enable_tool_evaluation"] is not None:
-        run_test.enable_tool_evaluation = wanted["enable_tool_evaluation"]
-    config_ids = wanted["eval_config_ids"]
-    executions = selected(run_test, wanted)
-    problem = problem_with(run_test, executions, config_ids)
+    if body["enable_tool_evaluation"] is not None:
+        run_test.enable_tool_evaluation = body["enable_tool_evaluation"]
+    config_ids = body["eval_config_ids"]
+    executions = _select_executions(run_test, body)
+    problem = _problem_with(run_test, executions, config_ids)
     if problem:
-        return error(400, problem)
-    set_status(executions, "evaluating")
+        return error_response(400, problem)
+    _set_status(executions, "evaluating")
     calls = sum(len(execution.calls) for execution in executions)
     if not calls:
-        return error(400, "No call executions found in the selected test executions.")
-    prepare(executions, config_ids)
-    return json_answer(
+        return error_response(
+            400, "No call executions found in the selected test executions."
+        )
+    erase_results(executions, config_ids)
+    return json_response(
         200,
         {
-            "message": handed_over(context, run_test, executions, config_ids),
+            "message": _dispatch(context, run_test, executions, config_ids),
             "run_test_id": run_test.id,
             "call_execution_count": calls,
         },
     )
 
 
-def problem_with(
+def _problem_with(
     run_test: RunTest, executions: Sequence[Execution], config_ids: Sequence[str]
 ) -> str | None:
-    """What keeps evaluations from being started; executions come before configs."""
+    """Return why evaluations cannot start; executions are checked before configs."""
     if not executions:
         return "No test executions found to run evaluations on."
     if any(execution.status != "completed" for execution in executions):
@@ -66,48 +68,48 @@ def problem_with(
             "Only test executions with COMPLETED status can have new evaluations "
             "run on them."
         )
-    if not all_found(run_test, config_ids):
+    if not _all_exist(run_test, config_ids):
         return "One or more eval configs not found or do not belong to this run test."
     return None
 
 
-def handed_over(
+def _dispatch(
     context: Context,
     run_test: RunTest,
     executions: Sequence[Execution],
     config_ids: Sequence[str],
 ) -> str:
-    """Hands the evaluations over; returns what the answer says about it."""
+    """Submit the evaluations; return the message of the response."""
     if context.evaluations.dispatch == "fail":
-        # A failure that looks like success: the wording is all that tells it.
-        set_status(executions, "completed")
-        return NOT_STARTED
-    context.evaluations.take(run_test, executions, config_ids, context.now)
-    context.work.runs += 1
-    return STARTED
+        # A failure that looks like success: nothing but the wording differs.
+        _set_status(executions, "completed")
+        return _NOT_STARTED
+    context.evaluations.submit(run_test, executions, config_ids, context.now)
+    context.effects.runs += 1
+    return _STARTED
 
 
-def all_found(run_test: RunTest, config_ids: Sequence[str]) -> bool:
-    """Rows found are counted against ids sent, so a repeated id counts as missing."""
+def _all_exist(run_test: RunTest, config_ids: Sequence[str]) -> bool:
+    """Compare the number of rows found to that of ids sent: a repeated id is missing."""
     live = {config.id for config in run_test.live_configs()}
     return len(live.intersection(config_ids)) == len(config_ids)
 
 
-def selected(run_test: RunTest, wanted: dict[str, Any]) -> list[Execution]:
-    """The executions that are meant; ids that do not belong here are dropped.
+def _select_executions(run_test: RunTest, body: dict[str, Any]) -> list[Execution]:
+    """Return the executions to evaluate; ids of other run tests are dropped.
 
-    With `select_all` the ids are those to leave out, which no document says.
+    With `select_all` the ids are those to leave out, which no document mentions.
     """
-    named = set(wanted.get("test_execution_ids", ()))
-    everything_but = wanted["select_all"]
+    named = set(body.get("test_execution_ids", ()))
+    all_but_named = body["select_all"]
     return [
         execution
         for execution in run_test.executions
-        if (execution.id in named) != everything_but
+        if (execution.id in named) != all_but_named
     ]
 
 
-def set_status(executions: Sequence[Execution], status: str) -> None:
-    """All of them at once."""
+def _set_status(executions: Sequence[Execution], status: str) -> None:
+    """Set the status of all executions."""
     for execution in executions:
         execution.status = status

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from futureagi_async.emulator.rows import usable
-from futureagi_async.emulator.rules.exchange import Answer, json_answer
+from futureagi_async.emulator.rows import is_usable
+from futureagi_async.emulator.rules.exchange import Response, json_response
 from futureagi_async.emulator.rules.forms import TEMPLATE_LIST
 
 
@@ -14,54 +14,54 @@ if TYPE_CHECKING:
     from futureagi_async.emulator.rules.context import Context
 
 
-def newest_first(context: Context) -> list[Template]:
-    """The templates that the key may use."""
-    everything = reversed(context.world.templates.values())
-    return [template for template in everything if usable(template, context.key)]
+def _usable_templates(context: Context) -> list[Template]:
+    """Return the templates that the key may use, newest first."""
+    templates = reversed(context.world.templates.values())
+    return [template for template in templates if is_usable(template, context.key)]
 
 
-def sdk_list(context: Context) -> Answer:
-    """All of them in one answer."""
-    result = [shown(template) for template in newest_first(context)]
-    return json_answer(200, {"status": True, "result": result})
+def sdk_list(context: Context) -> Response:
+    """Return all templates in one response."""
+    result = [_to_json(template) for template in _usable_templates(context)]
+    return json_response(200, {"status": True, "result": result})
 
 
-def paged_list(context: Context) -> Answer:
-    """Those that are listed, in pages that count from 0; past the end it is empty."""
-    wanted = context.body(TEMPLATE_LIST)
-    search = (wanted["search"] or "").lower()
+def paged_list(context: Context) -> Response:
+    """Return listed templates in pages that count from 0; past the last is empty."""
+    body = context.body(TEMPLATE_LIST)
+    search = (body["search"] or "").lower()
     found = [
         template
-        for template in newest_first(context)
+        for template in _usable_templates(context)
         if template.listed
         and search in template.name.lower()
-        and wanted["owner_filter"] in ("all", owner(template))
+        and body["owner_filter"] in ("all", _owner(template))
     ]
-    if wanted["sort_by"] == "name":
+    if body["sort_by"] == "name":
         found.sort(key=lambda template: template.name, reverse=True)
-    if wanted["sort_order"] == "asc":
+    if body["sort_order"] == "asc":
         found.reverse()
-    page, size = wanted["page"], wanted["page_size"]
+    page, size = body["page"], body["page_size"]
     result = {
-        "items": [shown(template) for template in found[page * size :][:size]],
+        "items": [_to_json(template) for template in found[page * size :][:size]],
         "total": len(found),
         "page": page,
         "page_size": size,
     }
-    return json_answer(200, {"status": True, "result": result})
+    return json_response(200, {"status": True, "result": result})
 
 
-def owner(template: Template) -> str:
-    """Whose template it is."""
+def _owner(template: Template) -> str:
+    """Return who owns the template."""
     return "system" if template.organization is None else "user"
 
 
-def shown(template: Template) -> dict[str, Any]:
-    """A template as both lists show it."""
+def _to_json(template: Template) -> dict[str, Any]:
+    """Return a template as both lists show it."""
     return {
         "id": template.id,
         "name": template.name,
-        "owner": owner(template),
+        "owner": _owner(template),
         "output_type": template.output_type,
         "required_keys": list(template.required_keys),
     }

@@ -450,14 +450,14 @@ def a_folder_without_room(path):
 @pytest.mark.parametrize(
     ("prepare", "says"),
     [
-        (a_folder, "this is a folder"),
-        (a_missing_folder, "there is no folder"),
+        (a_folder, "this is a directory"),
+        (a_missing_folder, "there is no directory"),
         (a_text, "this file is no journal"),
         (another_database, "another program's SQLite file"),
         (nothing_to_call_a_path, "is no path"),
         pytest.param(
             a_folder_without_room,
-            "see to its name and to the permissions",
+            "check its name and the permissions",
             marks=pytest.mark.skipif(
                 not sys.platform.startswith("linux"), reason="no /proc here"
             ),
@@ -561,7 +561,7 @@ async def test_an_outcome_that_cannot_be_written_is_told_and_warned_of(
     emulator, connect, journal, monkeypatch, caplog
 ):
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "finish", full)
+        patch.setattr(Store, "record_outcome", full)
         (outcome,) = await connect().send_many(adds(emulator, 1), journal=journal)
 
     assert isinstance(outcome, Success)
@@ -580,7 +580,7 @@ async def test_a_failure_that_cannot_be_written_keeps_its_delivery(
     emulator, connect, journal, monkeypatch
 ):
     emulator.faults.add("drop_after", endpoint=ADD)
-    monkeypatch.setattr(Store, "finish", full)
+    monkeypatch.setattr(Store, "record_outcome", full)
 
     (outcome,) = await connect(retry=UNSETTLED).send_many(
         adds(emulator, 1), journal=journal
@@ -609,7 +609,7 @@ async def test_a_journal_that_breaks_while_settling_leaves_the_doubt(
 async def test_equal_requests_are_all_told_that_the_journal_refuses(
     emulator, connect, journal, monkeypatch
 ):
-    monkeypatch.setattr(Store, "intend", full)
+    monkeypatch.setattr(Store, "record_intent", full)
     (request,) = adds(emulator, 1)
 
     batch = await connect().send_many([request] * 3, journal=journal)
@@ -630,7 +630,7 @@ def rewrite(journal, statement):
 async def test_a_damaged_answer_stops_the_batch(answer, emulator, connect, journal):
     requests = adds(emulator)
     await connect().send_many(requests, journal=journal)
-    rewrite(journal, f"UPDATE endings SET answer = {answer} WHERE sequence = 3")
+    rewrite(journal, f"UPDATE outcomes SET response = {answer} WHERE sequence = 3")
 
     batch = await connect().send_many(requests, journal=journal, max_concurrency=1)
 
@@ -651,7 +651,7 @@ async def test_a_read_that_a_person_called_done_has_no_answer(
 
     (outcome,) = await connect().send_many([request], journal=journal)
 
-    assert "entry 1 has no answer" in str(outcome.error)
+    assert "entry 1 has no response" in str(outcome.error)
 
 
 async def test_a_journal_may_be_named_by_anything_that_is_a_path(

@@ -1,4 +1,4 @@
-"""Whole programs with a journalled fan-out: how they end, fork and are interrupted.
+"""Programs with a journaled batch: how they exit, fork and are interrupted.
 
 Each runs in Python's development mode, with warnings as errors, and has to leave its
 standard error empty but for a traceback that is its own.
@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from recorded_requests import adds, entries, states
+from recorded_requests import adds, states
 
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ from futureagi_async import (
     AddEvalConfigs,
     AsyncFutureAGI,
     FutureAGI,
-    Journal,
-    JournalError,
     RetryPolicy,
 )
 from futureagi_async.blocking import portal
@@ -45,19 +43,6 @@ requests = [
     AddEvalConfigs(each, [{"template_id": template_id, "name": "tone"}]) for each in ids
 ]
 retry = RetryPolicy(reconcile_after=0.05)
-
-def refused(client):
-    try:
-        end = client.send_many(requests, journal=journal)
-    except JournalError as error:
-        if "being written already" in str(error):
-            return True
-        end = error
-    print("not refused:", end, file=sys.stderr, flush=True)
-    return False
-
-def leave(ended_well):
-    os._exit(0 if ended_well else 1)
 """
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
@@ -239,76 +224,50 @@ for place, outcome in enumerate(outcomes):
 
 
 @forks
-def test_children_forked_in_a_batch_leave_the_journal_to_their_parent(
+def test_a_child_forked_in_a_batch_works_without_its_journal(
     program, emulator, journal
 ):
     running = program("""
-def look():
-    with Journal.open(journal) as looking:
-        return len(looking) > 0
-
-def go_on_without():
-    config = [{"template_id": template_id, "name": "of the child"}]
-    return client.add_eval_configs_many(ids, config).raise_for_failures()
-
-children = {
-    "inherited client": lambda: refused(client),
-    "own client": lambda: refused(FutureAGI()),
-    "reader": look,
-    "no journal": go_on_without,
-}
-ended = []
+exit_statuses = []
 
 def fork(outcome):
-    if children:
-        _, work = children.popitem()
-        child = os.fork()
-        if not child:
-            leave(work())
-        # Meanwhile no input is read: the batch goes on, and has the journal.
-        ended.append(os.waitpid(child, 0)[1])
-
-more = [
-    AddEvalConfigs(each, [{"template_id": template_id, "name": "more"}]) for each in ids
-]
-client = FutureAGI(retry=retry)
-batch = client.send_many(
-    iter(requests + more), journal=journal, on_outcome=fork, max_concurrency=2
-)
-print(len(batch.successes), ended)
-""")
-
-    assert ended(running) == (0, "16 [0, 0, 0, 0]\n", "")
-    assert [each.state.name for each in entries(journal)] == ["DONE"] * 16
-    assert set(emulator.log.configs.values()) == {3}  # one of them is the child's
-
-
-@forks
-def test_a_child_forked_in_an_asynchronous_batch_leaves_the_journal_to_its_parent(
-    program, emulator, journal
-):
-    running = program("""
-ended = []
-
-def fork(outcome):
-    if len(ended) == 3:
+    if exit_statuses:
         return
     child = os.fork()
     if not child:
-        leave(refused(FutureAGI()))
-    ended.append(os.waitpid(child, 0)[1])  # meanwhile the batch has the journal
+        config = [{"template_id": template_id, "name": "of the child"}]
+        client.add_eval_configs_many(ids, config).raise_for_failures()
+        os._exit(0)
+    exit_statuses.append(os.waitpid(child, 0)[1])  # meanwhile the batch continues
 
-async def main():
-    async with AsyncFutureAGI(retry=retry) as client:
-        return await client.send_many(
-            requests, journal=journal, on_outcome=fork, max_concurrency=2
-        )
-
-batch = asyncio.run(main())
-print(len(batch.successes), ended)
+client = FutureAGI(retry=retry)
+batch = client.send_many(
+    iter(requests), journal=journal, on_outcome=fork, max_concurrency=2
+)
+print(len(batch.successes), exit_statuses)
 """)
 
-    assert ended(running) == (0, "8 [0, 0, 0]\n", "")
+    assert ended(running) == (0, "8 [0]\n", "")
+    assert set(states(journal).values()) == {"DONE"}
+    assert set(emulator.log.configs.values()) == {2}  # one of them is the child's
+
+
+@forks
+def test_a_child_forked_between_batches_opens_the_journal_itself(
+    program, emulator, journal
+):
+    running = program("""
+client = FutureAGI(retry=retry)
+client.send_many(requests[:4], journal=journal)
+child = os.fork()
+if not child:
+    batch = client.send_many(requests, journal=journal)
+    print(len(batch.successes), sum(each.from_journal for each in batch), flush=True)
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+""")
+
+    assert ended(running) == (0, "8 4\n", "")
     assert set(states(journal).values()) == {"DONE"}
     assert set(emulator.log.configs.values()) == {1}
 

@@ -326,7 +326,7 @@ async def test_what_was_in_flight_when_it_was_cancelled_is_settled(
 def cancelled_with_four_in_flight(emulator, connect, journal, monkeypatch, eventually):
     """Cancel a fan-out of eight: half in flight, and half on disk before their turn."""
     intended = []
-    intend = JournalWriter.intend
+    intend = JournalWriter.record_intent
 
     async def counted(*args, **more):
         entry = await intend(*args, **more)
@@ -336,7 +336,7 @@ def cancelled_with_four_in_flight(emulator, connect, journal, monkeypatch, event
     async def cancel(requests):
         emulator.faults.add("latency", seconds=60)
         with monkeypatch.context() as patch:
-            patch.setattr(JournalWriter, "intend", counted)
+            patch.setattr(JournalWriter, "record_intent", counted)
             work = asyncio.create_task(
                 connect().send_many(requests, journal=journal, max_concurrency=4)
             )

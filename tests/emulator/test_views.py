@@ -1,4 +1,4 @@
-"""The reads: pages, filters, summaries, and the errors that are the wrong ones."""
+"""The reads: pages, filters, summaries, and the errors with a wrong status."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from emulator_small_world import (
     THEIRS,
     TUESDAY,
     Caller,
-    of,
+    path_of,
 )
 
 from futureagi_async.emulator import World
@@ -40,7 +40,7 @@ LIST = "/simulate/run-tests/"
 
 
 def ids(reply):
-    """The ids on a page."""
+    """Return the ids on a page."""
     return [each["id"] for each in reply.json["results"]]
 
 
@@ -67,7 +67,7 @@ def test_the_list_can_be_searched(ask, query, found):
     assert ids(ask.get(f"{LIST}?{query}")) == found
 
 
-def test_pages_point_at_each_other_with_sorted_parameters(ask):
+def test_links_between_pages_have_sorted_parameters(ask):
     middle = ask.get(f"{LIST}?search=a&page=2&limit=1").json
     first = ask.get(f"{LIST}?page=1&limit=3").json
 
@@ -78,7 +78,7 @@ def test_pages_point_at_each_other_with_sorted_parameters(ask):
     assert (first["count"], first["previous"]) == (4, None)
 
 
-def test_the_first_page_has_no_query_of_its_own():
+def test_the_link_to_the_first_page_has_no_query():
     ask = Caller(World.synthetic(11))
 
     second = ask.get(f"{LIST}?page=2", headers=synthetic_keys(ask), key=None).json
@@ -88,7 +88,7 @@ def test_the_first_page_has_no_query_of_its_own():
 
 
 def synthetic_keys(ask):
-    """The headers for a synthetic world."""
+    """Return the headers for a synthetic world."""
     return {"X-Api-Key": ask.world.api_key, "X-Secret-Key": ask.world.secret_key}
 
 
@@ -115,13 +115,13 @@ def test_parameters_of_the_list_are_checked(ask, query, problem):
     [
         (f"{LIST}?page=9", "run tests"),
         (f"{LIST}?page=1.0", "run tests"),
-        (of(SHOP, "executions/?page=0"), "test executions"),
-        (of(SHOP, "executions/?page=x"), "test executions"),
-        (of(SHOP, "scenarios/?page=2"), "scenarios"),
+        (path_of(SHOP, "executions/?page=0"), "test executions"),
+        (path_of(SHOP, "executions/?page=x"), "test executions"),
+        (path_of(SHOP, "scenarios/?page=2"), "scenarios"),
         (f"/simulate/test-executions/{MONDAY}/?page=7", "test execution"),
     ],
 )
-def test_a_page_that_is_not_there_is_a_500(ask, path, what):
+def test_a_page_that_does_not_exist_is_a_500(ask, path, what):
     reply = ask.get(path)
 
     assert reply.status == 500
@@ -129,7 +129,7 @@ def test_a_page_that_is_not_there_is_a_500(ask, path, what):
 
 
 def test_a_run_test_shows_its_configs_four_times(ask):
-    body = ask.get(of(SHOP)).json
+    body = ask.get(path_of(SHOP)).json
 
     configs = body["simulate_eval_configs_detail"]
     assert body["simulate_eval_configs"] == [SHORT, POLITE]
@@ -137,7 +137,7 @@ def test_a_run_test_shows_its_configs_four_times(ask):
     assert [each["name"] for each in configs] == ["short", "polite"]
     assert body["agent_definition_detail"]["agent_name"] == "Ada"
     assert body["last_run_at"] is not None
-    assert ask.get(of(EMPTY)).json["last_run_at"] is None
+    assert ask.get(path_of(EMPTY)).json["last_run_at"] is None
 
 
 @pytest.mark.parametrize("run_test_id", [NOBODY, GONE, AWAY_TEST])
@@ -153,16 +153,16 @@ def test_a_run_test_shows_its_configs_four_times(ask):
         ("eval-summary-comparison/?execution_ids=[1]", "Run test not found."),
     ],
 )
-def test_unknown_deleted_and_foreign_run_tests_are_alike(
+def test_unknown_deleted_and_foreign_run_tests_are_not_found(
     ask, run_test_id, rest, message
 ):
-    reply = ask.get(of(run_test_id, rest))
+    reply = ask.get(path_of(run_test_id, rest))
 
     assert (reply.status, reply.message) == (404, message)
     assert reply.json["code"] == "not_found"
 
 
-def test_a_name_leads_to_an_id_in_any_workspace(ask):
+def test_a_run_test_id_is_found_by_name_in_any_workspace(ask):
     found = ask.get(f"{LIST}get-id-by-name/away/")
     missing = ask.get(f"{LIST}get-id-by-name/gone/")
 
@@ -173,8 +173,8 @@ def test_a_name_leads_to_an_id_in_any_workspace(ask):
     assert (missing.status, missing.message) == (400, "Run test not found")
 
 
-def test_executions_are_listed_with_a_capital_state(ask):
-    reply = ask.get(of(MIXED, "executions/"))
+def test_executions_are_listed_with_a_capitalized_status(ask):
+    reply = ask.get(path_of(MIXED, "executions/"))
 
     assert ids(reply) == [RUNNING, DONE]
     newest = reply.json["results"][0]
@@ -194,18 +194,18 @@ def test_executions_are_listed_with_a_capital_state(ask):
     ],
 )
 def test_executions_can_be_filtered(ask, query, found):
-    assert ids(ask.get(of(MIXED, f"executions/?{query}"))) == found
+    assert ids(ask.get(path_of(MIXED, f"executions/?{query}"))) == found
 
 
-def test_a_search_for_a_scenario_breaks_the_execution_list(ask):
-    reply = ask.get(of(SHOP, "executions/?search=ANGRY"))
+def test_a_search_for_a_scenario_makes_the_execution_list_a_500(ask):
+    reply = ask.get(path_of(SHOP, "executions/?search=ANGRY"))
 
     assert reply.status == 500
     assert "cannot be both deferred and traversed" in reply.message
 
 
 def test_calls_are_listed_over_all_executions(ask):
-    reply = ask.get(of(SHOP, "call-executions/"))
+    reply = ask.get(path_of(SHOP, "call-executions/"))
 
     assert ids(reply)[1:] == [SECOND_CALL, FIRST_CALL]
     assert list(reply.json["results"][2]["eval_outputs"]) == [POLITE]
@@ -224,7 +224,7 @@ def test_calls_are_listed_over_all_executions(ask):
     ],
 )
 def test_calls_can_be_filtered(ask, query, found):
-    assert len(ids(ask.get(of(SHOP, f"call-executions/?{query}")))) == found
+    assert len(ids(ask.get(path_of(SHOP, f"call-executions/?{query}")))) == found
 
 
 @pytest.mark.parametrize(
@@ -236,26 +236,26 @@ def test_calls_can_be_filtered(ask, query, found):
         ("limit=-1", "LIMIT must not be negative"),
     ],
 )
-def test_bad_numbers_break_the_call_list(ask, query, reason):
-    reply = ask.get(of(SHOP, f"call-executions/?{query}"))
+def test_invalid_page_numbers_make_the_call_list_a_500(ask, query, reason):
+    reply = ask.get(path_of(SHOP, f"call-executions/?{query}"))
 
     assert reply.status == 500
     assert reply.message == f"Failed to retrieve call executions: {reason}"
 
 
-def test_pages_of_calls_keep_the_order_of_parameters(ask):
-    body = ask.get(of(SHOP, "call-executions/?page=2&limit=1&more=1")).json
-    past = ask.get(of(SHOP, "call-executions/?page=2")).json
+def test_links_between_call_pages_preserve_the_order_of_parameters(ask):
+    body = ask.get(path_of(SHOP, "call-executions/?page=2&limit=1&more=1")).json
+    past = ask.get(path_of(SHOP, "call-executions/?page=2")).json
 
-    link = f"http://emulator{of(SHOP, 'call-executions/')}"
+    link = f"http://emulator{path_of(SHOP, 'call-executions/')}"
     assert body["next"] == f"{link}?page=3&limit=1&more=1"
     assert body["previous"] == f"{link}?limit=1&more=1"
     assert past["previous"] == f"{link}?"
     assert (past["total_pages"], past["current_page"]) == (1, 2)
 
 
-def test_no_calls_are_no_pages(ask):
-    assert ask.get(of(EMPTY, "call-executions/")).json["total_pages"] == 0
+def test_a_list_without_calls_has_no_pages(ask):
+    assert ask.get(path_of(EMPTY, "call-executions/")).json["total_pages"] == 0
 
 
 def test_one_call_is_found_by_its_id(ask):
@@ -267,7 +267,7 @@ def test_one_call_is_found_by_its_id(ask):
 
 
 @pytest.mark.parametrize("call_id", [NOBODY, AWAY_CALL, MONDAY])
-def test_other_calls_are_not_found(ask, call_id):
+def test_unknown_and_foreign_calls_are_not_found(ask, call_id):
     reply = ask.get(f"/simulate/call-executions/{call_id}/")
 
     assert (reply.status, reply.message) == (404, "Call execution not found")
@@ -288,18 +288,18 @@ def test_an_unknown_execution_is_a_500(ask):
 
 
 def test_the_state_is_that_of_the_newest_execution(ask):
-    body = ask.get(of(SHOP, "status/")).json
+    body = ask.get(path_of(SHOP, "status/")).json
 
     assert (body["execution_id"], body["status"]) == (TUESDAY, "completed")
     assert body["message"] == (
         "Test execution completed with 1 successful and 0 failed calls"
     )
-    assert ask.get(of(EMPTY, "status/")).json["status"] == "not_found"
+    assert ask.get(path_of(EMPTY, "status/")).json["status"] == "not_found"
 
 
 def test_scenarios_are_searched_by_name_and_kind(ask):
-    found = ask.get(of(SHOP, "scenarios/?search=dataset"))
-    missed = ask.get(of(SHOP, "scenarios/?search=zzz"))
+    found = ask.get(path_of(SHOP, "scenarios/?search=dataset"))
+    missed = ask.get(path_of(SHOP, "scenarios/?search=zzz"))
 
     assert found.json["results"] == [
         {
@@ -312,11 +312,11 @@ def test_scenarios_are_searched_by_name_and_kind(ask):
 
 
 def summary(ask, run_test_id=SHOP, query=""):
-    return ask.get(of(run_test_id, f"eval-summary/{query}")).json["result"]
+    return ask.get(path_of(run_test_id, f"eval-summary/{query}")).json["result"]
 
 
 def put(ask, config_id, *values, output_type):
-    """Puts results of one type into the calls of Monday."""
+    """Put results of one type into the calls of Monday."""
     execution = ask.world.run_tests.get(SHOP).execution(MONDAY)
     for call, value in zip(execution.calls, values, strict=True):
         call.eval_outputs[config_id] = {"value": value, "type": output_type}
@@ -366,7 +366,7 @@ def test_scores_that_are_no_numbers_have_no_output(ask):
     assert (entry["total_cells"], entry["output"]) == (2, {})
 
 
-def test_choices_are_shared_out(ask):
+def test_choices_are_summarized_in_percent(ask):
     ask.update(SHOP, SHORT, template_id=CHOICES, mapping={})
     put(ask, SHORT, "glad", "sad", output_type="choices")
 
@@ -376,7 +376,7 @@ def test_choices_are_shared_out(ask):
     assert entry["total_choices_avg"] == {"glad": 50.0, "sad": 50.0}
 
 
-def test_nothing_finished_is_nothing_counted(ask):
+def test_without_results_the_totals_are_empty(ask):
     ask.add(EMPTY, *({"template_id": t} for t in (SCORE, CHOICES, NUMERIC, CONTAINS)))
 
     totals = {
@@ -392,12 +392,12 @@ def test_nothing_finished_is_nothing_counted(ask):
     }
 
 
-def test_a_result_of_a_strange_type_breaks_the_summary(ask):
+def test_a_result_of_an_unknown_type_makes_the_summary_a_500(ask):
     put(ask, SHORT, 1, 2, output_type="numeric")
     compared = quote(json.dumps([MONDAY]))
 
     for rest in ("eval-summary/", f"eval-summary-comparison/?execution_ids={compared}"):
-        reply = ask.get(of(SHOP, rest))
+        reply = ask.get(path_of(SHOP, rest))
         assert reply.status == 500
         assert reply.message == ("Unable to fetch evaluation summary. Please try again")
 
@@ -424,7 +424,9 @@ def test_a_summary_can_be_of_one_execution(ask):
 
 def comparison(ask, value, run_test_id=SHOP):
     text = quote(value if isinstance(value, str) else json.dumps(value))
-    return ask.get(of(run_test_id, f"eval-summary-comparison/?execution_ids={text}"))
+    return ask.get(
+        path_of(run_test_id, f"eval-summary-comparison/?execution_ids={text}")
+    )
 
 
 def test_executions_are_compared_under_their_ids_as_sent(ask):
@@ -445,16 +447,16 @@ def test_executions_are_compared_under_their_ids_as_sent(ask):
         ("", "This field may not be blank."),
     ],
 )
-def test_the_comparison_wants_a_list(ask, value, problem):
+def test_the_comparison_requires_a_list_of_ids(ask, value, problem):
     assert comparison(ask, value).message == f"execution_ids: {problem}"
 
 
 @pytest.mark.parametrize("value", [["x"], [1.5], [[]], [-1]])
-def test_ids_that_are_none_break_the_comparison(ask, value):
+def test_invalid_ids_make_the_comparison_a_500(ask, value):
     assert comparison(ask, value).status == 500
 
 
-def test_without_configs_the_ids_are_not_looked_at(ask):
+def test_without_configs_the_ids_of_the_comparison_are_not_checked(ask):
     assert comparison(ask, ["x"], EMPTY).json == {"status": True, "result": {}}
 
 
@@ -467,7 +469,7 @@ def test_all_usable_templates_are_in_the_sdk_list(ask):
 
 
 def templates(ask, **fields):
-    """The names in the paged list."""
+    """Return the names in the paged list."""
     reply = ask("POST", "/model-hub/eval-templates/list/", fields)
     return [each["name"] for each in reply.json["result"]["items"]]
 
