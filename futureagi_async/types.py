@@ -72,7 +72,6 @@ if TYPE_CHECKING:
         EvalConfigOrigin as EvalConfigOrigin,
         OnConflict as OnConflict,
     )
-    from futureagi_async.evaluation.inputs import RunTests as RunTests
     from futureagi_async.evaluation.options import (
         EvaluationOptions as EvaluationOptions,
     )
@@ -94,6 +93,7 @@ if TYPE_CHECKING:
         EvalTemplateRef as EvalTemplateRef,
         ExecutionRef as ExecutionRef,
         RunTestRef as RunTestRef,
+        RunTestRefs as RunTestRefs,
     )
 else:
     __getattr__, __dir__, __all__ = lazy_exports(
@@ -153,7 +153,6 @@ else:
                 "EvalConfigOrigin",
                 "OnConflict",
             ),
-            ".evaluation.inputs": ("RunTests",),
             ".evaluation.options": ("EvaluationOptions",),
             ".evaluation.report": ("ConfigScores",),
             ".journal.entry": (
@@ -168,6 +167,7 @@ else:
                 "EvalTemplateRef",
                 "ExecutionRef",
                 "RunTestRef",
+                "RunTestRefs",
             ),
             ".model.request": (
                 "Request",

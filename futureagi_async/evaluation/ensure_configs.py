@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import enum
 import itertools
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias, get_args
+from uuid import UUID
 
 import attrs
 
@@ -36,11 +38,9 @@ from futureagi_async.model.request import (
     ResultT,
     build_requests,
 )
-
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
-    from uuid import UUID
+from futureagi_async.model.resource import (
+    RunTestRef,  # noqa: F401 - in the signature that attrs makes
+)
 
 
 OnConflict: TypeAlias = Literal["raise", "keep", "update"]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
-from uuid import UUID
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import attrs
 
@@ -19,6 +18,7 @@ from futureagi_async.evaluation.reading import Selection
 from futureagi_async.evaluation.start import StartEvaluations
 from futureagi_async.model import validation
 from futureagi_async.model.request import Requests, build_requests
+from futureagi_async.model.resource import RunTestRefs
 
 
 if TYPE_CHECKING:
@@ -27,15 +27,8 @@ if TYPE_CHECKING:
     from futureagi_async.evaluation.start import Started
 
 
-AnyRunTest: TypeAlias = UUID | str | RunTestEntry | RunTest
-"""A run test: its id, or the object that a list or a lookup returned."""
-
-RunTests: TypeAlias = Iterable[AnyRunTest] | AsyncIterable[AnyRunTest]
-"""Any number of run tests; an iterator is read as they are worked on."""
-
-
 def for_run_tests(
-    run_tests: RunTests,
+    run_tests: RunTestRefs,
     evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
     *,
     on_conflict: OnConflict,
@@ -72,7 +65,7 @@ def for_run_tests(
     )
 
 
-def watching(run_tests: RunTests) -> Requests[Started]:
+def watching(run_tests: RunTestRefs) -> Requests[Started]:
     """Make the jobs that look how far each run test is.
 
     Raises:

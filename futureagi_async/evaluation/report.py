@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import Any, Self, overload
 
 import attrs
 
@@ -12,6 +12,7 @@ from futureagi_async.endpoints.scores import (
     ChoiceScores,
     NumericScores,
     PassFailScores,
+    Scores,
 )
 from futureagi_async.errors import Delivery, FutureAGIError
 from futureagi_async.evaluation.ensure_configs import EvalConfigOrigin
@@ -20,10 +21,6 @@ from futureagi_async.model.outcome import (
     BatchInterruptedError,
     combined_delivery,
 )
-
-
-if TYPE_CHECKING:
-    from futureagi_async.endpoints.scores import Scores
 
 
 class EvaluationStatus(enum.Enum):

@@ -18,6 +18,7 @@ from futureagi_async import (
 )
 from futureagi_async.evaluation import history
 from futureagi_async.journal.entry import request_digest, request_key
+from futureagi_async.types import JournalState
 
 
 TEMPLATE = "22222222-2222-4222-8222-222222222222"

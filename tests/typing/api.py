@@ -431,7 +431,7 @@ def journals(outcome: fa.Outcome[fa.types.RunNewEvalsResult]) -> None:
         assert_type(summary.reconciled, int)
         for entry in journal:
             assert_type(entry, fa.types.JournalEntry)
-            assert_type(entry.answer, bytes | None)
+            assert_type(entry.response, bytes | None)
             assert_type(entry.delivery, fa.Delivery | None)
             assert_type(entry.state, fa.types.JournalState)
             journal.resolve(entry, done=True)
