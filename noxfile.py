@@ -1,4 +1,4 @@
-"""What there is to run: `nox` runs all of it, `nox --list` says what it is."""
+"""The checks of this repository: `nox` runs them, `nox --list` lists them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ COVERED = ("-m", "coverage", "run", "-m", "pytest")
 
 
 def interpreters() -> list[str]:
-    """Every Python of ours that this machine has and that runs."""
+    """Return one working interpreter of each supported version on this machine."""
     versions = pathlib.Path.home() / ".pyenv" / "versions"
     found = []
     for version in VERSIONS:
         managed = sorted(versions.glob(f"{version}.*/bin/python"))
         candidates = [shutil.which(f"python{version}"), *map(str, managed)]
-        working = [each for each in candidates if each and runs(each)]
+        working = [python for python in candidates if python and runs(python)]
         found += working[:1]
     return found
 
@@ -41,7 +41,7 @@ def dependencies(*groups: str) -> tuple[str, ...]:
 
 
 def install_wheel(session: nox.Session, *constraints: str) -> None:
-    """Install the package as users get it."""
+    """Install the package as users do, from a wheel."""
     wheels = pathlib.Path(session.create_tmp())
     for old in wheels.glob("*.whl"):
         old.unlink()
@@ -52,7 +52,7 @@ def install_wheel(session: nox.Session, *constraints: str) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, format, and the layers of the package."""
+    """Check style, format, and the layers of the package."""
     session.install("-e", ".", *dependencies("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -61,7 +61,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Types of the package and of a file that uses the whole public API."""
+    """Check the types of the package and of a file that uses all of the public API."""
     session.install("-e", ".[cli]", *dependencies("typing"))
     session.run("mypy", "futureagi_async", "tests/typing", "noxfile.py")
     session.run("pyright", "--pythonpath", f"{session.bin}/python")
@@ -69,21 +69,21 @@ def typing(session: nox.Session) -> None:
 
 @nox.session(python=interpreters())
 def tests(session: nox.Session) -> None:
-    """The tests, on the built wheel, on each Python."""
+    """Run all tests, the slow ones too, on the built wheel and on each Python."""
     install_wheel(session)
     session.run("python", "-m", "pytest", *session.posargs)
 
 
 @nox.session
 def oldest(session: nox.Session) -> None:
-    """The tests with the oldest dependencies that are allowed."""
+    """Run all tests with the oldest dependencies that are allowed."""
     install_wheel(session, "-c", "tests/oldest.txt")
     session.run("python", "-m", "pytest", *session.posargs)
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Every line and branch of the package is run by the tests."""
+    """Check that the tests run every line and branch of the package."""
     session.install("-e", ".[cli]", *dependencies("tests"))
     session.run("coverage", "erase")
     session.run("python", *COVERED, *session.posargs)
@@ -93,14 +93,14 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Ours beside what one would use instead, in one run."""
+    """Measure the package beside its alternatives, in one run."""
     session.install("-e", ".", "-r", "benchmarks/requirements.txt")
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session
 def guard(session: nox.Session) -> None:
-    """What a request, an item and a config cost, against a stored baseline."""
+    """Compare the cost of a request, an item and a config with a stored baseline."""
     # Pinned, so that a figure changes with the package and with nothing else.
     session.install("-r", "benchmarks/guard.txt")
     session.install("--no-deps", "-e", ".")
@@ -109,7 +109,7 @@ def guard(session: nox.Session) -> None:
 
 @nox.session
 def kills(session: nox.Session) -> None:
-    """A journalled fan-out, killed a thousand times; it takes some minutes."""
+    """Kill a batch with a journal a thousand times; this takes some minutes."""
     session.install("-e", ".[cli]", *dependencies("tests"))
     environment = {"FUTUREAGI_TEST_KILLS": "1000"}
     session.run(
@@ -119,7 +119,7 @@ def kills(session: nox.Session) -> None:
 
 @nox.session
 def proof(session: nox.Session) -> None:
-    """The whole job at full size: in trouble, killed, and streamed; it takes long."""
+    """Evaluate at full size: with faults, with kills, and as a stream; this takes long."""
     session.install("-e", ".[cli]", *dependencies("tests"))
     environment = {
         "FUTUREAGI_TEST_RUN_TESTS": "1000",

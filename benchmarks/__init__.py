@@ -1,1 +1,1 @@
-"""Measures this package beside what a user would write or pick instead."""
+"""Measurements of this package beside its alternatives."""

@@ -1,7 +1,7 @@
-"""Runs the benchmarks, prints their table and keeps the results.
+"""Run the benchmarks, print their table and store the results.
 
-The whole run writes `benchmarks/results.json` and the table in `benchmarks/README.md`;
-a quick or partial one only prints, if it is not asked to.
+A complete run writes `benchmarks/results.json` and the table in `benchmarks/README.md`;
+a quick or partial one only prints, unless `--write` is there.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Any
 from benchmarks import (
     blocking,
     emulator,
-    fanout,
     imports,
     instructions,
     latency,
     memory,
     report,
     scheduler,
+    throughput,
     values,
 )
 from benchmarks.rows import table
 
 
 _PARTS: dict[str, Any] = {
-    "fanout": fanout,
+    "throughput": throughput,
     "latency": latency,
     "instructions": instructions,
     "scheduler": scheduler,
@@ -42,12 +42,14 @@ _PARTS: dict[str, Any] = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="less work, in about a minute: rough"
+        "--quick",
+        action="store_true",
+        help="less work, in about a minute: rough figures",
     )
     parser.add_argument("--only", choices=_PARTS, action="append", help="this part")
     parser.add_argument("--json", type=pathlib.Path, help="write results to this file")
     parser.add_argument(
-        "--write", action="store_true", help="keep the results of a quick run, too"
+        "--write", action="store_true", help="store the results of a quick run, too"
     )
     options = parser.parse_args()
     command = " ".join(["python -m benchmarks", *sys.argv[1:]])

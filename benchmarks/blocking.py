@@ -1,4 +1,4 @@
-"""One call after the other from a script, beside the blocking clients one may pick."""
+"""Blocking calls one after the other, beside other blocking clients."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _httpx(address: server.Address) -> Iterator[Callable[[str, Any], object]]:
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
-    """Measure."""
+    """Yield the measured rows."""
     count, rounds = (200, 3) if quick else (1_000, 11)
     for module, peer, session, goals in (
         ("requests", "requests.Session", _requests, (">= 2.2", "<= 0.5")),

@@ -1,8 +1,8 @@
-"""Counts instructions of parts of a program, by valgrind's callgrind.
+"""Instruction counts of parts of a program, by valgrind's callgrind.
 
-A program marks where a part begins and ends by calling `mark`. Under callgrind that
-writes down what has been counted since the last mark, so that one run gives the count
-of each part, and what comes before the first mark (imports, warming up) is left out.
+A program calls `mark` where a part begins and ends. Under callgrind that writes down
+what was counted since the last mark, so that one run has the count of each part, and
+what comes before the first mark (imports, warming up) is left out.
 Only user space is counted: the same on any machine.
 """
 
@@ -17,23 +17,23 @@ import sys
 import tempfile
 
 
-# Any function of the C library will do that Python calls and nobody else does.
+# A function of the C library that nothing but `mark` calls.
 _MARK = "getppid"
 _TOTAL = re.compile(r"^totals: (\d+)$", re.MULTILINE)
 
 
 def is_installed() -> bool:
-    """Whether there is a valgrind."""
+    """Return whether valgrind is installed."""
     return shutil.which("valgrind") is not None
 
 
 def mark() -> None:
-    """End a part of the program, and begin the next."""
+    """Begin the next part of the program."""
     os.getppid()
 
 
 def counted(module: str, *arguments: str) -> list[int]:
-    """Run `python -m module` and give the instructions between its marks."""
+    """Run `python -m module` and return the instructions between its marks."""
     with tempfile.TemporaryDirectory() as folder:
         profile = pathlib.Path(folder, "profile")
         command = ["valgrind", "--tool=callgrind", f"--dump-before={_MARK}"]
@@ -47,8 +47,8 @@ def counted(module: str, *arguments: str) -> list[int]:
         )
         dumps = sorted(
             pathlib.Path(folder).glob("profile.*"),
-            key=lambda each: int(each.suffix[1:]),
+            key=lambda dump: int(dump.suffix[1:]),
         )
-        totals = [_TOTAL.search(each.read_text()) for each in dumps]
+        totals = [_TOTAL.search(dump.read_text()) for dump in dumps]
     # The first is what came before the first mark.
     return [int(total[1]) for total in totals[1:] if total is not None]

@@ -1,4 +1,4 @@
-"""A throw-away certificate for the server's TLS mode, made when it is needed."""
+"""A temporary certificate for the server's TLS mode, made when it is needed."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Certificate:
 
 
 def can_be_made() -> bool:
-    """Whether there is an openssl to make one with."""
+    """Return whether openssl, which makes them, is installed."""
     return shutil.which("openssl") is not None
 
 
 @contextlib.contextmanager
 def throwaway() -> Iterator[Certificate]:
-    """Make a certificate that is gone when the block is left."""
+    """Make a certificate that is deleted when the block is left."""
     with tempfile.TemporaryDirectory() as folder:
         made = Certificate(
             pathlib.Path(folder, "certificate.pem"), pathlib.Path(folder, "key.pem")

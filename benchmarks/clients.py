@@ -1,7 +1,7 @@
 """The same work by this package, and by aiohttp itself.
 
-Each function sends all of it to an address, `in_flight` requests at a time, keeps what
-came back, and checks nothing but the status.
+Each function sends all requests to an address, `in_flight` at a time, stores the
+responses, and checks nothing but their status.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ async def ours(
     in_flight: int,
     journal: str | os.PathLike[str] | None = None,
 ) -> None:
-    """Send by `send_many` of the asynchronous client."""
+    """Send with `send_many` of the asynchronous client."""
     async with client(address, in_flight) as session:
         requests: Any = work.requests(count)
         batch = await session.send_many(
@@ -65,7 +65,7 @@ async def ours(
 
 
 def ours_blocking(address: Address, work: Work, count: int, in_flight: int) -> None:
-    """Send by `send_many` of the blocking client."""
+    """Send with `send_many` of the blocking client."""
     with blocking_client(address, in_flight) as session:
         requests: Any = work.requests(count)
         batch = session.send_many(requests, max_concurrency=in_flight)
@@ -75,13 +75,13 @@ def ours_blocking(address: Address, work: Work, count: int, in_flight: int) -> N
 async def bare_aiohttp(
     address: Address, work: Work, count: int, in_flight: int
 ) -> None:
-    """Send as the best that one can write by hand: workers on one iterator, bytes."""
+    """Send with the fastest code by hand: workers on one iterator, bytes."""
     answers: list[Any] = [None] * count
 
     async def send_each(
         session: aiohttp.ClientSession, bodies: Iterator[tuple[int, tuple[str, bytes]]]
     ) -> None:
-        for place, (path, body) in bodies:
+        for index, (path, body) in bodies:
             async with session.post(
                 yarl.URL(address.url + path, encoded=True),
                 data=body,
@@ -90,7 +90,7 @@ async def bare_aiohttp(
             ) as response:
                 content = await response.read()
                 check_status(response.status)
-            answers[place] = orjson.loads(content)
+            answers[index] = orjson.loads(content)
 
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=in_flight, ssl=address.tls or True),
@@ -108,7 +108,7 @@ async def bare_aiohttp(
 async def usual_aiohttp(
     address: Address, work: Work, count: int, in_flight: int
 ) -> None:
-    """Send as it is usually written: a task an item, a semaphore, json."""
+    """Send with the usual code: a task per item, a semaphore, json."""
     free = asyncio.Semaphore(in_flight)
 
     async def send(session: aiohttp.ClientSession, path: str, payload: Any) -> Any:
@@ -131,20 +131,20 @@ async def usual_aiohttp(
 
 
 def check_status(status: int) -> None:
-    """Accept success only.
+    """Check that a response is a success.
 
     Raises:
-        RuntimeError: it is no 2xx.
+        RuntimeError: the status is no 2xx.
     """
     if not 200 <= status < 300:  # noqa: PLR2004 - the 2xx of RFC 9110
         raise RuntimeError(f"status {status}")
 
 
 def check(answered: int, count: int) -> None:
-    """Accept nothing less than an answer to each request.
+    """Check that each request had a response.
 
     Raises:
-        RuntimeError: there were not so many.
+        RuntimeError: some had none.
     """
     if answered != count:
-        raise RuntimeError(f"{answered} answers to {count} requests")
+        raise RuntimeError(f"{answered} responses to {count} requests")

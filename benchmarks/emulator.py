@@ -1,4 +1,4 @@
-"""How many requests a second the emulator answers, asked by a raw client."""
+"""Throughput of the emulator, measured with a raw client."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
-    """Measure."""
+    """Yield the measured rows."""
     count = 5_000 if quick else 20_000
     # The emulator of the other process makes the same world.
     world = World.synthetic(run_tests=_RUN_TESTS)

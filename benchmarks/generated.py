@@ -1,4 +1,4 @@
-"""A client that is generated from an OpenAPI document, as many are."""
+"""A client that is generated from an OpenAPI document."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _BODIES = {"run_new_evals": "RunNewEvals", "add_eval_configs": "AddEvalConfigs"}
 
 @attrs.frozen
 class GeneratedClient:
-    """What openapi-python-client made of `openapi.json`, at work with a worker pool.
+    """The client that openapi-python-client makes of `openapi.json`, with a worker pool.
 
     `folder` has the generated package `run_tests` in it.
     """
@@ -38,7 +38,7 @@ class GeneratedClient:
 
     @classmethod
     def generate(cls, folder: pathlib.Path) -> GeneratedClient:
-        """Generate the client."""
+        """Generate the client in a folder."""
         config = folder / "config.yml"
         config.write_text("post_hooks: []\n")  # it is not formatted, only run
         command = [sys.executable, "-m", "openapi_python_client", "generate"]
@@ -51,7 +51,7 @@ class GeneratedClient:
     async def send(
         self, address: Address, work: Work, count: int, in_flight: int
     ) -> None:
-        """Send."""
+        """Send all requests."""
         package = self._imported("")
         endpoint = self._imported(f".api.simulate.{work.name}").asyncio
         body_class = getattr(self._imported(".models"), _BODIES[work.name])

@@ -1,11 +1,11 @@
-"""Fails when the package has come to need more than a stored baseline allows.
+"""Comparison of the cost of the package with a stored baseline.
 
-Nothing is timed. What is counted, for a request, an item or a config: calls of Python
-and built-in functions, objects that only the garbage collector can free, and, where
+Nothing is timed. Counted are, for a request, an item or a config: calls of Python and
+built-in functions, objects that only the garbage collector can free, and, where
 valgrind is installed, instructions. Each Python version has its baseline.
 
     python -m benchmarks.guard            # compare
-    python -m benchmarks.guard --renew    # keep today's figures as the baseline
+    python -m benchmarks.guard --renew    # store today's figures as the baseline
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     Figures = Mapping[str, Mapping[str, float]]
-    """What was counted: by measure, by piece of work."""
+    """Counts by measure and by piece of work."""
 
 
 TOLERANCE = 0.05
@@ -48,13 +48,13 @@ class Comparison:
     def is_worse(self) -> bool:
         """Whether it is more than the tolerance allows.
 
-        Of next to nothing (no garbage at all), five more in a hundred are allowed.
+        Where the baseline is near zero (no garbage), five in a hundred items are allowed.
         """
         return self.counted > max(self.baseline * (1 + TOLERANCE), TOLERANCE)
 
     @property
     def is_better(self) -> bool:
-        """Whether so much was gained that the baseline guards too little."""
+        """Whether it is so much less that the baseline should be renewed."""
         return self.counted < self.baseline * (1 - TOLERANCE)
 
     def __str__(self) -> str:
@@ -67,14 +67,14 @@ class Comparison:
 
 
 class NoBaselineError(Exception):
-    """There is nothing to compare with."""
+    """Error for a missing baseline."""
 
 
 def compare(counted: Figures, baseline: Figures) -> Iterator[Comparison]:
-    """Set what was counted beside the baseline.
+    """Compare what was counted with the baseline.
 
     Instructions depend on how Python was compiled, on some machines by an eighth, and
-    that hits whatever runs alike. So their baseline is scaled by the yardstick, a piece
+    that affects all code alike. So their baseline is scaled by the yardstick, a piece
     of work in which nothing of this package takes part.
 
     Raises:
@@ -133,7 +133,7 @@ def _renew(counted: Figures, path: pathlib.Path) -> None:
 
 
 def main() -> str | None:
-    """Compare, or renew; give what is wrong."""
+    """Compare or renew, and return what is wrong."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.guard")
     parser.add_argument("--renew", action="store_true", help="write the baseline")
     options = parser.parse_args()

@@ -1,7 +1,7 @@
 """The pieces of work that the guard counts, and the process in which they are counted.
 
 Each piece is done three times, with the collector off: once to be warm, then in two
-lengths. What the longer needs more, divided by what it does more, is the price of one.
+lengths. What the longer needs more, divided by what it does more, is the cost of one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # Few enough for the order of what happens hardly to depend on the machine.
 _IN_FLIGHT = 10
 YARDSTICK = "bare aiohttp, a request"
-"""The piece that nothing of this package takes part in."""
+"""The piece of work without this package."""
 
 
 @attrs.frozen
@@ -41,12 +41,12 @@ class Piece:
     more: int
 
     def each(self, fewer: float, more: float) -> float:
-        """Give the price of one, from those of both lengths."""
+        """Return the cost of one, from the counts of both lengths."""
         return (more - fewer) / (self.more - self.fewer)
 
 
 def pieces(address: server.Address) -> list[Piece]:
-    """Make the pieces; requests go to the address."""
+    """Return the pieces; their requests go to the address."""
     requests = list(RunWork().requests(3_500))
 
     def yardstick(count: int) -> None:
@@ -78,7 +78,7 @@ def pieces(address: server.Address) -> list[Piece]:
 
 def _make_requests(count: int) -> None:
     for request in RunWork().requests(count):
-        request.body  # noqa: B018 - it is encoded at the latest when it is asked for
+        request.body  # noqa: B018 - it is encoded when it is first read
 
 
 def _encode(count: int) -> None:
@@ -110,7 +110,7 @@ def _mark(found: list[Piece]) -> None:
 
 @attrs.define
 class _Calls:
-    """Counts calls, of Python functions and of built-in ones."""
+    """A counter of calls, of Python functions and of built-in ones."""
 
     count: int = 0
 
@@ -139,7 +139,7 @@ def _prices(piece: Piece) -> Iterator[float]:
 
 
 def _counted(piece: Piece, count: int) -> tuple[int, int]:
-    """Give the calls, and the objects that only the collector could free."""
+    """Return the calls, and the objects that only the collector could free."""
     calls = _Calls()
     sys.setprofile(calls.note)
     try:

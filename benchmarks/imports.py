@@ -1,6 +1,6 @@
-"""What imports and a first request cost, each in a fresh process.
+"""The cost of imports and of a first request, each in a fresh process.
 
-Bytecode is cached for all of it alike, in a folder of its own: an installed package has
+Bytecode is cached for all of them, in a folder of its own: an installed package has
 been compiled, and a checkout under `PYTHONDONTWRITEBYTECODE` would be each time.
 """
 
@@ -62,7 +62,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
-    """Measure."""
+    """Yield the measured rows."""
     rounds = 5 if quick else 21
     with _compiled_once() as environment:
         yield from _import_rows(rounds, environment)
@@ -71,7 +71,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
 
 @contextlib.contextmanager
 def _compiled_once() -> Iterator[dict[str, str]]:
-    """Give the environment in which only the first process compiles what it imports."""
+    """Yield an environment in which only the first process compiles its imports."""
     with tempfile.TemporaryDirectory() as folder:
         yield {
             **os.environ,
@@ -111,7 +111,7 @@ def _import_rows(rounds: int, environment: dict[str, str]) -> Iterator[Row]:
 def _imported(
     statement: str, rounds: int, environment: dict[str, str]
 ) -> tuple[float, int, float]:
-    """Give the least milliseconds, and aiohttp's modules; then the same of aiohttp."""
+    """Return the minimum in ms and aiohttp's modules, and the minimum of aiohttp."""
     programs = [
         _IMPORT.format(statement=each) for each in (statement, "import aiohttp")
     ]
@@ -132,12 +132,12 @@ def _output(program: str, environment: dict[str, str]) -> str:
 
 def _first_request(rounds: int, environment: dict[str, str]) -> Row:
     (request,) = RunWork().requests(1)
-    asked = (request.run_test_id, *request.eval_config_ids)
+    arguments = (request.run_test_id, *request.eval_config_ids)
     with server.running() as address:
         least = [float("inf"), float("inf")]
         for _ in range(rounds):
             for each, program in enumerate((_OURS, _BARE)):
-                command = [sys.executable, "-c", program, address.url, *asked]
+                command = [sys.executable, "-c", program, address.url, *arguments]
                 started = time.perf_counter()
                 subprocess.run(command, check=True, env=environment)  # noqa: S603 - this module
                 least[each] = min(least[each], time.perf_counter() - started)

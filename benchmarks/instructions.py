@@ -1,7 +1,7 @@
-"""Instructions a request, beside bare aiohttp: the same on any machine.
+"""Instructions per request, beside bare aiohttp: the same on any machine.
 
 A process sends the work three times: once to be warm, then two lengths of it. What the
-longer needs more, divided by what it does more, is the price of a request without the
+longer needs more, divided by what it does more, is the cost of a request without the
 opening of connections.
 """
 
@@ -31,7 +31,7 @@ _GOAL = "<= 1.10"
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
-    """Measure."""
+    """Yield the measured rows."""
     counts = (100, 400) if quick else (300, 2_300)
     for work in list(_WORK)[:1] if quick else _WORK:
         name = f"{work}: instructions / best bare aiohttp"
@@ -48,8 +48,8 @@ def rows(*, quick: bool) -> Iterator[Row]:
 
 def _each_request(url: str, client: str, work: str, counts: tuple[int, int]) -> float:
     fewer, more = counts
-    asked = (url, client, work, str(fewer), str(more))
-    shorter, longer = callgrind.counted(__name__, *asked)
+    arguments = (url, client, work, str(fewer), str(more))
+    shorter, longer = callgrind.counted(__name__, *arguments)
     return (longer - shorter) / (more - fewer)
 
 
@@ -59,10 +59,10 @@ def _main() -> None:
     parser.add_argument("client", choices=_CLIENTS)
     parser.add_argument("work", choices=_WORK)
     parser.add_argument("count", type=int, nargs=2)
-    asked = parser.parse_args()
-    client, work = _CLIENTS[asked.client], _WORK[asked.work]
-    for count in (_IN_FLIGHT, *asked.count):
-        asyncio.run(client(Address(asked.url), work, count, _IN_FLIGHT))
+    options = parser.parse_args()
+    client, work = _CLIENTS[options.client], _WORK[options.work]
+    for count in (_IN_FLIGHT, *options.count):
+        asyncio.run(client(Address(options.url), work, count, _IN_FLIGHT))
         gc.collect()
         # What the imports made is not walked through again: when that happens depends
         # on what was imported, and one time costs as much as a hundred requests.

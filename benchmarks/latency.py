@@ -1,8 +1,8 @@
-"""The share of ideal concurrency that is left when every answer takes its time.
+"""The share of ideal concurrency with a server that answers late.
 
-Ideal is that each of so many workers has its next request on the way at the moment in
-which the answer to the last one leaves the server. What an answer really took is
-measured by the server: timers fire late, and that is not the client's doing.
+Ideal is that each worker has sent its next request at the moment in which the response
+to the last one leaves the server. The server measures how long it held a response back:
+its timers fire late, and that is not due to the client.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _THREADS = 8
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
-    """Measure."""
+    """Yield the measured rows."""
     # The most in flight need many requests before the first connections matter less.
     in_flight = (10, 100) if quick else (10, 100, 1_000)
     with server.running(_LATENCY) as address:
@@ -48,7 +48,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
 
 
 def _share(address: server.Address, in_flight: int, *, quick: bool) -> Row:
-    # Long enough for the first connections not to matter, which are work, too.
+    # Long enough for the first connections not to matter, which take CPU, too.
     turns, rounds = (20, 1) if quick else (100, 3)
     count = in_flight * turns
     shares: dict[Callable[..., Any], list[float]] = {

@@ -1,4 +1,4 @@
-"""What the figures were measured on: the processor, the kernel, the versions."""
+"""The processor, kernel and versions with which the figures were measured."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FOLDER = pathlib.Path(__file__).parent
 
 
 def machine() -> dict[str, Any]:
-    """Describe the machine, without its name."""
+    """Return a description of the machine, without its name."""
     return {
         "cpu": _cpu(),
         "cores": os.cpu_count(),
@@ -34,7 +34,7 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str | None]:
-    """Give the versions of Python and of what takes part; `None`: not installed."""
+    """Return the versions of Python and of the packages; `None`: not installed."""
     return {
         "commit": _commit(),
         platform.python_implementation(): platform.python_version(),

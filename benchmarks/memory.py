@@ -1,4 +1,4 @@
-"""Peak memory of a long input, in processes of their own that open no socket."""
+"""Peak memory of a long input, in processes that open no socket."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 _WORKERS = 100
 _FEWER = 20_000
 _MORE = {
-    "fan-out": 1_000_000,
+    "worker pool": 1_000_000,
     "stream": 1_000_000,
     "blocking stream": 1_000_000,
-    "journalled stream": 200_000,
+    "stream with a journal": 200_000,
 }
 _NOWHERE = server.Address("http://127.0.0.1")
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
-    """Measure."""
+    """Yield the measured rows."""
     ways = {"stream": 100_000} if quick else _MORE
     for way, more in ways.items():
         small, large = _peak(way, _FEWER), _peak(way, more)
@@ -67,18 +67,18 @@ def _peak(way: str, count: int) -> float:
 
 
 def _peak_of_this_process() -> float:
-    """Give the most MiB that were resident."""
+    """Return the most MiB that were resident."""
     try:
         status = pathlib.Path("/proc/self/status").read_text()
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    # On Linux getrusage tells no less than the process had that started this one.
+    # On Linux getrusage reports no less than the parent process had.
     (peak,) = re.findall(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
     return int(peak) / 1024
 
 
-class _Sender:
-    """Answers at once, without a socket."""
+class _Backend:
+    """A backend that answers at once, without a socket."""
 
     async def send(self, attempt: HTTPRequest) -> HTTPResponse:
         await asyncio.sleep(0)
@@ -89,7 +89,7 @@ class _Sender:
         pass
 
 
-async def _fan_out(count: int) -> None:
+async def _worker_pool(count: int) -> None:
     async def work(request: object) -> object:
         await asyncio.sleep(0)
         return request
@@ -109,7 +109,7 @@ async def _stream(count: int, journal: str | None = None) -> None:
             _check(outcome)
 
 
-def _journalled_stream(count: int) -> None:
+def _stream_with_journal(count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(_stream(count, f"{folder}/journal"))
 
@@ -135,9 +135,9 @@ def _check(outcome: Any) -> None:
 
 
 _WAYS: dict[str, Any] = {
-    "fan-out": lambda count: asyncio.run(_fan_out(count)),
+    "worker pool": lambda count: asyncio.run(_worker_pool(count)),
     "stream": lambda count: asyncio.run(_stream(count)),
-    "journalled stream": _journalled_stream,
+    "stream with a journal": _stream_with_journal,
     "blocking stream": _blocking_stream,
     "batch": lambda count: asyncio.run(_batch(count)),
 }
@@ -147,10 +147,10 @@ def _main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("way", choices=_WAYS)
     parser.add_argument("count", type=int)
-    asked = parser.parse_args()
-    stand_in: Any = _Sender
+    options = parser.parse_args()
+    stand_in: Any = _Backend
     aiohttp_backend.AiohttpBackend = lambda _: stand_in()  # type: ignore[assignment, misc]  # nothing is to be sent
-    _WAYS[asked.way](asked.count)
+    _WAYS[options.way](options.count)
     print(_peak_of_this_process())
 
 

@@ -1,4 +1,4 @@
-"""Ours and a peer, timed in turn, so that what slows the machine slows both."""
+"""Two ways of doing the same, timed in turn, so that load on the machine slows both."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen
-class Go:
-    """What one go took, in seconds: of the clock, and of this process's CPU."""
+class Run:
+    """The duration of one run, in seconds: of the clock, and of this process's CPU."""
 
     clock: float
     cpu: float
@@ -26,7 +26,7 @@ class Go:
 
 @attrs.frozen
 class Pair:
-    """What two ways of doing the same took, in seconds, and ours / the peer's."""
+    """The durations of two ways of doing the same, in seconds, and ours / the peer's."""
 
     ours: float
     peer: float
@@ -35,50 +35,52 @@ class Pair:
 
 @attrs.frozen
 class Rounds:
-    """Goes of ours, and of a peer, that were made next to each other."""
+    """Runs of this package and of a peer, in turn."""
 
-    ours: tuple[Go, ...]
-    peer: tuple[Go, ...]
+    ours: tuple[Run, ...]
+    peer: tuple[Run, ...]
 
     @property
     def clock(self) -> Pair:
         """Medians by the clock; the ratio is the median of those of the rounds."""
-        return _medians([go.clock for go in self.ours], [go.clock for go in self.peer])
+        return _medians(
+            [run.clock for run in self.ours], [run.clock for run in self.peer]
+        )
 
     @property
     def cpu(self) -> Pair:
         """Medians of the CPU seconds; the ratio is the median of those of the rounds."""
-        return _medians([go.cpu for go in self.ours], [go.cpu for go in self.peer])
+        return _medians([run.cpu for run in self.ours], [run.cpu for run in self.peer])
 
     @property
     def least(self) -> Pair:
-        """The shortest of each by the clock, and the ratio of the two."""
-        ours, peer = (min(go.clock for go in each) for each in (self.ours, self.peer))
+        """The minimum of each by the clock, and the ratio of the two."""
+        ours, peer = (min(run.clock for run in each) for each in (self.ours, self.peer))
         return Pair(ours, peer, ours / peer)
 
 
 def compare(ours: Work, peer: Work, rounds: int) -> Rounds:
-    """Time both in turn (A B, B A, ...), after a go of each that does not count."""
+    """Time both in turn (A B, B A, ...), after a run of each that does not count."""
     ours()
     peer()
-    goes: tuple[list[Go], list[Go]] = ([], [])
-    for each in range(rounds):
-        turns = [(ours, goes[0]), (peer, goes[1])]
-        for work, taken in reversed(turns) if each % 2 else turns:
+    runs: tuple[list[Run], list[Run]] = ([], [])
+    for index in range(rounds):
+        turns = [(ours, runs[0]), (peer, runs[1])]
+        for work, taken in reversed(turns) if index % 2 else turns:
             taken.append(timed(work))
-    return Rounds(tuple(goes[0]), tuple(goes[1]))
+    return Rounds(tuple(runs[0]), tuple(runs[1]))
 
 
-def timed(work: Work) -> Go:
-    """Time one go, with the garbage of the last one gone."""
+def timed(work: Work) -> Run:
+    """Time one run, after a garbage collection."""
     gc.collect()
     clock, cpu = time.perf_counter(), time.process_time()
     work()
-    return Go(time.perf_counter() - clock, time.process_time() - cpu)
+    return Run(time.perf_counter() - clock, time.process_time() - cpu)
 
 
 def repeated(work: Work, times: int) -> Work:
-    """Give what does the work so many times: for what is too short to be timed."""
+    """Return a function that does the work `times` times, for work too short to time."""
 
     def again() -> None:
         for _ in range(times):

@@ -1,7 +1,7 @@
-"""The same work by what a user may pick instead; any of it may not be installed.
+"""The same work by other libraries, any of which may not be installed.
 
-Each function takes what those of `clients` take, and imports its library when it is
-called.
+Each function has the arguments of those in `clients`, and imports its library when it
+is called.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from benchmarks.work import Work
 
 
-_SDK_WORKERS = 8  # what the pool of futureagi 0.6.13 has when nothing else is said
+_SDK_WORKERS = 8  # the default of the pool of futureagi 0.6.13
 
 
 async def httpx_async(address: Address, work: Work, count: int, in_flight: int) -> None:
-    """Send by httpx's asynchronous client, with a worker pool."""
+    """Send with httpx's asynchronous client and a worker pool."""
     httpx: Any = importlib.import_module("httpx")
     answers: list[Any] = []
 
@@ -45,7 +45,7 @@ async def httpx_async(address: Address, work: Work, count: int, in_flight: int) 
 
 
 def httpx_threads(address: Address, work: Work, count: int, in_flight: int) -> None:
-    """Send by one blocking client of httpx from so many threads."""
+    """Send with one blocking client of httpx from `in_flight` threads."""
     httpx: Any = importlib.import_module("httpx")
 
     def send(post: tuple[str, Any]) -> Any:
@@ -62,7 +62,7 @@ def httpx_threads(address: Address, work: Work, count: int, in_flight: int) -> N
 
 
 def requests_threads(address: Address, work: Work, count: int, in_flight: int) -> None:
-    """Send by requests, a session in each of so many threads."""
+    """Send with requests, a session in each of `in_flight` threads."""
     requests: Any = importlib.import_module("requests")
     local = threading.local()
 
@@ -86,7 +86,7 @@ def requests_threads(address: Address, work: Work, count: int, in_flight: int) -
 
 
 def requests_futures(address: Address, work: Work, count: int, in_flight: int) -> None:
-    """Send by requests-futures as its own documentation shows: all, then the results."""
+    """Send with requests-futures as in its documentation: all, then the results."""
     sessions: Any = importlib.import_module("requests_futures.sessions")
     with sessions.FuturesSession(max_workers=in_flight) as session:
         session.headers.update(HEADERS)
@@ -106,7 +106,7 @@ def official_sdk(address: Address, work: Work, count: int, in_flight: int) -> No
     """Send as `HttpClient.request` of the official SDK does.
 
     It hands each request to a `FuturesSession` and waits for its result before it
-    returns, so that there is never more than one in flight, whatever is asked for.
+    returns, so that there is never more than one in flight, whatever `in_flight` is.
     """
     del in_flight
     sessions: Any = importlib.import_module("requests_futures.sessions")

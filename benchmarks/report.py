@@ -1,4 +1,4 @@
-"""Where results are kept: a JSON file, and a table between two marks of the README."""
+"""The stored results: a JSON file, and a table between two marks of the README."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BEGIN, _END = "<!-- results -->", "<!-- end of results -->"
 
 
 def results(rows: Sequence[Row], command: str) -> dict[str, Any]:
-    """Give rows, machine and versions, as they stand in the file of results."""
+    """Return rows, machine and versions as the JSON file has them."""
     return {
         "command": command,
         "rows": [row.as_json() for row in rows],
@@ -33,14 +33,14 @@ def results(rows: Sequence[Row], command: str) -> dict[str, Any]:
 
 
 def write(rows: Sequence[Row], command: str, path: pathlib.Path) -> None:
-    """Write the file of results."""
+    """Write the JSON file."""
     path.write_text(json.dumps(results(rows, command), indent=1) + "\n")
 
 
 def with_table(text: str, rows: Sequence[Row], command: str) -> str:
-    """Put the table, and what it was measured on, between the marks of a text."""
-    before, rest = text.split(_BEGIN)
-    _, after = rest.split(_END)
+    """Return a text with the table, and the machine, between its marks."""
+    before, old = text.split(_BEGIN)
+    _, after = old.split(_END)
     made = f"`{command}` on {_described()}\n\n{table(rows)}"
     return f"{before}{_BEGIN}\n{made}\n{_END}{after}"
 

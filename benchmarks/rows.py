@@ -17,14 +17,14 @@ class Row:
     """One measurement.
 
     Attributes:
-        name: what was measured; what stands left of the slash is ours.
+        name: what was measured; left of the slash is ours.
         ours: our figure, in `unit`.
         peer: the figure of the peer, in `unit`.
-        ratio: what the goal is about; where nothing else is said, ours to the peer's,
-            turned so that larger is better for `>=` and smaller for `<=`.
+        ratio: what the goal is about; by default ours to the peer's, turned so that
+            larger is better for `>=` and smaller for `<=`.
         unit: of `ours` and `peer`.
-        goal: reads `>= 0.95`; empty where there is none.
-        note: what one has to know to read the figures.
+        goal: such as `>= 0.95`; empty where there is none.
+        note: a remark about the figures.
     """
 
     name: str
@@ -40,12 +40,12 @@ class Row:
         """Whether the goal is met; `None` without a goal or a measurement."""
         if not self.goal or self.ratio is None:
             return None
-        sign, wanted = self.goal.split()
+        sign, limit = self.goal.split()
         holds: Any = {"<=": operator.le, ">=": operator.ge}[sign]
-        return bool(holds(self.ratio, float(wanted)))
+        return bool(holds(self.ratio, float(limit)))
 
     def as_json(self) -> dict[str, Any]:
-        """Give the row as it stands in the file of results."""
+        """Return the row as the JSON file has it."""
         values = attrs.asdict(self)
         figures = ("ours", "peer", "ratio")
         rounded = {key: _significant(values[key]) for key in figures}
@@ -53,12 +53,12 @@ class Row:
 
 
 def skipped(name: str, reason: str, goal: str = "") -> Row:
-    """Give the row of what could not be measured."""
+    """Return the row of what could not be measured."""
     return Row(name, None, None, None, "", goal, f"skipped: {reason}")
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Lay rows out as a Markdown table."""
+    """Return rows as a Markdown table."""
     head = ("measured", "ours", "peer", "unit", "ratio", "goal", "met", "note")
     lines = [head, *(_cells(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

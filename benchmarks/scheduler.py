@@ -1,6 +1,6 @@
-"""What the fan-out itself costs over the floor; nothing is sent here.
+"""The cost of a batch without its requests; nothing is sent here.
 
-The floor is as many workers on one shared iterator, awaiting a coroutine that does
+The floor is the same number of workers on one shared iterator, awaiting a coroutine that does
 nothing.
 """
 
@@ -26,7 +26,7 @@ _WORKERS = 100
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
-    """Measure."""
+    """Yield the measured rows."""
     count = 20_000
     requests = list(RunWork().requests(count))
     pair = compare(
@@ -65,7 +65,7 @@ def _client() -> AsyncFutureAGI:
 
 
 class _NoTransport:
-    """Stands where the transport is; every call ends at once."""
+    """A transport whose calls return at once."""
 
     async def open(self) -> None:
         pass

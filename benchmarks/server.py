@@ -1,8 +1,8 @@
 """A server that answers both POST endpoints as fast as it can, in its own process.
 
 It speaks just enough HTTP for this: no routing, no checks, one answer a request with the
-run test and the request id of the question, and as many configs as were asked for. A
-`GET` of anything answers with what it has cost so far: a `Ledger`.
+run test and the request id of the request, and as many configs as it has. A `GET` of any
+path answers with the cost so far: a `Ledger`.
 """
 
 from __future__ import annotations
@@ -83,13 +83,13 @@ _STARTED = _split_at_run_test(
 
 
 def added(count: int) -> bytes:
-    """Give the body of the answer to so many added configs."""
+    """Return the body of the response to `count` added configs."""
     before, after = _added(count)
     return before + _RUN_TEST.encode() + after
 
 
 def answer(target: bytes, body: bytes) -> bytes:
-    """Give the body of the answer to what was posted to `target`."""
+    """Return the body of the response to a POST to `target`."""
     _, run_test_id, endpoint, _ = target.rsplit(b"/", 3)
     if endpoint == b"eval-configs":
         before, after = _added(body.count(b'"template_id"'))
@@ -100,7 +100,7 @@ def answer(target: bytes, body: bytes) -> bytes:
 
 @attrs.define
 class Ledger:
-    """What a server has done.
+    """The work that a server has done.
 
     Attributes:
         cpu: seconds of CPU that the process has used.
@@ -113,7 +113,7 @@ class Ledger:
     waited: float = 0.0
 
     def since(self, before: Ledger) -> Ledger:
-        """Give what came on top of an earlier state."""
+        """Return the difference to an earlier state."""
         return Ledger(
             self.cpu - before.cpu,
             self.answers - before.answers,
@@ -131,12 +131,12 @@ class Exchange(asyncio.Protocol):
         self._unread = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep where answers are written to."""
+        """Store where responses are written to."""
         # A loop's own transports need not be subclasses of asyncio's.
         self._write = cast("asyncio.Transport", transport).write
 
     def data_received(self, data: bytes) -> None:
-        """Answer what is complete."""
+        """Answer the requests that are complete."""
         if self._unread:
             data = self._unread + data
         while (end := data.find(b"\r\n\r\n")) >= 0:
@@ -162,25 +162,25 @@ class Exchange(asyncio.Protocol):
         self._ledger.answers += 1
         if self._latency:
             # The time of the clock, not of the loop, which stands still for a turn.
-            asked = time.monotonic()
-            self._loop.call_later(self._latency, self._answer_late, asked, content)
+            since = time.monotonic()
+            self._loop.call_later(self._latency, self._answer_late, since, content)
         else:
             self._write(content)
 
-    def _answer_late(self, asked: float, content: bytes) -> None:
+    def _answer_late(self, since: float, content: bytes) -> None:
         self._write(content)
-        self._ledger.waited += time.monotonic() - asked
+        self._ledger.waited += time.monotonic() - since
 
 
 @attrs.frozen
 class Address:
-    """Where a server is, and what a client needs to trust it."""
+    """The address of a server, and the TLS context that trusts it."""
 
     url: str
     tls: ssl.SSLContext | None = None
 
     def ledger(self) -> Ledger:
-        """Ask the server what it has done."""
+        """Read from the server what it has done."""
         with urllib.request.urlopen(self.url, context=self.tls) as response:  # noqa: S310 - it is our own
             return Ledger(**orjson.loads(response.read()))
 

@@ -1,4 +1,4 @@
-"""Values to bytes and bytes to values, beside code by hand and other libraries."""
+"""Conversion of values to bytes and back, beside code by hand and other libraries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _RUN_TEST = "00000000-0000-4000-8000-000000000000"
 _SIZES = (1, 1_000, 10_000)
-_LEAST = 0.02  # seconds that a go takes at least, for the clock to be exact
+_LEAST = 0.02  # seconds that a run takes at least, for the clock to be exact
 
 
 @attrs.frozen
@@ -78,12 +78,12 @@ class _Way:
 
 
 def encode(dicts: list[dict[str, Any]]) -> bytes:
-    """Make a request of dicts, and its bytes, as this package does."""
+    """Return the bytes of a request that this package makes of dicts."""
     return AddEvalConfigs(_RUN_TEST, dicts).body
 
 
 def decode(body: bytes) -> object:
-    """Make a result of the bytes of an answer, as this package does."""
+    """Return the result that this package makes of the bytes of a response."""
     return codec.decode_result(body, AddEvalConfigsResult, None)
 
 
@@ -203,7 +203,7 @@ def _msgspec() -> _Way:
 
 
 def _fields(values: type) -> dict[str, tuple[Any, Any]]:
-    """Give the types and defaults of a class; `...` where there is no default."""
+    """Return the types and defaults of a class; `...` where there is no default."""
     attrs.resolve_types(values)
     return {
         each.name: (each.type, ... if each.default is attrs.NOTHING else each.default)
@@ -212,7 +212,7 @@ def _fields(values: type) -> dict[str, tuple[Any, Any]]:
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
-    """Measure."""
+    """Yield the measured rows."""
     rounds = 5 if quick else 15
     peers = [
         (_Way("by hand", _encode_by_hand, _decode_by_hand), "<= 3", "<= 3"),

@@ -1,4 +1,4 @@
-"""The work that everybody does: the same ids, the same configs, the same bytes."""
+"""The work that all are measured with: the same ids, configs and bytes."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _TEMPLATE = "8852dfdd-16f3-4a5a-9bb6-4025b3983786"
 
 
 def run_test_ids(count: int) -> Iterator[str]:
-    """Make ids one at a time."""
+    """Return an iterator of ids."""
     return (f"{index:08x}-0000-4000-8000-000000000000" for index in range(count))
 
 
 def configs(count: int) -> list[dict[str, Any]]:
-    """Make eval configs as they stand in a user's file."""
+    """Return eval configs as a user's file has them."""
     return [
         {
             "template_id": _TEMPLATE,
@@ -46,19 +46,19 @@ def configs(count: int) -> list[dict[str, Any]]:
 
 
 class RunWork:
-    """Run three eval configs on each run test: every body is made anew."""
+    """Three eval configs to run on each run test: each request has its own body."""
 
     name = "run_new_evals"
 
     def requests(self, count: int) -> Iterator[RunNewEvals]:
-        """Give the work as this package takes it."""
+        """Return the work as requests of this package."""
         return (
             RunNewEvals(each, _CONFIG_IDS, select_all=True)
             for each in run_test_ids(count)
         )
 
     def posts(self, count: int) -> Iterator[tuple[str, Any]]:
-        """Give the work as paths and payloads."""
+        """Return the work as paths and payloads."""
         return (
             (
                 f"/simulate/run-tests/{each}/run-new-evals/",
@@ -68,22 +68,22 @@ class RunWork:
         )
 
     def bodies(self, count: int) -> Iterator[tuple[str, bytes]]:
-        """Give the work as paths and bytes."""
+        """Return the work as paths and bytes."""
         return ((path, orjson.dumps(payload)) for path, payload in self.posts(count))
 
 
 class AddWork:
-    """Add the same three eval configs to each run test: all share one body."""
+    """Three eval configs to add to each run test: all requests share one body."""
 
     name = "add_eval_configs"
 
     def requests(self, count: int) -> Iterator[AddEvalConfigs]:
-        """Give the work as this package takes it."""
+        """Return the work as requests of this package."""
         shared = AddEvalConfigs("0" * 32, configs(3)).evaluations_config
         return (AddEvalConfigs(each, shared) for each in run_test_ids(count))
 
     def posts(self, count: int) -> Iterator[tuple[str, Any]]:
-        """Give the work as paths and payloads."""
+        """Return the work as paths and payloads."""
         payload = {"evaluations_config": configs(3)}
         return (
             (f"/simulate/run-tests/{each}/eval-configs/", payload)
@@ -91,7 +91,7 @@ class AddWork:
         )
 
     def bodies(self, count: int) -> Iterator[tuple[str, bytes]]:
-        """Give the work as paths and bytes."""
+        """Return the work as paths and bytes."""
         body = orjson.dumps({"evaluations_config": configs(3)})
         return ((path, body) for path, _ in self.posts(count))
 

@@ -36,14 +36,14 @@ from futureagi_async.model.resource import (
 from futureagi_async.transport.call import RequestOptions, ThrottleBudget
 from futureagi_async.transport.http import HTTPBackend
 from futureagi_async.transport.settings import (
-    UNSET,
+    DEFAULT,
+    Default,
     RateLimit,
     RetryPolicy,
     Settings,
     Timeout,
-    Unset,
-    checked_retry,
     positive_int,
+    validate_retry_policy,
 )
 from futureagi_async.transport.transport import Transport
 
@@ -126,8 +126,8 @@ class AsyncFutureAGI:
     def with_options(
         self,
         *,
-        timeout: Timeout | float | Unset = UNSET,
-        retry: RetryPolicy | Unset = UNSET,
+        timeout: Timeout | float | Default = DEFAULT,
+        retry: RetryPolicy | Default = DEFAULT,
     ) -> Self:
         """Return a copy with other options on the same connections.
 
@@ -140,8 +140,8 @@ class AsyncFutureAGI:
         copy = object.__new__(type(self))
         copy.__dict__.update(self.__dict__)
         copy._options = RequestOptions(
-            options.timeout if isinstance(timeout, Unset) else Timeout.of(timeout),
-            options.retry if isinstance(retry, Unset) else checked_retry(retry),
+            options.timeout if timeout is DEFAULT else Timeout.of(timeout),
+            options.retry if retry is DEFAULT else validate_retry_policy(retry),
         )
         copy._is_copy = True
         return copy

@@ -1,4 +1,4 @@
-"""What every test can use."""
+"""Fixtures of all tests, and how Hypothesis works."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["pytester"]
 
-# A machine that is busy may hold up any example, and the making of any.
+# A busy machine may delay any example, and its generation.
 settings.register_profile(
     "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -25,10 +25,10 @@ settings.load_profile("patient")
 
 @pytest.fixture
 async def leap(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Set the clock of the loop forward; it can be called from any thread.
+    """Return a function that sets the loop's clock forward, from any thread.
 
-    A limit that has to pass in a test is long, and the test leaps over it once all is
-    as it should be by then: what is slow on a busy machine stays within the limit.
+    A timeout that has to pass in a test is long, and the test leaps over it when all
+    that should be done before is done: a busy machine stays within the timeout.
     """
     loop = asyncio.get_running_loop()
     ahead = 0.0

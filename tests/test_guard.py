@@ -1,4 +1,4 @@
-"""The guard of the benchmarks: what is counted beside a stored baseline."""
+"""The guard of the benchmarks: counts beside a stored baseline."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.guard import NoBaselineError, compare
 from benchmarks.guarded import YARDSTICK, Piece, calls_and_garbage
+from benchmarks.walks import evaluation_walks, single_walks
 
 
 def worse(counted, baseline):
@@ -50,7 +51,7 @@ def test_calls_are_not_scaled_by_the_yardstick():
     assert worse(counted, baseline) == ["a request"]
 
 
-def test_a_gain_that_the_baseline_does_not_hold_yet_is_told():
+def test_a_gain_that_the_baseline_does_not_have_yet_is_reported():
     (each,) = compare({"calls": {"an item": 90.0}}, {"calls": {"an item": 100.0}})
 
     assert each.is_better
@@ -82,13 +83,13 @@ def test_a_call_more_for_each_item_is_counted_as_one():
 
 
 @pytest.fixture
-def _no_collection_by_itself():
+def _no_automatic_collection():
     gc.disable()
     yield
     gc.enable()
 
 
-@pytest.mark.usefixtures("_no_collection_by_itself")
+@pytest.mark.usefixtures("_no_automatic_collection")
 def test_what_only_the_collector_frees_is_counted_as_garbage():
     def rings(count):
         for _ in range(count):
@@ -98,3 +99,17 @@ def test_what_only_the_collector_frees_is_counted_as_garbage():
     counted = calls_and_garbage([Piece("rings", rings, 10, 20)])
 
     assert counted["garbage"] == {"rings": 1.0}
+
+
+def test_few_frames_stand_between_an_evaluation_and_the_wire():
+    walks = evaluation_walks()
+
+    assert [walk.endpoint for walk in walks] == ["eval-configs", "run-new-evals"]
+    assert max(len(walk.frames) for walk in walks) <= 25
+
+
+def test_few_frames_stand_between_a_single_call_and_the_wire():
+    (walk,) = single_walks()
+
+    assert walk.frames[0] == ("client", "AsyncFutureAGI.add_eval_configs")
+    assert len(walk.frames) <= 12

@@ -1,4 +1,4 @@
-"""The README says what is true: its examples run, its two commands are lines."""
+"""The README is true: its examples run, its two commands are single lines."""
 
 from __future__ import annotations
 
@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from futureagi_async import FutureAGI
+import futureagi_async
+from futureagi_async import (
+    AsyncFutureAGI,
+    EvaluationStatus,
+    FutureAGI,
+    Journal,
+    RetryPolicy,
+    RunNewEvals,
+)
 from futureagi_async.emulator import Emulator, World
+from futureagi_async.journal.entry import JournalState
 
 
 if TYPE_CHECKING:
@@ -22,13 +31,15 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EVALUATING = (ROOT / "docs" / "evaluating.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+FAILING = (ROOT / "docs" / "when-it-fails.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = BLOCK.findall(README)
 CI = ROOT / ".ci" / "run"
 
 
 def command(name: str) -> str:
-    """The one line below a marker."""
+    """Return the one line below a marker."""
     found = re.findall(
         rf"^<!-- {name} -->\n```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL
     )
@@ -40,7 +51,7 @@ def command(name: str) -> str:
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """What the examples take as given, on an emulator in the place of the service."""
+    """The names that the examples use, on an emulator in the place of the service."""
     monkeypatch.chdir(tmp_path)  # for the journal
     world = World.synthetic(run_tests=200)
     with Emulator(world, dispatch="run", run_seconds=0.05) as emulator:
@@ -83,7 +94,52 @@ def test_every_example_about_evaluating_runs(
     assert "Traceback" not in capsys.readouterr().out
 
 
-def test_the_whole_job_takes_eight_lines_and_prints_the_table_below_it(
+def test_every_example_about_failures_runs(names: dict[str, Any]) -> None:
+    names["emulator"].faults.add("drop_after", times=1)
+    retry = RetryPolicy(reconcile=False)
+    with FutureAGI(retry=retry) as client:
+        names["client"] = client
+        names["requests"] = [
+            RunNewEvals(run_test_id, ids, select_all=True)
+            for run_test_id, ids in names["config_ids"].items()
+        ]
+        for example in BLOCK.findall(FAILING):
+            exec(example, names)
+
+    with Journal.open("evals.db") as journal:
+        assert {each.state for each in journal} == {JournalState.DONE}
+    assert len(names["batch"].unknown) == 1
+
+
+def test_the_table_of_statuses_has_every_status_once() -> None:
+    named = re.findall(r"^\| `([A-Z_]+)` \|", EVALUATING, re.MULTILINE)
+
+    assert sorted(named) == sorted(EvaluationStatus.__members__)
+
+
+def test_the_table_of_methods_has_every_method_once() -> None:
+    section = README.partition("\n## Every method\n")[2].partition("\n## ")[0]
+    table = "".join(re.findall(r"^\|.*\n", section, re.MULTILINE))
+    public = {name for name in vars(AsyncFutureAGI) if not name.startswith("_")}
+
+    named = re.findall(r"`(\w+)`", table)
+
+    assert sorted(named) == sorted(public - {"aclose", "with_options"})
+
+
+def test_the_house_has_every_room_once() -> None:
+    rooms = [
+        f"{path.name}/" if path.is_dir() else path.name
+        for path in Path(futureagi_async.__file__).parent.iterdir()
+        if path.suffix in {"", ".py"} and path.name.strip("_") == path.name
+    ]
+
+    drawn = re.findall(r"^[├└]── (\S+)", ARCHITECTURE, re.MULTILINE)
+
+    assert sorted(drawn) == sorted([*rooms, "__init__.py"])
+
+
+def test_the_first_example_has_eight_lines_and_prints_the_table_below_it(
     names: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert len(BLOCKS[0].splitlines()) == 8
@@ -97,7 +153,7 @@ def test_the_whole_job_takes_eight_lines_and_prints_the_table_below_it(
     assert set(table.splitlines()) <= set(printed.splitlines())
 
 
-def test_the_fan_out_prints_what_it_says(
+def test_the_batch_prints_what_its_comment_shows(
     names: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     (example,) = [each for each in BLOCKS if "print(batch)" in each]
@@ -107,7 +163,7 @@ def test_the_fan_out_prints_what_it_says(
     assert f"print(batch)  # {capsys.readouterr().out}" in example
 
 
-def test_the_fan_out_example_starts_each_run_once(names: dict[str, Any]) -> None:
+def test_the_stream_example_starts_each_evaluation_once(names: dict[str, Any]) -> None:
     (example,) = [each for each in BLOCKS if ".stream(" in each]
     emulator = names["emulator"]
 
@@ -133,7 +189,7 @@ def test_the_tests_are_one_line_on_a_machine_with_python_and_pip() -> None:
     line = command("tests")
 
     assert line.startswith("python3 -m venv .venv && ")
-    assert line.endswith(" && .venv/bin/python -m pytest -q -n 2 --dist loadfile")
+    assert line.endswith(" -m pytest -q -n 2 --dist loadfile -m 'not slow'")
 
 
 @pytest.mark.skipif(

@@ -51,7 +51,9 @@ class BatchExecutor:
         deadline = None if config.timeout is None else now + config.timeout
         throttle = ThrottleBudget(now, deadline)
         slots = asyncio.Semaphore(config.max_concurrency)
-        self.context = RequestContext(transport, options, throttle, slots, journal)
+        self.context: RequestContext = RequestContext(
+            transport, options, throttle, slots, journal
+        )
 
     async def execute(self, operation: Operation[ResultT]) -> Outcome[ResultT]:
         """Run an operation; whatever happens is its outcome."""
@@ -153,7 +155,7 @@ async def send_batch(
         try:
             await pool.run()
         except CallerCodeError as stop:
-            raise BatchInterruptedError.by(
+            raise BatchInterruptedError.from_cause(
                 stop.__cause__, Batch(outcomes)
             ) from stop.__cause__
     return Batch(outcomes)

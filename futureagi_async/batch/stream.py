@@ -63,7 +63,7 @@ class OutcomeProducer(Generic[ResultT]):
             try:
                 await pool.run()
             except CallerCodeError as stop:
-                raise BatchInterruptedError.by(
+                raise BatchInterruptedError.from_cause(
                     stop.__cause__, Batch()
                 ) from stop.__cause__
 

@@ -240,7 +240,7 @@ def _interrupted(error: Exception, result: Any) -> Exception:
     """Return what a batch raises if the callback raised after its last outcome."""
     if isinstance(result, evaluation.report.EvaluationReport):
         return evaluation.report.EvaluationInterruptedError.with_report(error, result)
-    return BatchInterruptedError.by(error, result)
+    return BatchInterruptedError.from_cause(error, result)
 
 
 class BlockingStream(Generic[Item]):

@@ -47,7 +47,7 @@ _NO_RESPONSE = Served(Response(0))
 
 
 class HttpServer:
-    """Listens, and converts HTTP to and from the values of the rules.
+    """Server that listens, and converts HTTP to and from the values of the rules.
 
     Args:
         state: the service with its log and faults.

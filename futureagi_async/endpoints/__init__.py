@@ -1,4 +1,4 @@
-"""One module an endpoint: its request, its result, and what reads between them."""
+"""One module per endpoint, with its request and its result."""
 
 from typing import TYPE_CHECKING
 

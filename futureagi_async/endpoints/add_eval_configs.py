@@ -43,11 +43,11 @@ _NONE_CREATED = re.compile(r"\bfailed to create any evaluation config", re.IGNOR
 
 @attrs.frozen(kw_only=True)
 class AddEvalConfigsResult(Result):
-    """What was created.
+    """The eval configs that were created.
 
     Attributes:
         message: the service's confirmation.
-        created_eval_configs: what was created, in the order of the request.
+        created_eval_configs: the created eval configs, in the order of the request.
         run_test_id: the run test.
         warnings: one message for each item that was not created.
     """
@@ -61,13 +61,13 @@ class AddEvalConfigsResult(Result):
 class AddEvalConfigs(Reconcilable[AddEvalConfigsResult]):
     """Add evaluations to a run test.
 
-    Not atomic: a name that the run test already has ends the request with a
-    `NameConflictError`, and the items before it stay created.
+    This is not atomic: a name that the run test already has fails the request with a
+    `NameConflictError`, and the items before it remain created.
 
     Args:
-        run_test_id: the run test, a UUID in any spelling.
-        evaluations_config: at least one `EvalConfig`, or dicts as
-            `EvalConfig.from_dict` takes; no two with the same name.
+        run_test_id: the run test, or its id in any spelling of a UUID.
+        evaluations_config: at least one `EvalConfig`, or dict for
+            `EvalConfig.from_dict`; no two with the same name.
 
     Raises:
         InvalidRequestError: a value could never be accepted; the message names the
@@ -95,14 +95,14 @@ class AddEvalConfigs(Reconcilable[AddEvalConfigsResult]):
     def validate_response(
         self, result: Any
     ) -> tuple[type[APIResponseError], str] | None:
-        """Object to another run test's answer, and to items that are not spoken of."""
-        asked = len(self.evaluations_config)
+        """Reject another run test's response, and one that leaves out items."""
+        requested = len(self.evaluations_config)
         created, warned = len(result.created_eval_configs), len(result.warnings)
         if result.run_test_id.lower() != self.run_test_id:
             problem = f"the response is about run test {result.run_test_id}"
-        elif created + warned < asked:
+        elif created + warned < requested:
             problem = (
-                f"{asked} configs were asked for, and the answer speaks of "
+                f"{requested} configs were requested, and the response has "
                 f"{created} created and {warned} with warnings"
             )
         else:
@@ -110,16 +110,16 @@ class AddEvalConfigs(Reconcilable[AddEvalConfigsResult]):
         return UnexpectedResponseError, problem
 
     def error_class(self, status: int, message: str) -> type[APIStatusError] | None:
-        """Tell a name that is taken; the wording is all there is to tell it by."""
+        """Recognize a name that is taken, which only the wording shows."""
         if status == 400 and _NAME_TAKEN.search(message):  # noqa: PLR2004 - Bad Request
             return NameConflictError
         return None
 
     def warnings_from(self, error: APIStatusError) -> tuple[str, ...]:
-        """Give a warning for each config, where the refusal is that none can be created.
+        """Return a warning for each config if the service could create none of them.
 
-        Beside one that it creates the service only warns of such configs, and it says
-        why then. Here it gives no reason, and the wording is all there is to tell it by.
+        When it creates at least one, the service only warns of the others, and with a
+        reason. Here it has no reason, and only the wording shows this case.
         """
         if type(error) is not BadRequestError or not _NONE_CREATED.search(
             error.message
@@ -130,62 +130,64 @@ class AddEvalConfigs(Reconcilable[AddEvalConfigsResult]):
             for each in self.evaluations_config
         )
 
-    async def reconcile(self, read: SendRead, history: History) -> Reconciliation:  # noqa: ARG002 - an equal config serves, whoever made it
-        """Compare the run test's eval configs with what was to be added."""
+    async def reconcile(self, read: SendRead, history: History) -> Reconciliation:  # noqa: ARG002 - an equal config will do, whoever created it
+        """Compare the run test's eval configs with those to add."""
         run_test = await read(GetRunTest(self.run_test_id))
-        kept = run_test.simulate_eval_configs_detail
+        stored = run_test.simulate_eval_configs_detail
         created: list[CreatedEvalConfig] = []
         missing: list[EvalConfig] = []
         for item in self.evaluations_config:
-            same_name = [each for each in kept if each.name == item.effective_name]
+            same_name = [each for each in stored if each.name == item.effective_name]
             equal = [each for each in same_name if item.matches(each)]
             if same_name and not equal:
                 if any(map(item.may_match, same_name)):
                     return Indeterminate(_modified_message(item.effective_name))
                 return Conflict(
-                    _name_taken_message(item.effective_name), self._existing(kept)
+                    _name_taken_message(item.effective_name), self._existing(stored)
                 )
             created += equal[:1]
             missing += [] if equal else [item]
         if not created:
             return NotApplied(self)
         if missing:
-            rest = _AddRemaining(
+            remaining = _AddRemaining(
                 self.run_test_id, missing, original=self, created=tuple(created)
             )
             names = _quoted(each.name for each in created)
-            return NotApplied(rest, f"read back: of its configs only {names} exist")
+            return NotApplied(
+                remaining, f"read back: of its configs only {names} exist"
+            )
         return Applied(self.result_from(created))
 
     def result_from(
-        self, seen: Sequence[CreatedEvalConfig] | None
+        self, observed: Sequence[CreatedEvalConfig] | None
     ) -> AddEvalConfigsResult:
-        """Make the result of what is there."""
-        found = "it is there" if seen else "somebody decided that it was done"
+        """Return the result with the eval configs that were found."""
+        reason = "it was found" if observed else "a person decided that it was applied"
         raw = {
-            "message": f"no answer tells of this request, but {found}",
-            "created_eval_configs": [attrs.asdict(each) for each in seen or ()],
+            "message": f"no response came, but {reason}",
+            "created_eval_configs": [attrs.asdict(each) for each in observed or ()],
             "run_test_id": self.run_test_id,
         }
         return codec.build_result(raw, AddEvalConfigsResult, reconciled=True)
 
     async def enrich_error(self, error: APIStatusError, read: SendRead) -> None:
-        """Say which of the names exist after one of them was found taken."""
+        """Add which of the names exist, after one of them was taken."""
         if not isinstance(error, NameConflictError):
             return
         run_test = await read(GetRunTest(self.run_test_id))
         error.existing = self._existing(run_test.simulate_eval_configs_detail)
         error.hint = (
-            "of the names asked for the run test now has "
+            "of the requested names the run test now has "
             f"{_quoted(error.existing) or 'none'}; "
             "some may have been created by this request"
         )
 
-    def _existing(self, kept: Iterable[CreatedEvalConfig]) -> tuple[str, ...]:
-        """The names that were asked for and that are there, whoever made them."""
-        names = {each.name for each in kept}
-        asked = (item.effective_name for item in self.evaluations_config)
-        return tuple(name for name in asked if name in names)
+    def _existing(self, stored: Iterable[CreatedEvalConfig]) -> tuple[str, ...]:
+        """Return the requested names that exist, whoever created them."""
+        names = {each.name for each in stored}
+        requested = (item.effective_name for item in self.evaluations_config)
+        return tuple(name for name in requested if name in names)
 
 
 def _quoted(names: Iterable[str]) -> str:
@@ -195,7 +197,7 @@ def _quoted(names: Iterable[str]) -> str:
 def _modified_message(name: str) -> str:
     return (
         f"read back: the run test has an eval config named {name!r} with further or "
-        "converted parameters, as the service keeps some, or as somebody else sent them"
+        "converted parameters, which the service or another client has added"
     )
 
 
@@ -208,23 +210,23 @@ def _name_taken_message(name: str) -> str:
 
 @attrs.frozen
 class _AddRemaining(AddEvalConfigs):
-    """What is missing of a request of which a part was done."""
+    """The remaining part of a request that was applied in part."""
 
     original: AddEvalConfigs = attrs.field(kw_only=True)
     created: tuple[CreatedEvalConfig, ...] = attrs.field(kw_only=True)
 
     async def reconcile(self, read: SendRead, history: History) -> Reconciliation:
-        """Reconcile the original request, since that is what was asked for."""
+        """Reconcile the original request."""
         return await self.original.reconcile(read, history)
 
     async def enrich_error(self, error: APIStatusError, read: SendRead) -> None:
-        """Say what was done before this rest was refused."""
+        """Add what was created before the remaining part was rejected."""
         names = _quoted(each.name for each in self.created)
-        error.hint = f"of the configs asked for, {names} had been created before"
+        error.hint = f"of the requested configs, {names} had been created before"
         await self.original.enrich_error(error, read)
 
     def merge(self, result: AddEvalConfigsResult) -> AddEvalConfigsResult:
-        """Put both parts together, in the order of the whole."""
+        """Return the result of both parts, in the order of the original request."""
         by_name = {e.name: e for e in (*self.created, *result.created_eval_configs)}
         order = [item.effective_name for item in self.original.evaluations_config]
         created = [by_name[name] for name in order if name in by_name]
@@ -235,7 +237,7 @@ class _AddRemaining(AddEvalConfigs):
         return self._reconciled(raw, result.request_id)
 
     def merge_rejection(self, error: APIStatusError) -> AddEvalConfigsResult | None:
-        """Take it for a warning that nothing of this rest can be created."""
+        """Return a result with warnings if none of the remaining part can be created."""
         warnings = self.warnings_from(error)
         if not warnings:
             return None
@@ -257,11 +259,11 @@ def requests_for(
     run_test_ids: Iterable[RunTestRef] | AsyncIterable[RunTestRef],
     evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
 ) -> Requests[AddEvalConfigsResult]:
-    """Make the requests that add the same configs to each run test.
+    """Return the requests that add the same configs to each run test.
 
     Raises:
         InvalidRequestError: a config is invalid, or an id in a collection of ids. An id
-            that comes from an iterator is looked at when it is read.
+            of an iterator is validated when it is read.
     """
     configs = validate_eval_configs(evaluations_config)
     return build_requests(

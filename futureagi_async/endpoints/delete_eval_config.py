@@ -28,10 +28,10 @@ from futureagi_async.model.resource import (  # in the signature that attrs make
 
 @attrs.frozen(kw_only=True)
 class DeleteEvalConfigResult(Result):
-    """That it was deleted.
+    """The confirmation that an eval config was deleted.
 
     Attributes:
-        message: the service's confirmation; empty if it gave none.
+        message: the service's confirmation; may be empty.
     """
 
     message: str = ""
@@ -41,12 +41,12 @@ class DeleteEvalConfigResult(Result):
 class DeleteEvalConfig(Reconcilable[DeleteEvalConfigResult]):
     """Delete an eval config of a run test; its results are no longer shown.
 
-    The service refuses to delete the last one of a run test (400), and it does so
-    before it looks for the eval config at all.
+    The service does not delete the last one of a run test (400), and it checks that
+    before it searches for the eval config.
 
     Args:
-        run_test_id: the run test, a UUID in any spelling.
-        eval_config_id: the eval config.
+        run_test_id: the run test, or its id in any spelling of a UUID.
+        eval_config_id: the eval config, or its id.
     """
 
     method: ClassVar[str] = "DELETE"
@@ -62,11 +62,11 @@ class DeleteEvalConfig(Reconcilable[DeleteEvalConfigResult]):
 
     @property
     def body(self) -> None:
-        """Nothing."""
+        """No body."""
         return
 
-    async def reconcile(self, read: SendRead, history: History) -> Reconciliation:  # noqa: ARG002 - what is gone is gone
-        """See if the eval config is gone."""
+    async def reconcile(self, read: SendRead, history: History) -> Reconciliation:  # noqa: ARG002 - a deleted one cannot come back
+        """Check whether the eval config is gone."""
         try:
             run_test = await read(GetRunTest(self.run_test_id))
         except NotFoundError as error:
@@ -75,22 +75,20 @@ class DeleteEvalConfig(Reconcilable[DeleteEvalConfigResult]):
             return NotApplied(self)
         return Applied(self.result_from(run_test))
 
-    def result_from(self, seen: RunTest | None) -> DeleteEvalConfigResult:
-        """Make the result of a run test that has it no longer."""
-        found = "it is gone" if seen else "somebody decided that it was done"
-        raw: dict[str, Any] = {
-            "message": f"no answer tells of this request, but {found}"
-        }
+    def result_from(self, observed: RunTest | None) -> DeleteEvalConfigResult:
+        """Return the result for a run test without the eval config."""
+        reason = "it is gone" if observed else "a person decided that it was applied"
+        raw: dict[str, Any] = {"message": f"no response came, but {reason}"}
         return codec.build_result(raw, DeleteEvalConfigResult, reconciled=True)
 
     async def enrich_error(self, error: APIStatusError, read: SendRead) -> None:
-        """Say what to do where it was the last eval config."""
+        """Add what to do if it was the last eval config."""
         if not isinstance(error, BadRequestError):
             return
         run_test = await read(GetRunTest(self.run_test_id))
         if len(run_test.simulate_eval_configs_detail) > 1:
             return
         if run_test.eval_config(self.eval_config_id) is None:
-            error.hint = "and this eval config is not there at all"
+            error.hint = "and this eval config does not exist"
         else:
             error.hint = "add another eval config first, then this one can go"

@@ -1,4 +1,4 @@
-"""Eval configs: the ones to add, checked and encoded, and the ones that exist."""
+"""Eval configs: those to add, validated and encoded, and those that exist."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def validate_template_id(value: EvalTemplateRef) -> str:
 
 
 def validate_name(value: str | None) -> str | None:
-    """Check the name of an eval config."""
+    """Return the name of an eval config."""
     return validation.bounded_text(value, "name", max_length=MAX_LENGTH)
 
 
@@ -43,19 +43,19 @@ def validate_model(value: str | None) -> str | None:
 
 
 def validate_config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Copy the parameters of a template."""
+    """Return a copy of the parameters of a template."""
     return validation.copy_json_object(value, "config")
 
 
 def validate_mapping(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Copy a mapping of inputs to fields of a call."""
+    """Return a copy of a mapping of inputs to fields of a call."""
     return validation.copy_json_object(value, "mapping")
 
 
 def validate_filters(
     value: Sequence[Any] | Mapping[str, Any] | None,
 ) -> list[Any] | dict[str, Any] | None:
-    """Copy filters: a list, or the object that the documents speak of."""
+    """Return a copy of filters: a list, or the object that the API documents."""
     if isinstance(value, list | tuple):
         listed: list[Any] = validation.copy_json(value, "filters")
         return listed
@@ -67,29 +67,29 @@ def validate_filters(
 
 
 def validate_error_localizer(value: bool | None) -> bool | None:
-    """Check the flag of the error localizer."""
+    """Return the setting of the error localizer."""
     return validation.optional_bool(value, "error_localizer")
 
 
 @attrs.frozen
 class EvalConfig:
-    """One evaluation to attach: a template, and how it is to be applied.
+    """One evaluation to attach: a template, and how to apply it.
 
-    What is `None` is not sent, and the service takes its default. `config`, `mapping`
-    and `filters` are copied when the value is made.
+    A field that is `None` is not sent, and the service uses its default. `config`,
+    `mapping` and `filters` are copied.
 
     Args:
-        template_id: the evaluation template, a UUID in any spelling.
-        name: how the evaluation is called in the run test, 255 characters at most.
-            The service trims it; without one it takes `Eval-<template_id>`.
-        config: parameters of the template, as `{"params": {"keyword": "order"}}`.
-        mapping: which field of a call feeds which input of the template, as
+        template_id: the eval template, or its id in any spelling of a UUID.
+        name: name of the eval config in the run test, at most 255 characters. The
+            service trims it; the default is `Eval-<template_id>`.
+        config: parameters of the template: `{"params": {"keyword": "order"}}`.
+        mapping: the field of a call for each input of the template:
             `{"text": "transcript"}`.
-        filters: which calls to evaluate: a list of `{"column_id", "filter_config":
-            {"filter_type", "filter_op", "filter_value"}}`. The service refuses the
-            object that its documents speak of; either is sent as it is given.
-        error_localizer: whether failures are to be located; the default is no.
-        model: the model that runs the evaluation, 255 characters at most; trimmed, and
+        filters: the calls to evaluate: a list of `{"column_id", "filter_config":
+            {"filter_type", "filter_op", "filter_value"}}`. The service rejects the
+            object that its documentation shows; both are sent unchanged.
+        error_localizer: whether to locate failures; the default is no.
+        model: the model that runs the evaluation, at most 255 characters; trimmed, and
             not blank.
 
     Raises:
@@ -112,7 +112,7 @@ class EvalConfig:
     )
     model: str | None = attrs.field(default=None, converter=validate_model)
     encoded: bytes = attrs.field(init=False, repr=False, eq=False)
-    """The JSON of this item, as it is sent."""
+    """The JSON of this item in the body of a request."""
 
     def __attrs_post_init__(self) -> None:
         sent = {
@@ -124,7 +124,7 @@ class EvalConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Make one from a plain dict, as it stands in a JSON or YAML file.
+        """Return the eval config of a plain dict, for example of a JSON or YAML file.
 
         Raises:
             InvalidRequestError: a key is unknown (it is named), `template_id` is
@@ -143,73 +143,73 @@ class EvalConfig:
             )
         if values.get("template_id") is None:
             raise InvalidRequestError(
-                "template_id: missing; it says which evaluation to attach"
+                "template_id: missing; it selects the evaluation to attach"
             )
         return cls(**values)
 
     @property
     def effective_name(self) -> str:
-        """The name that the service will give it."""
+        """The name that it will have in the run test."""
         return (self.name or "").strip() or f"Eval-{self.template_id}"
 
-    def matches(self, kept: CreatedEvalConfig) -> bool:
-        """Tell if what the service keeps is this: all that was sent is equal."""
+    def matches(self, stored: CreatedEvalConfig) -> bool:
+        """Return whether a stored eval config has every value that this one sends."""
         return (
-            kept.name == self.effective_name
-            and kept.template_id.lower() == self.template_id
+            stored.name == self.effective_name
+            and stored.template_id.lower() == self.template_id
             and all(
                 (sent := getattr(self, name)) is None
-                or settings_equal(sent, getattr(kept, name))
+                or settings_equal(sent, getattr(stored, name))
                 for name in _SETTINGS
             )
         )
 
-    def may_match(self, kept: CreatedEvalConfig) -> bool:
-        """Tell if what the service keeps can be this with its parameters changed.
+    def may_match(self, stored: CreatedEvalConfig) -> bool:
+        """Return whether a stored eval config can be this one with other parameters.
 
-        Templates with a schema fill in parameters, and make numbers of texts.
+        Templates with a schema add parameters, and convert text to numbers.
         """
-        return attrs.evolve(self, config=None).matches(kept) and may_match_parameters(
-            self.config, kept.config
+        return attrs.evolve(self, config=None).matches(stored) and may_match_parameters(
+            self.config, stored.config
         )
 
 
-def settings_equal(sent: Any, kept: Any) -> bool:
-    """Tell if a setting was kept as it was sent.
+def settings_equal(sent: Any, stored: Any) -> bool:
+    """Return whether a setting is stored as it was sent.
 
     Old rows have null for an empty object, and an empty object for an empty list.
     """
     is_empty = isinstance(sent, dict | list) and not sent
-    return not kept if is_empty else bool(sent == kept)
+    return not stored if is_empty else bool(sent == stored)
 
 
 def may_match_parameters(
-    sent: dict[str, Any] | None, kept: dict[str, Any] | None
+    sent: dict[str, Any] | None, stored: dict[str, Any] | None
 ) -> bool:
-    """Tell if what is kept can be what was sent with its parameters changed."""
-    sent, kept = sent or {}, kept or {}
-    asked, params = sent.get("params") or {}, kept.get("params")
+    """Return whether stored parameters can be the sent ones, added to or converted."""
+    sent, stored = sent or {}, stored or {}
+    asked, params = sent.get("params") or {}, stored.get("params")
     return (
         isinstance(asked, dict)
         and isinstance(params, dict)
-        and {**sent, "params": params} == kept
+        and {**sent, "params": params} == stored
         and all(_may_convert_to(asked[name], params.get(name)) for name in asked)
     )
 
 
-def _may_convert_to(sent: Any, kept: Any) -> bool:
-    if sent == kept or not isinstance(sent, str) or isinstance(kept, str):
-        return bool(sent == kept)
-    # A blank text counts as none at all, and becomes the default.
-    return not sent.strip() or _converts_to(sent, kept)
+def _may_convert_to(sent: Any, stored: Any) -> bool:
+    if sent == stored or not isinstance(sent, str) or isinstance(stored, str):
+        return bool(sent == stored)
+    # The service replaces a blank text by the default.
+    return not sent.strip() or _converts_to(sent, stored)
 
 
-def _converts_to(sent: str, kept: Any) -> bool:
-    """Tell if the service makes this of a text: numbers, and nothing else."""
-    if isinstance(kept, bool) or not isinstance(kept, int | float):
+def _converts_to(sent: str, stored: Any) -> bool:
+    """Return whether the service converts the text to this; it makes numbers only."""
+    if isinstance(stored, bool) or not isinstance(stored, int | float):
         return False
     try:
-        return type(kept)(sent) == kept
+        return type(stored)(sent) == stored
     except ValueError:
         return False
 
@@ -231,9 +231,9 @@ def _with_suggestion(key: Any) -> str:
 
 
 class EncodedEvalConfigs(tuple[EvalConfig, ...]):  # noqa: SLOT001 - it holds the body
-    """The eval configs of one request: checked together, and encoded once.
+    """The eval configs of one request: validated together, and encoded once.
 
-    Requests that add the same configs to many run tests share one of these.
+    Requests that add the same eval configs to many run tests share one of these.
     """
 
     body: bytes
@@ -242,17 +242,19 @@ class EncodedEvalConfigs(tuple[EvalConfig, ...]):  # noqa: SLOT001 - it holds th
 def validate_eval_configs(
     values: Iterable[EvalConfig | Mapping[str, Any]],
 ) -> EncodedEvalConfigs:
-    """Check a list of `EvalConfig` or plain dicts.
+    """Return a list of `EvalConfig` or plain dicts, validated and encoded.
 
     Raises:
-        InvalidRequestError: an item is invalid, two of them would take the same name,
-            or there is none; the message names the item.
+        InvalidRequestError: an item is invalid, two of them have the same name, or the
+            list is empty; the message names the item.
     """
     if isinstance(values, EncodedEvalConfigs):
         return values
     given = validation.as_list(values, _WHERE, "eval configs")
     if not given:
-        raise InvalidRequestError(f"{_WHERE}: the list is empty; give at least one")
+        raise InvalidRequestError(
+            f"{_WHERE}: the list is empty; at least one is expected"
+        )
     checked = EncodedEvalConfigs([_item(value, i) for i, value in enumerate(given)])
     names = [item.effective_name for item in checked]
     if len(set(names)) < len(names):
@@ -284,11 +286,11 @@ def _item(value: Any, index: int) -> EvalConfig:
 
 @attrs.frozen(kw_only=True)
 class CreatedEvalConfig(Serializable, IdentifiesEvalConfig):
-    """An eval config as the service keeps it.
+    """An eval config as the service stores it.
 
     `config`, `mapping` and `filters` can be `None`, and `filters` an object, in rows
-    that are older than the service's present rules. `status` reads "Completed" before
-    the config ever ran.
+    that are older than the present rules of the service. `status` is "Completed" even
+    before the first run.
     """
 
     id: str

@@ -22,15 +22,14 @@ from futureagi_async.model.resource import (
 
 @attrs.frozen(kw_only=True)
 class ConfigSummary(Serializable):
-    """What one eval config gave.
+    """The scores of one eval config.
 
     Attributes:
         name: the name of the eval config.
         id: its id.
-        total_cells: how many results are summed up. Those that are pending or have
-            failed are left out, and so are those of calls that are not completed.
-        scores: the sums in the form that fits the template; `None` where there are no
-            results.
+        total_cells: number of results in the scores. Pending and failed ones are left
+            out, and those of calls that are not completed.
+        scores: the scores in the form of the template; `None` without results.
     """
 
     name: str
@@ -40,10 +39,10 @@ class ConfigSummary(Serializable):
 
     @classmethod
     def from_wire(cls, value: Any) -> Self:
-        """Read what stands in an answer.
+        """Return the summary in a response.
 
         Raises:
-            TypeError: it is not of the documented shape; the message says where.
+            TypeError: it is not of the documented shape; the message has the place.
         """
         if not isinstance(value, dict):
             raise TypeError(
@@ -57,29 +56,29 @@ class ConfigSummary(Serializable):
         )
 
 
-def _of_type(type_: type, entry: dict[str, Any], field: str, wanted: str) -> Any:
+def _of_type(type_: type, entry: dict[str, Any], field: str, expected: str) -> Any:
     if field not in entry:
         raise TypeError(f"{field}: missing")
     value = entry[field]
     if value.__class__ is type_:
         return value
     raise TypeError(
-        f"{field}: {wanted} belongs here, not {codec.json_type_name(value)}"
+        f"{field}: {expected} belongs here, not {codec.json_type_name(value)}"
     )
 
 
 @attrs.frozen(kw_only=True)
 class TemplateSummary(Serializable):
-    """What the eval configs of one template gave.
+    """The scores of the eval configs of one template.
 
     Attributes:
         name: the name of the template.
         id: its id.
-        output_type: the kind of its results, as `Pass/Fail`, `score` or `choices`.
+        output_type: the kind of its results: `Pass/Fail`, `score` or `choices`.
         result: its eval configs, the newest first.
-        total_pass_rate: over all of them, in percent; for `Pass/Fail`.
-        total_avg: over all of them, in percent; for `score`.
-        total_choices_avg: over all of them, the share of each choice in percent.
+        total_pass_rate: pass rate over all of them, in percent; for `Pass/Fail`.
+        total_avg: average over all of them, in percent; for `score`.
+        total_choices_avg: the share of each choice over all of them, in percent.
     """
 
     name: str
@@ -115,11 +114,11 @@ def _execution_id(value: ExecutionRef | None) -> str | None:
 
 @attrs.frozen
 class GetEvalSummary(Request[EvalSummary]):
-    """Read what the evaluations of a run test gave so far.
+    """Read the scores of a run test so far.
 
     Args:
-        run_test_id: the run test, a UUID in any spelling.
-        execution_id: the one execution to sum up; by default all of them.
+        run_test_id: the run test, or its id in any spelling of a UUID.
+        execution_id: the execution to include, or its id; by default all of them.
     """
 
     method: ClassVar[str] = "GET"
@@ -132,12 +131,10 @@ class GetEvalSummary(Request[EvalSummary]):
     @property
     def path(self) -> str:
         """Path and query below the base URL."""
-        where = f"/simulate/run-tests/{self.run_test_id}/eval-summary/"
-        return (
-            f"{where}?execution_id={self.execution_id}" if self.execution_id else where
-        )
+        path = f"/simulate/run-tests/{self.run_test_id}/eval-summary/"
+        return f"{path}?execution_id={self.execution_id}" if self.execution_id else path
 
     @property
     def body(self) -> None:
-        """Nothing."""
+        """No body."""
         return

@@ -23,7 +23,7 @@ class RunTest(Result, IdentifiesRunTest):
     Attributes:
         id: its id.
         name: its name.
-        enable_tool_evaluation: the stored setting, which `RunNewEvals` can overwrite.
+        enable_tool_evaluation: the stored setting, which `RunNewEvals` can change.
         simulate_eval_configs_detail: its eval configs, the newest first.
     """
 
@@ -33,9 +33,9 @@ class RunTest(Result, IdentifiesRunTest):
     simulate_eval_configs_detail: tuple[CreatedEvalConfig, ...]
 
     def eval_config(self, eval_config_id: str) -> CreatedEvalConfig | None:
-        """Find one of its eval configs by its id in canonical form."""
-        kept = self.simulate_eval_configs_detail
-        return next((each for each in kept if each.id.lower() == eval_config_id), None)
+        """Return one of its eval configs by its id in canonical form."""
+        configs = self.simulate_eval_configs_detail
+        return next((c for c in configs if c.id.lower() == eval_config_id), None)
 
 
 @attrs.frozen
@@ -43,7 +43,7 @@ class GetRunTest(Request[RunTest]):
     """Read a run test and its eval configs.
 
     Args:
-        run_test_id: the run test, a UUID in any spelling.
+        run_test_id: the run test, or its id in any spelling of a UUID.
     """
 
     method: ClassVar[str] = "GET"
@@ -59,13 +59,13 @@ class GetRunTest(Request[RunTest]):
 
     @property
     def body(self) -> None:
-        """Nothing."""
+        """No body."""
         return
 
     def validate_response(
         self, result: Any
     ) -> tuple[type[APIResponseError], str] | None:
-        """Object to another run test's answer."""
+        """Reject another run test's response."""
         if result.id.lower() != self.run_test_id:
             return (
                 UnexpectedResponseError,

@@ -18,22 +18,22 @@ from futureagi_async.model.resource import (
 
 
 class EvalOutputStatus(enum.Enum):
-    """How far the evaluation of one call by one eval config is."""
+    """The state of the evaluation of one call by one eval config."""
 
     PENDING = "pending"
-    """Prepared, but without a result. Whether it was ever started, this does not say."""
+    """Prepared, without a result; it may not have been started."""
 
     COMPLETED = "completed"
     """It has a value."""
 
     FAILED = "failed"
-    """It ended without a value; `reason` says why."""
+    """It ended without a value; see `reason`."""
 
     SKIPPED = "skipped"
-    """The service left it out, as for a call without a transcript."""
+    """The service left it out, for example since the call has no transcript."""
 
 
-_UNDER_WAY = {
+_IN_PROGRESS = {
     ExecutionStatus.PENDING,
     ExecutionStatus.QUEUED,
     ExecutionStatus.RUNNING,
@@ -45,16 +45,16 @@ _UNDER_WAY = {
 
 @attrs.frozen(kw_only=True)
 class EvalOutput(Serializable):
-    """What one eval config gave for one call.
+    """The result of one eval config for one call.
 
     Attributes:
-        state: how far it is.
+        state: the state of the evaluation.
         value: the result: `"Passed"` or `"Failed"`, a number, or the choice; `None`
-            unless it is done.
-        reason: why it is so, in words.
-        type: the kind of the value, as `Pass/Fail`.
+            unless it is completed.
+        reason: the reason, in words.
+        type: the kind of the value, such as `Pass/Fail`.
         name: the name of the eval config when it ran.
-        raw: all that the service keeps of it; empty while it is pending.
+        raw: the entry as the service stores it; empty while it is pending.
     """
 
     state: EvalOutputStatus
@@ -66,9 +66,9 @@ class EvalOutput(Serializable):
 
     @classmethod
     def from_wire(cls, value: Any) -> Self:
-        """Read what stands in an answer; no entry, however strange, is refused.
+        """Return the result in a response; every entry is accepted.
 
-        What is no object is taken as the value itself.
+        An entry that is no object is the value itself.
         """
         if value is None:
             return cls(state=EvalOutputStatus.PENDING)
@@ -96,8 +96,10 @@ def _state(entry: dict[str, Any]) -> EvalOutputStatus:
         return EvalOutputStatus.FAILED
     if entry.get("value") is not None:
         return EvalOutputStatus.COMPLETED
-    # An evaluation that ended without a value has failed, whatever it says of itself.
-    return EvalOutputStatus.PENDING if status in _UNDER_WAY else EvalOutputStatus.FAILED
+    # An evaluation that ended without a value has failed, whatever its status is.
+    return (
+        EvalOutputStatus.PENDING if status in _IN_PROGRESS else EvalOutputStatus.FAILED
+    )
 
 
 def _text(value: Any) -> str | None:
@@ -106,14 +108,14 @@ def _text(value: Any) -> str | None:
 
 @attrs.frozen(kw_only=True)
 class CallExecution(Serializable, IdentifiesCall):
-    """One call of an execution, with what its evaluations gave.
+    """One call of an execution, with the results of its evaluations.
 
     Attributes:
         id: its id.
-        status: its state; only a completed call is evaluated.
+        status: its state; the service evaluates completed calls only.
         test_execution_id: the execution that it belongs to.
-        eval_outputs: an entry for each eval config of the run test that was ever run on
-            the call, by the id of the config.
+        eval_outputs: the result of each eval config of the run test that was ever run
+            on the call, by the id of the config.
     """
 
     id: str

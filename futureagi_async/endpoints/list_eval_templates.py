@@ -1,4 +1,4 @@
-"""List the eval templates that can be used: `GET /sdk/api/v1/get-evals/`."""
+"""List the usable eval templates: `GET /sdk/api/v1/get-evals/`."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from futureagi_async.model.resource import IdentifiesEvalTemplate
 
 @attrs.frozen(kw_only=True)
 class EvalTemplate(Serializable, IdentifiesEvalTemplate):
-    """An eval template: what an `EvalConfig` is made of.
+    """An eval template, which an `EvalConfig` applies.
 
-    Only `id` and `name` are sure to be there; `EvalTemplates.raw` has all that came.
+    Only `id` and `name` are always present; `EvalTemplates.raw` has all fields.
 
     Attributes:
         id: its id, for `EvalConfig.template_id`.
         name: its name.
-        description: what it evaluates.
-        owner: whose it is, as `system` or `user`.
-        output_type: the kind of its results, as `Pass/Fail`, `score` or `choices`.
-        required_keys: the inputs that a mapping feeds.
+        description: the purpose of the evaluation.
+        owner: its owner: `system` or `user`.
+        output_type: the kind of its results: `Pass/Fail`, `score` or `choices`.
+        required_keys: the inputs that a mapping must have.
     """
 
     id: str
@@ -37,10 +37,10 @@ class EvalTemplate(Serializable, IdentifiesEvalTemplate):
 
     @classmethod
     def from_wire(cls, value: Any) -> Self:
-        """Read what stands in an answer.
+        """Return the template in a response.
 
-        The fields beside id and name are not documented: what is of another kind than
-        expected counts as absent.
+        The fields other than id and name are not documented: one of an unexpected type
+        counts as absent.
 
         Raises:
             TypeError: it has no id or no name.
@@ -78,17 +78,17 @@ class EvalTemplates(Result):
     result: tuple[EvalTemplate, ...]
 
     def named_like(self, search: str) -> Iterator[EvalTemplate]:
-        """Give those whose name contains a text, in any case."""
-        wanted = search.casefold()
-        return (each for each in self.result if wanted in each.name.casefold())
+        """Return those whose name contains the text, in any case."""
+        text = search.casefold()
+        return (each for each in self.result if text in each.name.casefold())
 
 
 @attrs.frozen
 class ListEvalTemplates(Request[EvalTemplates]):
-    """Read all eval templates in one answer.
+    """Read all eval templates in one response.
 
     The service has another list, in pages (`POST /model-hub/eval-templates/list/`),
-    which hides 24 templates that can be used, `contains` among them; so it is not asked.
+    which leaves out 24 usable templates, `contains` among them; so it is not used.
     """
 
     method: ClassVar[str] = "GET"
@@ -97,7 +97,7 @@ class ListEvalTemplates(Request[EvalTemplates]):
 
     @property
     def run_test_id(self) -> None:
-        """None: it is about no run test."""
+        """None, since it is about no run test."""
         return
 
     @property
@@ -107,10 +107,10 @@ class ListEvalTemplates(Request[EvalTemplates]):
 
     @property
     def body(self) -> None:
-        """Nothing."""
+        """No body."""
         return
 
 
 def validate_search(value: str | None) -> str:
-    """Check the text that names of templates are to contain; blank means any."""
+    """Return the text that names of templates must contain; blank matches any."""
     return "" if value is None else validation.valid_text(value, "search").strip()

@@ -29,10 +29,10 @@ class RunTestEntry(Serializable, IdentifiesRunTest):
     Attributes:
         id: its id.
         name: its name; several run tests can have the same.
-        enable_tool_evaluation: the stored setting, which `RunNewEvals` can overwrite.
+        enable_tool_evaluation: the stored setting, which `RunNewEvals` can change.
         simulate_eval_configs: the ids of its eval configs.
-        description: what it is for.
-        last_run_at: when it was last executed, as the service writes it.
+        description: its description.
+        last_run_at: the time of its last execution, as the service writes it.
     """
 
     id: str
@@ -60,12 +60,12 @@ def _search(value: str | None) -> str | None:
 
 @attrs.frozen
 class ListRunTests(PagedRequest[RunTestsPage]):
-    """Read one page of the run tests that the keys see; past the end the answer is 500.
+    """Read one page of the run tests that the keys can read; past the end it is a 500.
 
     Args:
-        search: only those whose name, or whose agent's name, contains this text in any
-            case; blank text is no search.
-        page: which page, counted from 1.
+        search: text that the name, or the agent's name, must contain, in any case;
+            blank matches any.
+        page: number of the page, counted from 1.
         limit: entries on a page.
     """
 
@@ -77,7 +77,7 @@ class ListRunTests(PagedRequest[RunTestsPage]):
 
     @property
     def run_test_id(self) -> None:
-        """None: it is about no single run test."""
+        """None, since it is about no single run test."""
         return
 
     @property
@@ -87,5 +87,5 @@ class ListRunTests(PagedRequest[RunTestsPage]):
 
     @property
     def filters(self) -> dict[str, str | None]:
-        """The text that is searched for, if there is one."""
+        """The text to search for, if there is one."""
         return {"search": self.search}

@@ -28,8 +28,8 @@ class TestExecution(Serializable, IdentifiesExecution):
     Attributes:
         id: its id.
         status: its state.
-        start_time: when it began, with its time zone; `None` if that cannot be read.
-        calls: how many calls it has.
+        start_time: when it started, with its time zone; `None` if that is unreadable.
+        calls: number of its calls.
     """
 
     __test__: ClassVar[bool] = False  # the name looks like a test case
@@ -41,9 +41,9 @@ class TestExecution(Serializable, IdentifiesExecution):
 
     @property
     def is_evaluating(self) -> bool:
-        """Whether evaluations of it are under way.
+        """Whether it is being evaluated.
 
-        One without a completed call stays so for ever.
+        One without a completed call remains in this state for ever.
         """
         return self.status is ExecutionStatus.EVALUATING
 
@@ -58,20 +58,20 @@ class TestExecutionsPage(Page):
 
 
 def _status(value: ExecutionStatus | str | None) -> str | None:
-    # In answers the first letter is a capital; the filter takes small letters only.
+    # In responses the first letter is a capital; the filter accepts lower case only.
     return None if value is None else validation.non_blank_text(value, "status").lower()
 
 
 @attrs.frozen
 class ListTestExecutions(RunTestPageRequest[TestExecutionsPage]):
-    """Read one page of the executions of a run test; past the end the answer is 500.
+    """Read one page of the executions of a run test; past the end it is a 500.
 
     Args:
-        run_test_id: the run test, a UUID in any spelling.
-        page: which page, counted from 1.
+        run_test_id: the run test, or its id in any spelling of a UUID.
+        page: number of the page, counted from 1.
         limit: entries on a page.
-        status: only those in this state, in any case. With `limit=1`, the `count` of
-            the page tells at little cost how many executions are evaluating.
+        status: the state that they must have, in any case. With `limit=1`, the `count`
+            of the page is a cheap way to count the executions in that state.
     """
 
     result_type: ClassVar[type[Result]] = TestExecutionsPage
@@ -81,5 +81,5 @@ class ListTestExecutions(RunTestPageRequest[TestExecutionsPage]):
 
     @property
     def filters(self) -> dict[str, str | None]:
-        """The state, if one is asked for."""
+        """The state, if there is one."""
         return {"status": self.status}

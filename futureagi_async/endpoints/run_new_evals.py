@@ -49,7 +49,7 @@ IdsByRunTest: TypeAlias = (
     | Mapping[UUID | str, Iterable[UUID | str]]
     | Mapping[RunTestRef, Iterable[EvalConfigRef | ExecutionRef]]
 )
-"""Ids by the run test that they belong to."""
+"""Eval configs or executions by the run test that they belong to."""
 
 PairsByRunTest: TypeAlias = (
     Iterable[tuple[RunTestRef, Iterable[EvalConfigRef]]]
@@ -63,12 +63,12 @@ _NOT_COMPLETED = "only test executions with completed status"
 
 @attrs.frozen(kw_only=True)
 class RunNewEvalsResult(Result):
-    """What was started.
+    """The confirmation that evaluations were started.
 
     Attributes:
         message: the service's confirmation.
         run_test_id: the run test.
-        call_execution_count: how many call executions are being evaluated.
+        call_execution_count: number of calls that are being evaluated.
     """
 
     message: str
@@ -80,9 +80,9 @@ def _unique_ids(value: Iterable[EvalConfigRef]) -> tuple[str, ...]:
     ids = validation.resource_ids(value, "eval_config_ids", IdentifiesEvalConfig)
     if not ids:
         raise InvalidRequestError(
-            "eval_config_ids: the list is empty; give at least one"
+            "eval_config_ids: the list is empty; at least one is expected"
         )
-    # The service answers 400 "not found" to an id that comes twice.
+    # The service answers 400 "not found" to a repeated id.
     return tuple(dict.fromkeys(ids))
 
 
@@ -104,20 +104,22 @@ def _enable_tool_evaluation(value: bool | None) -> bool | None:
 class RunNewEvals(Reconcilable[RunNewEvalsResult]):
     """Start evaluations of a run test's executions. Each call evaluated is paid for.
 
-    Results that the same configs had on these executions are erased at once. All
-    configs belong into one request: while an execution is being evaluated, the service
-    refuses further requests for it.
+    Results that the same configs had on these executions are erased at once. Put all
+    configs into one request: while an execution is being evaluated, the service rejects
+    further requests for it.
 
     Args:
-        run_test_id: the run test, a UUID in any spelling.
-        eval_config_ids: eval configs of this run test; repeated ones are dropped.
-        test_execution_ids: which executions to evaluate; all must be completed.
-        select_all: evaluate every execution. The service refuses this as a whole when
-            one of them is not completed. Ids given beside it are not sent, with a
-            `UserWarning`: documented as ignored, the service would exclude them.
-        enable_tool_evaluation: whether the agent's use of tools is evaluated as well.
-            The service **stores** this on the run test, even when it then refuses the
-            request; `None` leaves the stored setting as it is.
+        run_test_id: the run test, or its id in any spelling of a UUID.
+        eval_config_ids: eval configs of this run test, or their ids; repeated ones are
+            dropped.
+        test_execution_ids: the executions to evaluate, or their ids; all must be
+            completed.
+        select_all: evaluate every execution. The service rejects this if one of them is
+            not completed. Execution ids beside it are not sent, with a `UserWarning`:
+            the documentation has them as ignored, but the service would exclude them.
+        enable_tool_evaluation: whether to evaluate the agent's use of tools, too. The
+            service **stores** this on the run test, even if it then rejects the request;
+            `None` leaves the stored setting unchanged.
 
     Raises:
         InvalidRequestError: a value could never be accepted; the message names it.
@@ -142,7 +144,7 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
             self._drop_execution_ids()
         if not self.select_all and not self.test_execution_ids:
             raise InvalidRequestError(
-                "neither test_execution_ids nor select_all=True: say which executions to "
+                "neither test_execution_ids nor select_all=True: select the executions to "
                 "evaluate"
             )
         sent: dict[str, Any] = {}
@@ -178,30 +180,30 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
     def validate_response(
         self, result: Any
     ) -> tuple[type[APIResponseError], str] | None:
-        """Object to a dispatch that failed, and to another run test's answer."""
+        """Reject a failed dispatch, and another run test's response."""
         if result.run_test_id.lower() != self.run_test_id:
             problem = f"the response is about run test {result.run_test_id}"
             return UnexpectedResponseError, problem
-        # The service says so with status 200; the wording is all there is to tell by.
+        # The service reports this with status 200, and only in words.
         if _DISPATCH_FAILED in result.message.lower():
             return EvalDispatchError, result.message
         return None
 
     def error_class(self, status: int, message: str) -> type[APIStatusError] | None:
-        """Tell executions that are not completed; the wording is all there is."""
+        """Recognize executions that are not completed, which only the wording shows."""
         if status == 400 and _NOT_COMPLETED in message.lower():  # noqa: PLR2004 - Bad Request
             return ExecutionsNotCompletedError
         return None
 
     async def reconcile(self, read: SendRead, history: History) -> Reconciliation:
-        """Weigh the executions and what their calls have of these configs."""
+        """Weigh the executions, and the results that their calls have of these configs."""
         executions, calls = await self._read_targets(read)
         is_evaluating = any(each.is_evaluating for each in executions)
-        cells = [
-            _cell(call, config) for call in calls for config in self.eval_config_ids
+        states = [
+            _state(call, config) for call in calls for config in self.eval_config_ids
         ]
         evidence = weigh_evidence(
-            cells,
+            states,
             is_evaluating=is_evaluating,
             had_no_results=had_no_results_before(await history(), self),
         )
@@ -210,20 +212,24 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
         if evidence is StartEvidence.NOT_STARTED:
             return NotApplied(self)
         return Indeterminate(
-            f"read back: of {len(cells)} results of these configs {cells.count(None)} "
-            f"are absent and {_pending(cells)} pending, and "
+            f"read back: of {len(states)} results of these configs {states.count(None)} "
+            f"are absent and {_pending(states)} pending, and "
             f"{'an' if is_evaluating else 'no'} execution is being evaluated"
         )
 
     def result_from(
-        self, seen: Sequence[endpoints.list_call_executions.CallExecution] | None
+        self, observed: Sequence[endpoints.list_call_executions.CallExecution] | None
     ) -> RunNewEvalsResult:
-        """Make the result of the calls that are being evaluated, or have been."""
-        found = "it was carried out" if seen else "somebody decided that it was done"
+        """Return the result for the calls that are being evaluated, or have been."""
+        reason = (
+            "evaluations were found"
+            if observed
+            else "a person decided that it was applied"
+        )
         raw = {
-            "message": f"no answer tells of this request, but {found}",
+            "message": f"no response came, but {reason}",
             "run_test_id": self.run_test_id,
-            "call_execution_count": len(seen or ()),
+            "call_execution_count": len(observed or ()),
         }
         return codec.build_result(raw, RunNewEvalsResult, reconciled=True)
 
@@ -285,21 +291,21 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
         enable_tool_evaluation: bool | None = None,
         partial: Literal["raise", "run"] = "raise",
     ) -> Self | list[Self]:
-        """Make the requests that run what was added.
+        """Return the requests that run the eval configs that were added.
 
         Args:
-            added: a result gives one request; a batch gives a request for each of its
-                successes. Its failures added nothing and stand in `added.failures`.
+            added: a result, for one request; or a batch, for a request for each of its
+                successes. Its failures added nothing; see `added.failures`.
             select_all: evaluate every execution of the run test.
-            test_execution_ids: which executions to evaluate instead; for a single
-                result only, since executions belong to one run test.
+            test_execution_ids: the executions to evaluate instead; for a single result
+                only, since executions belong to one run test.
             enable_tool_evaluation: as for `RunNewEvals`.
-            partial: what to do where only part of the configs was created: `"raise"`,
-                or `"run"` those that were.
+            partial: what to do if only a part of the configs was created: `"raise"`, or
+                `"run"` that part.
 
         Raises:
-            InvalidRequestError: with `partial="raise"`, configs are missing; the
-                message names the run tests and the service's reasons.
+            InvalidRequestError: configs are missing, with `partial="raise"`; the message
+                has the run tests and the service's reasons.
         """
         if partial not in ("raise", "run"):
             raise InvalidRequestError(
@@ -312,7 +318,7 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
         if test_execution_ids is not None and is_batch:
             raise InvalidRequestError(
                 "test_execution_ids: executions belong to one run test; for a batch, "
-                "use select_all or make the RunNewEvals one by one"
+                "use select_all or create the RunNewEvals one by one"
             )
         requests = [
             cls(
@@ -335,7 +341,7 @@ def _results(added: Any) -> list[endpoints.add_eval_configs.AddEvalConfigsResult
             return [success.result for success in added.successes]
         case _:
             raise InvalidRequestError(
-                "added: what add_eval_configs or add_eval_configs_many gave is expected, "
+                "added: a result of add_eval_configs or add_eval_configs_many is expected, "
                 f"not {validation.describe_type(added)}"
             )
 
@@ -354,18 +360,18 @@ def _reject_partial(
         )
 
 
-def _cell(
+def _state(
     call: endpoints.list_call_executions.CallExecution, config_id: str
 ) -> endpoints.list_call_executions.EvalOutputStatus | None:
-    """How far the evaluation of a call by a config is; `None` where there is none."""
+    """Return the state of the evaluation of a call by a config; `None` without one."""
     output = call.eval_outputs.get(config_id)
     return None if output is None else output.state
 
 
 def _pending(
-    cells: list[endpoints.list_call_executions.EvalOutputStatus | None],
+    states: list[endpoints.list_call_executions.EvalOutputStatus | None],
 ) -> int:
-    return cells.count(endpoints.list_call_executions.EvalOutputStatus.PENDING)
+    return states.count(endpoints.list_call_executions.EvalOutputStatus.PENDING)
 
 
 def had_no_results_before(
@@ -373,7 +379,7 @@ def had_no_results_before(
 ) -> bool:
     """Return whether the eval configs of a request had no results when it was sent.
 
-    So it is where responses in this journal show that all of them were created by its
+    That is proved if responses in this journal show that all of them were created by its
     own requests, and it has no other start for the run test.
     """
     created: set[str] = set()
@@ -399,7 +405,7 @@ def _created_ids(response: bytes) -> set[str]:
 
 
 class StartEvidence(enum.Enum):
-    """What the results of the wanted calls say about a request in doubt."""
+    """What the results of the calls prove about a request with unknown outcome."""
 
     STARTED = enum.auto()
     NOT_STARTED = enum.auto()
@@ -407,31 +413,31 @@ class StartEvidence(enum.Enum):
 
 
 def weigh_evidence(
-    cells: list[endpoints.list_call_executions.EvalOutputStatus | None],
+    states: list[endpoints.list_call_executions.EvalOutputStatus | None],
     *,
     is_evaluating: bool,
     had_no_results: bool,
 ) -> StartEvidence:
-    """Judge if evaluations were started.
+    """Return whether evaluations were started.
 
     The service first sets the executions to evaluating, then every result of the configs
-    to pending (which erases an earlier one), and then starts the work. So results that
-    are all there while nothing is pending are either this request's or older ones.
+    to pending (which erases an earlier one), and then starts the work. So if all results
+    exist and none is pending, they are either this request's or older ones.
 
     Args:
-        cells: for each wanted call and config how far it is; `None` if it is absent.
-        is_evaluating: whether an execution that was wanted is being evaluated.
+        states: the state of each requested call and config; `None` if it is absent.
+        is_evaluating: whether a requested execution is being evaluated.
         had_no_results: whether there was no such result before the request was sent.
     """
-    absent, pending = cells.count(None), _pending(cells)
-    finished = len(cells) - absent - pending
+    absent, pending = states.count(None), _pending(states)
+    finished = len(states) - absent - pending
     if is_evaluating:
-        is_ours = cells and not absent and (pending or had_no_results)
-        return StartEvidence.STARTED if is_ours else StartEvidence.OPEN
+        belongs_to_request = states and not absent and (pending or had_no_results)
+        return StartEvidence.STARTED if belongs_to_request else StartEvidence.OPEN
     if not finished:
-        # Nothing there, or prepared and never started.
+        # Absent, or prepared and never started.
         return StartEvidence.NOT_STARTED
-    is_done = had_no_results and finished == len(cells)
+    is_done = had_no_results and finished == len(states)
     return StartEvidence.STARTED if is_done else StartEvidence.OPEN
 
 
@@ -442,11 +448,11 @@ def requests_for(
     test_execution_ids: IdsByRunTest | None,
     enable_tool_evaluation: bool | None,
 ) -> Requests[RunNewEvalsResult]:
-    """Make the requests that run each run test's own eval configs.
+    """Return the requests that run each run test's own eval configs.
 
     Raises:
-        InvalidRequestError: a value could never be accepted. One that comes from an
-            iterator of pairs is looked at when it is read.
+        InvalidRequestError: a value could never be accepted. A pair of an iterator is
+            validated when it is read.
     """
     executions = normalize_keys(test_execution_ids)
 
@@ -469,24 +475,24 @@ def requests_for(
         pairs = pairs.items()
     requests = build_requests(pairs, request, "eval_config_ids")
     if isinstance(requests, list):
-        asked = [each.run_test_id for each in requests]
-        reject_unknown_run_tests(executions, asked, "eval_config_ids")
+        requested = [each.run_test_id for each in requests]
+        reject_unknown_run_tests(executions, requested, "eval_config_ids")
     return requests
 
 
 def reject_unknown_run_tests(
-    executions: dict[str, Any], asked: Iterable[Any], where: str
+    executions: dict[str, Any], requested: Iterable[Any], location: str
 ) -> None:
-    """Refuse executions of run tests that are not asked for.
+    """Raise an error if there are executions of run tests that are not requested.
 
     Raises:
-        InvalidRequestError: there are some; `where` names what does not have them.
+        InvalidRequestError: there are some; `location` is where the run tests stand.
     """
-    strangers = executions.keys() - {validation.run_test_id(each) for each in asked}
-    if strangers:
+    unknown = executions.keys() - {validation.run_test_id(each) for each in requested}
+    if unknown:
         raise InvalidRequestError(
-            f"test_execution_ids: run test {min(strangers)} is not among those of "
-            f"{where}, so its executions would not be evaluated"
+            f"test_execution_ids: run test {min(unknown)} is not among those of "
+            f"{location}, so its executions would not be evaluated"
         )
 
 
@@ -500,25 +506,26 @@ def _pair(value: Any) -> tuple[Any, Any]:
 
 
 def normalize_keys(value: Any) -> dict[str, Any]:
-    """Bring the ids of run tests that executions are given for into canonical form.
+    """Return executions by run test, with the run tests' ids in canonical form.
 
     Raises:
-        InvalidRequestError: it is no mapping, a key is no id, or two are the same one.
+        InvalidRequestError: it is no mapping, a key is no id, or two are the same run
+            test.
     """
     if value is None:
         return {}
-    where = "test_execution_ids"
+    location = "test_execution_ids"
     if not isinstance(value, Mapping):
         raise InvalidRequestError(
-            f"{where}: a dict of execution ids by run test id is expected, "
+            f"{location}: a dict of execution ids by run test id is expected, "
             f"not {validation.describe_type(value)}; executions belong to one run test"
         )
     found: dict[str, Any] = {}
     for key, ids in value.items():
-        id_ = validation.resource_id(key, where, IdentifiesRunTest)
+        id_ = validation.resource_id(key, location, IdentifiesRunTest)
         if id_ in found:
             raise InvalidRequestError(
-                f"{where}: run test {id_} comes twice, in two spellings; put all of "
+                f"{location}: run test {id_} comes twice, in two spellings; put all of "
                 "its executions into one list"
             )
         found[id_] = ids

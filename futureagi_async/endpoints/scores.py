@@ -1,4 +1,4 @@
-"""What the results of an eval config sum up to, in each of the three forms."""
+"""The scores of an eval config, in each of the three forms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PERCENTILE = re.compile(r"p(\d{1,3})", re.ASCII)
 
 @attrs.frozen
 class PassFailScores(Serializable):
-    """How many calls passed and failed; the rates are percent, 0 to 100."""
+    """Numbers of calls that passed and failed; the rates are percent, 0 to 100."""
 
     pass_rate: float
     fail_rate: float
@@ -26,12 +26,11 @@ class PassFailScores(Serializable):
 
 @attrs.frozen
 class NumericScores(Serializable):
-    """How numbers are spread, in percent: a result of 0.8 counts as 80.
+    """The distribution of numbers, in percent: a result of 0.8 counts as 80.
 
     Attributes:
         average: the mean of all results.
-        percentiles: the value below which so many percent of the results lie, by that
-            number of percent; 50 is the median.
+        percentiles: the percentiles of the results by their number; 50 is the median.
     """
 
     average: float
@@ -40,7 +39,7 @@ class NumericScores(Serializable):
 
 @attrs.frozen
 class ChoiceScores(Serializable):
-    """How often each choice was made: its share in percent, 0 to 100."""
+    """The share of each choice in percent, 0 to 100."""
 
     shares: dict[str, float] = attrs.field(hash=False)
 
@@ -49,14 +48,14 @@ Scores: TypeAlias = PassFailScores | NumericScores | ChoiceScores
 
 
 def read_scores(output: Any, average: Any) -> Scores | None:
-    """Read the scores of an eval config; the shape tells their form.
+    """Return the scores of an eval config, whose form follows from the shape.
 
     Args:
-        output: what the summary calls so: an empty object while nothing is evaluated.
-        average: the `avg_score` beside it, which only numbers have.
+        output: the `output` of the summary, an empty object while nothing is evaluated.
+        average: the `avg_score` of the summary, which only numbers have.
 
     Raises:
-        TypeError: it is of no form that the service is known to use.
+        TypeError: it is of no known form.
     """
     if output is None and average is None:
         return None
@@ -88,18 +87,18 @@ def _percentiles(output: dict[str, Any]) -> dict[int, float]:
     }
 
 
-def _number(value: Any, where: str) -> float:
+def _number(value: Any, location: str) -> float:
     if value.__class__ is float or value.__class__ is int:
         return float(value)
     raise TypeError(
-        f"{where}: a number belongs here, not {codec.json_type_name(value)}"
+        f"{location}: a number belongs here, not {codec.json_type_name(value)}"
     )
 
 
-def _count(value: Any, where: str) -> int:
+def _count(value: Any, location: str) -> int:
     if value.__class__ is int:
         count: int = value
         return count
     raise TypeError(
-        f"{where}: a whole number belongs here, not {codec.json_type_name(value)}"
+        f"{location}: a whole number belongs here, not {codec.json_type_name(value)}"
     )

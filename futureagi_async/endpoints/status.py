@@ -1,4 +1,4 @@
-"""The states of executions, of calls, and of the results of evaluations."""
+"""The states of executions, calls and evaluations."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from futureagi_async.model import codec
 class ExecutionStatus(enum.StrEnum):
     """A state, as text in lower case.
 
-    The service writes the same state in different cases in different places: "Completed"
-    in a list of executions, "completed" in a list of calls and in a filter. Any case
-    gives the same member. A state that is not known here is no error: it gives a value
-    that equals its own text and says so with `is_known`.
+    The service writes the same state in different cases: "Completed" in a list of
+    executions, "completed" in a list of calls and in a filter. All of them are the same
+    member. A state that this package does not know is no error: it equals its own text,
+    and `is_known` is false.
 
     Example:
         >>> ExecutionStatus("Completed") is ExecutionStatus.COMPLETED
@@ -42,7 +42,7 @@ class ExecutionStatus(enum.StrEnum):
         known = cls._value2member_map_.get(text)
         if isinstance(known, cls):
             return known
-        # Not registered among the members: the service may invent texts without end.
+        # Not registered as a member: there is no limit to the texts that a service sends.
         unknown = str.__new__(cls, text)
         unknown._name_ = text.upper()
         unknown._value_ = text
@@ -50,7 +50,7 @@ class ExecutionStatus(enum.StrEnum):
 
     @classmethod
     def from_wire(cls, value: Any) -> Self:
-        """Read what stands in an answer.
+        """Return the state in a response.
 
         Raises:
             TypeError: it is no text.

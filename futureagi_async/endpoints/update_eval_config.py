@@ -41,7 +41,7 @@ from futureagi_async.model.resource import (
 
 @attrs.frozen(kw_only=True)
 class UpdateEvalConfigResult(Result):
-    """What was changed.
+    """The confirmation that an eval config was changed.
 
     Attributes:
         message: the service's confirmation.
@@ -74,8 +74,8 @@ def _config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
     copied = eval_config.validate_config(value)
     if copied == {}:
         raise InvalidRequestError(
-            "config: is empty, which the service takes for no change; to do without "
-            "parameters, delete the eval config and add another"
+            "config: is empty, which changes nothing; to remove the parameters, delete "
+            "the eval config and add another"
         )
     return copied
 
@@ -93,29 +93,30 @@ _UPDATABLE_FIELDS = (
 
 @attrs.frozen
 class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
-    """Change an eval config of a run test. What is `None` stays as it is.
+    """Change an eval config of a run test. A field that is `None` stays unchanged.
 
-    The service could run the eval config in the same request (`run`). That is left out:
-    it saves before it checks the execution, and answers 400 or 500 to what it has saved.
-    `RunNewEvals` runs it.
+    The service can run the eval config in the same request (`run`). This package does
+    not offer that: the service saves before it checks the execution, and answers 400 or
+    500 to what it has saved. `RunNewEvals` runs it.
 
-    An eval config that is not there is a `NotFoundError`, though the service answers
+    An eval config that does not exist is a `NotFoundError`, though the service answers
     500: the run test is read then (unless `RetryPolicy.reconcile` is off).
 
     Args:
-        run_test_id: the run test, a UUID in any spelling.
-        eval_config_id: the eval config.
-        name: its new name, 255 characters at most; not blank.
-        template_id: its new template. The inputs of the mapping must be the template's,
-            and the parameters that it has must fit; send others with it if they do not.
-        config: its new parameters, as a whole; not empty, which changes nothing.
-        mapping: its new mapping, as a whole.
-        filters: its new filters, as a whole.
-        error_localizer: whether failures are to be located.
-        model: its new model, 255 characters at most; not blank.
+        run_test_id: the run test, or its id in any spelling of a UUID.
+        eval_config_id: the eval config, or its id.
+        name: the new name, at most 255 characters; not blank.
+        template_id: the new template, or its id. The inputs of the mapping must be the
+            template's, and the existing parameters must fit; send others with it if they
+            do not.
+        config: all new parameters; not empty, which changes nothing.
+        mapping: the entire new mapping.
+        filters: all new filters.
+        error_localizer: whether to locate failures.
+        model: the new model, at most 255 characters; not blank.
 
     Raises:
-        InvalidRequestError: a value could never be accepted, or nothing is to change.
+        InvalidRequestError: a value could never be accepted, or nothing would change.
     """
 
     method: ClassVar[str] = "POST"
@@ -148,41 +149,43 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
         sent = self.changes
         if not sent:
             raise InvalidRequestError(
-                f"nothing is to change; give at least one of {', '.join(_UPDATABLE_FIELDS)}"
+                f"nothing would change; pass at least one of {', '.join(_UPDATABLE_FIELDS)}"
             )
         object.__setattr__(self, "encoded", codec.encode(sent))
 
     @property
     def changes(self) -> dict[str, Any]:
-        """What is to change, by field."""
+        """The new values by field."""
         given = {name: getattr(self, name) for name in _UPDATABLE_FIELDS}
         return {name: value for name, value in given.items() if value is not None}
 
     @classmethod
     def to_match(
-        cls, run_test_id: RunTestRef, kept: CreatedEvalConfig, wanted: EvalConfig
+        cls, run_test_id: RunTestRef, stored: CreatedEvalConfig, expected: EvalConfig
     ) -> Self:
-        """Make the update that brings what the service keeps to what is expected.
+        """Return the update that turns a stored eval config into the expected one.
 
-        Only what differs is sent. What `wanted` leaves open stays as it is, its name
-        apart: without one it is `Eval-<template_id>`, as when it is added.
+        Only what differs is sent. A field that is `None` in `expected` stays unchanged,
+        except the name: without one it is `Eval-<template_id>`, as when it is added.
 
         Raises:
-            InvalidRequestError: nothing differs, or no update leads there, as the
+            InvalidRequestError: nothing differs, or no update leads there, since the
                 parameters of an eval config cannot be removed.
         """
-        sought = {
-            **{name: getattr(wanted, name) for name in _UPDATABLE_FIELDS},
-            "name": wanted.effective_name,
+        values = {
+            **{name: getattr(expected, name) for name in _UPDATABLE_FIELDS},
+            "name": expected.effective_name,
         }
-        if sought["config"] == {} and eval_config.may_match_parameters({}, kept.config):
-            del sought["config"]
+        if values["config"] == {} and eval_config.may_match_parameters(
+            {}, stored.config
+        ):
+            del values["config"]
         changes = {
             name: value
-            for name, value in sought.items()
-            if value is not None and not _matches_stored(name, value, kept)
+            for name, value in values.items()
+            if value is not None and not _matches_stored(name, value, stored)
         }
-        return cls(run_test_id, kept.id, **changes)
+        return cls(run_test_id, stored.id, **changes)
 
     @property
     def path(self) -> str:
@@ -200,7 +203,7 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
     def validate_response(
         self, result: Any
     ) -> tuple[type[APIResponseError], str] | None:
-        """Object to an answer about another eval config or run test."""
+        """Reject a response about another eval config or run test."""
         if result.run_test_id.lower() != self.run_test_id:
             problem = f"the response is about run test {result.run_test_id}"
         elif result.eval_config_id.lower() != self.eval_config_id:
@@ -209,47 +212,51 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
             return None
         return UnexpectedResponseError, problem
 
-    async def reconcile(self, read: SendRead, history: History) -> Reconciliation:  # noqa: ARG002 - it is there before and after
-        """Compare the eval config with what it was to become."""
+    async def reconcile(self, read: SendRead, history: History) -> Reconciliation:  # noqa: ARG002 - it exists before and after
+        """Compare the eval config with the new values."""
         try:
             run_test = await read(GetRunTest(self.run_test_id))
         except NotFoundError as error:
             return TargetMissing(error.message)
-        kept = run_test.eval_config(self.eval_config_id)
-        if kept is None:
+        stored = run_test.eval_config(self.eval_config_id)
+        if stored is None:
             return TargetMissing(
                 f"the run test has no eval config {self.eval_config_id} (read back, "
-                "since the service answers such an update with an error of its own)"
+                "since the service answers 500 to such an update)"
             )
         different = [
             name
             for name, value in self.changes.items()
-            if not _matches_stored(name, value, kept)
+            if not _matches_stored(name, value, stored)
         ]
         if not different:
-            return Applied(self.result_from(kept))
+            return Applied(self.result_from(stored))
         if different == ["config"] and eval_config.may_match_parameters(
-            self.config, kept.config
+            self.config, stored.config
         ):
             return Indeterminate(
-                f"read back: the eval config {kept.name!r} has further or converted "
-                "parameters, as the service keeps some, or as it had before"
+                f"read back: the eval config {stored.name!r} has further or converted "
+                "parameters, which the service has added, or which it had before"
             )
         return NotApplied(self)
 
-    def result_from(self, seen: CreatedEvalConfig | None) -> UpdateEvalConfigResult:
-        """Make the result of what is there."""
-        found = "the values are there" if seen else "somebody decided that it was done"
+    def result_from(self, observed: CreatedEvalConfig | None) -> UpdateEvalConfigResult:
+        """Return the result of an update that was found applied."""
+        reason = (
+            "the values were found"
+            if observed
+            else "a person decided that it was applied"
+        )
         raw = {
-            "message": f"no answer tells of this request, but {found}",
+            "message": f"no response came, but {reason}",
             "eval_config_id": self.eval_config_id,
             "run_test_id": self.run_test_id,
         }
         return codec.build_result(raw, UpdateEvalConfigResult, reconciled=True)
 
 
-def _matches_stored(name: str, value: Any, kept: CreatedEvalConfig) -> bool:
-    found = getattr(kept, name)
+def _matches_stored(name: str, value: Any, stored: CreatedEvalConfig) -> bool:
+    found = getattr(stored, name)
     if name == "template_id":
         return bool(found.lower() == value)
     return eval_config.settings_equal(value, found)

@@ -193,8 +193,8 @@ class Journal:
             )
         if not isinstance(outcome.request, Request):
             raise JournalError(
-                f"journal {self.path}: {describe_type(outcome.request)} sends several requests; "
-                "pass one of the entries that iterating the journal yields"
+                f"journal {self.path}: {describe_type(outcome.request)} sends several "
+                "requests; pass one of the entries that iterating the journal yields"
             )
         keys = [key for key in self._keys(outcome.request) if self._contains(key)]
         if not keys:

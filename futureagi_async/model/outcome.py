@@ -1,4 +1,4 @@
-"""What a fan-out gives back: one outcome a request, and a batch of them."""
+"""The outcomes of a batch, one for each operation."""
 
 from __future__ import annotations
 
@@ -14,23 +14,27 @@ from futureagi_async.model.request import ResultT_co
 
 @attrs.frozen
 class _RequestOutcome(Generic[ResultT_co]):
-    """What became of a request."""
+    """The outcome of an operation."""
 
     request: Operation[ResultT_co]
 
     @property
     def run_test_id(self) -> str | None:
-        """The run test that the request is about."""
+        """The run test that the operation is about."""
         return self.request.run_test_id
 
 
 @attrs.frozen
 class Success(_RequestOutcome[ResultT_co]):
-    """A request that the service carried out.
+    """An operation that the service carried out.
 
-    `attempts` counts how often it was sent; `elapsed` are the seconds from its turn to
-    its end, waits between attempts included. `from_journal` says that an earlier
-    outcome of the same request answers it, so that nothing was sent.
+    Attributes:
+        request: the operation.
+        result: its result.
+        attempts: number of attempts.
+        elapsed: seconds from its start to its outcome, pauses between attempts included.
+        from_journal: whether this is the outcome of an earlier batch with the same
+            journal, so that nothing was sent.
     """
 
     result: ResultT_co
@@ -41,7 +45,16 @@ class Success(_RequestOutcome[ResultT_co]):
 
 @attrs.frozen
 class Failure(_RequestOutcome[ResultT_co]):
-    """A request that failed; `error.delivery` says whether the work was done."""
+    """An operation that failed.
+
+    Attributes:
+        request: the operation.
+        error: the error; its `delivery` is whether the work was done.
+        attempts: number of attempts.
+        elapsed: seconds from its start to its outcome, pauses between attempts included.
+        from_journal: whether this is the outcome of an earlier batch with the same
+            journal, so that nothing was sent.
+    """
 
     error: FutureAGIError
     attempts: int
@@ -51,7 +64,7 @@ class Failure(_RequestOutcome[ResultT_co]):
 
 @attrs.frozen
 class NotAttempted(_RequestOutcome[ResultT_co]):
-    """A request whose turn never came, because the batch was stopped before it."""
+    """An operation that was not started, because the batch was stopped before it."""
 
     error: NotAttemptedError
     attempts: int = 0
@@ -65,7 +78,7 @@ Outcome: TypeAlias = (
 
 
 class Batch(Sequence[Outcome[ResultT_co]]):
-    """The outcomes of a fan-out, in the order of its input."""
+    """The outcomes of a batch, in the order of its input."""
 
     __slots__ = ("_outcomes",)
 
@@ -74,34 +87,34 @@ class Batch(Sequence[Outcome[ResultT_co]]):
 
     @property
     def successes(self) -> list[Success[ResultT_co]]:
-        """What was carried out."""
+        """The operations that the service carried out."""
         return [each for each in self._outcomes if isinstance(each, Success)]
 
     @property
     def failures(self) -> list[Failure[ResultT_co]]:
-        """What failed, in whatever way."""
+        """The operations that failed."""
         return [each for each in self._outcomes if isinstance(each, Failure)]
 
     @property
     def unknown(self) -> list[Failure[ResultT_co]]:
-        """The failures whose work may have been done all the same."""
+        """The failures whose work may have been done nevertheless."""
         return [e for e in self.failures if e.error.delivery is Delivery.UNKNOWN]
 
     @property
     def partial(self) -> list[Success[ResultT_co]]:
-        """The successes with warnings: not everything asked for was done."""
+        """The successes with warnings: the service did not do everything requested."""
         return [each for each in self.successes if each.result.warnings]
 
     @property
     def not_attempted(self) -> list[NotAttempted[ResultT_co]]:
-        """What was never sent, because the batch was stopped."""
+        """The operations that were not started, because the batch was stopped."""
         return [each for each in self._outcomes if isinstance(each, NotAttempted)]
 
     def raise_for_failures(self) -> Self:
-        """Give the batch back if every request of it was carried out.
+        """Return the batch if every operation of it succeeded.
 
         Raises:
-            BatchError: one was not; it holds the error of each that was not.
+            BatchError: one did not; it has the error of each that did not.
         """
         if all(isinstance(each, Success) for each in self._outcomes):
             return self
@@ -145,22 +158,23 @@ def _counts(batch: Batch[Any]) -> str:
 
 
 def combined_delivery(errors: Iterable[FutureAGIError]) -> Delivery:
-    """The delivery of the errors that leaves most in doubt."""
+    """Return the least certain delivery of the errors."""
     deliveries = {each.delivery for each in errors} | {Delivery.NOT_SENT}
     return max(deliveries, key=list(Delivery).index)
 
 
 class BatchError(FutureAGIError, ExceptionGroup[FutureAGIError]):
-    """Some requests of a batch were not carried out; `exceptions` has the error of each.
+    """Some operations of a batch did not succeed; `exceptions` has the error of each.
 
-    `batch` holds all outcomes, those of the successes included.
+    Attributes:
+        batch: all outcomes, those of the successes included.
     """
 
     batch: Batch[Any]
 
     @classmethod
     def of(cls, batch: Batch[Any]) -> BatchError:
-        """Make the error of a batch that has failures."""
+        """Return the error of a batch that has failures."""
         errors: list[FutureAGIError] = [each.error for each in batch.failures]
         errors += [each.error for each in batch.not_attempted]
         error = cls(f"not every request was carried out, of {_counts(batch)}", errors)
@@ -169,32 +183,35 @@ class BatchError(FutureAGIError, ExceptionGroup[FutureAGIError]):
         return error
 
     def derive(self, excs: Sequence[FutureAGIError]) -> BatchError:  # type: ignore[override]  # a group of this package's errors only
-        """Make the part of this group that `except*` and `split` ask for."""
+        """Return the part of this group that `except*` and `split` select."""
         part = BatchError(self.message, excs)
         part.batch, part.delivery = self.batch, self.delivery
         return part
 
 
 class BatchInterruptedError(FutureAGIError):
-    """The caller's own code ended a fan-out: its iterable or its callback raised.
+    """The caller's iterable or callback raised an exception, which ended the batch.
 
-    That exception is the `__cause__`. What was in flight was brought to its end;
-    `batch` holds the outcomes of all that had been read until then.
+    That exception is the `__cause__`. Operations in flight were completed.
+
+    Attributes:
+        batch: the outcomes of all operations that had been read until then.
     """
 
     def __init__(self, message: str, batch: Batch[Any]) -> None:
         super().__init__(message)
         self.batch = batch
-        self.delivery = combined_delivery([failure.error for failure in batch.failures])
+        self.delivery: Delivery = combined_delivery(
+            [failure.error for failure in batch.failures]
+        )
 
     @classmethod
-    def by(
+    def from_cause(
         cls, cause: BaseException | None, batch: Batch[Any]
     ) -> BatchInterruptedError:
-        """Make the error for what was raised, to be raised from it."""
+        """Return the error of an exception, to be raised from it."""
         return cls(
             "the iterable of requests, or on_outcome, raised "
-            f"{type(cause).__name__}: {cause}; what was in flight then was brought to "
-            "its end",
+            f"{type(cause).__name__}: {cause}; operations in flight were completed",
             batch,
         )

@@ -1,4 +1,4 @@
-"""Carries attempts over aiohttp: the only module of the client that knows it."""
+"""The HTTP backend that uses aiohttp: no other module of the client knows it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 import platform
 import ssl
-import weakref
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -21,8 +20,11 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.transport.http import HTTPResponse
-from futureagi_async.transport.silence import ChunkedBody, ReadTimeout
-from futureagi_async.transport.timeouts import TimeoutRegistry
+from futureagi_async.transport.timeouts import (
+    ChunkedBody,
+    ReadTimeout,
+    TimeoutRegistry,
+)
 
 
 if TYPE_CHECKING:
@@ -32,10 +34,10 @@ if TYPE_CHECKING:
     from futureagi_async.transport.settings import Settings, Timeout
 
 
-ANSWER_LIMIT = 64 * 1024 * 1024
-"""Bytes of an answer that are read at most, counted after decompression."""
+MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+"""Largest response body that is read, counted after decompression."""
 
-_LARGE_BODY = 2**16  # what is larger is written piece by piece
+_LARGE_BODY = 2**16  # larger ones are sent in pieces
 _KEEP_ALIVE = 25.0  # the service closes a connection that was idle for 30 s
 _CONTENT_TYPE = istr("Content-Type")
 _REQUEST_ID = istr("X-Request-ID")
@@ -43,15 +45,17 @@ _RETRY_AFTER = istr("Retry-After")
 _LOCATION = istr("Location")
 
 
-_silence: contextvars.ContextVar[ReadTimeout] = contextvars.ContextVar("silence")
+_read_timeout: contextvars.ContextVar[ReadTimeout] = contextvars.ContextVar(
+    "read_timeout"
+)
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Limits the making of a connection, and notes when bytes can have left on one."""
+    """A connector that limits connecting and notes when a request has a connection."""
 
     async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
         connection = await super().connect(*args, **kwargs)
-        _silence.get().begin()
+        _read_timeout.get().start()
         return connection
 
     async def _create_connection(
@@ -60,27 +64,26 @@ class _Connector(aiohttp.TCPConnector):
         traces: list[Any],
         timeout: aiohttp.ClientTimeout,
     ) -> ResponseHandler:
-        """Make one within the limit that aiohttp has for two of its steps only.
+        """Connect within `timeout.connect`.
 
-        It limits neither the looking up of the name nor a proxy's answer.
+        aiohttp limits neither name resolution nor the response of a proxy.
         """
         async with asyncio.timeout(timeout.sock_connect):
             return await super()._create_connection(req, traces, timeout)
 
     def __del__(self, _warnings: object = None) -> None:
-        """Say nothing of connections that were left open: `AiohttpBackend` cares."""
+        """Emit no warning about open connections: the transport closes them."""
 
 
 class AiohttpBackend:
-    """Keeps the connections of one event loop."""
+    """A pool of connections in one event loop."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         headers = _headers(settings)
-        # aiohttp shows the headers of a session to the proxy, too, when it asks it for
-        # a tunnel; those of a request only to the service.
+        # aiohttp sends the headers of a session to the proxy, too, when it asks for a
+        # tunnel; those of a request only to the service.
         self._headers = headers if settings.proxy else {}
-        self._timeout = _client_timeout(settings.timeout)
         self._session = aiohttp.ClientSession(
             connector=_Connector(
                 limit=settings.max_connections,
@@ -89,133 +92,110 @@ class AiohttpBackend:
             ),
             headers=None if settings.proxy else headers,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=self._timeout,
             proxy=settings.proxy,
         )
-        # Left to itself, aiohttp sends a read again when a kept connection has gone: an
-        # attempt that nobody counts, under the same request id.
+        # By default aiohttp sends a GET again when an idle connection was closed: an
+        # attempt that nobody counts, with the same request id.
         self._session._retry_connection = False  # noqa: SLF001 - there is no other switch
-        loop = asyncio.get_running_loop()
-        self._deadlines = TimeoutRegistry(loop)
-        weakref.finalize(self, _close_forgotten, self._session, loop)
+        self._timeouts = TimeoutRegistry(asyncio.get_running_loop())
 
     async def send(self, attempt: HTTPRequest) -> HTTPResponse:
-        """Carry one attempt; see `HTTPBackend`."""
-        silence = ReadTimeout(self._deadlines, attempt)
-        token = _silence.set(silence)
+        """Send one attempt; see `HTTPBackend`."""
+        read_timeout = ReadTimeout(self._timeouts, attempt)
+        token = _read_timeout.set(read_timeout)
         try:
-            with silence:
+            with read_timeout:
                 response = await self._session.request(
                     attempt.method,
                     yarl.URL(self._settings.base_url + attempt.path, encoded=True),
-                    data=_data(attempt.body, silence),
-                    headers=self._headers_of(attempt),
-                    timeout=self._timeout_of(attempt),
+                    data=_body_payload(attempt.body, read_timeout),
+                    headers=self._request_headers(attempt),
+                    timeout=_client_timeout(attempt.timeout),
                     allow_redirects=False,
                 )
             try:
-                return await self._answer(response, attempt)
+                return await self._response(response, attempt)
             finally:
                 if not response.closed:
                     response.release()
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
             failed = _connection_error(error, attempt)
-            cause = self._cause(error)
+            cause = self._safe_cause(error)
         finally:
-            _silence.reset(token)
-        raise failed from cause  # here, where nothing else is its context
+            _read_timeout.reset(token)
+        raise failed from cause  # here, where no other exception is its context
 
-    async def _answer(
+    async def _response(
         self, response: aiohttp.ClientResponse, attempt: HTTPRequest
     ) -> HTTPResponse:
-        headers, reason = response.headers, response.reason or ""
-        request_id = headers.get(_REQUEST_ID, attempt.request_id)
-        # Nearly always it is ASCII: a call for each request can be spared.
-        attempt.request_id = request_id if request_id.isascii() else _text(request_id)
+        headers = response.headers
+        attempt.request_id = _replace_surrogates(
+            headers.get(_REQUEST_ID, attempt.request_id)
+        )
+        attempt.status = response.status
         location = headers.get(_LOCATION)
-        body = _whole_body(response.content)
-        if body is None:
-            attempt.status = response.status
-            body = await self._read(response, attempt.timeout.read)
         return HTTPResponse(
             response.status,
-            reason if reason.isascii() else _text(reason),
+            _replace_surrogates(response.reason or ""),
             attempt.request_id,
             headers.get(_RETRY_AFTER),
-            None if location is None else _text(location),
-            body,
+            None if location is None else _replace_surrogates(location),
+            await self._read(response, attempt.timeout.read),
         )
 
     async def _read(
         self, response: aiohttp.ClientResponse, limit: float | None
     ) -> bytes:
-        """Read the body, up to the limit; of an error, what there is of it."""
+        """Read the body; of an error response, as much as arrives and is allowed."""
         chunks: list[bytes] = []
         size = 0
         is_success = response.status < 300  # noqa: PLR2004 - the 2xx of RFC 9110
         try:
             while not response.content.at_eof():
-                with self._deadlines.after(limit):
+                with self._timeouts.after(limit):
                     chunk = await response.content.readany()
                 chunks.append(chunk)
                 size += len(chunk)
-                if size > ANSWER_LIMIT:
+                if size > MAX_RESPONSE_BYTES:
                     response.close()
                     break
         except (aiohttp.ClientError, OSError):
-            # A status that says no has said it, with or without its explanation.
+            # An error status is an answer, with or without its explanation.
             if is_success:
                 raise
-        if size > ANSWER_LIMIT and is_success:
+        if size > MAX_RESPONSE_BYTES and is_success:
             raise UnexpectedResponseError(
-                f"the response is larger than {ANSWER_LIMIT // 2**20} MiB",
+                f"the response is larger than {MAX_RESPONSE_BYTES // 2**20} MiB",
                 status_code=response.status,
                 delivery=Delivery.UNKNOWN,
             )
         return b"".join(chunks)
 
-    def _headers_of(self, attempt: HTTPRequest) -> CIMultiDict[str]:
+    def _request_headers(self, attempt: HTTPRequest) -> CIMultiDict[str]:
         headers = CIMultiDict(self._headers)
         headers[_REQUEST_ID] = attempt.request_id
         if attempt.body is not None:
             headers[_CONTENT_TYPE] = "application/json"
         return headers
 
-    def _timeout_of(self, attempt: HTTPRequest) -> aiohttp.ClientTimeout:
-        if attempt.timeout is self._settings.timeout:
-            return self._timeout
-        return _client_timeout(attempt.timeout)
+    def _safe_cause(self, error: Exception) -> BaseException | None:
+        """Return the part of an error that may be shown.
 
-    def _cause(self, error: Exception) -> BaseException | None:
-        """Give what may be shown of what broke, which its message says already.
-
-        Where there is a proxy, errors of aiohttp hold its password.
+        With a proxy, errors of aiohttp contain its password.
         """
-        _drop_frames(error)
+        _drop_tracebacks(error)
         if self._settings.proxy and isinstance(error, aiohttp.ClientError):
             return error.__cause__
         return error
 
     async def aclose(self) -> None:
-        """Close the connections; what is in flight fails."""
+        """Close the connections; see `HTTPBackend`."""
         await self._session.close()
 
-    def abandon(self) -> None:
-        """Let go of connections that are another process's."""
+    def detach(self) -> None:
+        """Drop the connections; see `HTTPBackend`."""
         self._inherited = self._session.connector
         self._session.detach()
-
-
-def _close_forgotten(
-    session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop
-) -> None:
-    """Close what nobody closed, or where no loop can do so any more, say nothing."""
-    if session.closed:
-        return
-    if loop.is_running():
-        loop.call_soon_threadsafe(lambda: loop.create_task(session.close()))
-    else:
-        session.detach()
 
 
 def _headers(settings: Settings) -> dict[str, str]:
@@ -233,37 +213,33 @@ def _headers(settings: Settings) -> dict[str, str]:
 
 
 def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
-    # All other limits are watched here: each that is left to aiohttp costs time.
+    # The other limits are in `timeouts`, at less cost.
     return aiohttp.ClientTimeout(
         total=None, sock_connect=timeout.connect, sock_read=None
     )
 
 
-def _data(body: bytes | None, silence: ReadTimeout) -> bytes | ChunkedBody | None:
-    return ChunkedBody(body, silence) if body and len(body) > _LARGE_BODY else body
+def _body_payload(
+    body: bytes | None, read_timeout: ReadTimeout
+) -> bytes | ChunkedBody | None:
+    return ChunkedBody(body, read_timeout) if body and len(body) > _LARGE_BODY else body
 
 
-def _whole_body(content: aiohttp.StreamReader) -> bytes | None:
-    """Give the body if all of it is there already, as with nearly every answer."""
-    if content.is_eof() and content.total_bytes <= ANSWER_LIMIT:
-        return content.read_nowait()
-    return None
-
-
-def _text(received: str) -> str:
-    """Put a sign for bytes that are no UTF-8: aiohttp makes half characters of them."""
+def _replace_surrogates(received: str) -> str:
+    """Replace bytes that are not UTF-8: aiohttp decodes them to lone surrogates."""
     return received.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _connection_error(error: Exception, attempt: HTTPRequest) -> APIConnectionError:
-    """Say what broke, and if the request can have arrived."""
-    if attempt.handed_over:
+    """Return an error with its cause, and whether the request can have arrived."""
+    if attempt.connection_acquired:
         if isinstance(error, TimeoutError):
             return APITimeoutError(
-                f"no answer for {attempt.timeout.read:g} s", delivery=Delivery.UNKNOWN
+                f"no response within {attempt.timeout.read:g} s",
+                delivery=Delivery.UNKNOWN,
             )
         return APIConnectionError(
-            f"the connection broke before the answer was complete: {_reason(error)}",
+            f"the connection broke before the response was complete: {_describe(error)}",
             delivery=Delivery.UNKNOWN,
         )
     if isinstance(error, TimeoutError):
@@ -272,24 +248,27 @@ def _connection_error(error: Exception, attempt: HTTPRequest) -> APIConnectionEr
             delivery=Delivery.NOT_SENT,
         )
     failed = APIConnectionError(
-        f"no connection: {_reason(error)}", delivery=Delivery.NOT_SENT
+        f"no connection: {_describe(error)}", delivery=Delivery.NOT_SENT
     )
     failed.retryable = not isinstance(error, ssl.CertificateError)
     return failed
 
 
-def _drop_frames(error: Exception) -> None:
-    """Drop the frames of aiohttp: the bytes of the request stand there, keys and all."""
+def _drop_tracebacks(error: Exception) -> None:
+    """Drop the frames of aiohttp, whose variables hold the request with its keys."""
     link: BaseException | None = error
     while link is not None:
         link.__traceback__ = None
         link = link.__cause__ or link.__context__
 
 
-def _reason(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"the proxy answered {error.status} {_text(error.message)}".rstrip()
+        reason = _replace_surrogates(error.message)
+        return f"the proxy answered {error.status} {reason}".rstrip()
     if isinstance(error, aiohttp.ClientResponseError):
-        problem = _text(error.message).strip().partition("\n")[0].rstrip(":")
-        return f"what came is no HTTP answer ({problem})"
+        problem = (
+            _replace_surrogates(error.message).strip().partition("\n")[0].rstrip(":")
+        )
+        return f"the response is not HTTP ({problem})"
     return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""One call: its attempts, the waits between them, and what is known when it ends."""
+"""One call: its attempts, the pauses between them, and its result or error."""
 
 from __future__ import annotations
 
@@ -44,45 +44,45 @@ if TYPE_CHECKING:
 
     from futureagi_async.model.operation import History, HistoryEntry
     from futureagi_async.model.request import Request, ResultT
-    from futureagi_async.transport.connections import Connections
     from futureagi_async.transport.rate_limiter import RateLimiter
     from futureagi_async.transport.settings import RetryPolicy, Timeout
     from futureagi_async.transport.timeouts import TaskTimeout
+    from futureagi_async.transport.transport import LoopResources
 
 
 logger: logging.Logger = logging.getLogger("futureagi_async")
 
-PATIENCE = 600.0
-"""Seconds for which a fan-out bears being turned away without any other answer."""
+THROTTLE_WINDOW = 600.0
+"""Seconds for which a batch goes on when all responses are throttling."""
 
 _BAD_REQUEST = 400
 _NOT_FOUND = 404
 
 
-# What stays within the package has no methods that nobody calls: attrs compiles each
-# when its class is made, which a process waits for before its first request.
+# Classes that stay within the package have no methods that nobody calls: attrs compiles
+# each when its class is made, which a process waits for before its first request.
 @attrs.define(eq=False, repr=False)
 class ThrottleBudget:
-    """How long the requests of one fan-out go on when they are turned away.
+    """Budget for throttled requests of a batch (429, or 503 with `Retry-After`).
 
-    A limit on requests a minute turns away most of a large fan-out most of the time, so
-    being turned away is no failure as long as others get through.
+    A limit on requests a minute throttles most of a large batch most of the time, so
+    that is no failure as long as other requests get through.
     """
 
-    last_answer: float
-    """When a request of the fan-out was last answered otherwise, in loop time."""
+    last_unthrottled: float
+    """When a request of the batch last got any other response, in loop time."""
     deadline: float | None = None
-    """When the fan-out begins nothing more, in loop time."""
+    """When the batch starts nothing more, in loop time."""
 
-    def lasts_until(self) -> float:
-        """When being turned away is borne no more."""
-        ends = self.last_answer + PATIENCE
-        return ends if self.deadline is None else min(ends, self.deadline)
+    def expires_at(self) -> float:
+        """Return when throttled requests are no longer retried, in loop time."""
+        expires_at = self.last_unthrottled + THROTTLE_WINDOW
+        return expires_at if self.deadline is None else min(expires_at, self.deadline)
 
 
 @attrs.frozen(eq=False, repr=False)
 class PriorAttempts:
-    """What a journal knows about a request before it is sent.
+    """Knowledge of a journal about a request before it is sent.
 
     Attributes:
         unknown_for: seconds since an earlier batch sent it at the latest, if that batch
@@ -96,97 +96,104 @@ class PriorAttempts:
 
 @attrs.frozen(eq=False, repr=False)
 class RequestOptions:
-    """What `with_options` can change."""
+    """Options that `with_options` can change."""
 
     timeout: Timeout
     retry: RetryPolicy
 
 
-@attrs.frozen(eq=False, repr=False)
-class Means:
-    """What the calls of a client share."""
+@attrs.define(eq=False, repr=False)
+class SharedState:
+    """State that all calls of a client share, in whichever event loop."""
 
-    connections: Connections
-    pace: RateLimiter
+    rate_limiter: RateLimiter
     quota: retry.RetryQuota
     random: Callable[[], float]
     wall_clock: Callable[[], float]
+    closed: bool = False
 
 
 @attrs.define(eq=False, repr=False)
 class Call:
-    """One request on its way, until it is done or has failed for good."""
+    """One request, from its first attempt to its result or error."""
 
-    means: Means
+    shared: SharedState
     request: Request[Any]
-    """What is to be sent: the rest, once a part has proved to be done."""
+    """The request to send: what remains of it, once a part was found applied."""
     options: RequestOptions
-    patience: ThrottleBudget | None
+    throttle: ThrottleBudget | None
+    """Set in a batch."""
     prior: PriorAttempts | None
     send: Callable[..., Awaitable[tuple[Any, int]]]
-    """Makes another call, given its request, its options and its patience."""
+    """Makes another call from a request, options and a throttle budget."""
     now: Callable[[], float]
     """The time of the event loop."""
 
+    resources: LoopResources = attrs.field(init=False)
     deadline: TaskTimeout = attrs.field(init=False)
-    """How long it may take; in a fan-out that is known when it has its turn."""
+    """Its time limit; in a batch that starts when `run` does."""
     attempt: HTTPRequest | None = None
-    """The last attempt, under way or ended."""
+    """The last attempt, in progress or finished."""
     attempts: int = 0
-    counted: int = 0
-    """Those of them that `max_attempts` counts."""
-    repeated: int = 0
-    """Failures so far; the waits grow with it."""
+    counted_attempts: int = 0
+    """The attempts that `max_attempts` limits."""
+    retries: int = 0
+    """Failures so far, with which the pauses grow."""
     sent_at: float = 0.0
     """When the last attempt was sent, in loop time."""
     delivery: Delivery = Delivery.NOT_SENT
-    """What the last attempt that ended left behind."""
+    """The delivery of the last finished attempt."""
     earlier: list[APIError] = attrs.field(factory=list)
-    price: int = 1
-    """What a success gives back to the retry quota."""
-    inherited: APIError | None = None
-    """The doubt in which an earlier fan-out left the request."""
-    reconciling: APIError | None = None
-    """The error about which more is being found out: nothing may replace it."""
+    retry_cost: int = 1
+    """What a success returns to the retry quota."""
+    prior_unknown: APIError | None = None
+    """Set if an earlier batch sent this request and recorded no outcome."""
+    original_error: APIError | None = None
+    """The error that is being reconciled; no error raised meanwhile may replace it."""
 
     async def run(self) -> Any:
-        """Bring it to its end; one that may have been done before is reconciled first."""
+        """Send it until it succeeds or fails for good, and return its result.
+
+        One with an unknown outcome in an earlier batch is reconciled first.
+        """
         total = self.options.timeout.total
-        if self.patience is not None and total is not None:
-            self.deadline.move(self.now() + total)
-        error = self.inherited
+        if self.throttle is not None and total is not None:
+            self.deadline.reschedule(self.now() + total)
+        error = self.prior_unknown
         while True:
             if error is None:
                 try:
                     return await self._attempt()
                 except APIError as failure:
                     error = failure
-            finding = await self._look(error)
-            if isinstance(finding, Applied):
-                return finding.result
-            if isinstance(finding, Conflict):
-                raise self.complete(_name_conflict(finding)) from error
-            if isinstance(finding, TargetMissing):
-                raise self.complete(_not_found(finding)) from error
-            wait = self._wait_after(error, is_not_done=isinstance(finding, NotApplied))
-            if wait is None:
-                raise self.complete(error)
-            logger.debug("trying again in %.3f s: %s", wait, error)
+            reconciliation = await self._reconcile(error)
+            if isinstance(reconciliation, Applied):
+                return reconciliation.result
+            if isinstance(reconciliation, Conflict):
+                raise self.annotate(_name_conflict(reconciliation)) from error
+            if isinstance(reconciliation, TargetMissing):
+                raise self.annotate(_not_found(reconciliation)) from error
+            delay = self._retry_delay(
+                error, certainly_not_done=isinstance(reconciliation, NotApplied)
+            )
+            if delay is None:
+                raise self.annotate(error)
+            logger.debug("trying again in %.3f s: %s", delay, error)
             error = None
-            await asyncio.sleep(wait)
+            await asyncio.sleep(delay)
 
     async def read(self, request: Request[ResultT], /) -> ResultT:
-        """Send what has to be read to reconcile this call."""
-        answered = await self.send(request, self.options, self.patience)
-        result: ResultT = answered[0]
+        """Send an idempotent request that reconciles this call."""
+        result: ResultT
+        result, _ = await self.send(request, self.options, self.throttle)
         return result
 
     async def _attempt(self) -> Any:
         """Send it once."""
-        means, request, patience = self.means, self.request, self.patience
-        if means.pace.is_limited or (patience and patience.deadline is not None):
-            await self._take_pace()
-        sender = means.connections.sender()  # not sooner: it may have been closed
+        shared, request, throttle = self.shared, self.request, self.throttle
+        await self._await_rate_limit()
+        if shared.closed:  # since it has waited
+            raise ClientClosedError
         attempt = self.attempt = HTTPRequest(
             request.method,
             request.path,
@@ -198,62 +205,62 @@ class Call:
         self.sent_at = self.now()
         status: int | None = None
         try:
-            answer = await sender.send(attempt)
-            status = answer.status
-            result = parse_response(request, answer, means.wall_clock())
+            response = await self.resources.backend.send(attempt)
+            status = response.status
+            result = parse_response(request, response, shared.wall_clock())
         except APIError as error:
-            attempt.under_way = False
+            attempt.in_progress = False
             self.delivery = error.delivery
             raise
         finally:
             if logger.isEnabledFor(logging.DEBUG):
                 self._log(attempt, status, self.now() - self.sent_at)
-        means.quota.give_back(self.price)
-        if patience:
-            patience.last_answer = self.now()
+        shared.quota.release(self.retry_cost)
+        if throttle:
+            throttle.last_unthrottled = self.now()
         return request.merge(result)
 
-    async def _take_pace(self) -> None:
-        """Wait until the rate limit lets an attempt through: no time of the request.
+    async def _await_rate_limit(self) -> None:
+        """Wait for a slot of the rate limiter, while the clock of the call is paused.
 
-        What was not begun before the deadline of its fan-out is not begun at all.
+        After the deadline of its batch a request is not sent for the first time.
         """
-        latest = self.patience.deadline if self.patience else None
-        if latest is not None and not self.has_begun:
-            if self.now() >= latest:
-                raise _too_late()
-        else:
-            latest = None
-        if self.means.pace.is_limited:
-            with self._stopped_clock():
+        deadline = self.throttle.deadline if self.throttle else None
+        if self.may_have_been_sent:
+            deadline = None
+        if deadline is not None and self.now() >= deadline:
+            raise _deadline_passed()
+        if self.shared.rate_limiter.is_limited:
+            with self._clock_paused():
                 try:
-                    async with asyncio.timeout_at(latest):
-                        await self.means.pace.turn()
+                    async with asyncio.timeout_at(deadline):
+                        await self.shared.rate_limiter.acquire()
                 except TimeoutError:
-                    raise _too_late() from None
+                    raise _deadline_passed() from None
 
     @contextlib.contextmanager
-    def _stopped_clock(self) -> Iterator[None]:
-        """Let time pass that is no time of the request."""
-        started, ends = self.now(), self.deadline.when
-        self.deadline.move(math.inf)
+    def _clock_paused(self) -> Iterator[None]:
+        """Pause the time limit of the call."""
+        paused_at, deadline = self.now(), self.deadline.when
+        self.deadline.reschedule(math.inf)
         yield
-        self.deadline.move(ends + self.now() - started)
+        self.deadline.reschedule(deadline + self.now() - paused_at)
 
-    def inherit(self, unknown_for: float) -> None:
-        """Take over a request that may have been done before this call."""
+    def continue_from(self, unknown_for: float) -> None:
+        """Continue a request that an earlier batch sent, and that has no outcome."""
         self.sent_at = self.now() - unknown_for
         self.delivery = Delivery.UNKNOWN
-        self.counted = -1  # that attempt was another process's
-        self.inherited = APIError(
-            "an earlier fan-out sent this request and did not learn what came of it",
+        self.counted_attempts = -1  # that attempt was another process's
+        self.prior_unknown = APIError(
+            "an earlier batch sent this request and recorded no outcome",
             delivery=Delivery.UNKNOWN,
         )
 
-    async def _look(self, error: APIError) -> Reconciliation | None:
-        """Find out about an attempt in doubt; `None` where that is not asked for.
+    async def _reconcile(self, error: APIError) -> Reconciliation | None:
+        """Reconcile an attempt with unknown outcome, or return `None` if that is off.
 
-        The error learns what was seen, and the call what is still to be sent.
+        What was read becomes the hint of the error, and what remains to be sent the
+        request of the call.
         """
         policy, request = self.options.retry, self.request
         if not policy.reconcile or not isinstance(request, Reconcilable):
@@ -262,47 +269,47 @@ class Call:
             accepted = request.merge_rejection(error)
             if accepted is not None:
                 return Applied(accepted)
-            self.reconciling = error
+            self.original_error = error
             with contextlib.suppress(APIError, NotAttemptedError):
                 await request.enrich_error(error, self.read)
-            self.reconciling = None
+            self.original_error = None
         if error.delivery is not Delivery.UNKNOWN:
             return None
         if not self._can_reconcile():
-            if self._is_cut_by_batch():
+            if self._batch_deadline_first():
                 error.hint = (
                     "the deadline of the batch came before it could be reconciled"
                 )
             return None
-        self.reconciling = error
-        finding = await self._reconciled(request)
-        self.reconciling = None
-        if isinstance(finding, NotApplied):
-            self.request = finding.request
+        self.original_error = error
+        reconciliation = await self._read_back(request)
+        self.original_error = None
+        if isinstance(reconciliation, NotApplied):
+            self.request = reconciliation.request
             self.delivery = error.delivery = Delivery.REJECTED
-            error.hint = finding.seen
-        elif isinstance(finding, Indeterminate):
-            error.hint = finding.seen
-        return finding
+            error.hint = reconciliation.seen
+        elif isinstance(reconciliation, Indeterminate):
+            error.hint = reconciliation.seen
+        return reconciliation
 
     def _can_reconcile(self) -> bool:
-        if self.means.connections.closed:
+        if self.shared.closed:
             return False
-        if self.patience is not None:
-            return not self._is_cut_by_batch()
+        if self.throttle is not None:
+            return not self._batch_deadline_first()
         return self._reconcile_at() < self.deadline.when
 
-    def _is_cut_by_batch(self) -> bool:
-        """Tell if the batch begins nothing more when it is time to look."""
-        latest = None if self.patience is None else self.patience.deadline
-        return latest is not None and self._reconcile_at() >= latest
+    def _batch_deadline_first(self) -> bool:
+        """Return whether the batch has stopped when it is time to read back."""
+        deadline = None if self.throttle is None else self.throttle.deadline
+        return deadline is not None and self._reconcile_at() >= deadline
 
     def _reconcile_at(self) -> float:
         return self.sent_at + self.options.retry.reconcile_after
 
-    async def _reconciled(self, request: Reconcilable[Any]) -> Reconciliation:
-        """Look; in a fan-out, that is no time of the request."""
-        with self._stopped_clock() if self.patience else contextlib.nullcontext():
+    async def _read_back(self, request: Reconcilable[Any]) -> Reconciliation:
+        """Read back; in a batch, the clock of the call is paused meanwhile."""
+        with self._clock_paused() if self.throttle else contextlib.nullcontext():
             return await reconcile_by_reading(
                 request,
                 self.read,
@@ -320,86 +327,97 @@ class Call:
         except JournalError:  # the batch stops by itself
             return ()
 
-    def _wait_after(self, error: APIError, *, is_not_done: bool) -> float | None:
-        """Seconds from a failed attempt to the next; `None` if there is to be none."""
+    def _retry_delay(
+        self, error: APIError, *, certainly_not_done: bool
+    ) -> float | None:
+        """Return the seconds until the next attempt, or `None` if there is none."""
         now = self.now()
-        policy, patience = self.options.retry, self.patience
-        reason = retry.reason_to_repeat(
+        policy, throttle = self.options.retry, self.throttle
+        reason = retry.retry_reason(
             error,
-            repeat_unknown=self.request.idempotent or policy.retry_unknown,
+            retry_unknown=self.request.idempotent or policy.retry_unknown,
         )
-        wait = retry.wait_before(self.repeated, error.retry_after, self.means.random)
-        self.repeated += 1
-        if patience and reason is retry.Reason.THROTTLED:
-            if now + wait > patience.lasts_until():
+        delay = retry.retry_delay(self.retries, error.retry_after, self.shared.random)
+        self.retries += 1
+        if throttle and reason is retry.RetryReason.THROTTLED:
+            if now + delay > throttle.expires_at():
                 return None
-            self.deadline.move(self.deadline.when + now - self.sent_at + wait)
-            return wait
-        if patience and isinstance(error, APIResponseError):
-            patience.last_answer = now
-        self.counted += 1
-        is_last = self.counted >= policy.max_attempts
-        is_too_late = now + wait >= self.deadline.when or retry.asks_for_too_long(error)
-        if (reason is None and not is_not_done) or is_last or is_too_late:
+            self.deadline.reschedule(self.deadline.when + now - self.sent_at + delay)
+            return delay
+        if throttle and isinstance(error, APIResponseError):
+            throttle.last_unthrottled = now
+        self.counted_attempts += 1
+        if (
+            (reason is None and not certainly_not_done)
+            or self.counted_attempts >= policy.max_attempts
+            or now + delay >= self.deadline.when
+            or retry.retry_after_too_long(error)
+        ):
             return None
-        price = self.means.quota.take(timeout=isinstance(error, APITimeoutError))
-        if price is None:
+        cost = self.shared.quota.acquire(timeout=isinstance(error, APITimeoutError))
+        if cost is None:
             return None
-        self.price = price
-        # Without its traceback: that holds this call, and the call holds the error.
+        self.retry_cost = cost
+        # Without its traceback, which holds this call, while the call holds the error.
         self.earlier.append(error.with_traceback(None))
-        return wait
+        return delay
 
-    def complete(self, error: APIError) -> APIError:
-        """Write into the error that ends the call what the call knows."""
+    def annotate(self, error: APIError) -> APIError:
+        """Add the facts of the call to the error with which it ends."""
         error.run_test_id = self.request.run_test_id
         error.attempts = self.attempts
         error.earlier = tuple(self.earlier)
         if self.attempt is not None:
             error.request_id = self.attempt.request_id
-        if self._is_in_doubt():
+        if self._has_unknown_attempt():
             error.delivery = Delivery.UNKNOWN
         return error
 
     def deadline_exceeded(self) -> APIError:
-        """Make the error of a call whose time is over."""
-        if self.reconciling is not None:
-            return self.complete(self.reconciling)
+        """Return the error of a call that has exceeded its time limit."""
+        if self.original_error is not None:
+            return self.annotate(self.original_error)
         total = self.options.timeout.total
         message = f"not done within {total:g} s, the deadline of the call"
-        if (status := self._status_so_far()) is not None:
-            message += f"; the body of an answer {status} was not complete"
-        return self.complete(DeadlineExceededError(message, delivery=self._cut_short()))
+        if (status := self._partial_status()) is not None:
+            message += f"; the body of the response {status} was not complete"
+        return self.annotate(
+            DeadlineExceededError(message, delivery=self._interrupted_delivery())
+        )
 
     def closed(self) -> ClientClosedError:
-        """Make the error of a call during which the client was closed."""
-        delivery = Delivery.UNKNOWN if self._is_in_doubt() else self._cut_short()
+        """Return the error of a call during which the client was closed."""
+        delivery = (
+            Delivery.UNKNOWN
+            if self._has_unknown_attempt()
+            else self._interrupted_delivery()
+        )
         message = "the client was closed during the call"
         if delivery is Delivery.UNKNOWN:
             message += "; the work may have been done"
         return ClientClosedError(message, delivery=delivery)
 
     @property
-    def has_begun(self) -> bool:
+    def may_have_been_sent(self) -> bool:
         """Whether something may have been sent, by this call or before it."""
         return bool(self.attempts) or self.delivery is Delivery.UNKNOWN
 
-    def _is_in_doubt(self) -> bool:
-        """Tell if an attempt that was repeated may have done the work."""
-        return any(each.delivery is Delivery.UNKNOWN for each in self.earlier)
+    def _has_unknown_attempt(self) -> bool:
+        """Return whether an attempt before the last one may have been applied."""
+        return any(error.delivery is Delivery.UNKNOWN for error in self.earlier)
 
-    def _cut_short(self) -> Delivery:
-        """Tell the delivery of the last attempt where no error tells it."""
-        if self.attempt is None or not self.attempt.under_way:
+    def _interrupted_delivery(self) -> Delivery:
+        """Return the delivery of an attempt that was cancelled, so raised no error."""
+        if self.attempt is None or not self.attempt.in_progress:
             return self.delivery
-        if not self.attempt.handed_over:
+        if not self.attempt.connection_acquired:
             return Delivery.NOT_SENT
-        status = self._status_so_far()
+        status = self._partial_status()
         return Delivery.UNKNOWN if status is None else status_delivery(status, None)
 
-    def _status_so_far(self) -> int | None:
-        """Give the status of an answer that is not complete: a refusal is one already."""
-        if self.attempt is None or not self.attempt.under_way:
+    def _partial_status(self) -> int | None:
+        """Return the status of an incomplete response: it can be a rejection."""
+        if self.attempt is None or not self.attempt.in_progress:
             return None
         return self.attempt.status
 
@@ -408,7 +426,7 @@ class Call:
             "%s %s: %s after %.3f s (attempt %d, request id %s)",
             attempt.method,
             attempt.path,
-            status or "no answer",
+            status or "no response",
             elapsed,
             self.attempts,
             attempt.request_id,
@@ -424,19 +442,19 @@ class Call:
         )
 
 
-def _too_late() -> NotAttemptedError:
+def _deadline_passed() -> NotAttemptedError:
     return NotAttemptedError("not sent: the deadline of the batch has passed")
 
 
-def _name_conflict(finding: Conflict) -> NameConflictError:
+def _name_conflict(reconciliation: Conflict) -> NameConflictError:
     error = NameConflictError(
-        finding.message, status_code=_BAD_REQUEST, delivery=Delivery.REJECTED
+        reconciliation.message, status_code=_BAD_REQUEST, delivery=Delivery.REJECTED
     )
-    error.existing = finding.existing
+    error.existing = reconciliation.existing
     return error
 
 
-def _not_found(finding: TargetMissing) -> NotFoundError:
+def _not_found(reconciliation: TargetMissing) -> NotFoundError:
     return NotFoundError(
-        finding.message, status_code=_NOT_FOUND, delivery=Delivery.REJECTED
+        reconciliation.message, status_code=_NOT_FOUND, delivery=Delivery.REJECTED
     )

@@ -1,6 +1,6 @@
-"""What the service says in the body of an error, in each of the forms it uses.
+"""The body of an error, in each of the forms that the service uses.
 
-Six forms were seen: an envelope that says one text four times; the bare forms of the
+Six forms were seen: an envelope with one text four times; the bare forms of the
 API documents; `result` as an object (429); `error` as an object (402, and the index of
 the documentation); HTML; and nothing.
 """
@@ -21,17 +21,17 @@ from futureagi_async.model.codec import DecodeError, decode
 
 _MESSAGE_KEYS = ("message", "detail", "error", "result")
 _ENVELOPE_KEYS = {"status", "type", "code", "attr", "details", "retry_after"}
-_ABOUT_THE_WHOLE = {"non_field_errors", "detail"}
+_NON_FIELD_KEYS = {"non_field_errors", "detail"}
 _TITLE = re.compile(rb"<title>(.*?)</title>", re.DOTALL | re.IGNORECASE)
 _ITEM = re.compile(r"(?:^|; )(\d{1,9}): ", re.ASCII)
-_SHORT = 200
-_DEEPEST = 20
+_MAX_TEXT = 200
+_MAX_DEPTH = 20
 _NO_REASON = "the service gave no reason"
 
 
 @attrs.frozen
 class ErrorBody:
-    """What was found: the message once, and the rest if it was there."""
+    """The message, once, and further fields if there were any."""
 
     message: str
     code: str | None = None
@@ -41,33 +41,33 @@ class ErrorBody:
 
 
 def parse_error_body(body: bytes, *, reason: str) -> ErrorBody:
-    """Read the body of an error, whatever it is.
+    """Parse the body of an error, of any form.
 
-    `reason` is the reason phrase of the status, for bodies that say nothing.
+    `reason` is the reason phrase of the status, for bodies without a message.
     """
     reason = reason.strip() or _NO_REASON
     try:
         value = decode(body)
     except DecodeError:
-        return ErrorBody(_unstructured(body, reason))
+        return ErrorBody(_from_text(body, reason))
     match value:
         case {"error": Mapping() as inner} | {"result": Mapping() as inner} if inner:
             return _from_object(inner, reason)
         case Mapping():
             return _from_object(value, reason)
         case _:
-            return ErrorBody("; ".join(_texts(value)) or reason)
+            return ErrorBody("; ".join(_flatten(value)) or reason)
 
 
-def _unstructured(body: bytes, reason: str) -> str:
+def _from_text(body: bytes, reason: str) -> str:
     title = _TITLE.search(body)
     if title:
         text = html.unescape(title[1].decode("utf-8", "replace"))
         return f"{reason} (an HTML page: {' '.join(text.split())})"
     text = " ".join(body.decode("utf-8", "replace").split())
     if not text:
-        return f"{reason} (an empty answer)"
-    return f"{reason} ({text[:_SHORT]})"
+        return f"{reason} (an empty response)"
+    return f"{reason} ({text[:_MAX_TEXT]})"
 
 
 def _from_object(value: Mapping[str, Any], reason: str) -> ErrorBody:
@@ -88,33 +88,33 @@ def _message(value: Mapping[str, Any]) -> str | None:
 
 
 def _details(value: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    given = value.get("details")
-    if isinstance(given, Mapping):
-        fields = given
-    elif given:
-        fields = {"details": given}
+    details = value.get("details")
+    if isinstance(details, Mapping):
+        fields = details
+    elif details:
+        fields = {"details": details}
     else:
-        # The documents' form: the fields stand at the top.
+        # The form of the API documents: the fields are at the top level.
         fields = {
-            key: each
-            for key, each in value.items()
+            key: field
+            for key, field in value.items()
             if key not in _ENVELOPE_KEYS
-            and not (key in _MESSAGE_KEYS and isinstance(each, str))
+            and not (key in _MESSAGE_KEYS and isinstance(field, str))
         }
-    texts = {str(key): tuple(_texts(each)) for key, each in fields.items()}
+    texts = {str(key): tuple(_flatten(each)) for key, each in fields.items()}
     return {key: each for key, each in texts.items() if each}
 
 
 def _joined(details: Mapping[str, tuple[str, ...]]) -> str:
     return "; ".join(
-        text if field in _ABOUT_THE_WHOLE else f"{field}: {text}"
+        text if field in _NON_FIELD_KEYS else f"{field}: {text}"
         for field, texts in details.items()
         for text in texts
     )
 
 
-def _texts(value: Any, depth: int = _DEEPEST) -> Iterator[str]:
-    """Flatten what says something; items and fields below go in front of the text."""
+def _flatten(value: Any, depth: int = _MAX_DEPTH) -> Iterator[str]:
+    """Flatten to texts, each prefixed by the fields and indexes that lead to it."""
     match value:
         case str():
             if value.strip():
@@ -123,36 +123,36 @@ def _texts(value: Any, depth: int = _DEEPEST) -> Iterator[str]:
             yield "…"
         case Mapping():
             for key, each in value.items():
-                yield from (f"{key}: {text}" for text in _texts(each, depth - 1))
+                yield from (f"{key}: {text}" for text in _flatten(each, depth - 1))
         case list():
-            yield from _list_texts(value, depth - 1)
+            yield from _flatten_list(value, depth - 1)
         case None:
             return
         case _:
             yield str(value)
 
 
-def _list_texts(values: list[Any], depth: int) -> Iterator[str]:
-    """Flatten a list: among objects each has its index in front, plain texts do not."""
+def _flatten_list(values: list[Any], depth: int) -> Iterator[str]:
+    """Flatten a list; indexes are prefixed if it has objects or lists in it."""
     has_items = any(isinstance(each, Mapping | list) for each in values)
     for index, each in enumerate(values):
         if not has_items:
-            yield from _texts(each, depth)
-        elif joined := "; ".join(_texts(each, depth)):
+            yield from _flatten(each, depth)
+        elif joined := "; ".join(_flatten(each, depth)):
             yield f"{index}: {joined}"
 
 
 def _item_errors(details: Mapping[str, tuple[str, ...]]) -> Iterator[ItemError]:
     for field, texts in details.items():
-        if field not in _ABOUT_THE_WHOLE:
+        if field not in _NON_FIELD_KEYS:
             for text in texts:
-                yield from _items(field, text)
+                yield from _split_items(field, text)
 
 
-def _items(field: str, text: str) -> Iterator[ItemError]:
-    """Take apart `0: template_id: Must be a valid UUID.; 1: ...`.
+def _split_items(field: str, text: str) -> Iterator[ItemError]:
+    """Split `0: template_id: Must be a valid UUID.; 1: ...` into its items.
 
-    A message may hold such a mark itself; the true ones count up.
+    A message may contain such a mark itself; the true ones count up.
     """
     marks: list[re.Match[str]] = []
     for mark in _ITEM.finditer(text):

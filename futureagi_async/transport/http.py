@@ -1,4 +1,4 @@
-"""The seam between policy and wire: an attempt goes down, an answer comes up."""
+"""The interface between policy and wire: a request goes down, a response comes up."""
 
 from __future__ import annotations
 
@@ -15,10 +15,19 @@ if TYPE_CHECKING:
 class HTTPRequest:
     """One attempt at a request.
 
-    `handed_over` turns true when a connection is ready to take the bytes: before that
-    nothing can have arrived, after it anything may have. `under_way` turns false when
-    the attempt has failed. `request_id` turns into the one of the answer, should that
-    be another, and `status` is that of an answer whose body is waited for.
+    The backend reports its progress in the last four attributes.
+
+    Attributes:
+        method: the HTTP method.
+        path: path and query, after the base URL.
+        body: JSON, or `None` for a request without a body.
+        timeout: limits on connecting and reading.
+        request_id: sent with the request; replaced by that of the response, if it has
+            another.
+        connection_acquired: false until a connection can take the bytes: until then
+            nothing can have arrived, afterwards anything may have.
+        in_progress: false once the attempt has failed.
+        status: that of a response whose body is not complete yet.
     """
 
     method: str
@@ -26,13 +35,13 @@ class HTTPRequest:
     body: bytes | None
     timeout: Timeout
     request_id: str
-    handed_over: bool = False
-    under_way: bool = True
+    connection_acquired: bool = False
+    in_progress: bool = True
     status: int | None = None
 
 
 class HTTPResponse(NamedTuple):
-    """The answer to an attempt, as bytes."""
+    """The response to an attempt, as bytes."""
 
     status: int
     reason: str
@@ -43,25 +52,25 @@ class HTTPResponse(NamedTuple):
 
 
 class HTTPBackend(Protocol):
-    """What carries attempts."""
+    """A connection pool that sends attempts, in one event loop of one process."""
 
     async def send(self, attempt: HTTPRequest) -> HTTPResponse:
-        """Carry one attempt.
+        """Send one attempt and return its response.
 
         Raises:
-            APIConnectionError: no answer came; its delivery says how far it got.
-            UnexpectedResponseError: the answer has more bytes than are read.
+            APIConnectionError: no response came; `delivery` is how far the attempt got.
+            UnexpectedResponseError: the response is too large to be read.
         """
         ...
 
     async def aclose(self) -> None:
-        """Close the connections; what is in flight fails."""
+        """Close the connections; attempts in progress fail."""
         ...
 
-    def abandon(self) -> None:
-        """Let go of the connections without a word on them.
+    def detach(self) -> None:
+        """Drop the connections without sending anything on them.
 
-        They are another process's, or the loop that could close them is gone. `aclose`
-        does nothing from then on.
+        They belong to another process, or their event loop cannot close them any more.
+        Afterwards `aclose` does nothing.
         """
         ...

@@ -1,4 +1,4 @@
-"""Turns: never two writes in flight for one run test."""
+"""A lock for every run test: never two of its writes at the same time."""
 
 from __future__ import annotations
 
@@ -12,45 +12,36 @@ if TYPE_CHECKING:
 
 
 class KeyedLock:
-    """A lock for every key, first come first served; an idle key costs nothing.
+    """A lock for every key, first come, first served; an idle key costs nothing.
 
     The service does not notice parallel writes: it stores configs twice and starts
     paid work twice.
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[Hashable, deque[asyncio.Future[None]] | None] = {}
+        self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
 
-    def take_if_free(self, key: Hashable) -> bool:
-        """Take the turn of this key unless somebody has it; tell whether that was so."""
-        if key in self._waiting:
-            return False
-        self._waiting[key] = None
-        return True
-
-    async def take(self, key: Hashable) -> None:
-        """Wait for the turn of this key."""
-        if self.take_if_free(key):
+    async def acquire(self, key: Hashable) -> None:
+        """Wait for the lock of this key."""
+        if key not in self._waiting:
+            self._waiting[key] = deque()
             return
-        queue = self._waiting[key]
-        if queue is None:
-            queue = self._waiting[key] = deque()
-        turn = asyncio.get_running_loop().create_future()
-        queue.append(turn)
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting[key].append(waiter)
         try:
-            await turn
+            await waiter
         except asyncio.CancelledError:
-            # The turn may have come in the moment of the cancellation: pass it on.
-            if not turn.cancelled():
-                self.give_back(key)
+            # It may have got the lock at the moment of the cancellation: pass it on.
+            if not waiter.cancelled():
+                self.release(key)
             raise
 
-    def give_back(self, key: Hashable) -> None:
-        """End the turn; the next one that still waits has it."""
+    def release(self, key: Hashable) -> None:
+        """Release the lock to the first that still waits."""
         queue = self._waiting[key]
         while queue:
-            turn = queue.popleft()
-            if not turn.done():
-                turn.set_result(None)
+            waiter = queue.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
                 return
         del self._waiting[key]

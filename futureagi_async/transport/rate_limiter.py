@@ -1,49 +1,39 @@
-"""Keeping below a limit on requests: one after the other, evenly spread."""
+"""A rate limiter that spaces requests evenly."""
 
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import aiolimiter
-
     from futureagi_async.transport.settings import RateLimit
 
 
 class RateLimiter:
-    """Hands out turns at the rate of a limit; without one, at once.
+    """Spaces requests evenly, first come, first served; without a limit, not at all.
 
-    A bucket that holds the requests of a whole period would let nearly twice of them
-    through in the first one. So it holds a single request, of a period that is short.
+    Slots that nobody used are not saved up: all of a period's requests at its end, and
+    those of the next at its start, would be nearly twice the limit within one period.
     """
 
     def __init__(self, limit: RateLimit | None) -> None:
-        self._new_bucket = None if limit is None else _bucket_maker(limit)
+        self.is_limited = limit is not None
+        self._interval = 0.0 if limit is None else limit.per / limit.requests
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._bucket: aiolimiter.AsyncLimiter | None = None
+        self._lock = asyncio.Lock()
+        self._next_slot = 0.0
 
-    @property
-    def is_limited(self) -> bool:
-        """Whether there is anything to wait for."""
-        return self._new_bucket is not None
-
-    async def turn(self) -> None:
-        """Wait for a turn."""
-        if self._new_bucket is None:
+    async def acquire(self) -> None:
+        """Wait for a slot; one whose waiter is cancelled goes to the next waiter."""
+        if not self.is_limited:
             return
         loop = asyncio.get_running_loop()
-        if self._bucket is None or self._loop is not loop:
-            self._loop, self._bucket = loop, self._new_bucket()
-        await self._bucket.acquire()
-
-
-def _bucket_maker(limit: RateLimit) -> Callable[[], aiolimiter.AsyncLimiter]:
-    # Imported for a limit only: it brings importlib.metadata, which takes its time.
-    import aiolimiter  # noqa: PLC0415
-
-    return partial(aiolimiter.AsyncLimiter, 1, limit.per / limit.requests)
+        if self._loop is not loop:  # every loop has its own clock
+            self._loop, self._lock, self._next_slot = loop, asyncio.Lock(), loop.time()
+        async with self._lock:
+            if (delay := self._next_slot - loop.time()) > 0:
+                await asyncio.sleep(delay)
+            # Not the planned slot but the time it began: a late start followed by a
+            # punctual one would exceed the limit.
+            self._next_slot = max(loop.time(), self._next_slot) + self._interval

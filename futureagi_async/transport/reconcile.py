@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 MAX_READS = 4
-"""Readings at most, until two that follow one another are equal."""
+"""Reads at most, until two consecutive ones agree."""
 
 _INTERVAL = 0.1
-"""Time between two readings, as a share of the time before the first."""
+"""Time between two reads, as a share of the time before the first."""
 
 
 async def reconcile_by_reading(
@@ -33,15 +33,15 @@ async def reconcile_by_reading(
     sent_at: float,
     reconcile_after: float,
 ) -> Reconciliation:
-    """Read until two consecutive reads give the same verdict.
+    """Read until two consecutive reads agree, and return what they found.
 
     Args:
         request: the request with unknown outcome.
         read: sends an idempotent request.
         history: as for `Reconcilable.reconcile`.
         sent_at: when it was sent, by the clock of the event loop.
-        reconcile_after: seconds from sending to the first read; a service that is slower
-            can still act after the last one.
+        reconcile_after: seconds from sending to the first read; a slower service can
+            still act after the last one.
     """
     now = asyncio.get_running_loop().time()
     await asyncio.sleep(max(0.0, sent_at + reconcile_after - now))
@@ -50,10 +50,10 @@ async def reconcile_by_reading(
         if last is not None:
             await asyncio.sleep(reconcile_after * _INTERVAL)
         try:
-            finding = await request.reconcile(read, history)
+            reconciliation = await request.reconcile(read, history)
         except (APIError, NotAttemptedError) as error:
             return Indeterminate(f"it could not be read back ({error})")
-        if finding == last:
-            return finding
-        last = finding
-    return Indeterminate("read back: it changed from one reading to the next")
+        if reconciliation == last:
+            return reconciliation
+        last = reconciliation
+    return Indeterminate("read back: it changed from one read to the next")

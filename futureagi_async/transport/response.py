@@ -1,4 +1,4 @@
-"""What an answer means: the result, or an error that says if the work was done."""
+"""The meaning of a response: the result, or an error with its delivery."""
 
 from __future__ import annotations
 
@@ -27,73 +27,73 @@ _UNAVAILABLE = 503
 
 
 def parse_response(
-    request: Request[ResultT], answer: HTTPResponse, now: float
+    request: Request[ResultT], response: HTTPResponse, now: float
 ) -> ResultT:
-    """Turn an answer into the result of the request.
+    """Return the result of a request from its response.
 
     `now` is Unix time, for a `Retry-After` that is a date.
 
     Raises:
-        APIStatusError: the status is no success.
-        UnexpectedResponseError: the success is not the documented one, or not an
-            answer to this request.
-        EvalDispatchError: the success says that nothing was started.
+        APIStatusError: the status is not a success.
+        UnexpectedResponseError: the response is not the documented one, or not one
+            to this request.
+        EvalDispatchError: the service answered with success, but started nothing.
     """
-    if not 200 <= answer.status < 300:  # noqa: PLR2004 - the 2xx of RFC 9110
-        raise _status_error(request, answer, now)
+    if not 200 <= response.status < 300:  # noqa: PLR2004 - the 2xx of RFC 9110
+        raise _status_error(request, response, now)
     try:
         result: Any = codec.decode_result(
-            answer.body, request.result_type, answer.request_id
+            response.body, request.result_type, response.request_id
         )
     except codec.DecodeError as error:
-        raise _answered(UnexpectedResponseError, str(error), answer) from None
+        raise _response_error(UnexpectedResponseError, str(error), response) from None
     objection = request.validate_response(result)
     if objection is not None:
-        raise _answered(*objection, answer)
+        raise _response_error(*objection, response)
     return result  # type: ignore[no-any-return]  # result_type is the request's own
 
 
-def _answered(
-    error_class: type[APIResponseError], message: str, answer: HTTPResponse
+def _response_error(
+    error_class: type[APIResponseError], message: str, response: HTTPResponse
 ) -> APIResponseError:
     return error_class(
         message,
-        status_code=answer.status,
-        body=answer.body,
+        status_code=response.status,
+        body=response.body,
         delivery=error_class.delivery,
-        request_id=answer.request_id,
+        request_id=response.request_id,
     )
 
 
 def _status_error(
-    request: Request[Any], answer: HTTPResponse, now: float
+    request: Request[Any], response: HTTPResponse, now: float
 ) -> APIStatusError:
-    # Imported for an error only: `html` takes its time.
+    # Imported for an error only: `html` takes time to import.
     from futureagi_async.transport.error_body import parse_error_body  # noqa: PLC0415
 
-    parsed = parse_error_body(answer.body, reason=answer.reason)
-    retry_after = retry_after_seconds(answer.retry_after, now)
+    parsed = parse_error_body(response.body, reason=response.reason)
+    retry_after = retry_after_seconds(response.retry_after, now)
     if retry_after is None:
         retry_after = parsed.retry_after
     message = parsed.message
-    if answer.location is not None:
-        message = f"{message} (redirects are not followed; to {answer.location})"
-    error_class = request.error_class(answer.status, message)
-    return (error_class or class_for_status(answer.status))(
+    if response.location is not None:
+        message = f"{message} (redirects are not followed; to {response.location})"
+    error_class = request.error_class(response.status, message)
+    return (error_class or class_for_status(response.status))(
         message,
-        status_code=answer.status,
+        status_code=response.status,
         code=parsed.code,
         details=parsed.details,
         item_errors=parsed.item_errors,
-        body=answer.body,
-        delivery=status_delivery(answer.status, retry_after),
-        request_id=answer.request_id,
+        body=response.body,
+        delivery=status_delivery(response.status, retry_after),
+        request_id=response.request_id,
         retry_after=retry_after,
     )
 
 
 def status_delivery(status: int, retry_after: float | None) -> Delivery:
-    """Tell what a status that is no success says about the work."""
+    """Return the delivery of a request that was answered with an error status."""
     is_refusal = 300 <= status < 500  # noqa: PLR2004 - the 3xx and 4xx of RFC 9110
     if is_refusal or (status == _UNAVAILABLE and retry_after is not None):
         return Delivery.REJECTED
@@ -101,9 +101,9 @@ def status_delivery(status: int, retry_after: float | None) -> Delivery:
 
 
 def retry_after_seconds(text: str | None, now: float) -> float | None:
-    """Read a `Retry-After`: seconds, or a date against `now` in Unix time.
+    """Return the seconds of a `Retry-After`: a number, or a date compared with `now`.
 
-    A negative number, or what is neither, is as good as none.
+    `now` is Unix time. Return `None` for a negative number and anything else.
     """
     if text is None:
         return None

@@ -1,8 +1,9 @@
-"""The settings of a client: where to, with which keys, how long, how often."""
+"""The settings of a client: address, keys, timeouts, retries, rate limit."""
 
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import ipaddress
 import math
 import os
@@ -11,14 +12,13 @@ import ssl as tls
 import urllib.request
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, final
 from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
 from futureagi_async.errors import ConfigurationError, InvalidRequestError
 from futureagi_async.model import validation
-from futureagi_async.transport.secrets import Secret
 
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DEFAULT_BASE_URL = "https://api.futureagi.com"
 DEFAULT_MAX_CONCURRENCY = 32
 
-_OWN_HEADERS = {
+_RESERVED_HEADERS = {
     "accept",
     "authorization",
     "content-length",
@@ -44,51 +44,103 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 
 
-class Unset:
-    """The type of `UNSET`: an argument that was not given, where `None` has a sense."""
+class Default(enum.Enum):
+    """The type of `DEFAULT`: an omitted argument, where `None` has a meaning."""
+
+    DEFAULT = enum.auto()
 
     def __repr__(self) -> str:
-        return "UNSET"
+        return "DEFAULT"
 
 
-UNSET: Final = Unset()
+DEFAULT: Final = Default.DEFAULT
 
 
-def _seconds(value: Any, name: str) -> float | None:
-    if value is None:
-        return None
-    return positive_seconds(
-        value, name, "limit; give seconds above 0, or None for no limit"
-    )
+MASK = "**********"
+
+
+class RevealedSecret(str):
+    """A key as text for a header, masked wherever its repr is shown.
+
+    Tools that print the local variables of a traceback call `repr`.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"'{MASK}'"
+
+
+@final
+class Secret:
+    """A key that is in no repr, log line, error or pickle."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = RevealedSecret(value)
+
+    def reveal(self) -> RevealedSecret:
+        """Return the key itself, to be put into a header and nowhere else."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret('{MASK}')"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled or copied; pass the key again")
 
 
 def positive_seconds(
-    value: Any,
-    name: str,
-    wanted: str = "at all; give a finite number of seconds above 0",
+    value: Any, name: str, expected: str = "a finite number of seconds above 0"
 ) -> float:
-    """Return a duration in seconds, given as seconds or as a `timedelta`."""
+    """Return a duration in seconds, from seconds or from a `timedelta`."""
     if isinstance(value, dt.timedelta):
         value = value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigurationError(
-            f"{name}: seconds are wanted, not {validation.describe_type(value)}"
+            f"{name}: seconds are expected, not {validation.describe_type(value)}"
         )
     if not value > 0 or math.isinf(value):
-        raise ConfigurationError(f"{name}: {value!r} is no time {wanted}")
+        raise ConfigurationError(f"{name}: {expected} is expected, not {value!r}")
     return float(value)
+
+
+def positive_int(value: Any, name: str) -> int:
+    """Check a count that must be at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigurationError(
+            f"{name}: a whole number is expected, not {validation.describe_type(value)}"
+        )
+    if value < 1:
+        raise ConfigurationError(f"{name}: at least 1 is expected, not {value}")
+    return value
+
+
+def _limit(value: Any, name: str) -> float | None:
+    if value is None:
+        return None
+    return positive_seconds(
+        value, name, "a number of seconds above 0 (or None, for no limit)"
+    )
 
 
 @attrs.frozen
 class Timeout:
-    """How long a call may take, in seconds; `None` means without limit.
+    """Limits on the duration of a call, in seconds; `None` means without limit.
 
     Attributes:
-        connect: to open a connection, looking up the name, a proxy, and TLS included.
-            Waiting for one of the `max_connections` is not.
-        read: from a connection until the answer begins, and between two pieces of it. A
-            large body is taken piece by piece, too, and each begins the wait anew.
-        total: the whole call, with its retries and the waits between them.
+        connect: to open a connection, including name resolution, a proxy, and TLS, but
+            not the wait for one of the `max_connections`.
+        read: from a connection until the response begins, and between two pieces of it.
+            Each piece of a large request body that is sent restarts it.
+        total: for all of the call, including its retries and the waits between them.
     """
 
     connect: float | None = 5.0
@@ -97,35 +149,35 @@ class Timeout:
 
     def __attrs_post_init__(self) -> None:
         for name in ("connect", "read", "total"):
-            seconds = _seconds(getattr(self, name), f"Timeout.{name}")
+            seconds = _limit(getattr(self, name), f"Timeout.{name}")
             object.__setattr__(self, name, seconds)
 
     @classmethod
-    def of(cls, value: Timeout | float) -> Timeout:
-        """Make a `Timeout` of one, or of the seconds that the whole call may take."""
+    def of(cls, value: Timeout | dt.timedelta | float | None) -> Timeout:
+        """Return a `Timeout` unchanged, or one with this `total`."""
         if isinstance(value, Timeout):
             return value
-        return cls(total=_seconds(value, "timeout"))
+        return cls(total=_limit(value, "timeout"))
 
 
 @attrs.frozen
 class RetryPolicy:
-    """How often a request is tried, and what may be tried again.
+    """Rules for repeating a request that failed.
 
-    A request that was certainly not done is tried again by itself: it never left, or
-    the service said "too many requests", "unavailable, retry after", or that it could
-    not dispatch the work. One that **may** have been done is not, unless repeating it
-    is harmless, as with reads.
+    A request that was certainly not done is repeated: it was never sent, or the service
+    answered "too many requests", "unavailable, retry after", or that it could not
+    dispatch the work. One that **may** have been done is not, unless it is idempotent,
+    as reads are.
 
     Attributes:
         max_attempts: attempts in all, the first included.
-        retry_unknown: try again what may have been done, too. The work, and its price,
-            can then come twice.
-        reconcile: find out by reading whether a request was done that may have been. What
-            proves to be done is a success, marked `reconciled`; what proves not to be done
-            is tried again; anything else stays unknown.
-        reconcile_after: seconds since sending that the service is given before it is read.
-            One that is slower can still act after it was read.
+        retry_unknown: repeat what may have been done, too. The work can then be done
+            twice, and billed twice.
+        reconcile: find out by reading whether a request with unknown outcome was
+            applied. If it was, that is a success, marked `reconciled`; if it was not,
+            it is sent again; otherwise its outcome stays unknown.
+        reconcile_after: seconds between sending and reading back. A service that is
+            slower can still act after it was read.
     """
 
     max_attempts: int = 3
@@ -139,22 +191,25 @@ class RetryPolicy:
             value = getattr(self, name)
             if not isinstance(value, bool):
                 raise ConfigurationError(
-                    f"RetryPolicy.{name}: True or False is wanted, "
+                    f"RetryPolicy.{name}: True or False is expected, "
                     f"not {validation.describe_type(value)}"
                 )
-        positive_seconds(self.reconcile_after, "RetryPolicy.reconcile_after")
+        reconcile_after = positive_seconds(
+            self.reconcile_after, "RetryPolicy.reconcile_after"
+        )
+        object.__setattr__(self, "reconcile_after", reconcile_after)
 
 
 @attrs.frozen
 class RateLimit:
-    """How fast a client sends: so many requests in so many seconds, evenly spread.
+    """A client-side limit on requests, which it sends evenly spaced.
 
-    The service documents 100 requests a minute, and 1,000 on paid plans. A limit here
-    keeps below that from the start; without one, a fan-out finds it by being refused.
+    The service documents 100 requests a minute, and 1,000 on paid plans. With a limit
+    here a client stays below that; without one, a batch meets it as throttling.
 
     Attributes:
-        requests: how many, attempts and reads included.
-        per: in how many seconds.
+        requests: number of requests, including retries and reads.
+        per: seconds in which so many are sent at most.
     """
 
     requests: int
@@ -162,21 +217,11 @@ class RateLimit:
 
     def __attrs_post_init__(self) -> None:
         positive_int(self.requests, "RateLimit.requests")
-        positive_seconds(self.per, "RateLimit.per")
+        per = positive_seconds(self.per, "RateLimit.per")
+        object.__setattr__(self, "per", per)
 
 
-def positive_int(value: Any, name: str) -> int:
-    """Check a count that has to be at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ConfigurationError(
-            f"{name}: a whole number is wanted, not {validation.describe_type(value)}"
-        )
-    if value < 1:
-        raise ConfigurationError(f"{name}: at least 1 is wanted, not {value}")
-    return value
-
-
-def _key(value: str | None, argument: str, variable: str) -> Secret:
+def _load_key(value: str | None, argument: str, variable: str) -> Secret:
     source = argument
     if value is None:
         value, source = os.environ.get(variable), variable
@@ -188,13 +233,13 @@ def _key(value: str | None, argument: str, variable: str) -> Secret:
         )
     if not isinstance(value, str):
         raise ConfigurationError(
-            f"{argument}: text is wanted, not {validation.describe_type(value)}"
+            f"{argument}: text is expected, not {validation.describe_type(value)}"
         )
     if not _HEADER_TEXT.fullmatch(value):
-        held = _HEADER_TEXT.match(value)
-        place = held.end() if held else 0
+        valid = _HEADER_TEXT.match(value)
+        index = valid.end() if valid else 0
         raise ConfigurationError(
-            f"{source}: character {place + 1} of the key is white space or one that no "
+            f"{source}: character {index + 1} of the key is white space or one that no "
             "HTTP header can hold; was it copied with a line break or a quotation mark?"
         )
     return Secret(value)
@@ -213,8 +258,8 @@ def _split(url: str, name: str) -> SplitResult:
     parts = _parts(url)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError(
-            f"{name}: {_without_userinfo(url)!r} is no http(s) address; "
-            f"it should look like {DEFAULT_BASE_URL}"
+            f"{name}: {_redact_userinfo(url)!r} is no http(s) address "
+            f"like {DEFAULT_BASE_URL}"
         )
     if not _has_port(parts):
         raise ConfigurationError(
@@ -224,7 +269,7 @@ def _split(url: str, name: str) -> SplitResult:
     return parts
 
 
-# What the standard library says of a mistake can show a password: it is dropped.
+# The standard library's message about a mistake can show a password: it is dropped.
 def _parts(url: str) -> SplitResult | None:
     try:
         return urlsplit(url)
@@ -233,15 +278,15 @@ def _parts(url: str) -> SplitResult | None:
 
 
 def _has_port(parts: SplitResult) -> bool:
-    """Tell if the port is one, or left out."""
+    """Return whether the port is valid or omitted."""
     try:
         return parts.port != 0
     except ValueError:
         return False
 
 
-def _without_userinfo(url: str) -> str:
-    """Mask what stands before the last `@`: a password may hold any character."""
+def _redact_userinfo(url: str) -> str:
+    """Mask everything before the last `@`: a password may contain any character."""
     return re.sub(r"(?is)^([a-z][a-z0-9+.-]*://)?.*@", r"\g<1>***@", url)
 
 
@@ -250,18 +295,18 @@ def _base_url(value: str | None, *, allow_http: bool) -> str:
         value = os.environ.get("FI_BASE_URL") or DEFAULT_BASE_URL
     if not isinstance(value, str):
         raise ConfigurationError(
-            f"base_url: text is wanted, not {validation.describe_type(value)}"
+            f"base_url: text is expected, not {validation.describe_type(value)}"
         )
-    shown = _without_userinfo(value)
+    preview = _redact_userinfo(value)
     if not re.fullmatch(r"[\x21-\x7e]+", value):
         raise ConfigurationError(
-            f"base_url: {shown!r} is empty, or has white space or characters outside "
+            f"base_url: {preview!r} is empty, or has white space or characters outside "
             "ASCII; write such characters percent-encoded"
         )
     parts = _split(value, "base_url")
     if "?" in value or "#" in value:
         raise ConfigurationError(
-            f"base_url: {shown!r} may have a path, but no query and no fragment"
+            f"base_url: {preview!r} may have a path, but no query and no fragment"
         )
     if "@" in parts.netloc:
         raise ConfigurationError(
@@ -271,14 +316,14 @@ def _base_url(value: str | None, *, allow_http: bool) -> str:
     hostname = parts.hostname or ""
     if parts.scheme == "http" and not (allow_http or _is_loopback(hostname)):
         raise ConfigurationError(
-            f"base_url: {shown!r} would send the keys unencrypted; use https, or pass "
+            f"base_url: {preview!r} would send the keys unencrypted; use https, or pass "
             "allow_http=True if the network is your own"
         )
     return f"{parts.scheme}://{_host_and_port(parts)}{parts.path}".rstrip("/")
 
 
 def _host_and_port(parts: SplitResult) -> str:
-    """Write them in one way only: a journal tells services apart by their address."""
+    """Return one spelling of them: a journal identifies a service by its address."""
     hostname = parts.hostname or ""
     host = f"[{hostname}]" if "[" in parts.netloc else hostname
     is_default = parts.port in {None, {"http": 80, "https": 443}[parts.scheme]}
@@ -289,7 +334,7 @@ def _proxy(value: str | None, base_url: str) -> str | None:
     if value is None:
         parts = urlsplit(base_url)
         host = parts.hostname or ""
-        # The environment's proxy is for the way out; this machine needs none.
+        # The environment's proxy is for other machines; this one needs none.
         if _is_loopback(host) or urllib.request.proxy_bypass(host):
             return None
         value = urllib.request.getproxies().get(parts.scheme)
@@ -297,11 +342,11 @@ def _proxy(value: str | None, base_url: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise ConfigurationError(
-            f"proxy: text is wanted, not {validation.describe_type(value)}"
+            f"proxy: text is expected, not {validation.describe_type(value)}"
         )
     if re.search("(?s)[/?#].*@", value.partition("://")[2]):
         raise ConfigurationError(
-            f"proxy: {_without_userinfo(value)!r} has a '/', '?' or '#' before its '@'; "
+            f"proxy: {_redact_userinfo(value)!r} has a '/', '?' or '#' before its '@'; "
             "in a user name or password, write %2F, %3F or %23"
         )
     _split(value, "proxy")
@@ -311,13 +356,13 @@ def _proxy(value: str | None, base_url: str) -> str | None:
 def _headers(value: Mapping[str, str] | None) -> Mapping[str, str]:
     if value is not None and not isinstance(value, Mapping):
         raise ConfigurationError(
-            f"headers: a dict is wanted, not {validation.describe_type(value)}"
+            f"headers: a dict is expected, not {validation.describe_type(value)}"
         )
     headers = dict(value or {})
     for name, text in headers.items():
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):
             raise ConfigurationError(f"headers: {name!r} is no header name")
-        if name.lower() in _OWN_HEADERS:
+        if name.lower() in _RESERVED_HEADERS:
             raise ConfigurationError(
                 f"headers: {name} is set by the client itself; leave it out"
             )
@@ -330,7 +375,7 @@ def _headers(value: Mapping[str, str] | None) -> Mapping[str, str]:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Settings:
-    """All settings of a client, checked; `AsyncFutureAGI` explains each."""
+    """All settings of a client, validated; `AsyncFutureAGI` documents each."""
 
     api_key: Secret
     secret_key: Secret
@@ -340,7 +385,7 @@ class Settings:
     retry: RetryPolicy
     rate_limit: RateLimit | None
     max_connections: int
-    proxy: str | None = attrs.field(repr=lambda proxy: _without_userinfo(str(proxy)))
+    proxy: str | None = attrs.field(repr=lambda proxy: _redact_userinfo(str(proxy)))
     ssl: tls.SSLContext | None
     headers: Mapping[str, str] = attrs.field(repr=lambda headers: repr(list(headers)))
 
@@ -352,7 +397,7 @@ class Settings:
         *,
         base_url: str | None = None,
         workspace_id: UUID | str | None = None,
-        timeout: Timeout | float = Timeout(),
+        timeout: Timeout | dt.timedelta | float = Timeout(),
         retry: RetryPolicy = RetryPolicy(),
         rate_limit: RateLimit | None = None,
         max_connections: int = 100,
@@ -361,19 +406,19 @@ class Settings:
         headers: Mapping[str, str] | None = None,
         allow_http: bool = False,
     ) -> Settings:
-        """Reconcile each setting: argument over environment variable over default.
+        """Resolve each setting: argument over environment variable over default.
 
         Raises:
             ConfigurationError: a setting is missing or cannot work.
         """
         url = _base_url(base_url, allow_http=allow_http)
         return cls(
-            api_key=_key(api_key, "api_key", "FI_API_KEY"),
-            secret_key=_key(secret_key, "secret_key", "FI_SECRET_KEY"),
+            api_key=_load_key(api_key, "api_key", "FI_API_KEY"),
+            secret_key=_load_key(secret_key, "secret_key", "FI_SECRET_KEY"),
             base_url=url,
             workspace_id=_workspace_id(workspace_id),
             timeout=Timeout.of(timeout),
-            retry=checked_retry(retry),
+            retry=validate_retry_policy(retry),
             rate_limit=_rate_limit(rate_limit),
             max_connections=positive_int(max_connections, "max_connections"),
             proxy=_proxy(proxy, url),
@@ -395,15 +440,15 @@ def _rate_limit(value: Any) -> RateLimit | None:
     if value is None or isinstance(value, RateLimit):
         return value
     raise ConfigurationError(
-        f"rate_limit: a RateLimit is wanted, not {validation.describe_type(value)}"
+        f"rate_limit: a RateLimit is expected, not {validation.describe_type(value)}"
     )
 
 
-def checked_retry(value: Any) -> RetryPolicy:
-    """Check that a retry policy is one."""
+def validate_retry_policy(value: Any) -> RetryPolicy:
+    """Check the type of a retry policy."""
     if not isinstance(value, RetryPolicy):
         raise ConfigurationError(
-            f"retry: a RetryPolicy is wanted, not {validation.describe_type(value)}"
+            f"retry: a RetryPolicy is expected, not {validation.describe_type(value)}"
         )
     return value
 
@@ -412,6 +457,6 @@ def _ssl(value: Any) -> tls.SSLContext | None:
     if value is None or isinstance(value, tls.SSLContext):
         return value
     raise ConfigurationError(
-        f"ssl: an ssl.SSLContext is wanted, not {validation.describe_type(value)}; "
+        f"ssl: an ssl.SSLContext is expected, not {validation.describe_type(value)}; "
         "ssl.create_default_context(cafile=...) makes one that trusts your own authority"
     )

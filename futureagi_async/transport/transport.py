@@ -1,4 +1,4 @@
-"""Carries requests to their end, for a client and all copies of it."""
+"""The transport of a client and its copies: it carries requests until their results."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from futureagi_async.errors import APIConnectionError, ClientClosedError
-from futureagi_async.transport.call import Call, Means
-from futureagi_async.transport.connections import Connections
+import attrs
+
+from futureagi_async.errors import (
+    APIConnectionError,
+    ClientClosedError,
+    ConfigurationError,
+)
+from futureagi_async.transport.call import Call, SharedState
 from futureagi_async.transport.keyed_lock import KeyedLock
 from futureagi_async.transport.rate_limiter import RateLimiter
 from futureagi_async.transport.retry import RetryQuota
@@ -32,91 +37,101 @@ if TYPE_CHECKING:
     from futureagi_async.transport.settings import RateLimit
 
 
+@attrs.define(eq=False, repr=False)
+class LoopResources:
+    """Connections, locks and timeouts in one event loop of one process."""
+
+    loop: asyncio.AbstractEventLoop
+    pid: int
+    backend: HTTPBackend
+    lifetime: AsyncGenerator[None, None]
+    """Closes the connections when it is closed."""
+    timeouts: TimeoutRegistry
+    run_test_locks: KeyedLock = attrs.field(factory=KeyedLock)
+    operation_locks: KeyedLock = attrs.field(factory=KeyedLock)
+
+
 class Transport:
-    """What the calls of a client share: connections, turns, pace and retry quota."""
+    """Carries the requests of a client and its copies.
+
+    Its connections are opened in the event loop and process that first use them, and
+    closed by `aclose`, with the loop, or when the transport is forgotten. A loop that
+    was closed can be followed by another one, and a forked child has its own.
+    """
 
     def __init__(
         self,
-        open_sender: Callable[[], HTTPBackend],
+        open_backend: Callable[[], HTTPBackend],
         *,
         rate_limit: RateLimit | None = None,
         random: Callable[[], float] = random.random,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._connections = Connections(open_sender)
-        self._turns = KeyedLock()
-        self._operation_locks = KeyedLock()
-        self._deadlines: TimeoutRegistry | None = None
-        self._means = Means(
-            self._connections,
-            RateLimiter(rate_limit),
-            RetryQuota(),
-            random,
-            wall_clock,
+        self._open_backend = open_backend
+        self._resources: LoopResources | None = None
+        self._finalizer: Callable[[], object]
+        self._shared = SharedState(
+            RateLimiter(rate_limit), RetryQuota(), random, wall_clock
         )
-        _living.add(self)
 
     @property
     def closed(self) -> bool:
-        """Whether it carries no more."""
-        return self._connections.closed
+        """Whether `aclose` was called."""
+        return self._shared.closed
 
     async def open(self) -> None:
-        """Open the connections, or find out at once that this cannot be."""
-        self._connections.sender()
+        """Open the connections, or raise why that is impossible."""
+        self._here()
 
     async def aclose(self) -> None:
-        """Close for good; calls under way end with `ClientClosedError`.
+        """Close for good; calls in progress fail with `ClientClosedError`.
 
         They do so wherever they are: connecting, on the wire, between two attempts, or
-        waiting for their turn.
+        waiting for a lock or a slot.
         """
-        self._connections.closed = True
-        if self._deadlines is not None:
-            self._deadlines.expire_all()
-        await self._connections.aclose()
-
-    def forget(self) -> None:
-        """Begin anew in a process that was forked: what is under way is the parent's."""
-        self._turns = KeyedLock()
-        self._operation_locks = KeyedLock()
-        self._deadlines = None
-        self._connections.forget()
+        self._shared.closed = True
+        resources = self._resources
+        if resources is None or resources.pid != os.getpid():
+            return
+        resources.timeouts.expire_all()
+        if resources.loop is asyncio.get_running_loop():
+            self._resources = None
+            await resources.lifetime.aclose()
 
     async def call(
         self,
         request: Request[ResultT],
         options: RequestOptions,
-        patience: ThrottleBudget | None = None,
+        throttle: ThrottleBudget | None = None,
         prior: PriorAttempts | None = None,
     ) -> tuple[ResultT, int]:
-        """Carry one request to its end; give its result and the number of attempts.
+        """Return the result of a request and its number of attempts.
 
-        With `patience` the request is one of a fan-out: waiting for its turn, being
-        turned away, and reconciling are then no part of the time that the call may take.
-        With `prior` attempts of unknown outcome it is reconciled first.
+        With `throttle` the request is one of a batch: waiting for a lock, throttling,
+        and reconciling are then no part of the time that the call may take. With
+        `prior` attempts of unknown outcome it is reconciled first.
 
         Raises:
             APIError: it failed for good.
             ClientClosedError: the client was closed before or meanwhile.
-            NotAttemptedError: the deadline of the fan-out came before its turn.
+            NotAttemptedError: the deadline of the batch came before it was sent.
         """
         now = asyncio.get_running_loop().time
-        call = Call(self._means, request, options, patience, prior, self.call, now)
+        call = Call(self._shared, request, options, throttle, prior, self.call, now)
         if prior is not None and prior.unknown_for is not None:
-            call.inherit(prior.unknown_for)
-        # In a fan-out the time of a call begins with its turn.
-        limit = None if patience else options.timeout.total
+            call.continue_from(prior.unknown_for)
+        # In a batch the time of a call starts when it has its lock.
+        limit = None if throttle else options.timeout.total
         try:
-            self._connections.sender()  # or why there is none, before any waiting
-            with self._deadlines_here().after(limit) as call.deadline:
-                result = await self._in_turn(call)
+            call.resources = resources = self._here()
+            with resources.timeouts.after(limit) as call.deadline:
+                result = await _run_locked(call, resources.run_test_locks)
         except TimeoutError as error:
             raise (
                 call.closed() if self.closed else call.deadline_exceeded()
             ) from error
         except (APIConnectionError, ClientClosedError) as error:
-            if self.closed and call.has_begun:
+            if self.closed and call.may_have_been_sent:
                 raise call.closed() from error
             raise
         return result, call.attempts
@@ -124,47 +139,93 @@ class Transport:
     @contextlib.asynccontextmanager
     async def exclusive(self, run_test_id: str | None) -> AsyncGenerator[None, None]:
         """Hold the lock of a run test against other exclusive operations."""
-        await self._operation_locks.take(run_test_id)
+        if self.closed:  # every request of the operation will report that
+            yield
+            return
+        locks = self._here().operation_locks
+        await locks.acquire(run_test_id)
         try:
             yield
         finally:
-            self._operation_locks.give_back(run_test_id)
+            locks.release(run_test_id)
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
-        """Wait for an event, so many seconds at most, and no longer than this is open."""
-        limit = 0.0 if self.closed else seconds
+        """Wait for an event, or until `seconds` have passed or the client is closed."""
+        if self.closed:
+            await asyncio.sleep(0)
+            return
         with (
             contextlib.suppress(TimeoutError),
-            self._deadlines_here().after(limit),
+            self._here().timeouts.after(seconds),
         ):
             await event.wait()
 
-    def _deadlines_here(self) -> TimeoutRegistry:
-        loop = asyncio.get_running_loop()
-        if self._deadlines is None or self._deadlines.loop is not loop:
-            self._deadlines = TimeoutRegistry(loop)
-        return self._deadlines
+    def _here(self) -> LoopResources:
+        """Return the resources of the running event loop, opening them if necessary.
 
-    async def _in_turn(self, call: Call) -> Any:
-        """Carry on, with a write when no other is under way for its run test."""
-        if call.request.idempotent:
-            return await call.run()
-        turns, run_test_id = self._turns, call.request.run_test_id
-        if not turns.take_if_free(run_test_id):
-            await turns.take(run_test_id)
-        try:
-            return await call.run()
-        finally:
-            turns.give_back(run_test_id)
+        Raises:
+            ClientClosedError: `aclose` was called.
+            ConfigurationError: another loop, which is not closed, has the connections.
+        """
+        if self.closed:
+            raise ClientClosedError
+        loop, pid, resources = asyncio.get_running_loop(), os.getpid(), self._resources
+        if resources is not None:
+            is_forked = resources.pid != pid
+            if resources.loop is loop and not is_forked:
+                return resources
+            if not (resources.loop.is_closed() or is_forked):
+                raise ConfigurationError(
+                    "the client belongs to another event loop that is still alive; "
+                    "make a client for each loop, or use FutureAGI in threads"
+                )
+            self._finalizer()
+        backend = self._open_backend()
+        self._resources = resources = LoopResources(
+            loop, pid, backend, _lifetime(backend, pid), TimeoutRegistry(loop)
+        )
+        with contextlib.suppress(StopIteration):  # at its first yield
+            anext(resources.lifetime).send(None)
+        self._finalizer = weakref.finalize(self, _release, resources)
+        return resources
 
 
-_living: weakref.WeakSet[Transport] = weakref.WeakSet()
+async def _run_locked(call: Call, locks: KeyedLock) -> Any:
+    """Run a call, a write only while no other write to its run test is in progress."""
+    if call.request.idempotent:
+        return await call.run()
+    run_test_id = call.request.run_test_id
+    await locks.acquire(run_test_id)
+    try:
+        return await call.run()
+    finally:
+        locks.release(run_test_id)
 
 
-def _forget_all() -> None:
-    for transport in list(_living):
-        transport.forget()
+async def _lifetime(backend: HTTPBackend, pid: int) -> AsyncGenerator[None, None]:
+    """Close the connections at the end: a loop that ends closes its generators."""
+    try:
+        yield
+    finally:
+        if pid == os.getpid():
+            await backend.aclose()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
-    os.register_at_fork(after_in_child=_forget_all)
+def _release(resources: LoopResources) -> None:
+    """Release the connections of a forgotten transport, or of an earlier loop."""
+    if resources.pid != os.getpid():
+        import ctypes  # noqa: PLC0415 - slow to import, and used after a fork only
+
+        resources.backend.detach()
+        # Leaked for good, since they are the parent's: whatever else could hold them is
+        # cleared when the process exits, and then asyncio warns of unclosed sockets.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(resources))
+    elif resources.loop.is_running():
+        resources.loop.call_soon_threadsafe(
+            lambda: resources.loop.create_task(resources.lifetime.aclose())
+        )
+    else:
+        resources.backend.detach()
+        # Without this asyncio would complain of a generator that it cannot close.
+        with contextlib.suppress(StopIteration, RuntimeError):  # closed, or about to be
+            resources.lifetime.aclose().send(None)

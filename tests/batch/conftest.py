@@ -6,7 +6,7 @@ from wire_fixtures import (  # noqa: F401 - fixtures
     bare_environment,
     client_tls,
     connect,
-    handed_over,
+    connection_acquired,
     in_the_body,
     keys,
     server_tls,

@@ -141,7 +141,7 @@ def test_a_call_that_is_cancelled_while_it_waits_passes_its_turn_on():
         calls[1].cancel()
         await asyncio.gather(*calls, return_exceptions=True)
         assert [call.cancelled() for call in calls] == [False, True, False, False]
-        assert client._transport._turns._waiting == {}
+        assert client._transport._resources.run_test_locks._waiting == {}
 
     on_a_jumping_clock(main())
 
@@ -440,8 +440,8 @@ def test_cancellation_reaches_every_worker():
             await work
         assert slow.in_flight.total() == 0
         assert asyncio.all_tasks() == {asyncio.current_task()}
-        assert client._transport._turns._waiting == {}
-        assert not client._transport._deadlines._under_way
+        assert client._transport._resources.run_test_locks._waiting == {}
+        assert not client._transport._resources.timeouts._active
 
     on_a_jumping_clock(main())
 
@@ -600,10 +600,10 @@ class AdmitsAMinute:
     ids=str,
 )
 def test_a_limit_a_minute_fails_no_item_of_a_large_fan_out(limit, refusal, monkeypatch):
-    def take(quota, *, timeout):
+    def acquire(quota, *, timeout):
         raise AssertionError("being turned away costs no retry tokens")
 
-    monkeypatch.setattr(RetryQuota, "take", take)
+    monkeypatch.setattr(RetryQuota, "acquire", acquire)
 
     async def main():
         server = AdmitsAMinute(limit, 1.0, **refusal)

@@ -96,7 +96,7 @@ def test_leaving_early_cancels_what_is_in_flight():
         assert cancelled == 5
         assert asyncio.all_tasks() == {asyncio.current_task()}
         assert asyncio.get_running_loop().time() == 1
-        assert client._transport._turns._waiting == {}
+        assert client._transport._resources.run_test_locks._waiting == {}
 
     on_a_jumping_clock(main())
 
@@ -242,6 +242,7 @@ async def test_a_stream_of_a_closed_client_is_refused(connect):
             await anext(outcomes)
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_over_many_items():
     async def main():
         class HTTPBackend(FakeSender):

@@ -183,6 +183,7 @@ def test_the_demo_prints_ten_failures_at_most(faults: list[dict[str, Any]]) -> N
     assert shown.stdout.count("failed: 403") == 10
 
 
+@pytest.mark.slow
 def test_the_demo_runs_as_a_process() -> None:
     ended = subprocess.run(
         command("demo", "--run-tests", "5", "--latency", "0"),

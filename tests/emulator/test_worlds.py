@@ -205,6 +205,7 @@ def test_rows_are_made_on_their_first_use():
     assert list(islice(world.run_test_ids[99_999:], 2)) == [world.run_test_ids[-1]]
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_run_tests_with_configs_and_results_fit_into_memory():
     program = """
         import resource

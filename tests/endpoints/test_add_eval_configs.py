@@ -216,7 +216,7 @@ def test_ids_come_out_canonical():
         ),
     ],
 )
-def test_a_value_that_could_never_be_accepted_is_refused_by_name(fields, problem):
+def test_a_value_that_could_never_be_accepted_is_rejected_by_name(fields, problem):
     with pytest.raises(InvalidRequestError, match=f"^{problem}"):
         EvalConfig(**{"template_id": TEMPLATE} | fields)
 
@@ -299,7 +299,7 @@ def test_all_unknown_keys_are_named():
 
 
 @pytest.mark.parametrize("values", [{}, {"template_id": None}, {"name": "tone"}])
-def test_a_dict_without_a_template_is_told_so(values):
+def test_a_dict_without_a_template_is_reported_so(values):
     with pytest.raises(InvalidRequestError, match=r"^template_id: missing"):
         EvalConfig.from_dict(values)
 
@@ -349,7 +349,7 @@ def test_what_is_wrong_deep_in_an_item_is_said_with_its_place():
         ({"template_id": uuid.UUID(TEMPLATE).hex}, {}),
     ],
 )
-def test_two_configs_that_would_take_one_name_are_refused_by_index(first, second):
+def test_two_configs_that_would_take_one_name_are_rejected_by_index(first, second):
     middle = {"template_id": TEMPLATE, "name": "other"}
     base = {"template_id": TEMPLATE}
 
@@ -393,7 +393,7 @@ def test_any_iterable_of_configs_will_do():
     assert [each.name for each in request.evaluations_config] == ["a", "b"]
 
 
-def test_a_bad_run_test_id_is_refused():
+def test_a_bad_run_test_id_is_rejected():
     with pytest.raises(InvalidRequestError, match=r"^run_test_id: 'abc' is no UUID"):
         AddEvalConfigs("abc", [EvalConfig(TEMPLATE)])
 
@@ -421,7 +421,7 @@ def test_a_bad_id_of_a_generator_takes_the_place_of_its_request():
     assert str(bad.error).startswith("run_test_ids[1]: run_test_id: 'abc' is no UUID")
 
 
-def test_a_bad_config_is_refused_before_any_run_test_is_read():
+def test_a_bad_config_is_rejected_before_any_run_test_is_read():
     unreadable = (1 // 0 for _ in [RUN_TEST])
 
     with pytest.raises(InvalidRequestError, match=r"^evaluations_config\[0\]: "):

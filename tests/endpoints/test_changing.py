@@ -35,7 +35,7 @@ def run_test(emulator):
     return emulator.world.run_tests.get(run_test_id)
 
 
-def test_an_eval_config_is_changed_where_it_was_asked_for(call, run_test):
+def test_an_eval_config_is_changed_where_it_was_requested(call, run_test):
     first, second = run_test.eval_configs
 
     result = call(
@@ -143,7 +143,7 @@ def test_a_deletion_whose_answer_is_lost_is_done_once(call, emulator, run_test, 
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("endpoint", ["update_eval_config", "delete_eval_config"])
-def test_a_change_that_is_turned_away_is_sent_again(
+def test_a_change_that_is_throttled_is_sent_again(
     call, emulator, run_test, endpoint, status
 ):
     fault = emulator.faults.add(

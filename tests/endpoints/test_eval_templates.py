@@ -65,7 +65,7 @@ def test_required_keys_that_are_no_list_of_texts_count_as_absent(strange):
         ({"id": "t-1", "name": []}, "name: text belongs here, not a list"),
     ],
 )
-def test_a_template_without_id_or_name_is_refused_by_place(entry, problem):
+def test_a_template_without_id_or_name_is_rejected_by_place(entry, problem):
     with pytest.raises(codec.DecodeError, match=rf"^{problem} @ result\[1\]$"):
         read(WHOLE, entry)
 

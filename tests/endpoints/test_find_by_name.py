@@ -82,7 +82,7 @@ def test_a_name_that_is_like_no_other_is_named_alone(call):
     assert str(error) == "no run test is named '§§§'"
 
 
-def test_a_name_that_several_have_is_told_with_their_ids(call, emulator, named):
+def test_a_name_that_several_have_is_reported_with_their_ids(call, emulator, named):
     ids = [rename(emulator, index, "twin") for index in (200, 3)]
 
     error = refused(call, "find_run_test", "twin")
@@ -120,7 +120,7 @@ def test_a_template_that_is_spelt_alike_is_named(call):
     assert error.matches == ()
 
 
-def test_templates_of_one_name_are_told_with_their_ids(call, emulator):
+def test_templates_of_one_name_are_reported_with_their_ids(call, emulator):
     tone, other = emulator.world.template_ids[:2]
     templates = emulator.world.templates
     templates[other] = attrs.evolve(templates[other], name="tone")

@@ -254,7 +254,7 @@ WRONG_LISTS = [
 
 
 @pytest.mark.parametrize(("name", "args", "options"), [*WRONG, *WRONG_LISTS])
-def test_what_could_never_succeed_is_refused_and_not_sent(
+def test_what_could_never_succeed_is_rejected_and_not_sent(
     call, emulator, name, args, options
 ):
     with pytest.raises(InvalidRequestError):
@@ -265,7 +265,7 @@ def test_what_could_never_succeed_is_refused_and_not_sent(
 
 @pytest.mark.parametrize("cls", [AsyncFutureAGI, FutureAGI])
 @pytest.mark.parametrize(("name", "args", "options"), WRONG_LISTS)
-def test_a_list_checks_its_arguments_when_it_is_asked_for(cls, name, args, options):
+def test_a_list_checks_its_arguments_when_it_is_requested(cls, name, args, options):
     client = cls("key", "secret")
 
     with pytest.raises(InvalidRequestError):
@@ -285,7 +285,7 @@ def test_a_list_is_an_iterator_and_need_not_be_awaited(name):
     assert iter(blocking) is blocking
 
 
-def test_a_page_is_read_when_its_first_entry_is_asked_for(client, emulator):
+def test_a_page_is_read_when_its_first_entry_is_requested(client, emulator):
     entries = client.list_run_tests()
 
     assert emulator.log.counts == {}
@@ -308,7 +308,7 @@ def test_a_list_that_is_left_early_reads_no_further(client, emulator):
     assert emulator.log.counts == {("run_tests", 200): 1}
 
 
-def test_a_list_can_be_the_input_of_a_fan_out_of_the_same_client(client, emulator):
+def test_a_list_can_be_the_input_of_a_batch_of_the_same_client(client, emulator):
     batch = client.send_many(
         (GetRunTest(each.id) for each in client.list_run_tests()), max_concurrency=4
     )
@@ -341,7 +341,7 @@ def test_a_list_can_be_read_while_outcomes_come_in(client):
     assert len(listed) == len(batch.successes) > 0
 
 
-def test_a_list_can_be_the_input_of_an_asynchronous_fan_out(emulator):
+def test_a_list_can_be_the_input_of_an_asynchronous_batch(emulator):
     async def main():
         keys = emulator.api_key, emulator.secret_key
         async with AsyncFutureAGI(*keys, base_url=emulator.url) as client:
@@ -353,7 +353,7 @@ def test_a_list_can_be_the_input_of_an_asynchronous_fan_out(emulator):
     assert [each.result.id for each in batch.successes] == newest_first(emulator)
 
 
-def test_a_fan_out_ends_with_what_its_list_could_not_read(client, emulator):
+def test_a_batch_ends_with_what_its_list_could_not_read(client, emulator):
     emulator.faults.add("status", status=403, endpoint="run_tests")
 
     with pytest.raises(BatchInterruptedError) as caught:

@@ -110,18 +110,18 @@ def test_ids_are_taken_in_any_spelling(spelling):
         (lambda value: DeleteEvalConfig(ID, value), "eval_config_id"),
     ],
 )
-def test_what_is_no_id_is_refused_by_name(make, field, value):
+def test_what_is_no_id_is_rejected_by_name(make, field, value):
     with pytest.raises(InvalidRequestError, match=f"^{field}: "):
         make(value)
 
 
 @pytest.mark.parametrize("value", [each for each in NO_IDS if each is not None])
-def test_what_is_no_execution_is_refused(value):
+def test_what_is_no_execution_is_rejected(value):
     with pytest.raises(InvalidRequestError, match=r"^execution_id: "):
         GetEvalSummary(ID, value)
 
 
-def test_the_scores_of_one_execution_are_asked_for_by_its_id():
+def test_the_scores_of_one_execution_are_requested_by_its_id():
     assert query(GetEvalSummary(ID, OTHER.upper())) == {"execution_id": [OTHER]}
 
 
@@ -154,7 +154,7 @@ def test_a_search_arrives_trimmed_and_otherwise_as_it_is(search):
 
 
 @pytest.mark.parametrize("search", [5, b"x", ["x"], "a\0", "\ud800"])
-def test_what_cannot_be_searched_for_is_refused(search):
+def test_what_cannot_be_searched_for_is_rejected(search):
     with pytest.raises(InvalidRequestError, match=r"^search: "):
         ListRunTests(search)
 
@@ -162,18 +162,18 @@ def test_what_cannot_be_searched_for_is_refused(search):
 @pytest.mark.parametrize(
     "state", [ExecutionStatus.EVALUATING, "evaluating", "Evaluating", " EVALUATING "]
 )
-def test_a_state_is_asked_for_in_small_letters(state):
+def test_a_state_is_requested_in_small_letters(state):
     request = ListTestExecutions(ID, status=state, limit=1)
 
     assert query(request) == {"page": ["1"], "limit": ["1"], "status": ["evaluating"]}
 
 
-def test_a_state_that_is_not_known_is_asked_for_all_the_same():
+def test_a_state_that_is_not_known_is_requested_all_the_same():
     assert query(ListTestExecutions(ID, status="Odd & new"))["status"] == ["odd & new"]
 
 
 @pytest.mark.parametrize("state", ["", "  ", 5, ["failed"], b"failed"])
-def test_what_is_no_state_is_refused(state):
+def test_what_is_no_state_is_rejected(state):
     with pytest.raises(InvalidRequestError, match=r"^status: "):
         ListTestExecutions(ID, status=state)
 
@@ -183,7 +183,7 @@ def page(total, **counts):
     return RunTestsPage(raw={}, results=(), **pages)
 
 
-def test_pages_are_counted_and_keep_what_was_asked_for():
+def test_pages_are_counted_and_keep_what_was_requested():
     first = ListTestExecutions(ID, limit=3, status="failed")
 
     second = first.next_after(page(2))
@@ -245,7 +245,7 @@ def test_names_and_models_are_trimmed_as_the_service_does():
 
 
 @pytest.mark.parametrize("empty", [{}, dict.fromkeys(WHOLE)])
-def test_an_update_of_nothing_is_refused(empty):
+def test_an_update_of_nothing_is_rejected(empty):
     with pytest.raises(
         InvalidRequestError, match=r"^nothing is to change; give at lea"
     ):
@@ -273,7 +273,7 @@ def test_an_update_of_nothing_is_refused(empty):
         ("model", 5, "text is expected"),
     ],
 )
-def test_a_value_that_could_never_be_accepted_is_refused(field, value, problem):
+def test_a_value_that_could_never_be_accepted_is_rejected(field, value, problem):
     with pytest.raises(InvalidRequestError, match=rf"^{field}.*: .*{problem}"):
         UpdateEvalConfig(ID, OTHER, **{field: value})
 
@@ -338,7 +338,7 @@ def test_parameters_that_the_service_fills_in_are_not_to_be_removed(found):
     assert sent(update) == {"model": "other"}
 
 
-def test_a_config_that_no_update_can_empty_is_refused():
+def test_a_config_that_no_update_can_empty_is_rejected():
     with pytest.raises(InvalidRequestError, match=r"^config: is empty"):
         UpdateEvalConfig.to_match(ID, kept(config={"k": 1}), wanted(config={}))
 
@@ -369,4 +369,4 @@ def test_somebody_can_decide_that_a_change_was_done(change):
 
     assert type(result) is change.result_type
     assert result.reconciled
-    assert "somebody decided" in result.message
+    assert "a person decided" in result.message

@@ -248,7 +248,7 @@ def test_a_dispatch_that_failed_is_an_error_despite_its_status(recording):
 
 
 @pytest.mark.parametrize("recording", those(status=REFUSAL))
-def test_a_refusal_gets_the_error_class_of_its_status_and_message(recording):
+def test_a_rejection_gets_the_error_class_of_its_status_and_message(recording):
     error = refused(recording)
 
     assert type(error) is expected_class(recording)
@@ -258,7 +258,7 @@ def test_a_refusal_gets_the_error_class_of_its_status_and_message(recording):
 
 
 @pytest.mark.parametrize("recording", those(status=REFUSAL))
-def test_a_refusal_says_if_the_work_may_have_been_done(recording):
+def test_a_rejection_says_if_the_work_may_have_been_done(recording):
     error = refused(recording)
 
     is_unknown = recording.status == 500
@@ -266,7 +266,7 @@ def test_a_refusal_says_if_the_work_may_have_been_done(recording):
 
 
 @pytest.mark.parametrize("recording", those(status=REFUSAL))
-def test_a_refusal_says_its_message_once(recording):
+def test_a_rejection_says_its_message_once(recording):
     error = refused(recording)
 
     phrase = HTTPStatus(recording.status).phrase
@@ -274,7 +274,7 @@ def test_a_refusal_says_its_message_once(recording):
         expected = f"{phrase} (an HTML page: Not what was asked for)"
     elif recording.location:
         expected = (
-            f"{phrase} (an empty answer) (redirects are not followed; "
+            f"{phrase} (an empty response) (redirects are not followed; "
             f"to {recording.location})"
         )
     else:
@@ -284,7 +284,7 @@ def test_a_refusal_says_its_message_once(recording):
 
 
 @pytest.mark.parametrize("recording", those(status=REFUSAL))
-def test_a_refusal_keeps_code_and_details(recording):
+def test_a_rejection_keeps_code_and_details(recording):
     error = refused(recording)
 
     body = recording.body or {}
@@ -294,7 +294,7 @@ def test_a_refusal_keeps_code_and_details(recording):
 
 
 @pytest.mark.parametrize("recording", those(status=REFUSAL))
-def test_a_refusal_names_the_items_it_is_about(recording):
+def test_a_rejection_names_the_items_it_is_about(recording):
     error = refused(recording)
 
     details = (recording.body or {}).get("details", {})
@@ -302,7 +302,7 @@ def test_a_refusal_names_the_items_it_is_about(recording):
 
 
 @pytest.mark.parametrize("recording", those(status=SUCCESS))
-def test_an_answer_that_lost_a_field_is_refused_by_name(recording):
+def test_an_answer_that_lost_a_field_is_rejected_by_name(recording):
     body = {k: v for k, v in recording.body.items() if k != "message"}
     cut = recording._replace(content=json.dumps(body).encode())
 

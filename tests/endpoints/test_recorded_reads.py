@@ -216,7 +216,7 @@ def read(recording: Exchange) -> Any:
 
 
 @pytest.mark.skipif(not RECORDED, reason="the recorded answers are not beside it")
-def test_the_recording_has_every_endpoint_with_successes_and_refusals():
+def test_the_recording_has_every_endpoint_with_successes_and_rejections():
     every = {name for entries in ENDPOINTS.values() for name, _ in entries}
 
     assert {e.endpoint for e in RECORDED.values() if e.status in SUCCESS} == every
@@ -377,7 +377,7 @@ def test_changes_are_read_with_their_confirmation(recording):
 
 
 @pytest.mark.parametrize("recording", those(status=REFUSAL))
-def test_a_refusal_gets_the_error_class_of_its_status(recording):
+def test_a_rejection_gets_the_error_class_of_its_status(recording):
     expected = {
         400: BadRequestError,
         401: AuthenticationError,
@@ -403,7 +403,7 @@ PAGES = those("run_tests", "executions", "calls", status=SUCCESS)
 
 @pytest.mark.parametrize("recording", PAGES)
 @pytest.mark.parametrize("field", ["count", "total_pages", "current_page", "results"])
-def test_a_page_that_lost_a_field_is_refused_by_name(recording, field):
+def test_a_page_that_lost_a_field_is_rejected_by_name(recording, field):
     body = {k: v for k, v in recording.body.items() if k != field}
     cut = recording._replace(content=json.dumps(body).encode())
 

@@ -219,7 +219,7 @@ def test_a_request_says_which_executions_to_evaluate(executions):
         ({"enable_tool_evaluation": 0}, "enable_tool_evaluation: True or False is"),
     ],
 )
-def test_a_value_that_could_never_be_accepted_is_refused_by_name(fields, problem):
+def test_a_value_that_could_never_be_accepted_is_rejected_by_name(fields, problem):
     base = {
         "run_test_id": RUN_TEST,
         "eval_config_ids": [CONFIG_1],
@@ -294,7 +294,7 @@ def test_an_empty_batch_gives_nothing_to_run():
     assert RunNewEvals.from_added(Batch()) == []
 
 
-def test_configs_that_were_not_created_are_told_with_their_run_test_and_reasons():
+def test_configs_that_were_not_created_are_reported_with_their_run_test_and_reasons():
     batch = Batch([succeeded(added()), succeeded(added(OTHER, [CONFIG_1], ["a", "b"]))])
 
     with pytest.raises(InvalidRequestError) as caught:
@@ -321,7 +321,7 @@ def test_executions_cannot_be_named_for_a_batch():
         RunNewEvals.from_added(Batch(), test_execution_ids=[EXECUTION_1])
 
 
-def test_a_partial_that_is_neither_word_is_refused():
+def test_a_partial_that_is_neither_word_is_rejected():
     with pytest.raises(InvalidRequestError, match=r"^partial: .*, not 'skip'$"):
         RunNewEvals.from_added(added(), partial="skip")
 
@@ -419,7 +419,7 @@ def test_a_run_test_without_executions_is_named():
 
 
 @pytest.mark.parametrize("given_as", [dict, dict.items, lambda ids: [*ids.items()]])
-def test_executions_of_a_run_test_that_is_not_asked_for_are_refused(given_as):
+def test_executions_of_a_run_test_that_is_not_requested_are_rejected(given_as):
     with pytest.raises(
         InvalidRequestError,
         match=rf"^test_execution_ids: run test {OTHER} is not among those of eval_config",
@@ -431,7 +431,7 @@ def test_executions_of_a_run_test_that_is_not_asked_for_are_refused(given_as):
         )
 
 
-def test_executions_of_a_run_test_that_is_named_twice_are_refused():
+def test_executions_of_a_run_test_that_is_named_twice_are_rejected():
     with pytest.raises(
         InvalidRequestError, match=rf"^test_execution_ids: run test {RUN_TEST} comes tw"
     ):
@@ -464,7 +464,7 @@ def test_executions_of_a_run_test_that_is_named_twice_are_refused():
         (None, "eval_config_ids: an iterable is expected, not None"),
     ],
 )
-def test_configs_that_belong_to_no_run_test_are_refused(eval_config_ids, problem):
+def test_configs_that_belong_to_no_run_test_are_rejected(eval_config_ids, problem):
     with pytest.raises(InvalidRequestError, match=f"^{problem}"):
         many(eval_config_ids)
 
@@ -479,7 +479,7 @@ def test_configs_that_belong_to_no_run_test_are_refused(eval_config_ids, problem
         ({"abc": [EXECUTION_1]}, "'abc' is no UUID"),
     ],
 )
-def test_executions_that_belong_to_no_run_test_are_refused(executions, problem):
+def test_executions_that_belong_to_no_run_test_are_rejected(executions, problem):
     with pytest.raises(InvalidRequestError, match=f"^test_execution_ids: {problem}"):
         many({RUN_TEST: [CONFIG_1]}, select_all=False, test_execution_ids=executions)
 

@@ -84,7 +84,7 @@ def test_the_shape_tells_the_form(output, average, scores):
         (PASSES | {"fail_count": True}, None, r"^output\.fail_count: a whole number"),
     ],
 )
-def test_what_is_of_no_form_is_refused_by_name(output, average, problem):
+def test_what_is_of_no_form_is_rejected_by_name(output, average, problem):
     with pytest.raises(TypeError, match=problem):
         read_scores(output, average)
 
@@ -137,6 +137,6 @@ def test_totals_are_numbers_of_their_own_kind():
         (CONFIG | {"output": {"joy": "x"}}, r"output\.joy: a number .*result\[0\]"),
     ],
 )
-def test_a_config_of_another_shape_is_refused_by_place(entry, problem):
+def test_a_config_of_another_shape_is_rejected_by_place(entry, problem):
     with pytest.raises(codec.DecodeError, match=problem):
         read(entry)

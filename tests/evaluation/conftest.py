@@ -26,7 +26,7 @@ QUICK = RetryPolicy(reconcile_after=0.02)
 
 def _without_jitter(client: AsyncFutureAGI) -> None:
     transport = client._transport
-    transport._means = attrs.evolve(transport._means, random=lambda: 0.0)
+    transport._shared = attrs.evolve(transport._shared, random=lambda: 0.0)
 
 
 @pytest.fixture

@@ -257,7 +257,7 @@ def test_text_where_a_list_belongs_is_not_taken_letter_by_letter():
     assert "a list belongs here, not text" in message
 
 
-def test_all_that_is_wrong_is_told_at_once():
+def test_all_that_is_wrong_is_reported_at_once():
     message = complaint({"message": 5}, RunNewEvalsResult)
 
     assert all(f in message for f in ("message", "run_test_id", "call_execution_count"))
@@ -286,7 +286,7 @@ def test_a_number_is_a_number(score):
         (True, "the response is a bool where an object belongs"),
     ],
 )
-def test_json_that_is_no_object_is_refused(value, problem):
+def test_json_that_is_no_object_is_rejected(value, problem):
     assert complaint(value, RunNewEvalsResult) == problem
 
 
@@ -301,7 +301,7 @@ def test_json_that_is_no_object_is_refused(value, problem):
         (b"[" * 5000, "^the response is not JSON: "),
     ],
 )
-def test_what_is_no_json_is_refused(body, problem):
+def test_what_is_no_json_is_rejected(body, problem):
     with pytest.raises(codec.DecodeError, match=problem):
         codec.decode_result(body, RunNewEvalsResult, "r-1")
 
@@ -313,7 +313,7 @@ def test_no_bytes_raise_anything_else(body):
 
 
 @given(st.sampled_from([*STARTED]), st.text() | st.integers(0, 9) | json_values)
-def test_a_field_is_read_as_it_is_or_refused(field, value):
+def test_a_field_is_read_as_it_is_or_rejected(field, value):
     answer = STARTED | {field: value}
 
     try:

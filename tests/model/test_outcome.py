@@ -198,7 +198,7 @@ def test_the_error_of_a_batch_travels_with_its_batch(travel):
 def test_an_interrupted_batch_names_what_was_raised_and_keeps_the_outcomes():
     batch = Batch([DONE, GONE])
 
-    error = BatchInterruptedError.by(LookupError("no more"), batch)
+    error = BatchInterruptedError.from_cause(LookupError("no more"), batch)
 
     assert "raised LookupError: no more" in str(error)
     assert error.batch is batch

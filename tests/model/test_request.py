@@ -149,7 +149,7 @@ def test_a_request_without_the_parts_of_one_cannot_be_made():
 @pytest.mark.parametrize(
     ("item", "run_test_id"), [("abc", "abc"), (5, None), (None, None)]
 )
-def test_a_refused_item_is_about_the_run_test_that_it_was_to_be(item, run_test_id):
+def test_a_rejected_item_is_about_the_run_test_that_it_was_to_be(item, run_test_id):
     refused = InvalidItem(item, InvalidRequestError("no"))
 
     assert refused.run_test_id == run_test_id

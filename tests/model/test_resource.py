@@ -120,6 +120,6 @@ def test_run_tests_are_accepted_as_the_keys_of_a_mapping():
         ),
     ],
 )
-def test_another_kind_of_thing_is_refused(make, problem):
+def test_another_kind_of_thing_is_rejected(make, problem):
     with pytest.raises(InvalidRequestError, match=f"^{problem}"):
         make()

@@ -268,7 +268,7 @@ def test_a_dict_and_its_value_share_nothing():
         ([], "a dict is expected, not a list"),
     ],
 )
-def test_a_dict_of_another_shape_is_refused_and_the_place_is_named(fields, problem):
+def test_a_dict_of_another_shape_is_rejected_and_the_place_is_named(fields, problem):
     with pytest.raises(InvalidRequestError, match=rf"^RunNewEvalsResult:?.*{problem}"):
         RunNewEvalsResult.from_dict(fields)
 

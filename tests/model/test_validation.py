@@ -101,7 +101,7 @@ def test_every_spelling_of_a_uuid_comes_out_canonical(value):
     | st.text(string.hexdigits + "-{}", min_size=30, max_size=40)
     | st.uuids().map(str).flatmap(lambda each: st.sampled_from(spellings(each)))
 )
-def test_text_is_either_a_uuid_or_refused(text):
+def test_text_is_either_a_uuid_or_rejected(text):
     try:
         read = validation.uuid_text(text, "id")
     except InvalidRequestError:
@@ -128,7 +128,7 @@ def test_text_is_either_a_uuid_or_refused(text):
         "../../admin",
     ],
 )
-def test_what_is_nearly_a_uuid_is_refused(text):
+def test_what_is_nearly_a_uuid_is_rejected(text):
     with pytest.raises(InvalidRequestError, match=r"^id: .* is no UUID"):
         validation.uuid_text(text, "id")
 
@@ -246,7 +246,7 @@ def test_text_is_measured_without_the_space_around_it():
         (b"a", "text is expected, not a bytes"),
     ],
 )
-def test_text_that_the_service_cannot_take_is_refused(value, problem):
+def test_text_that_the_service_cannot_take_is_rejected(value, problem):
     with pytest.raises(InvalidRequestError, match=f"^name: {problem}"):
         validation.bounded_text(value, "name", max_length=3)
 
@@ -260,7 +260,7 @@ def test_what_json_can_say_is_copied_and_encodes_to_the_same(value):
 
 
 @given(not_json, st.sampled_from(HOLDERS))
-def test_what_json_cannot_say_is_refused_wherever_it_stands(value, held):
+def test_what_json_cannot_say_is_rejected_wherever_it_stands(value, held):
     with pytest.raises(InvalidRequestError, match=r"^config(\.|\[|:)"):
         validation.copy_json(held(value), "config")
 
@@ -271,7 +271,7 @@ def test_the_outermost_integers_of_64_bits_are_taken(value):
 
 
 @pytest.mark.parametrize("value", [-(2**63) - 1, 2**64])
-def test_an_integer_beyond_64_bits_is_refused(value):
+def test_an_integer_beyond_64_bits_is_rejected(value):
     with pytest.raises(InvalidRequestError, match="the integer has more than 64 bits"):
         validation.copy_json(value, "config")
 
@@ -303,12 +303,12 @@ def test_the_place_of_a_bad_value_is_cut_when_it_is_deep():
         (uuid.UUID(ID), "a UUID is no JSON value"),
     ],
 )
-def test_a_bad_value_is_told_what_is_wrong_with_it(value, problem):
+def test_a_bad_value_is_reported_with_what_is_wrong(value, problem):
     with pytest.raises(InvalidRequestError, match=f"^config: {problem}"):
         validation.copy_json(value, "config")
 
 
-def test_a_value_that_holds_itself_is_refused():
+def test_a_value_that_holds_itself_is_rejected():
     value = []
     value.append(value)
 
@@ -393,7 +393,7 @@ def test_text_is_given_as_it_is(text):
     ],
 )
 @pytest.mark.parametrize("check", [validation.valid_text, validation.non_blank_text])
-def test_what_the_service_cannot_take_as_text_is_refused(check, value, problem):
+def test_what_the_service_cannot_take_as_text_is_rejected(check, value, problem):
     with pytest.raises(InvalidRequestError, match=f"^search: {problem}"):
         check(value, "search")
 
@@ -403,6 +403,6 @@ def test_text_that_says_something_is_trimmed():
 
 
 @pytest.mark.parametrize("blank", ["", "  ", "\n\t"])
-def test_text_that_says_nothing_is_refused(blank):
+def test_text_that_says_nothing_is_rejected(blank):
     with pytest.raises(InvalidRequestError, match=r"^name: is blank$"):
         validation.non_blank_text(blank, "name")

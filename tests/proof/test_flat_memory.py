@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+pytestmark = pytest.mark.slow
+
 STREAMED = int(os.environ.get("FUTUREAGI_TEST_STREAMED", "0"))
 """How many run tests the long session streams; the daily tests leave it out."""
 

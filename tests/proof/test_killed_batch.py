@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pathlib
 
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("FUTUREAGI_TEST_KILLS", "50"))
 """How often a process is killed in all; the long session sets it to 1000."""
 SEED = int(

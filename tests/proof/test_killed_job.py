@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from futureagi_async.emulator.log import Log
 
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("FUTUREAGI_TEST_KILLS", "3"))
 """How often each test kills or interrupts in all; the long session sets it to 200."""
 

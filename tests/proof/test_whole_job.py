@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+pytestmark = pytest.mark.slow
+
 RUN_TESTS = int(os.environ.get("FUTUREAGI_TEST_RUN_TESTS", "150"))
 """How many run tests there are; the long session sets it to 1000."""
 

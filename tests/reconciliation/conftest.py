@@ -38,7 +38,7 @@ async def make_client() -> AsyncIterator[Callable[..., AsyncFutureAGI]]:
             options = {"retry": QUICK, "timeout": Timeout(total=20)} | options
             client = AsyncFutureAGI(*keys, base_url=emulator.url, **options)
             transport = client._transport
-            transport._means = attrs.evolve(transport._means, random=lambda: 0.0)
+            transport._shared = attrs.evolve(transport._shared, random=lambda: 0.0)
             stack.push_async_callback(client.aclose)
             return client
 

@@ -57,7 +57,7 @@ def assert_whole(result, emulator, run_test, configs):
 
 
 @pytest.mark.parametrize("fault", ["drop_after", "truncate", "garbage"])
-async def test_configs_that_all_landed_are_a_settled_success(
+async def test_configs_that_all_landed_are_a_reconciled_success(
     fault, emulator, connect, run_test, configs
 ):
     emulator.faults.add(fault, endpoint=ADD)
@@ -95,7 +95,7 @@ async def test_configs_of_which_none_landed_are_sent_again(
     assert_whole(outcome.result, emulator, run_test, configs)
 
 
-async def test_only_the_rest_is_sent_and_the_result_is_the_whole_in_order(
+async def test_only_the_missing_configs_are_sent_and_the_result_has_all_in_order(
     emulator, connect, run_test, configs
 ):
     client = connect()
@@ -109,7 +109,7 @@ async def test_only_the_rest_is_sent_and_the_result_is_the_whole_in_order(
     assert_whole(result, emulator, run_test, configs)
 
 
-async def test_a_service_that_answers_too_late_is_given_its_time(
+async def test_a_service_that_answers_too_late_is_waited_for(
     emulator, connect, run_test, configs, leap
 ):
     emulator.faults.add("latency", seconds=60, endpoint=ADD)
@@ -157,7 +157,7 @@ async def test_a_name_with_other_content_is_a_conflict(
         ("status", ServerError),
     ],
 )
-async def test_without_settling_it_stays_unknown_and_nothing_is_read(
+async def test_without_reconciling_it_stays_unknown_and_nothing_is_read(
     fault, error_class, emulator, connect, run_test
 ):
     emulator.faults.add(fault, endpoint=ADD)
@@ -198,7 +198,7 @@ async def test_a_failing_read_does_not_replace_the_error(
     assert len(requests(emulator, "POST")) == 1
 
 
-async def test_a_refused_name_says_which_of_the_names_exist(
+async def test_a_rejected_name_says_which_of_the_names_exist(
     emulator, connect, run_test, configs
 ):
     client = connect()
@@ -215,7 +215,7 @@ async def test_a_refused_name_says_which_of_the_names_exist(
     assert len(requests(emulator, "GET")) == 1
 
 
-async def test_a_refused_name_is_not_looked_up_without_settling(
+async def test_a_rejected_name_is_not_read_back_without_reconciling(
     emulator, connect, run_test, configs
 ):
     client = connect(retry=RetryPolicy(reconcile=False))
@@ -228,7 +228,7 @@ async def test_a_refused_name_is_not_looked_up_without_settling(
     assert requests(emulator, "GET") == []
 
 
-async def test_a_refused_name_stands_when_it_cannot_be_looked_up(
+async def test_a_rejected_name_stands_when_it_cannot_be_read_back(
     emulator, connect, run_test, configs
 ):
     client = connect()
@@ -243,7 +243,7 @@ async def test_a_refused_name_stands_when_it_cannot_be_looked_up(
     assert "may have been created" in str(error)
 
 
-async def test_another_refusal_is_not_looked_up(emulator, connect, run_test):
+async def test_another_rejection_is_not_read_back(emulator, connect, run_test):
     nobody = {"template_id": "99999999-9999-4999-8999-999999999999"}
 
     error = await failure(connect().add_eval_configs(run_test, [nobody]))
@@ -253,7 +253,7 @@ async def test_another_refusal_is_not_looked_up(emulator, connect, run_test):
     assert requests(emulator, "GET") == []
 
 
-async def test_many_are_settled_side_by_side(emulator, connect, configs):
+async def test_many_are_reconciled_side_by_side(emulator, connect, configs):
     faults = ("drop_before", "drop_after", "truncate", "garbage", "status")
     for seed, fault in enumerate(faults):
         emulator.faults.add(fault, endpoint=ADD, probability=0.3, seed=seed)

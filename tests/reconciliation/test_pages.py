@@ -87,7 +87,7 @@ def test_the_address_of_the_next_page_is_never_followed():
     assert all(each.path.startswith("/simulate/run-tests/") for each in sender.sent)
 
 
-def test_a_page_that_fails_fails_the_whole_list():
+def test_a_page_that_fails_fails_the_list():
     sender = RulesSender(small_world(executions=5))
     sender.on_read = lambda number: answered(500) if number > 1 else None
     client = client_of(sender)
@@ -181,7 +181,7 @@ def test_every_entry_is_given_once_and_in_order(ids_of, count):
 
 
 @BOTH
-def test_reading_begins_with_the_page_that_is_asked_for(ids_of):
+def test_reading_begins_with_the_page_that_is_requested(ids_of):
     listing = Listing(5)
 
     assert ids_of(listing.page, FIRST.with_page(2)) == ["2", "3", "4"]
@@ -242,7 +242,7 @@ def test_a_page_that_fails_although_it_should_be_there_fails_the_list(ids_of, co
 
 
 @BOTH
-def test_a_service_that_fails_for_good_is_told_by_its_first_failure(ids_of):
+def test_a_service_that_fails_for_good_is_reported_by_its_first_failure(ids_of):
     listing = Listing(6)
     problems = []
 

@@ -67,7 +67,7 @@ def test_without_a_limit_there_is_nothing_to_wait_for():
     async def main():
         started = now()
         for _ in range(1000):
-            await RateLimiter(None).turn()
+            await RateLimiter(None).acquire()
         assert now() == started
 
     on_a_jumping_clock(main())
@@ -78,10 +78,10 @@ def test_without_a_limit_there_is_nothing_to_wait_for():
 )
 def test_no_window_holds_more_than_the_limit_and_one(limit):
     async def main():
-        pace, moments = RateLimiter(limit), []
+        limiter, moments = RateLimiter(limit), []
 
         async def take():
-            await pace.turn()
+            await limiter.acquire()
             moments.append(now())
 
         await asyncio.gather(*[take() for _ in range(limit.requests * 3)])
@@ -95,9 +95,9 @@ def test_no_window_holds_more_than_the_limit_and_one(limit):
 
 def test_turns_are_spread_evenly_from_the_first_one_on():
     async def main():
-        pace, moments = RateLimiter(RateLimit(6, per=60)), []
+        limiter, moments = RateLimiter(RateLimit(6, per=60)), []
         for _ in range(20):
-            await pace.turn()
+            await limiter.acquire()
             moments.append(now())
         return moments
 
@@ -109,11 +109,11 @@ def test_turns_are_spread_evenly_from_the_first_one_on():
 
 def test_turns_that_were_not_used_are_not_saved_up():
     async def main():
-        pace, moments = RateLimiter(RateLimit(6, per=60)), []
-        await pace.turn()
+        limiter, moments = RateLimiter(RateLimit(6, per=60)), []
+        await limiter.acquire()
         await asyncio.sleep(600)
         for _ in range(3):
-            await pace.turn()
+            await limiter.acquire()
             moments.append(now())
         return moments
 
@@ -123,13 +123,13 @@ def test_turns_that_were_not_used_are_not_saved_up():
     assert third - second == pytest.approx(10, abs=0.001)
 
 
-def test_a_turn_is_not_lost_on_somebody_who_has_gone():
+def test_a_turn_is_not_lost_on_a_waiter_that_is_gone():
     async def main():
-        pace = RateLimiter(RateLimit(6, per=60))
-        await pace.turn()
+        limiter = RateLimiter(RateLimit(6, per=60))
+        await limiter.acquire()
         started = now()
-        gone = asyncio.create_task(pace.turn())
-        stays = asyncio.create_task(pace.turn())
+        gone = asyncio.create_task(limiter.acquire())
+        stays = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(5)
         gone.cancel()
         await stays
@@ -138,12 +138,48 @@ def test_a_turn_is_not_lost_on_somebody_who_has_gone():
     assert on_a_jumping_clock(main()) == pytest.approx(10, abs=0.001)
 
 
-def test_a_pace_that_another_loop_has_used_begins_anew():
-    pace = RateLimiter(RateLimit(1, per=60))
+def test_slots_go_to_waiters_in_their_order():
+    async def main():
+        limiter, order = RateLimiter(RateLimit(6, per=60)), []
+
+        async def wait(number):
+            await limiter.acquire()
+            order.append(number)
+
+        waiters = [asyncio.create_task(wait(number)) for number in range(6)]
+        await asyncio.sleep(15)
+        waiters[2].cancel()  # its sleep is under way
+        waiters[4].cancel()
+        await asyncio.gather(*waiters, return_exceptions=True)
+        return order
+
+    assert on_a_jumping_clock(main()) == [0, 1, 3, 5]
+
+
+async def test_a_slot_that_begins_late_moves_the_next_one(leap):
+    limiter = RateLimiter(RateLimit(6, per=6000))
+    await limiter.acquire()
+    late = asyncio.create_task(limiter.acquire())
+    await asyncio.sleep(0.01)
+    leap(1500)
+    await late
+    next_one = asyncio.create_task(limiter.acquire())
+    await asyncio.sleep(0.01)
+
+    leap(900)
+    await asyncio.sleep(0.01)
+
+    assert not next_one.done()
+    leap(100)
+    await next_one
+
+
+def test_a_limiter_that_another_loop_used_starts_again():
+    limiter = RateLimiter(RateLimit(1, per=60))
 
     async def main():
         started = now()
-        await pace.turn()
+        await limiter.acquire()
         return now() - started
 
     assert on_a_jumping_clock(main()) == 0
@@ -226,7 +262,7 @@ def test_a_request_without_a_deadline_is_paced_as_well():
     assert times(sender) == pytest.approx([0, 60, 120], abs=0.01)
 
 
-def test_being_turned_away_pauses_only_the_request_that_was():
+def test_throttling_pauses_only_the_request_that_was():
     async def turned_away(serve):
         return answered(429, retry_after="30")
 
@@ -260,7 +296,7 @@ def test_what_has_no_turn_before_the_deadline_of_its_batch_is_not_attempted():
     }
 
 
-def test_what_was_begun_before_the_deadline_of_its_batch_is_brought_to_its_end():
+def test_what_was_started_before_the_deadline_of_its_batch_is_completed():
     async def main():
         client = client_of(sender, rate_limit=RateLimit(1, per=15))
         return await client.send_many(requests(1), timeout=40)
@@ -294,14 +330,14 @@ def test_a_client_that_is_closed_ends_what_waits_for_its_turn():
 def test_a_client_that_is_closed_in_the_moment_of_a_turn_sends_nothing(
     many, monkeypatch
 ):
-    turn = RateLimiter.turn
+    acquire = RateLimiter.acquire
 
     async def main():
-        async def turn_with_the_close(pace):
-            await turn(pace)
+        async def acquire_and_close(limiter):
+            await acquire(limiter)
             await client.aclose()
 
-        monkeypatch.setattr(RateLimiter, "turn", turn_with_the_close)
+        monkeypatch.setattr(RateLimiter, "acquire", acquire_and_close)
         client = client_of(sender, rate_limit=RateLimit(1, per=60))
         if not many:
             return await failure(client.send(requests(1)[0]))
@@ -318,7 +354,9 @@ def test_a_client_that_is_closed_in_the_moment_of_a_turn_sends_nothing(
 
 @pytest.mark.parametrize("value", [100, (100, 60), "100/min", {"requests": 100}])
 def test_a_rate_limit_of_another_kind_is_refused(value):
-    with pytest.raises(ConfigurationError, match=r"^rate_limit: a RateLimit is wanted"):
+    with pytest.raises(
+        ConfigurationError, match=r"^rate_limit: a RateLimit is expected"
+    ):
         AsyncFutureAGI("key", "secret", rate_limit=value)
 
 
@@ -327,15 +365,21 @@ def test_a_rate_limit_of_another_kind_is_refused(value):
     [
         ({"requests": 0}, "RateLimit.requests: at least 1"),
         ({"requests": -5}, "RateLimit.requests: at least 1"),
-        ({"requests": True}, "RateLimit.requests: a whole number is wanted"),
-        ({"requests": 10.0}, "RateLimit.requests: a whole number is wanted"),
-        ({"requests": 10, "per": 0}, "RateLimit.per: 0 is no time at all"),
-        ({"requests": 10, "per": float("nan")}, "RateLimit.per: nan is no time at all"),
-        ({"requests": 10, "per": "60"}, "RateLimit.per: seconds are wanted"),
+        ({"requests": True}, "RateLimit.requests: a whole number is expected"),
+        ({"requests": 10.0}, "RateLimit.requests: a whole number is expected"),
+        (
+            {"requests": 10, "per": 0},
+            "RateLimit.per: a finite number .* is expected, not 0",
+        ),
+        (
+            {"requests": 10, "per": float("nan")},
+            "RateLimit.per: a finite number .* is expected, not nan",
+        ),
+        ({"requests": 10, "per": "60"}, "RateLimit.per: seconds are expected"),
     ],
     ids=str,
 )
-def test_a_rate_that_cannot_be_is_refused(fields, problem):
+def test_a_rate_that_cannot_be_is_rejected(fields, problem):
     with pytest.raises(ConfigurationError, match=f"^{problem}"):
         RateLimit(**fields)
 

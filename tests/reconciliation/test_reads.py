@@ -75,7 +75,7 @@ def test_the_run_test_is_an_id_in_any_spelling(read):
 
 
 @pytest.mark.parametrize("read", LISTS)
-def test_a_list_is_asked_for_a_page_of_a_hundred(read):
+def test_a_list_is_requested_a_page_of_a_hundred(read):
     assert read(RUN_TEST).path.endswith("executions/?page=1&limit=100")
     assert read(RUN_TEST, 3, 7).path.endswith("executions/?page=3&limit=7")
 
@@ -215,7 +215,7 @@ async def test_a_run_test_that_does_not_exist_is_not_found(read, connect):
     ],
     ids=lambda fault: f"{fault['fault']} {fault.get('status', '')}",
 )
-async def test_a_read_is_repeated_whatever_came_of_it(fault, read, emulator, connect):
+async def test_a_read_is_repeated_whatever_its_outcome(fault, read, emulator, connect):
     fault = emulator.faults.add(**fault, endpoint=ENDPOINTS[read], times=2)
 
     (outcome,) = await connect().send_many([read(RUN_TEST)])
@@ -239,7 +239,7 @@ async def test_a_read_is_repeated_after_a_timeout(emulator, connect, leap):
     assert outcome.attempts == 2
 
 
-async def test_a_read_that_fails_to_the_end_is_not_settled(emulator, connect):
+async def test_a_read_that_fails_to_the_end_is_not_reconciled(emulator, connect):
     emulator.faults.add("drop_after")
 
     error = await failure(connect().send(GetRunTest(RUN_TEST)))

@@ -51,7 +51,7 @@ def sent(emulator, method):
 
 
 @pytest.mark.parametrize("fault", ["drop_after", "truncate", "garbage"])
-async def test_evaluations_under_way_are_a_settled_success(
+async def test_evaluations_under_way_are_a_reconciled_success(
     fault, emulator, connect, run_test, config_ids
 ):
     emulator.faults.add(fault, endpoint=RUN)
@@ -89,7 +89,7 @@ async def test_evaluations_that_were_not_started_are_sent_again(
     assert emulator.log.runs == {run_test: 1}
 
 
-async def test_a_service_that_answers_too_late_is_given_its_time(
+async def test_a_service_that_answers_too_late_is_waited_for(
     emulator, connect, run_test, config_ids, leap
 ):
     emulator.faults.add("latency", seconds=60, endpoint=RUN)
@@ -107,7 +107,7 @@ async def test_a_service_that_answers_too_late_is_given_its_time(
     assert emulator.log.runs == {run_test: 1}
 
 
-async def test_a_timeout_stays_unknown_without_settling(
+async def test_a_timeout_stays_unknown_without_reconciling(
     emulator, connect, run_test, config_ids
 ):
     emulator.faults.add("latency", seconds=0.1, endpoint=RUN)
@@ -280,7 +280,7 @@ async def test_a_single_call_without_our_results_on_a_later_page_is_seen(
     assert "of 150 results of these configs 1 are absent" in str(error)
 
 
-async def test_without_settling_it_stays_unknown_and_nothing_is_read(
+async def test_without_reconciling_it_stays_unknown_and_nothing_is_read(
     emulator, connect, run_test, config_ids
 ):
     emulator.faults.add("garbage", endpoint=RUN)
@@ -314,7 +314,7 @@ async def test_a_failing_read_does_not_replace_the_error(
     assert len(sent(emulator, "POST")) == 1
 
 
-async def test_refusals_are_not_settled(emulator, connect, run_test, config_ids):
+async def test_rejections_are_not_reconciled(emulator, connect, run_test, config_ids):
     executions(emulator, run_test)[0].status = "running"
     client = connect()
 
@@ -334,7 +334,7 @@ async def test_refusals_are_not_settled(emulator, connect, run_test, config_ids)
     assert sent(emulator, "GET") == []
 
 
-async def test_many_are_settled_side_by_side(emulator, connect, configs):
+async def test_many_are_reconciled_side_by_side(emulator, connect, configs):
     ids = emulator.world.run_test_ids
     client = connect(retry=RetryPolicy(reconcile_after=0.05, max_attempts=20))
     batch = await client.add_eval_configs_many(ids, configs[:1])

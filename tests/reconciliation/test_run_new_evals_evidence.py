@@ -74,7 +74,9 @@ def names_sent(write):
 
 
 @pytest.mark.parametrize("trouble", ["before", "after"])
-def test_a_rest_that_is_lost_as_well_is_settled_as_part_of_the_whole(trouble):
+def test_a_remaining_part_that_is_lost_as_well_is_reconciled_as_part_of_the_original(
+    trouble,
+):
     sender = having(A)
     sender.trouble.extend(["before", trouble])
 
@@ -86,7 +88,7 @@ def test_a_rest_that_is_lost_as_well_is_settled_as_part_of_the_whole(trouble):
     assert {"".join(names_sent(each)) for each in sender.writes[1:]} == {"bc"}
 
 
-def test_a_rest_of_which_the_service_warns_keeps_the_warning():
+def test_a_remaining_part_of_which_the_service_warns_keeps_the_warning():
     sender = having(B)
     sender.trouble.append("before")
 
@@ -96,7 +98,7 @@ def test_a_rest_of_which_the_service_warns_keeps_the_warning():
     assert len(result.warnings) == 1
 
 
-def test_a_rest_of_which_nothing_can_be_created_leaves_a_success_with_warnings():
+def test_a_remaining_part_of_which_nothing_can_be_created_leaves_a_success_with_warnings():
     sender = having()
     sender.trouble.append("after")
     stranger = attrs.evolve(STRANGE, name="stranger")
@@ -118,7 +120,7 @@ def test_a_rest_of_which_nothing_can_be_created_leaves_a_success_with_warnings()
     assert [names_sent(each) for each in sender.writes[1:]] == [["strange", "stranger"]]
 
 
-def test_a_whole_of_which_nothing_can_be_created_stays_refused_when_it_is_sent_again():
+def test_a_request_of_which_nothing_can_be_created_stays_rejected_when_it_is_sent_again():
     sender = having(A)
     sender.trouble.append("after")
 
@@ -129,7 +131,7 @@ def test_a_whole_of_which_nothing_can_be_created_stays_refused_when_it_is_sent_a
     assert len(sender.writes) == 2
 
 
-def test_a_rest_that_is_refused_says_what_was_created_before():
+def test_a_remaining_part_that_is_rejected_says_what_was_created_before():
     async def refuse(serve):
         return answered(400, b'{"error": "Not today."}')
 
@@ -145,7 +147,7 @@ def test_a_rest_that_is_refused_says_what_was_created_before():
     assert names(rows(sender)) == ["a"]
 
 
-def test_a_rest_whose_name_is_taken_meanwhile_says_which_names_of_the_whole_exist():
+def test_a_remaining_part_whose_name_is_taken_meanwhile_says_which_names_of_the_original_exist():
     async def taken(serve):
         rows(sender).append(attrs.evolve(rows(sender)[0], name="c", model="other"))
         return serve()
@@ -327,7 +329,7 @@ def test_of_two_equal_configs_one_serves():
     assert len(result.created_eval_configs) == 1
 
 
-def test_readings_that_never_agree_are_not_believed():
+def test_reads_that_never_agree_are_not_believed():
     def come_and_go(number):
         rows(sender)[0].deleted = number % 2 == 0
 
@@ -339,12 +341,12 @@ def test_readings_that_never_agree_are_not_believed():
 
     assert type(error) is APIConnectionError
     assert error.delivery is Delivery.UNKNOWN
-    assert "changed from one reading to the next" in str(error)
+    assert "changed from one read to the next" in str(error)
     assert len(sender.reads) == 4
     assert len(sender.writes) == 1
 
 
-def test_work_that_is_done_between_two_readings_is_not_done_again():
+def test_work_that_is_done_between_two_reads_is_not_done_again():
     works = []
 
     async def later(serve):
@@ -399,7 +401,7 @@ def test_what_took_longer_than_that_is_read_at_once():
     assert second == pytest.approx(30.2, abs=0.01)
 
 
-def test_each_attempt_in_doubt_is_settled_after_its_own_time():
+def test_each_attempt_with_unknown_outcome_is_reconciled_after_its_own_time():
     sender = having()
     sender.trouble.extend(["before", "before"])
 
@@ -440,7 +442,7 @@ def test_what_is_there_of_it_is_named_when_no_attempt_is_left():
     assert "only 'b' exist" in str(error)
 
 
-def test_an_error_before_the_one_that_is_settled_does_not_count_as_doubt():
+def test_an_error_before_the_one_that_is_reconciled_leaves_nothing_unknown():
     async def throttled(serve):
         return answered(429, retry_after="1")
 
@@ -453,7 +455,7 @@ def test_an_error_before_the_one_that_is_settled_does_not_count_as_doubt():
     assert len(sender.writes) == 3
 
 
-def test_repeating_what_is_unknown_is_the_second_choice_after_settling():
+def test_repeating_what_is_unknown_is_the_second_choice_after_reconciling():
     retry = RetryPolicy(retry_unknown=True)
     sender = having()
     sender.trouble.append("after")
@@ -464,7 +466,7 @@ def test_repeating_what_is_unknown_is_the_second_choice_after_settling():
     assert len(sender.writes) == 1
 
 
-def test_what_cannot_be_settled_is_repeated_if_that_was_asked_for():
+def test_what_cannot_be_reconciled_is_repeated_if_that_was_requested():
     sender = having()
     sender.trouble.append("before")
     sender.on_read = lambda number: answered(403)
@@ -475,7 +477,7 @@ def test_what_cannot_be_settled_is_repeated_if_that_was_asked_for():
     assert len(sender.writes) == 2
 
 
-def test_a_repetition_that_fails_leaves_the_doubt_of_the_first_attempt():
+def test_a_repetition_that_fails_leaves_the_first_attempt_unknown():
     sender = having()
     sender.trouble.append("after")
     sender.on_read = lambda number: answered(403)
@@ -488,7 +490,7 @@ def test_a_repetition_that_fails_leaves_the_doubt_of_the_first_attempt():
 
 
 @pytest.mark.parametrize("total", [5, 10])
-def test_a_call_whose_deadline_leaves_no_time_to_settle_is_not_read(total):
+def test_a_call_whose_deadline_leaves_no_time_to_reconcile_is_not_read(total):
     sender = having()
     sender.trouble.append("after")
 
@@ -503,14 +505,14 @@ def test_a_call_whose_deadline_leaves_no_time_to_settle_is_not_read(total):
     assert moment == pytest.approx(sender.sent[0].at, abs=0.01)
 
 
-def test_a_call_without_a_deadline_has_time_to_settle():
+def test_a_call_without_a_deadline_has_time_to_reconcile():
     sender = having()
     sender.trouble.append("after")
 
     assert added(sender, *ABC, timeout=Timeout(total=None)).reconciled
 
 
-def test_a_deadline_during_settling_leaves_the_error_as_it_was():
+def test_a_deadline_during_reconciling_leaves_the_error_as_it_was():
     sender = having()
     sender.trouble.append("after")
 
@@ -523,7 +525,7 @@ def test_a_deadline_during_settling_leaves_the_error_as_it_was():
     assert len(sender.reads) == 1
 
 
-def test_a_deadline_while_a_refused_name_is_looked_up_leaves_the_refusal():
+def test_a_deadline_while_a_rejected_name_is_read_back_leaves_the_rejection():
     sender = having(B)
     sender.trouble.append(None)
     sender.on_read = lambda number: asyncio.sleep(100)
@@ -535,7 +537,7 @@ def test_a_deadline_while_a_refused_name_is_looked_up_leaves_the_refusal():
     assert error.attempts == 1
 
 
-def test_reads_that_are_turned_away_are_repeated():
+def test_reads_that_are_throttled_are_repeated():
     def throttled(number):
         return answered(429, retry_after="1") if number in (1, 3) else None
 
@@ -547,7 +549,7 @@ def test_reads_that_are_turned_away_are_repeated():
     assert len(sender.reads) == 4
 
 
-def test_in_a_single_call_reads_that_are_always_turned_away_prove_nothing():
+def test_in_a_single_call_reads_that_are_always_throttled_prove_nothing():
     sender = having()
     sender.trouble.append("after")
     sender.on_read = lambda number: answered(429, retry_after="1")
@@ -560,7 +562,7 @@ def test_in_a_single_call_reads_that_are_always_turned_away_prove_nothing():
     assert len(sender.reads) == 3
 
 
-def test_an_answer_that_is_an_error_of_the_server_is_settled_like_a_lost_one():
+def test_an_answer_that_is_an_error_of_the_server_is_reconciled_like_a_lost_one():
     async def broken(serve):
         serve()
         return answered(500, b"<h1>Error</h1>")

@@ -135,7 +135,7 @@ def found(riddle, *, sent=0.0, reconcile_after=10.0):
     ],
     ids=lambda value: "",
 )
-def test_two_looks_in_a_row_that_agree_are_believed(findings, believed, looks):
+def test_two_reads_in_a_row_that_agree_are_believed(findings, believed, looks):
     riddle = Riddle(list(findings))
 
     finding, _ = found(riddle)
@@ -149,19 +149,17 @@ def test_two_looks_in_a_row_that_agree_are_believed(findings, believed, looks):
     [[DONE, OTHER, DONE, OTHER], [NotApplied(RUN), DONE, NotApplied(ADD), UNCLEAR]],
     ids=["two", "four"],
 )
-def test_looks_that_never_agree_are_unclear(findings):
+def test_reads_that_never_agree_are_unclear(findings):
     finding, seconds = found(Riddle([*findings, *findings]))
 
-    assert finding == Indeterminate(
-        "read back: it changed from one reading to the next"
-    )
+    assert finding == Indeterminate("read back: it changed from one read to the next")
     assert seconds == pytest.approx(13, abs=0.01)
 
 
 @pytest.mark.parametrize(
     ("sent", "first"), [(0.0, 10.0), (4.0, 6.0), (10.0, 0.0), (500.0, 0.0)]
 )
-def test_the_first_look_waits_since_the_request_was_sent(sent, first):
+def test_the_first_read_waits_since_the_request_was_sent(sent, first):
     riddle = Riddle([DONE, DONE])
 
     _, seconds = found(riddle, sent=sent)
@@ -171,7 +169,7 @@ def test_the_first_look_waits_since_the_request_was_sent(sent, first):
 
 
 @pytest.mark.parametrize("earlier", [0, 1, 3])
-def test_a_look_that_fails_ends_the_looking(earlier):
+def test_a_read_that_fails_ends_the_reading(earlier):
     error = ServerError("down", status_code=500, delivery=Delivery.UNKNOWN)
     different = [DONE, OTHER, DONE]
     riddle = Riddle([*different[:earlier], error, DONE, DONE])
@@ -188,7 +186,7 @@ def test_a_client_that_is_closed_is_no_reading():
         found(Riddle([ClientClosedError()]))
 
 
-def test_what_an_endpoint_does_not_say_is_nothing():
+def test_what_an_endpoint_does_not_override_does_nothing():
     riddle = Riddle([])
     error = APIStatusError("no", status_code=418, delivery=Delivery.REJECTED)
 
@@ -211,7 +209,7 @@ def batch_of(sender, requests, *, deadline=None, **options):
     return on_a_jumping_clock(main())
 
 
-def test_settling_is_no_time_of_a_request_in_a_fan_out():
+def test_reconciling_is_no_time_of_a_request_in_a_batch():
     sender = sender_with("after")
 
     (outcome,) = batch_of(sender, [RUN], timeout=5)
@@ -221,7 +219,7 @@ def test_settling_is_no_time_of_a_request_in_a_fan_out():
     assert outcome.elapsed == pytest.approx(11, abs=0.01)
 
 
-def test_the_time_of_a_request_goes_on_after_it_was_settled():
+def test_the_time_of_a_request_goes_on_after_it_was_reconciled():
     async def stall(serve):
         await asyncio.sleep(1000)
 
@@ -234,13 +232,13 @@ def test_the_time_of_a_request_goes_on_after_it_was_settled():
     assert outcome.elapsed == pytest.approx(16, abs=0.01)
 
 
-def test_without_a_time_limit_a_fan_out_settles_as_well():
+def test_without_a_time_limit_a_batch_reconciles_as_well():
     (outcome,) = batch_of(sender_with("after"), [RUN], timeout=Timeout(total=None))
 
     assert outcome.result.reconciled
 
 
-def test_others_go_on_while_one_is_settled():
+def test_others_go_on_while_one_is_reconciled():
     others = [
         AddEvalConfigs(each, [EvalConfig(TEMPLATE, "tone")])
         for each in small_world().run_test_ids[1:5]
@@ -253,7 +251,7 @@ def test_others_go_on_while_one_is_settled():
     assert len(batch.successes) == 5
 
 
-def test_the_next_request_for_a_run_test_waits_until_the_one_before_is_settled():
+def test_the_next_request_for_a_run_test_waits_until_the_one_before_is_reconciled():
     sender = sender_with("after")
 
     batch = batch_of(sender, [ADD, RUN])
@@ -262,7 +260,7 @@ def test_the_next_request_for_a_run_test_waits_until_the_one_before_is_settled()
     assert len(batch.successes) == 2
 
 
-def test_in_a_fan_out_readings_outlast_being_turned_away():
+def test_in_a_batch_reads_outlast_throttling():
     def throttled(number):
         return answered(429, retry_after="30") if number < 6 else None
 
@@ -275,7 +273,7 @@ def test_in_a_fan_out_readings_outlast_being_turned_away():
     assert outcome.attempts == 1
 
 
-def test_a_batch_whose_deadline_has_passed_leaves_unknown_what_is_in_doubt():
+def test_a_batch_whose_deadline_has_passed_leaves_unknown_what_has_an_unknown_outcome():
     sender = sender_with("after")
 
     (outcome,) = batch_of(sender, [RUN], deadline=5)
@@ -287,7 +285,7 @@ def test_a_batch_whose_deadline_has_passed_leaves_unknown_what_is_in_doubt():
     assert "the deadline of the batch came before it" in str(outcome.error)
 
 
-def test_a_refusal_stands_though_the_deadline_of_the_batch_has_passed():
+def test_a_rejection_stands_though_the_deadline_of_the_batch_has_passed():
     async def late(serve):
         await asyncio.sleep(8)
         return serve()
@@ -418,7 +416,7 @@ def test_what_an_earlier_process_may_have_done_stays_unknown():
     assert error.delivery is Delivery.UNKNOWN
     assert error.attempts == 0
     assert error.run_test_id == RUN_TEST
-    assert "an earlier fan-out sent this request" in str(error)
+    assert "an earlier batch sent this request" in str(error)
     assert f"of {CALLS} results of these configs 0 are absent" in str(error)
     assert sender.writes == []
 
@@ -465,7 +463,7 @@ def test_a_name_that_an_earlier_process_lost_to_another_is_a_conflict():
     assert error.attempts == 0
 
 
-def test_without_settling_the_doubt_of_an_earlier_process_stays():
+def test_without_reconciling_what_an_earlier_process_left_unknown_stays_unknown():
     options = RequestOptions(Timeout(), RetryPolicy(reconcile=False))
     sender = sender_with()
 
@@ -475,7 +473,7 @@ def test_without_settling_the_doubt_of_an_earlier_process_stays():
     assert sender.sent == []
 
 
-def test_what_is_unknown_of_an_earlier_process_is_repeated_if_asked_for():
+def test_what_is_unknown_of_an_earlier_process_is_repeated_if_requested():
     options = RequestOptions(
         Timeout(), RetryPolicy(reconcile=False, retry_unknown=True)
     )
@@ -488,7 +486,7 @@ def test_what_is_unknown_of_an_earlier_process_is_repeated_if_asked_for():
     assert len(error.earlier) == 3
 
 
-def test_what_is_in_doubt_is_never_called_not_attempted():
+def test_what_has_an_unknown_outcome_is_never_called_not_attempted():
     options = RequestOptions(
         Timeout(), RetryPolicy(reconcile=False, retry_unknown=True)
     )
@@ -534,7 +532,7 @@ def test_a_read_of_an_earlier_process_is_simply_repeated():
 
 @pytest.mark.parametrize("after", [1.0, 10.5])
 @pytest.mark.parametrize("many", [False, True])
-def test_a_client_closed_during_settling_leaves_it_unknown(after, many):
+def test_a_client_closed_during_reconciling_leaves_it_unknown(after, many):
     async def main():
         client = client_of(sender)
         job = client.send_many([RUN]) if many else client.send(RUN)
@@ -553,7 +551,7 @@ def test_a_client_closed_during_settling_leaves_it_unknown(after, many):
     assert moment == pytest.approx(100 + after, abs=0.01)
 
 
-def test_a_client_closed_during_a_reading_leaves_it_unknown():
+def test_a_client_closed_during_a_read_leaves_it_unknown():
     async def main():
         client = client_of(sender)
         sender.on_read = lambda number: asyncio.sleep(1000)
@@ -571,7 +569,7 @@ def test_a_client_closed_during_a_reading_leaves_it_unknown():
 
 
 @pytest.mark.parametrize("many", [False, True])
-def test_a_client_closed_in_the_moment_of_the_failure_does_not_settle(many):
+def test_a_client_closed_in_the_moment_of_the_failure_does_not_reconcile(many):
     async def main():
         async def closing(serve):
             await client.aclose()
@@ -593,15 +591,15 @@ def test_a_client_closed_in_the_moment_of_the_failure_does_not_settle(many):
     assert sender.reads == []
 
 
-def test_a_client_closed_by_the_last_reading_ends_the_wait_for_the_next_attempt():
+def test_a_client_closed_by_the_last_read_ends_the_wait_for_the_next_attempt():
     async def main():
         async def closing():
             await client.aclose()
 
         sender.on_read = lambda number: closing() if number == 2 else None
         client = client_of(sender)
-        client._transport._means = attrs.evolve(
-            client._transport._means, random=lambda: 1.0
+        client._transport._shared = attrs.evolve(
+            client._transport._shared, random=lambda: 1.0
         )
         (outcome,) = await client.send_many([ADD])
         return outcome.error, now()
@@ -617,8 +615,8 @@ def test_a_client_closed_by_the_last_reading_ends_the_wait_for_the_next_attempt(
 def test_what_proved_not_to_be_done_is_rejected_when_the_client_is_closed_then():
     async def main():
         client = client_of(sender)
-        client._transport._means = attrs.evolve(
-            client._transport._means, random=lambda: 1.0
+        client._transport._shared = attrs.evolve(
+            client._transport._shared, random=lambda: 1.0
         )
         task = asyncio.create_task(client.send(RUN))
         await asyncio.sleep(11.2)
@@ -636,7 +634,7 @@ def test_what_proved_not_to_be_done_is_rejected_when_the_client_is_closed_then()
 # The state of evaluations, on the jumping clock.
 
 
-def test_evaluations_that_end_between_two_readings_are_not_believed_before_that():
+def test_evaluations_that_end_between_two_reads_are_not_believed_before_that():
     def end(number):
         if number == 3:
             world = sender.service.world
@@ -661,7 +659,7 @@ def test_what_was_prepared_and_lies_idle_is_started():
     assert sender.runs == 1
 
 
-def test_a_throttled_attempt_after_a_settled_one_is_no_doubt():
+def test_a_throttled_attempt_after_a_reconciled_one_leaves_nothing_unknown():
     async def throttled(serve):
         return answered(429, retry_after="61")
 

@@ -81,7 +81,7 @@ def deleted(sender, config_id=None, run_test_id=RUN_TEST, **options):
     return client_of(sender, **options).delete_eval_config(run_test_id, config_id)
 
 
-def test_an_update_that_is_answered_is_not_looked_up():
+def test_an_update_that_is_answered_is_not_read_back():
     sender = having("a")
 
     result = on_a_jumping_clock(updated(sender))
@@ -199,7 +199,7 @@ def test_a_run_test_that_is_not_there_is_not_found(change):
     assert "Run test not found" in str(error)
 
 
-def test_an_update_that_fails_and_is_not_looked_up_stays_in_doubt():
+def test_an_update_that_fails_and_is_not_read_back_stays_unknown():
     sender = having("a")
     options = {"retry": RetryPolicy(reconcile=False)}
 
@@ -209,7 +209,7 @@ def test_an_update_that_fails_and_is_not_looked_up_stays_in_doubt():
     assert error.delivery is Delivery.UNKNOWN
 
 
-def test_an_update_that_is_refused_is_not_looked_up():
+def test_an_update_that_is_rejected_is_not_read_back():
     sender = having("a", "b")
 
     error = on_a_jumping_clock(failure(updated(sender, name="b")))
@@ -220,7 +220,7 @@ def test_an_update_that_is_refused_is_not_looked_up():
     assert [each.method for each in sender.sent] == ["POST"]
 
 
-def test_a_read_that_fails_leaves_an_update_in_doubt():
+def test_a_read_that_fails_leaves_an_update_unknown():
     sender = having("a")
     sender.trouble.append("before")
     sender.on_read = lambda number: answered(403)
@@ -232,7 +232,7 @@ def test_a_read_that_fails_leaves_an_update_in_doubt():
     assert "could not be read back" in str(error)
 
 
-def test_a_deletion_that_is_answered_is_not_looked_up():
+def test_a_deletion_that_is_answered_is_not_read_back():
     sender = having("a", "b")
 
     result = on_a_jumping_clock(deleted(sender))
@@ -366,7 +366,7 @@ def test_a_change_waits_until_another_for_the_run_test_has_ended():
     assert [each.name for each in rows(sender)] == ["x"]
 
 
-def test_a_config_is_looked_up_by_its_id_in_any_spelling():
+def test_a_config_is_found_by_its_id_in_any_spelling():
     sender = having("a", "b")
     config_id = rows(sender)[0].id
     sender.trouble.append("after")

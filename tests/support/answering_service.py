@@ -29,14 +29,14 @@ class Service:
 
     async def send(self, attempt: Attempt) -> HTTPResponse:
         self.attempts.append((now(), run_test_of(attempt)))
-        attempt.handed_over = True
+        attempt.connection_acquired = True
         answer = self._handle(attempt)
         return await answer if inspect.isawaitable(answer) else answer
 
     async def aclose(self) -> None:
         """Nothing is to be closed."""
 
-    def abandon(self) -> None:
+    def detach(self) -> None:
         """Nothing is to be abandoned."""
 
 

@@ -116,7 +116,7 @@ def without_jitter(client: AsyncFutureAGI | FutureAGI) -> None:
     """Have waits before another try be what the service asks for, and nothing more."""
     inner = client if isinstance(client, AsyncFutureAGI) else client._client
     transport = inner._transport
-    transport._means = attrs.evolve(transport._means, random=lambda: 0.0)
+    transport._shared = attrs.evolve(transport._shared, random=lambda: 0.0)
 
 
 def assert_told_as_it_was(report: EvaluationReport, log: Log, told: str) -> None:

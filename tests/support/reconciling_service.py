@@ -80,7 +80,7 @@ class RulesSender:
 
     async def send(self, attempt: Attempt) -> HTTPResponse:
         self.sent.append(Sent(now(), attempt.method, attempt.path, attempt.body))
-        attempt.handed_over = True
+        attempt.connection_acquired = True
         if attempt.method == "GET":
             answer = self.on_read(len(self.reads))
             if asyncio.iscoroutine(answer):
@@ -115,7 +115,7 @@ class RulesSender:
     async def aclose(self) -> None:
         pass
 
-    def abandon(self) -> None:
+    def detach(self) -> None:
         pass
 
 

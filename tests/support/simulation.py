@@ -33,19 +33,19 @@ class FakeSender:
         self._handle = handle
         self.attempts: list[HTTPRequest] = []
         self.closed = False
-        self.abandoned = False
+        self.detached = False
 
     async def send(self, attempt: HTTPRequest) -> HTTPResponse:
         self.attempts.append(attempt)
-        attempt.handed_over = True
+        attempt.connection_acquired = True
         answer = self._handle(attempt)
         return await answer if inspect.isawaitable(answer) else answer
 
     async def aclose(self) -> None:
         self.closed = True
 
-    def abandon(self) -> None:
-        self.abandoned = True
+    def detach(self) -> None:
+        self.detached = True
 
 
 def simulated(sender: Any, **options: Any) -> AsyncFutureAGI:

@@ -16,7 +16,7 @@ from raw_server import RawServer
 
 from futureagi_async import AsyncFutureAGI, RetryPolicy
 from futureagi_async.transport.aiohttp_backend import AiohttpBackend
-from futureagi_async.transport.silence import ReadTimeout
+from futureagi_async.transport.timeouts import ReadTimeout
 
 
 if TYPE_CHECKING:
@@ -76,15 +76,15 @@ async def connect() -> AsyncIterator[Callable[..., AsyncFutureAGI]]:
 
 
 @pytest.fixture
-def handed_over(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+def connection_acquired(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Set as soon as a request may have reached the service."""
-    event, begin = asyncio.Event(), ReadTimeout.begin
+    event, start = asyncio.Event(), ReadTimeout.start
 
-    def noted(silence: ReadTimeout) -> None:
-        begin(silence)
+    def noted(read_timeout: ReadTimeout) -> None:
+        start(read_timeout)
         event.set()
 
-    monkeypatch.setattr(ReadTimeout, "begin", noted)
+    monkeypatch.setattr(ReadTimeout, "start", noted)
     return event
 
 

@@ -37,6 +37,7 @@ def run(
     return pytester.runpytest_subprocess("-W", "error", "--strict-markers", *options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "xdist"])
 def test_the_example_of_the_guide_runs(pytester, options):
     result = run(pytester, EXAMPLE, *options)
@@ -44,6 +45,7 @@ def test_the_example_of_the_guide_runs(pytester, options):
     result.assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 def test_the_example_runs_with_the_plugin_of_anyio(pytester):
     backend = '\n@pytest.fixture\ndef anyio_backend():\n    return "asyncio"\n'
     source = EXAMPLE.replace("pytest.mark.asyncio", "pytest.mark.anyio") + backend

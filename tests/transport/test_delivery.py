@@ -130,14 +130,14 @@ BROKEN = [
         Reply(b"\x00\x01\x02 what is this\r\n\r\n", "close"),
         APIConnectionError,
         UNKNOWN,
-        "no HTTP answer",
+        "is not HTTP",
     ),
     Case(
         "another protocol",
         Reply(b"220 mail.example.org ESMTP\r\n", "close"),
         APIConnectionError,
         UNKNOWN,
-        "no HTTP answer",
+        "is not HTTP",
     ),
     Case(
         "a Content-Length that is no number",
@@ -344,7 +344,7 @@ async def test_bytes_after_an_answer_never_become_the_next_answer(connect):
     longer = Reply(http(200, body + b"junk", Content_Length=str(len(body))))
     async with RawServer(longer, success) as server:
         client = connect(server, timeout=PATIENT)
-        with pytest.raises(APIConnectionError, match="no HTTP answer") as caught:
+        with pytest.raises(APIConnectionError, match="is not HTTP") as caught:
             await client.send(request())
 
         second = await client.send(request(2))
@@ -502,21 +502,21 @@ async def test_a_server_that_never_reads_leaves_it_unknown(connect):
     with listening() as port:
         client = connect(f"http://127.0.0.1:{port}", retry=ONCE, timeout=SHORT)
 
-        with pytest.raises(APITimeoutError, match="no answer") as caught:
+        with pytest.raises(APITimeoutError, match="no response") as caught:
             await client.send(request())
 
         assert caught.value.delivery is UNKNOWN
 
 
 async def test_a_large_body_that_nobody_reads_ends_at_the_deadline_as_unknown(
-    connect, handed_over, leap
+    connect, connection_acquired, leap
 ):
     with listening() as port:
         timeout = Timeout(read=None, total=600)
         client = connect(f"http://127.0.0.1:{port}", timeout=timeout)
         configs = [{"template_id": RUN_TEST, "config": {"x": "y" * 20_000_000}}]
         call = asyncio.create_task(client.add_eval_configs(RUN_TEST, configs))
-        await handed_over.wait()
+        await connection_acquired.wait()
         leap(600)
 
         with pytest.raises(DeadlineExceededError) as caught:
@@ -532,7 +532,9 @@ async def test_a_large_body_that_nobody_reads_any_more_ends_at_the_read_timeout(
         timeout = Timeout(read=0.3, total=None)
         client = connect(f"http://127.0.0.1:{port}", retry=ONCE, timeout=timeout)
 
-        with pytest.raises(APITimeoutError, match=r"no answer for 0\.3 s") as caught:
+        with pytest.raises(
+            APITimeoutError, match=r"no response within 0\.3 s"
+        ) as caught:
             await client.add_eval_configs(
                 RUN_TEST, [{"template_id": RUN_TEST, "config": {"x": "y" * 20_000_000}}]
             )
@@ -588,7 +590,7 @@ async def test_a_connection_that_was_closed_while_idle_is_replaced(connect):
     async with RawServer(lambda got: attrs.evolve(success(got), then="close")) as serv:
         client = connect(serv)
         await client.send(request(1))
-        kept = client._transport._connections._sender._session.connector._conns
+        kept = client._transport._resources.backend._session.connector._conns
         async with asyncio.timeout(60):
             while any(proto.is_connected() for [(proto, _)] in kept.values()):
                 await asyncio.sleep(0)
@@ -663,7 +665,9 @@ BOMB = gzip.compress(b" " * 30_000_000)
 async def test_an_answer_without_end_is_read_up_to_the_limit(
     reply, error, delivery, connect, monkeypatch
 ):
-    monkeypatch.setattr("futureagi_async.transport.aiohttp_backend.ANSWER_LIMIT", 2**20)
+    monkeypatch.setattr(
+        "futureagi_async.transport.aiohttp_backend.MAX_RESPONSE_BYTES", 2**20
+    )
     async with RawServer(reply) as server:
         client = connect(server, retry=ONCE, timeout=PATIENT)
 
@@ -677,7 +681,9 @@ async def test_an_answer_without_end_is_read_up_to_the_limit(
 
 
 async def test_the_size_limit_of_an_answer_is_named(connect, monkeypatch):
-    monkeypatch.setattr("futureagi_async.transport.aiohttp_backend.ANSWER_LIMIT", 2**20)
+    monkeypatch.setattr(
+        "futureagi_async.transport.aiohttp_backend.MAX_RESPONSE_BYTES", 2**20
+    )
     async with RawServer(Reply(NO_LENGTH, endless=b"x" * 4096)) as server:
         with pytest.raises(UnexpectedResponseError, match="larger than 1 MiB"):
             await connect(server, retry=ONCE).send(request())

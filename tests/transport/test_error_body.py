@@ -261,7 +261,7 @@ def test_text_that_is_no_json_is_shown_cut_and_on_one_line():
 def test_an_empty_answer_is_called_empty(content):
     body = parse_error_body(content, reason="Bad Gateway")
 
-    assert body.message == "Bad Gateway (an empty answer)"
+    assert body.message == "Bad Gateway (an empty response)"
 
 
 def test_bytes_that_are_no_utf_8_are_shown_all_the_same():

@@ -1,4 +1,4 @@
-"""Turns: never two holders, first come first served, and no turn is lost."""
+"""A lock for each key: never two holders, first come first served, none is lost."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from hypothesis import given, strategies as st
 from futureagi_async.transport.keyed_lock import KeyedLock
 
 
-async def reconcile() -> None:
+async def let_all_run() -> None:
     """Let every task run until it waits."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
-async def queued(turns: KeyedLock, key: str, count: int) -> list[asyncio.Task]:
+async def queued(lock: KeyedLock, key: str, count: int) -> list[asyncio.Task]:
     """Let tasks ask for the turn, one after the other."""
     tasks = []
     for _ in range(count):
-        tasks.append(asyncio.create_task(turns.take(key)))
-        await reconcile()
+        tasks.append(asyncio.create_task(lock.acquire(key)))
+        await let_all_run()
     return tasks
 
 
@@ -30,75 +30,75 @@ def finished(tasks: list[asyncio.Task]) -> list[bool]:
 
 
 async def test_the_first_one_need_not_wait():
-    turns = KeyedLock()
+    lock = KeyedLock()
 
-    await asyncio.wait_for(turns.take("a"), 60)
+    await asyncio.wait_for(lock.acquire("a"), 60)
 
 
 async def test_a_turn_is_waited_for_until_it_is_given_back():
-    turns = KeyedLock()
-    await turns.take("a")
-    (second,) = await queued(turns, "a", 1)
+    lock = KeyedLock()
+    await lock.acquire("a")
+    (second,) = await queued(lock, "a", 1)
 
     had_it_before = second.done()
-    turns.give_back("a")
-    await reconcile()
+    lock.release("a")
+    await let_all_run()
 
     assert not had_it_before
     assert second.done()
 
 
 async def test_turns_of_different_keys_do_not_wait_for_each_other():
-    turns = KeyedLock()
-    await turns.take("a")
+    lock = KeyedLock()
+    await lock.acquire("a")
 
-    await asyncio.wait_for(turns.take("b"), 60)
+    await asyncio.wait_for(lock.acquire("b"), 60)
 
 
 async def test_turns_are_had_in_the_order_of_asking():
-    turns = KeyedLock()
-    await turns.take("a")
-    tasks = await queued(turns, "a", 3)
+    lock = KeyedLock()
+    await lock.acquire("a")
+    tasks = await queued(lock, "a", 3)
     seen = []
 
     for _ in tasks:
-        turns.give_back("a")
-        await reconcile()
+        lock.release("a")
+        await let_all_run()
         seen.append(finished(tasks))
 
     assert seen == [[True, False, False], [True, True, False], [True, True, True]]
 
 
 async def test_a_key_that_is_given_back_can_be_taken_anew():
-    turns = KeyedLock()
+    lock = KeyedLock()
 
     for _ in range(3):
-        await asyncio.wait_for(turns.take("a"), 60)
-        turns.give_back("a")
+        await asyncio.wait_for(lock.acquire("a"), 60)
+        lock.release("a")
 
 
 async def test_an_idle_key_costs_nothing():
-    turns = KeyedLock()
-    await turns.take("a")
-    tasks = await queued(turns, "a", 2)
+    lock = KeyedLock()
+    await lock.acquire("a")
+    tasks = await queued(lock, "a", 2)
 
     for _ in range(3):
-        turns.give_back("a")
-        await reconcile()
+        lock.release("a")
+        await let_all_run()
 
     assert finished(tasks) == [True, True]
-    assert turns._waiting == {}
+    assert lock._waiting == {}
 
 
 async def test_one_who_gives_up_waiting_is_passed_over():
-    turns = KeyedLock()
-    await turns.take("a")
-    impatient, patient = await queued(turns, "a", 2)
+    lock = KeyedLock()
+    await lock.acquire("a")
+    impatient, patient = await queued(lock, "a", 2)
 
     impatient.cancel()
-    await reconcile()
-    turns.give_back("a")
-    await reconcile()
+    await let_all_run()
+    lock.release("a")
+    await let_all_run()
 
     assert impatient.cancelled()
     assert patient.done()
@@ -106,13 +106,13 @@ async def test_one_who_gives_up_waiting_is_passed_over():
 
 
 async def test_a_turn_that_came_in_the_moment_of_giving_up_is_passed_on():
-    turns = KeyedLock()
-    await turns.take("a")
-    impatient, patient = await queued(turns, "a", 2)
+    lock = KeyedLock()
+    await lock.acquire("a")
+    impatient, patient = await queued(lock, "a", 2)
 
-    turns.give_back("a")
+    lock.release("a")
     impatient.cancel()
-    await reconcile()
+    await let_all_run()
 
     assert impatient.cancelled()
     assert patient.done()
@@ -120,23 +120,23 @@ async def test_a_turn_that_came_in_the_moment_of_giving_up_is_passed_on():
 
 
 async def test_a_turn_that_came_to_the_last_who_gave_up_is_free_again():
-    turns = KeyedLock()
-    await turns.take("a")
-    (impatient,) = await queued(turns, "a", 1)
+    lock = KeyedLock()
+    await lock.acquire("a")
+    (impatient,) = await queued(lock, "a", 1)
 
-    turns.give_back("a")
+    lock.release("a")
     impatient.cancel()
-    await reconcile()
+    await let_all_run()
 
     assert impatient.cancelled()
-    assert turns._waiting == {}
+    assert lock._waiting == {}
 
 
 class Street:
-    """Runs tasks that take turns, and watches them."""
+    """Runs tasks that acquire locks, and watches them."""
 
     def __init__(self) -> None:
-        self.turns = KeyedLock()
+        self.lock = KeyedLock()
         self.holders: defaultdict[str, list[int]] = defaultdict(list)
         self.asked: defaultdict[str, list[int]] = defaultdict(list)
         self.served: defaultdict[str, list[int]] = defaultdict(list)
@@ -144,7 +144,7 @@ class Street:
 
     async def visit(self, number: int, key: str, steps: int) -> None:
         self.asked[key].append(number)
-        await self.turns.take(key)
+        await self.lock.acquire(key)
         try:
             self.holders[key].append(number)
             self.served[key].append(number)
@@ -153,7 +153,7 @@ class Street:
                 await asyncio.sleep(0)
         finally:
             self.holders[key].remove(number)
-            self.turns.give_back(key)
+            self.lock.release(key)
 
 
 visits = st.tuples(st.sampled_from("ab"), st.integers(0, 3))
@@ -190,7 +190,7 @@ def test_whatever_happens_there_is_one_holder_in_order_and_no_turn_is_lost(histo
     assert street.most_holders <= 1
     for key, served in street.served.items():
         assert served == [each for each in street.asked[key] if each in served]
-    assert street.turns._waiting == {}
+    assert street.lock._waiting == {}
 
 
 @given(st.lists(visits, min_size=1, max_size=20))

@@ -649,25 +649,73 @@ async def test_a_child_does_not_wait_for_the_calls_of_its_parent():
 
 
 @fork
-def test_forgetting_a_client_that_was_never_used_does_nothing():
-    client = AsyncFutureAGI("key", "secret", base_url="http://localhost:1")
+async def test_a_child_that_closes_the_client_leaves_the_parents_connection():
+    script = """
+        async def main():
+            c = client()
+            await c.send(request(1))
+            if child := os.fork():
+                assert os.waitpid(child, 0)[1] == 0
+                await c.send(request(2))
+                print("parent")
+            else:
+                import threading
+                thread = threading.Thread(target=lambda: asyncio.run(c.aclose()))
+                thread.start()
+                thread.join()
+                sys.exit(0)
+        asyncio.run(main())
+        """
+    async with RawServer() as server:
+        code, out, errors = await run_script(script, server=server)
 
-    client._transport.forget()
+    assert (errors, code, out) == ("", 0, ["parent"])
+    assert [each.connection for each in server.requests] == [0, 0]
 
-    assert not client._transport.closed
+
+@fork
+async def test_a_child_that_forgets_the_client_leaves_the_parents_connection():
+    script = """
+        async def main():
+            c = client()
+            await c.send(request(1))
+            if child := os.fork():
+                assert os.waitpid(child, 0)[1] == 0
+                await c.send(request(2))
+                print("parent")
+            else:
+                del c
+                gc.collect()
+                sys.exit(0)
+        asyncio.run(main())
+        """
+    async with RawServer() as server:
+        code, out, errors = await run_script(script, server=server)
+
+    assert (errors, code, out) == ("", 0, ["parent"])
+    assert [each.connection for each in server.requests] == [0, 0]
 
 
-def test_forgetting_lets_go_of_the_connections():
-    async def main():
-        sender = FakeSender(accepted)
-        client = simulated(sender)
-        await client.send(request())
-        client._transport.forget()
-        assert sender.abandoned
-        await client.send(request())
-        await client.aclose()
+async def test_another_process_has_connections_and_locks_of_its_own(
+    monkeypatch, connect
+):
+    async with RawServer(Reply(b"", "stall"), success) as server:
+        client = connect(server)
+        of_parent = asyncio.create_task(client.send(request(1)))
+        await server.until(requests=1)
+        connector = client._transport._resources.backend._session.connector
 
-    on_a_jumping_clock(main())
+        with monkeypatch.context() as child:
+            child.setattr(os, "getpid", lambda: -1)
+            await client.send(request(1))
+            await client.aclose()
+
+        assert [each.connection for each in server.requests] == [0, 1]
+        assert server.open_connections == 1
+        assert not connector.closed
+        of_parent.cancel()
+        await asyncio.gather(of_parent, return_exceptions=True)
+        await connector.close()
 
 
 async def test_a_client_made_in_one_thread_works_in_another(connect):

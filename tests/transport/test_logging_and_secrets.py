@@ -125,7 +125,7 @@ async def test_no_key_is_seen_when_a_kept_connection_is_stale(
     async with RawServer() as server:
         client = connect(server, retry=ONCE)
         await client.send(request())
-        pool = client._transport._connections._sender._session.connector._conns
+        pool = client._transport._resources.backend._session.connector._conns
         [[(protocol, _)]] = pool.values()
         call = asyncio.create_task(client.send(request()))
         asyncio.get_running_loop().call_soon(protocol.transport.abort)
@@ -275,7 +275,7 @@ async def test_an_attempt_without_answer_is_logged(connect, everything):
         await client.send(request())
 
     [record] = [each for each in everything.records if each.name == "futureagi_async"]
-    assert "no answer" in record.getMessage()
+    assert "no response" in record.getMessage()
     assert record.http_status is None
 
 

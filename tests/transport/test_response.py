@@ -171,7 +171,7 @@ def test_a_redirect_is_not_followed_and_says_where_it_leads():
     assert type(error) is APIStatusError
     assert error.delivery is Delivery.REJECTED
     assert error.message == (
-        "Moved Permanently (an empty answer) "
+        "Moved Permanently (an empty response) "
         "(redirects are not followed; to https://elsewhere.example/x)"
     )
 

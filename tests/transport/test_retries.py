@@ -51,7 +51,7 @@ class Read(type(request())):
 
 
 def no_connection(attempt):
-    attempt.handed_over = False
+    attempt.connection_acquired = False
     raise APIConnectionError("no connection", delivery=NOT_SENT)
 
 

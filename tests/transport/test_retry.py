@@ -19,10 +19,10 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.transport.retry import (
-    Reason,
     RetryQuota,
-    reason_to_repeat,
-    wait_before,
+    RetryReason,
+    retry_delay,
+    retry_reason,
 )
 
 
@@ -40,12 +40,12 @@ def untrusted() -> APIConnectionError:
 
 
 SAFE = [
-    (status_error(RateLimitError, 429), Reason.THROTTLED),
-    (status_error(RateLimitError, 429, retry_after=60.0), Reason.THROTTLED),
-    (status_error(ServerError, 503, retry_after=0.0), Reason.THROTTLED),
-    (EvalDispatchError("no", status_code=200, delivery=REJECTED), Reason.FAILED),
-    (APIConnectionError("refused", delivery=NOT_SENT), Reason.FAILED),
-    (APITimeoutError("connecting", delivery=NOT_SENT), Reason.FAILED),
+    (status_error(RateLimitError, 429), RetryReason.THROTTLED),
+    (status_error(RateLimitError, 429, retry_after=60.0), RetryReason.THROTTLED),
+    (status_error(ServerError, 503, retry_after=0.0), RetryReason.THROTTLED),
+    (EvalDispatchError("no", status_code=200, delivery=REJECTED), RetryReason.FAILED),
+    (APIConnectionError("refused", delivery=NOT_SENT), RetryReason.FAILED),
+    (APITimeoutError("connecting", delivery=NOT_SENT), RetryReason.FAILED),
 ]
 IN_DOUBT = [
     status_error(ServerError, 500, UNKNOWN),
@@ -73,26 +73,26 @@ def described(value) -> str:
     )
 
 
-@pytest.mark.parametrize("repeat_unknown", [False, True])
+@pytest.mark.parametrize("retry_unknown", [False, True])
 @pytest.mark.parametrize(("error", "reason"), SAFE, ids=described)
-def test_what_was_certainly_not_done_is_repeated(error, reason, repeat_unknown):
-    assert reason_to_repeat(error, repeat_unknown=repeat_unknown) is reason
+def test_what_was_certainly_not_done_is_repeated(error, reason, retry_unknown):
+    assert retry_reason(error, retry_unknown=retry_unknown) is reason
 
 
 @pytest.mark.parametrize("error", IN_DOUBT, ids=described)
 def test_what_may_have_been_done_is_not_repeated(error):
-    assert reason_to_repeat(error, repeat_unknown=False) is None
+    assert retry_reason(error, retry_unknown=False) is None
 
 
 @pytest.mark.parametrize("error", IN_DOUBT, ids=described)
 def test_what_may_have_been_done_is_repeated_where_that_is_accepted(error):
-    assert reason_to_repeat(error, repeat_unknown=True) is Reason.FAILED
+    assert retry_reason(error, retry_unknown=True) is RetryReason.FAILED
 
 
-@pytest.mark.parametrize("repeat_unknown", [False, True])
+@pytest.mark.parametrize("retry_unknown", [False, True])
 @pytest.mark.parametrize("error", FINAL, ids=described)
-def test_what_can_only_fail_again_is_not_repeated(error, repeat_unknown):
-    assert reason_to_repeat(error, repeat_unknown=repeat_unknown) is None
+def test_what_can_only_fail_again_is_not_repeated(error, retry_unknown):
+    assert retry_reason(error, retry_unknown=retry_unknown) is None
 
 
 @given(
@@ -101,66 +101,66 @@ def test_what_can_only_fail_again_is_not_repeated(error, repeat_unknown):
     st.floats(0, 1, exclude_max=True),
 )
 def test_a_wait_is_what_was_asked_for_and_at_most_eight_seconds_more(
-    repetition, retry_after, random
+    retry_number, retry_after, random
 ):
     asked = retry_after or 0.0
 
-    wait = wait_before(repetition, retry_after, lambda: random)
+    wait = retry_delay(retry_number, retry_after, lambda: random)
 
     assert asked <= wait <= asked + 8.0
 
 
 @pytest.mark.parametrize(
-    ("repetition", "longest"),
+    ("retry_number", "longest"),
     [(0, 0.5), (1, 1.0), (2, 2.0), (3, 4.0), (4, 8.0), (5, 8.0), (50, 8.0)],
 )
 def test_the_random_part_of_a_wait_doubles_until_it_is_eight_seconds(
-    repetition, longest
+    retry_number, longest
 ):
-    assert wait_before(repetition, None, lambda: 1.0) == longest
-    assert wait_before(repetition, 3.0, lambda: 1.0) == 3.0 + longest
-    assert wait_before(repetition, 3.0, lambda: 0.0) == 3.0
+    assert retry_delay(retry_number, None, lambda: 1.0) == longest
+    assert retry_delay(retry_number, 3.0, lambda: 1.0) == 3.0 + longest
+    assert retry_delay(retry_number, 3.0, lambda: 0.0) == 3.0
 
 
 def test_a_fresh_quota_pays_for_a_hundred_retries():
     quota = RetryQuota()
 
-    prices = [quota.take(timeout=False) for _ in range(101)]
+    costs = [quota.acquire(timeout=False) for _ in range(101)]
 
-    assert prices == [5] * 100 + [None]
+    assert costs == [5] * 100 + [None]
 
 
 def test_a_timeout_costs_twice_as_much():
     quota = RetryQuota(capacity=15)
 
-    prices = [
-        quota.take(timeout=True),
-        quota.take(timeout=True),
-        quota.take(timeout=False),
+    costs = [
+        quota.acquire(timeout=True),
+        quota.acquire(timeout=True),
+        quota.acquire(timeout=False),
     ]
 
-    assert prices == [10, None, 5]
+    assert costs == [10, None, 5]
     assert quota.available == 0
 
 
 def test_a_retry_that_succeeds_is_for_nothing():
     quota = RetryQuota(capacity=20)
 
-    quota.give_back(quota.take(timeout=True))
+    quota.release(quota.acquire(timeout=True))
 
     assert quota.available == 20
 
 
 def test_an_outage_gets_as_many_retries_as_successes_pay_for():
     quota = RetryQuota(capacity=5)
-    quota.take(timeout=False)
+    quota.acquire(timeout=False)
 
-    refused = quota.take(timeout=False)
+    refused = quota.acquire(timeout=False)
     for _ in range(5):
-        quota.give_back(1)
+        quota.release(1)
 
     assert refused is None
-    assert quota.take(timeout=False) == 5
+    assert quota.acquire(timeout=False) == 5
 
 
 @given(
@@ -173,9 +173,9 @@ def test_a_quota_stays_between_nothing_and_its_capacity(capacity, events):
     for event in events:
         before = quota.available
         if isinstance(event, int):
-            quota.give_back(event)
+            quota.release(event)
         else:
-            price = quota.take(timeout=event == "timeout")
-            assert before - quota.available == (price or 0)
+            cost = quota.acquire(timeout=event == "timeout")
+            assert before - quota.available == (cost or 0)
 
         assert 0 <= quota.available <= capacity

@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from futureagi_async.transport.secrets import Secret
+from futureagi_async.transport.settings import Secret
 
 
 KEY = "sk-3141592653589793"
@@ -39,7 +39,7 @@ def test_a_secret_has_no_attributes_to_look_at():
 
 @pytest.mark.parametrize("travel", [pickle.dumps, copy.copy, copy.deepcopy])
 def test_a_secret_does_not_travel(travel):
-    with pytest.raises(TypeError, match="pass the key anew") as caught:
+    with pytest.raises(TypeError, match="pass the key again") as caught:
         travel(Secret(KEY))
 
     assert KEY not in str(caught.value)

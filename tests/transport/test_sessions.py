@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import inspect
-import runpy
-import sys
 
 from raw_server import RUN_TEST, RawServer
-from simulation import Transport, request
+from simulation import request
 
 from futureagi_async import AsyncFutureAGI, Timeout
 from futureagi_async.transport.aiohttp_backend import AiohttpBackend
@@ -32,19 +29,6 @@ async def test_a_client_in_a_cycle_closes_its_connections_when_it_is_collected()
                 await asyncio.sleep(0)
 
 
-def test_a_session_that_outlived_its_loop_is_dropped_without_a_word():
-    async def make():
-        return AiohttpBackend(Settings.resolve("key", "secret"))
-
-    sender = asyncio.run(make())
-    session = sender._session
-
-    del sender
-    gc.collect()
-
-    assert session.closed
-
-
 def test_a_client_that_outlived_the_runs_of_its_loop_is_dropped_without_a_word(caplog):
     async def use():
         async with RawServer() as server:
@@ -54,7 +38,7 @@ def test_a_client_that_outlived_the_runs_of_its_loop_is_dropped_without_a_word(c
 
     loop = asyncio.new_event_loop()
     client = loop.run_until_complete(use())
-    session = client._transport._connections._sender._session
+    session = client._transport._resources.backend._session
 
     del client
     gc.collect()
@@ -63,29 +47,6 @@ def test_a_client_that_outlived_the_runs_of_its_loop_is_dropped_without_a_word(c
     assert caplog.records == []
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
-
-
-async def test_connections_of_another_process_are_left_as_they_are(connect):
-    async with RawServer() as server:
-        client = connect(server)
-        await client.send(request(1))
-        sender = client._transport._connections._sender
-
-        client._transport.forget()
-        await sender.aclose()
-        await client.send(request(2))
-
-        assert [each.connection for each in server.requests] == [0, 1]
-        assert server.open_connections == 2
-        await sender._inherited.close()
-
-
-def test_the_package_works_where_no_process_can_fork(monkeypatch):
-    monkeypatch.delattr("os.register_at_fork", raising=False)
-
-    names = runpy.run_path(inspect.getsourcefile(Transport))
-
-    assert names["Transport"].__doc__ == Transport.__doc__
 
 
 async def test_a_request_without_body_says_nothing_of_one(keys):
@@ -103,16 +64,3 @@ async def test_a_request_without_body_says_nothing_of_one(keys):
     assert got.header("Content-Type") is None
     assert got.header("Content-Length") is None
     assert got.header("X-Request-ID") == "my-id"
-
-
-async def test_after_a_fork_all_clients_begin_anew(connect):
-    async with RawServer() as server:
-        client = connect(server)
-        await client.send(request(1))
-        sender = client._transport._connections._sender
-
-        sys.modules[type(client._transport).__module__]._forget_all()
-        await client.send(request(2))
-
-        assert [each.connection for each in server.requests] == [0, 1]
-        await sender._inherited.close()

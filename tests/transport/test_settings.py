@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import math
 import ssl
+import typing
 import uuid
 from types import MappingProxyType
 
@@ -13,13 +15,13 @@ import pytest
 
 from futureagi_async.errors import ConfigurationError
 from futureagi_async.transport.settings import (
-    UNSET,
+    DEFAULT,
     RateLimit,
     RetryPolicy,
     Settings,
     Timeout,
-    checked_retry,
     positive_int,
+    validate_retry_policy,
 )
 
 
@@ -223,7 +225,7 @@ def test_all_spellings_of_an_address_are_one(spellings, one):
         ("https://api.example?x=1", "may have a path, but no query and no fragment"),
         ("https://api.example/?", "may have a path, but no query and no fragment"),
         ("https://api.example/#top", "may have a path, but no query and no fragment"),
-        (b"https://api.example", "text is wanted, not a bytes"),
+        (b"https://api.example", "text is expected, not a bytes"),
     ],
 )
 def test_an_address_that_cannot_work_is_refused(url, problem):
@@ -288,12 +290,15 @@ def test_a_timeout_is_taken_as_it_is():
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        (0, "0 is no time limit; give seconds above 0, or None"),
-        (-1, "-1 is no time limit"),
-        (math.nan, "nan is no time limit"),
-        (math.inf, "inf is no time limit"),
-        (True, "seconds are wanted, not a bool"),
-        ("30", "seconds are wanted, not a str"),
+        (
+            0,
+            r"a number of seconds above 0 \(or None, for no limit\) is expected, not 0",
+        ),
+        (-1, "a number .* is expected, not -1"),
+        (math.nan, "a number .* is expected, not nan"),
+        (math.inf, "a number .* is expected, not inf"),
+        (True, "seconds are expected, not a bool"),
+        ("30", "seconds are expected, not a str"),
     ],
 )
 @pytest.mark.parametrize("part", ["connect", "read", "total", None])
@@ -307,20 +312,23 @@ def test_what_is_no_time_is_refused(part, value, problem):
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"max_attempts": 0}, "RetryPolicy.max_attempts: at least 1 is wanted, not 0"),
-        ({"max_attempts": 1.5}, "RetryPolicy.max_attempts: a whole number is wanted"),
-        ({"retry_unknown": 1}, "RetryPolicy.retry_unknown: True or False is wanted"),
+        (
+            {"max_attempts": 0},
+            "RetryPolicy.max_attempts: at least 1 is expected, not 0",
+        ),
+        ({"max_attempts": 1.5}, "RetryPolicy.max_attempts: a whole number is expected"),
+        ({"retry_unknown": 1}, "RetryPolicy.retry_unknown: True or False is expected"),
         (
             {"reconcile": None},
-            "RetryPolicy.reconcile: True or False is wanted, not None",
+            "RetryPolicy.reconcile: True or False is expected, not None",
         ),
         (
             {"reconcile_after": 0},
-            "RetryPolicy.reconcile_after: 0 is no time at all; give",
+            "RetryPolicy.reconcile_after: a finite number of seconds above 0 is",
         ),
         (
             {"reconcile_after": None},
-            "RetryPolicy.reconcile_after: seconds are wanted, not N",
+            "RetryPolicy.reconcile_after: seconds are expected, not N",
         ),
     ],
 )
@@ -332,10 +340,16 @@ def test_a_retry_policy_that_cannot_work_is_refused(fields, problem):
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"requests": 0}, "RateLimit.requests: at least 1 is wanted, not 0"),
-        ({"requests": 1.5}, "RateLimit.requests: a whole number is wanted"),
-        ({"requests": 1, "per": 0}, "RateLimit.per: 0 is no time at all; give"),
-        ({"requests": 1, "per": math.inf}, "RateLimit.per: inf is no time at all"),
+        ({"requests": 0}, "RateLimit.requests: at least 1 is expected, not 0"),
+        ({"requests": 1.5}, "RateLimit.requests: a whole number is expected"),
+        (
+            {"requests": 1, "per": 0},
+            "RateLimit.per: a finite number .* is expected, not 0",
+        ),
+        (
+            {"requests": 1, "per": math.inf},
+            "RateLimit.per: a finite number .* is expected, not inf",
+        ),
     ],
 )
 def test_a_rate_limit_that_cannot_work_is_refused(fields, problem):
@@ -355,18 +369,18 @@ def test_a_rate_limit_is_one_a_minute_unless_it_says_otherwise():
 @pytest.mark.parametrize(("value", "named"), [(3, "an int"), (None, "None")])
 def test_a_retry_policy_is_wanted(value, named):
     with pytest.raises(ConfigurationError, match=f"^retry: .*, not {named}$"):
-        checked_retry(value)
+        validate_retry_policy(value)
 
 
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        (0, "at least 1 is wanted, not 0"),
-        (-5, "at least 1 is wanted, not -5"),
-        (True, "a whole number is wanted, not a bool"),
-        (1.0, "a whole number is wanted, not a float"),
-        ("5", "a whole number is wanted, not a str"),
-        (None, "a whole number is wanted, not None"),
+        (0, "at least 1 is expected, not 0"),
+        (-5, "at least 1 is expected, not -5"),
+        (True, "a whole number is expected, not a bool"),
+        (1.0, "a whole number is expected, not a float"),
+        ("5", "a whole number is expected, not a str"),
+        (None, "a whole number is expected, not None"),
     ],
 )
 def test_a_count_is_a_whole_number_from_one(value, problem):
@@ -436,7 +450,9 @@ def test_what_no_header_can_hold_is_refused_without_showing_it(text):
 
 @pytest.mark.parametrize("headers", ["X-Team: a", ["X-Team"], 5])
 def test_headers_are_a_mapping(headers):
-    with pytest.raises(ConfigurationError, match=r"^headers: a dict is wanted, not a"):
+    with pytest.raises(
+        ConfigurationError, match=r"^headers: a dict is expected, not a"
+    ):
         resolve(headers=headers)
 
 
@@ -484,7 +500,7 @@ def test_a_host_that_is_excepted_needs_no_proxy(monkeypatch):
         ("proxy.example:3128", "is no http"),
         ("socks5://proxy.example", "is no http"),
         ("http://proxy.example:abc", "what follows 'proxy.example' is no port"),
-        (5, "text is wanted, not an int"),
+        (5, "text is expected, not an int"),
     ],
 )
 def test_a_proxy_that_cannot_work_is_refused(proxy, problem):
@@ -543,9 +559,22 @@ def test_settings_cannot_be_changed():
 
 
 def test_settings_do_not_travel_with_their_keys():
-    with pytest.raises(TypeError, match="pass the key anew"):
+    with pytest.raises(TypeError, match="pass the key again"):
         copy.deepcopy(resolve())
 
 
 def test_what_was_not_given_is_shown_as_such():
-    assert repr(UNSET) == "UNSET"
+    assert repr(DEFAULT) == "DEFAULT"
+
+
+@pytest.mark.parametrize("public", [Timeout, RetryPolicy, RateLimit, Timeout.of])
+def test_annotations_resolve_at_run_time(public):
+    assert typing.get_type_hints(public)
+
+
+def test_a_timedelta_is_a_duration_everywhere():
+    half_a_minute = dt.timedelta(seconds=30)
+
+    assert Timeout.of(half_a_minute) == Timeout(total=30.0)
+    assert RateLimit(9, per=half_a_minute) == RateLimit(9, per=30.0)
+    assert RetryPolicy(reconcile_after=half_a_minute).reconcile_after == 30.0

@@ -35,8 +35,7 @@ from futureagi_async import (
     Timeout,
 )
 from futureagi_async.transport.http import HTTPRequest
-from futureagi_async.transport.silence import ChunkedBody, ReadTimeout
-from futureagi_async.transport.timeouts import TimeoutRegistry
+from futureagi_async.transport.timeouts import ChunkedBody, ReadTimeout, TimeoutRegistry
 
 
 NOT_SENT, REJECTED, UNKNOWN = Delivery.NOT_SENT, Delivery.REJECTED, Delivery.UNKNOWN
@@ -80,10 +79,10 @@ async def test_while_shaking_hands(connect):
     assert error.delivery is NOT_SENT
 
 
-async def test_before_anything_is_read(connect, handed_over, leap):
+async def test_before_anything_is_read(connect, connection_acquired, leap):
     with listening() as port:
         client = connect(f"http://127.0.0.1:{port}", timeout=WHOLE)
-        error = await late(client, handed_over.wait(), leap)
+        error = await late(client, connection_acquired.wait(), leap)
 
     assert error.delivery is UNKNOWN
 
@@ -116,7 +115,7 @@ async def test_in_the_body_of_an_answer_whose_status_says_enough(
         error = await late(client, in_the_body.wait(), leap)
 
     assert error.delivery is delivery
-    assert f"the body of an answer {status} was not complete" in str(error)
+    assert f"the body of the response {status} was not complete" in str(error)
 
 
 async def test_while_waiting_for_the_turn_of_the_run_test(connect):
@@ -184,7 +183,7 @@ def test_an_attempt_after_others_is_cut_short_with_what_they_left():
         async def first_fails(attempt):
             if len(sender.attempts) == 1:
                 return answer(500)
-            attempt.handed_over = False
+            attempt.connection_acquired = False
             return await asyncio.sleep(1000)
 
         sender = FakeSender(first_fails)
@@ -204,7 +203,7 @@ def test_an_attempt_that_was_not_sent_after_a_rejection_was_not_sent():
         async def first_fails(attempt):
             if len(sender.attempts) == 1:
                 return answer(429)
-            attempt.handed_over = False
+            attempt.connection_acquired = False
             return await asyncio.sleep(1000)
 
         sender = FakeSender(first_fails)
@@ -245,11 +244,11 @@ def test_a_read_timeout_begins_anew_with_each_piece_of_a_large_body():
         attempt = HTTPRequest("POST", "/", None, Timeout(read=10.0), "id")
         with (
             pytest.raises(TimeoutError),
-            ReadTimeout(TimeoutRegistry(loop), attempt) as silence,
+            ReadTimeout(TimeoutRegistry(loop), attempt) as read_timeout,
         ):
             await asyncio.sleep(100)  # no connection so far
-            silence.begin()
-            upload = ChunkedBody(b"body", silence)
+            read_timeout.start()
+            upload = ChunkedBody(b"body", read_timeout)
             for _ in range(3):
                 await asyncio.sleep(9)
                 assert upload.read(1)
@@ -264,11 +263,11 @@ async def test_the_timer_keeps_nothing_of_the_context_of_who_set_it():
         pass
 
     variable = contextvars.ContextVar("variable")
-    deadlines = TimeoutRegistry(asyncio.get_running_loop())
+    registry = TimeoutRegistry(asyncio.get_running_loop())
 
     async def call():
         variable.set(value := Value())
-        with deadlines.after(600):
+        with registry.after(600):
             return weakref.ref(value)
 
     remembered = await asyncio.create_task(call())

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @attrs.define
 class Effects:
-    """What a request changed, whatever the response.
+    """Effects of a request, whatever its response.
 
     Args:
         configs: how many eval configs it created.

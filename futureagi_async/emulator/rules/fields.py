@@ -57,7 +57,7 @@ class FormData(dict[str, list[str]]):
 
 @attrs.frozen(kw_only=True)
 class Field(abc.ABC):
-    """What all fields have.
+    """Base class of all fields.
 
     Args:
         required: whether a request without it is rejected.

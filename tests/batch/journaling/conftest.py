@@ -51,7 +51,7 @@ async def connect(emulator: Emulator) -> AsyncIterator[Callable[..., AsyncFuture
             keys = emulator.api_key, emulator.secret_key
             client = AsyncFutureAGI(*keys, **options)
             transport = client._transport
-            transport._means = attrs.evolve(transport._means, random=lambda: 0.0)
+            transport._shared = attrs.evolve(transport._shared, random=lambda: 0.0)
             stack.push_async_callback(client.aclose)
             return client
 

@@ -57,11 +57,9 @@ def assert_true(emulator, journal, half_stuck, connect_blocking):
 
 
 def nothing_runs(client):
-    deadlines = client._transport._deadlines  # none before the first call
-    return (
-        asyncio.all_tasks() == {asyncio.current_task()}
-        and not (deadlines and deadlines._under_way)
-        and not client._transport._turns._waiting
+    resources = client._transport._resources  # none before the first call
+    return asyncio.all_tasks() == {asyncio.current_task()} and not (
+        resources and (resources.timeouts._active or resources.run_test_locks._waiting)
     )
 
 

@@ -135,7 +135,7 @@ async def test_what_cannot_be_told_stays_unknown_and_says_what_was_seen(
 
         assert [each.error.delivery for each in batch] == [Delivery.UNKNOWN] * 2
         for failure in batch.unknown:
-            assert "an earlier fan-out sent this request" in str(failure.error)
+            assert "an earlier batch sent this request" in str(failure.error)
             assert "of 2 results of these configs 0 are absent" in str(failure.error)
             assert failure.run_test_id in str(failure.error)
             assert failure.attempts == 0
@@ -214,7 +214,7 @@ async def test_what_a_person_calls_done_is_answered_from_the_journal(
         assert each.from_journal
         assert each.result.reconciled
         assert each.result.run_test_id == each.run_test_id
-        assert "somebody decided" in each.result.message
+        assert "a person decided" in each.result.message
     assert len(emulator.log.requests) == before
 
 
@@ -410,7 +410,9 @@ def until_one_waits(emulator, eventually):
 
     async def wait(client):
         await eventually(lambda: emulator.log.in_flight == 1)
-        await eventually(lambda: any(client._transport._turns._waiting.values()))
+        await eventually(
+            lambda: any(client._transport._resources.run_test_locks._waiting.values())
+        )
 
     return wait
 

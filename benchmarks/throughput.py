@@ -1,4 +1,4 @@
-"""Many requests to a server that answers at once: throughput beside the peers."""
+"""Throughput of batches beside the peers, with a server that answers at once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _RUN, _ADD = RunWork(), AddWork()
 
 @attrs.frozen
 class _Plan:
-    """How much is sent."""
+    """The work of one measurement."""
 
     address: server.Address
     count: int
@@ -41,8 +41,8 @@ class _Plan:
     in_flight: int = _IN_FLIGHT
 
     def go(self, client: Callable[..., Any], **options: Any) -> Callable[[], None]:
-        asked = (self.address, self.work, self.count, self.in_flight)
-        return _run(partial(client, *asked, **options))
+        arguments = (self.address, self.work, self.count, self.in_flight)
+        return _run(partial(client, *arguments, **options))
 
     def beside(self, peer: Callable[..., Any]) -> Rounds:
         return compare(self.go(clients.ours), self.go(peer), self.rounds)
@@ -72,7 +72,7 @@ def _run(client: Callable[[], Any]) -> Callable[[], None]:
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
-    """Measure."""
+    """Yield the measured rows."""
     count, rounds = (600, 3) if quick else (5_000, 11)
     with server.running() as address:
         yield from _ceiling(_Plan(address, count, rounds))
@@ -87,14 +87,14 @@ def _ceiling(plan: _Plan) -> Iterator[Row]:
     go = plan.go(clients.bare_aiohttp)
     go()
     before = plan.address.ledger()
-    asked = plan.count / timed(go).clock
+    throughput = plan.count / timed(go).clock
     served = plan.address.ledger().since(before)
     ceiling = served.answers / served.cpu
     yield Row(
-        "server: what bare aiohttp asks of it / its ceiling",
-        asked,
+        "server: requests of bare aiohttp / its ceiling",
+        throughput,
         ceiling,
-        asked / ceiling,
+        throughput / ceiling,
         "requests/s",
         "<= 0.5",
         "ceiling: requests by CPU second of the server",
@@ -103,10 +103,10 @@ def _ceiling(plan: _Plan) -> Iterator[Row]:
 
 def _beside_aiohttp(plan: _Plan) -> Iterator[Row]:
     rounds = plan.beside(clients.bare_aiohttp)
-    yield plan.throughput("fan-out / best bare aiohttp", rounds, ">= 0.95")
+    yield plan.throughput("batch / best bare aiohttp", rounds, ">= 0.95")
     yield plan.price("client's CPU / bare aiohttp's", rounds.cpu, "us CPU/request")
     rounds = plan.beside(clients.usual_aiohttp)
-    yield plan.throughput("fan-out / gather + semaphore + json", rounds, ">= 1.2")
+    yield plan.throughput("batch / gather + semaphore + json", rounds, ">= 1.2")
 
 
 def _beside_others(address: server.Address, count: int, rounds: int) -> Iterator[Row]:
@@ -119,14 +119,14 @@ def _beside_others(address: server.Address, count: int, rounds: int) -> Iterator
     ):
         plan = _Plan(address, count, rounds, in_flight=in_flight)
         if importlib.util.find_spec(module) is None:
-            yield skipped(f"fan-out / {name}", f"{module} is not installed", goal)
+            yield skipped(f"batch / {name}", f"{module} is not installed", goal)
             continue
-        yield plan.throughput(f"fan-out / {name}", plan.beside(client), goal)
+        yield plan.throughput(f"batch / {name}", plan.beside(client), goal)
     yield from _beside_generated(_Plan(address, count, rounds, in_flight=10))
 
 
 def _beside_generated(plan: _Plan) -> Iterator[Row]:
-    name = "fan-out / a client of openapi-python-client"
+    name = "batch / a client of openapi-python-client"
     if importlib.util.find_spec("openapi_python_client") is None:
         yield skipped(name, "openapi-python-client is not installed")
         return
@@ -138,7 +138,7 @@ def _beside_generated(plan: _Plan) -> Iterator[Row]:
 
 
 def _by_ourselves(plan: _Plan) -> Iterator[Row]:
-    """Measure what an option of ours costs or brings; the peer is without it."""
+    """Measure the effect of options; the peer is this package without them."""
     plain = plan.go(clients.ours)
     rounds = compare(plan.go(clients.ours_blocking), plain, plan.rounds)
     name = "blocking batch / async batch"
@@ -146,12 +146,12 @@ def _by_ourselves(plan: _Plan) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         fresh = (pathlib.Path(folder, f"{each}.journal") for each in itertools.count())
 
-        def journalled() -> None:
+        def with_journal() -> None:
             plan.go(clients.ours, journal=next(fresh))()
 
-        rounds = compare(journalled, plain, plan.rounds)
+        rounds = compare(with_journal, plain, plan.rounds)
         size = pathlib.Path(folder, "0.journal").stat().st_size / plan.count
-    yield plan.throughput("journalled / unjournalled", rounds, ">= 0.8")
+    yield plan.throughput("with a journal / without one", rounds, ">= 0.8")
     yield Row("size of a journal", size, None, None, "B/run test")
     yield from _on_uvloop(plan)
 
@@ -162,22 +162,22 @@ def _on_uvloop(plan: _Plan) -> Iterator[Row]:
         yield skipped(name, "uvloop is not installed")
         return
     run = importlib.import_module("uvloop").run
-    asked = (plan.address, plan.work, plan.count, plan.in_flight)
+    arguments = (plan.address, plan.work, plan.count, plan.in_flight)
 
     def ours() -> None:
-        run(clients.ours(*asked))
+        run(clients.ours(*arguments))
 
     def bare() -> None:
-        run(clients.bare_aiohttp(*asked))
+        run(clients.bare_aiohttp(*arguments))
 
     rounds = compare(ours, plan.go(clients.ours), plan.rounds)
     yield plan.throughput("on uvloop / on asyncio's loop, both ours", rounds)
     rounds = compare(ours, bare, plan.rounds)
-    yield plan.throughput("fan-out / best bare aiohttp, both on uvloop", rounds)
+    yield plan.throughput("batch / best bare aiohttp, both on uvloop", rounds)
 
 
 def _encrypted(count: int, rounds: int) -> Iterator[Row]:
-    name = "fan-out / best bare aiohttp, TLS"
+    name = "batch / best bare aiohttp, TLS"
     if not certificates.can_be_made():
         yield skipped(name, "openssl is not installed", ">= 0.95")
         return
