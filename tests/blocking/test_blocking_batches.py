@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 
 CLOSED = (
-    "the client was closed before the input was read to its end; what was in flight "
-    "then was brought to its end"
+    "the client was closed before the input was read to its end; operations in flight "
+    "were completed"
 )
 
 
