@@ -79,10 +79,6 @@ class InputPump(AsyncIterator[Item], Generic[Item]):
                 await self._wakeup.wait()
         return self._pop()
 
-    def get_nowait(self, default: Any, /) -> Any:
-        """Return the next item if it is there, or the default."""
-        return self._pop() if self._ready else default
-
     def _pop(self) -> Item:
         item = self._ready.popleft()
         if len(self._ready) < self._chunk_size // 2:
@@ -97,17 +93,20 @@ class InputPump(AsyncIterator[Item], Generic[Item]):
     def read_chunk(self) -> None:
         """Read some items in the calling thread."""
         deadline = time.monotonic() + _READ_SLICE
-        try:
-            for _ in range(self._chunk_size):
-                self._ready.append(next(self._items))
-                self._wake()
-                if self._ended or time.monotonic() > deadline:
-                    break
-        except StopIteration:
-            self._ended = True
-        except Exception as error:  # noqa: BLE001 - raised again where it is read
-            self._failure = error
-            self._ended = True
+        for _ in range(self._chunk_size):
+            try:
+                item = next(self._items)
+            except StopIteration:
+                self._ended = True
+                break
+            except Exception as error:  # noqa: BLE001 - raised again where it is read
+                self._failure = error
+                self._ended = True
+                break
+            self._ready.append(item)
+            self._wake()
+            if self._ended or time.monotonic() > deadline:
+                break
         self._has_requested = False
         self._wake()
 

@@ -103,3 +103,22 @@ async def test_a_client_that_closes_before_the_last_item_says_so() -> None:
 
     with pytest.raises(ClientClosedError, match="before the input was read to its end"):
         await reading
+
+
+async def test_an_error_of_a_running_loop_is_not_taken_for_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    items = InputPump(iter([1]), inbox, 2)
+    reading = asyncio.ensure_future(anext(aiter(items)))
+    await asyncio.sleep(0)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio.get_running_loop(), "call_soon_threadsafe", fail)
+        with pytest.raises(RuntimeError, match="a defect"):
+            inbox.get_nowait().read_chunk()
+
+    reading.cancel()
