@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class BatchExecutor:
-    """Turns the operations of one batch into their outcomes, until something stops it.
+    """Executor of the operations of one batch, until something stops it.
 
     Attributes:
         context: what its requests share.

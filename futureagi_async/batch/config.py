@@ -47,7 +47,7 @@ class BatchConfig:
         max_concurrency: how many requests are in flight at a time.
         timeout: seconds after which nothing more is started.
         journal: where requests and outcomes are written.
-        base_url: the service, by which the journal tells requests apart.
+        base_url: the service, a part of the journal's keys.
         workspace_id: the workspace, likewise.
     """
 
@@ -78,7 +78,7 @@ class BatchConfig:
         seconds = None if timeout is None else positive_seconds(timeout, "timeout")
         if journal is not None and not isinstance(journal, str | os.PathLike):
             raise ConfigurationError(
-                f"journal: the path of a file is wanted, not {describe_type(journal)}"
+                f"journal: the path of a file is expected, not {describe_type(journal)}"
             )
         concurrency = validate_concurrency(max_concurrency, settings.max_connections)
         return cls(

@@ -39,7 +39,7 @@ PartResultT = TypeVar("PartResultT", bound=Result)
 
 @attrs.define(eq=False, repr=False)
 class RequestContext:
-    """What the requests of one call, or of one batch, share.
+    """The state that the requests of one call, or of one batch, share.
 
     Attributes:
         transport: what carries the requests.
@@ -81,7 +81,7 @@ class RequestContext:
 
 
 class RequestExecutor:
-    """Sends the requests of one operation; see `Executor`.
+    """Sender of the requests of one operation; see `Executor`.
 
     Args:
         context: what they share with others.

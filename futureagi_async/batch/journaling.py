@@ -67,8 +67,8 @@ class BatchJournal:
     """The journal of one batch.
 
     A request whose outcome an earlier batch left unknown is reconciled. The time that
-    the service has had is counted from the opening of the journal: whoever sent it had
-    lost the journal by then.
+    the service has had is counted from the opening of the journal: its sender had lost
+    the journal by then.
     """
 
     def __init__(
@@ -205,7 +205,7 @@ class BatchJournal:
         """
         if claim.sent_at is None and not _is_unknown(claim):
             error = NotAttemptedError(
-                "not sent: the batch was cancelled before its turn"
+                "not sent: the batch was cancelled before it had a slot"
             )
             with contextlib.suppress(JournalError):
                 self._journal.record_outcome_nowait(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
+from collections.abc import Callable
+from types import TracebackType
+from typing import Generic, Protocol, Self, TypeVar
 
 from futureagi_async.batch.batch_executor import open_batch
 from futureagi_async.batch.config import BatchConfig
@@ -12,25 +14,31 @@ from futureagi_async.batch.worker_pool import CallerCodeError, WorkerPool
 from futureagi_async.errors import InvalidRequestError
 from futureagi_async.model.outcome import Batch, BatchInterruptedError, Outcome
 from futureagi_async.model.request import Requests, ResultT
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-
-    from futureagi_async.transport.call import RequestOptions
-    from futureagi_async.transport.transport import Transport
+from futureagi_async.transport.call import RequestOptions
+from futureagi_async.transport.transport import Transport
 
 
 ItemT = TypeVar("ItemT")
 ItemT_co = TypeVar("ItemT_co", covariant=True)
 
 
-class OutcomeProducer(Generic[ResultT]):
-    """Outcomes that are handed on as they come, as fast as somebody takes them.
+class Producer(Protocol[ItemT_co]):
+    """The source of a stream's items."""
 
-    What is in flight and what waits to be taken share the same places, so that no more
-    than `max_concurrency` outcomes can come to wait.
+    async def run(self, deliver: Callable[[ItemT_co], object], /) -> None:
+        """Produce every item and deliver it."""
+        ...
+
+    def release(self, count: int = 1, /) -> None:
+        """Free the slots of so many delivered items, which the consumer has read."""
+        ...
+
+
+class OutcomeProducer(Generic[ResultT]):
+    """The outcomes of a batch, with back-pressure.
+
+    An operation in progress and an outcome that waits to be read occupy the same slots,
+    so that at most `max_concurrency` outcomes wait.
     """
 
     def __init__(
@@ -44,10 +52,10 @@ class OutcomeProducer(Generic[ResultT]):
         self._options = options
         self._requests = requests
         self._config = config
-        self._free = asyncio.Semaphore(config.max_concurrency)
+        self._slots = asyncio.Semaphore(config.max_concurrency)
 
     async def run(self, deliver: Callable[[Outcome[ResultT]], object]) -> None:
-        """Send every request and deliver its outcome.
+        """Run every operation and deliver its outcome.
 
         Raises:
             BatchInterruptedError: the iterable of requests raised.
@@ -58,7 +66,7 @@ class OutcomeProducer(Generic[ResultT]):
                 batch.execute,
                 lambda _, outcome: deliver(outcome),
                 workers=self._config.max_concurrency,
-                acquire_slot=self._free.acquire,
+                acquire_slot=self._slots.acquire,
             )
             try:
                 await pool.run()
@@ -67,68 +75,56 @@ class OutcomeProducer(Generic[ResultT]):
                     stop.__cause__, Batch()
                 ) from stop.__cause__
 
-    def taken(self, count: int = 1) -> None:
-        """Make room: so many outcomes were taken."""
+    def release(self, count: int = 1) -> None:
+        """Free the slots of so many outcomes, which the consumer has read."""
         for _ in range(count):
-            self._free.release()
-
-
-class Source(Protocol[ItemT_co]):
-    """What a stream is read from."""
-
-    async def run(self, deliver: Callable[[ItemT_co], object], /) -> None:
-        """Do all there is to do, and deliver what comes of it."""
-        ...
-
-    def taken(self, count: int = 1, /) -> None:
-        """Make room: so much of what was delivered was taken."""
-        ...
+            self._slots.release()
 
 
 class Stream(Generic[ItemT]):
-    """What comes of many things to do, as it comes.
+    """The items of a producer, as they come.
 
     An asynchronous context manager and iterator: leaving the block early cancels what
-    is in flight. Only so much waits unread; then nothing more is begun until something
-    is read.
+    is in flight. A bounded number of items waits unread; then nothing more is started
+    until one is read.
     """
 
-    def __init__(self, source: Source[ItemT]) -> None:
-        self._source = source
-        self._unread: deque[ItemT] = deque()
-        self._news = asyncio.Event()
-        self._work: asyncio.Task[None] | None = None
-        self._left = False
+    def __init__(self, producer: Producer[ItemT]) -> None:
+        self._producer = producer
+        self._buffer: deque[ItemT] = deque()
+        self._wakeup = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._exited = False
 
     async def __aenter__(self) -> Self:
-        if self._work is not None:
+        if self._task is not None:
             raise InvalidRequestError("a stream can be used once; make another")
-        self._work = asyncio.create_task(self._source.run(self._deliver))
-        self._work.add_done_callback(lambda _: self._news.set())
+        self._task = asyncio.create_task(self._producer.run(self._deliver))
+        self._task.add_done_callback(lambda _: self._wakeup.set())
         return self
 
     def _deliver(self, item: ItemT) -> None:
-        self._unread.append(item)
-        self._news.set()
+        self._buffer.append(item)
+        self._wakeup.set()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> ItemT:
-        if self._work is None:
+        if self._task is None:
             raise InvalidRequestError(
                 "a stream is used as: async with client.stream(...) as outcomes"
             )
-        while not self._unread:
-            if self._left:
+        while not self._buffer:
+            if self._exited:
                 raise StopAsyncIteration
-            if self._work.done():
-                await self._work  # raises what ended it, if anything did
+            if self._task.done():
+                await self._task  # raises what ended it, if anything did
                 raise StopAsyncIteration
-            self._news.clear()
-            await self._news.wait()
-        self._source.taken()
-        return self._unread.popleft()
+            self._wakeup.clear()
+            await self._wakeup.wait()
+        self._producer.release()
+        return self._buffer.popleft()
 
     async def __aexit__(
         self,
@@ -136,14 +132,14 @@ class Stream(Generic[ItemT]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._left = True
-        if self._work is not None:
-            self._work.cancel()
-            await _ended(self._work)
+        self._exited = True
+        if self._task is not None:
+            self._task.cancel()
+            await _wait_for_cancelled(self._task)
 
 
 class OutcomeStream(Stream[Outcome[ResultT]], Generic[ResultT]):
-    """Outcomes as they come, in the order in which the requests end.
+    """The outcomes of a batch as they come, in the order in which they are reached.
 
     An asynchronous context manager and iterator: leaving the block early cancels what
     is in flight. At most `max_concurrency` outcomes wait unread; then nothing more is
@@ -151,8 +147,8 @@ class OutcomeStream(Stream[Outcome[ResultT]], Generic[ResultT]):
     """
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
-    """Wait for a task that was cancelled, even while being cancelled oneself."""
+async def _wait_for_cancelled(task: asyncio.Task[None]) -> None:
+    """Wait for a task that was cancelled, even while this one is being cancelled."""
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
@@ -160,6 +156,6 @@ async def _ended(task: asyncio.Task[None]) -> None:
         except asyncio.CancelledError as error:
             cancelled = error
     if not task.cancelled():
-        task.exception()  # it was raised to the reader, or nobody wanted to read on
+        task.exception()  # it was raised to the reader, who may have left before
     if cancelled is not None:
         raise cancelled

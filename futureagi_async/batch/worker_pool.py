@@ -31,7 +31,7 @@ class CallerCodeError(Exception):
 
 
 class _Sentinel(enum.Enum):
-    """What stands in the place of an item."""
+    """A mark in the place of an item."""
 
     END = enum.auto()
     """There are no more items."""
@@ -126,7 +126,7 @@ class WorkerPool(Generic[ItemT, OutcomeT]):
 
 
 class _AsyncReader(Generic[ItemT]):
-    """Reads an asynchronous iterator, which only one worker may await at a time."""
+    """A reader of an asynchronous iterator, which only one worker may await at a time."""
 
     def __init__(
         self, items: AsyncIterator[ItemT], is_stopped: Callable[[], bool]

@@ -152,7 +152,7 @@ def _stream(method: Callable[..., Any], stream_type: Any) -> Callable[..., Any]:
     def call(self: FutureAGI, /, *args: Any, **kwargs: Any) -> Any:
         inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         bound, source = _bind(signature, self._client, args, kwargs, inbox)
-        producer = method(*bound.args, **bound.kwargs)._source  # noqa: SLF001 - its twin
+        producer = method(*bound.args, **bound.kwargs)._producer  # noqa: SLF001 - runs elsewhere
         concurrency = _concurrency(bound)
         return stream_type(self._portal, producer, source, inbox, concurrency)
 

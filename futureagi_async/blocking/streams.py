@@ -259,7 +259,7 @@ class BlockingStream(Generic[Item]):
     def __init__(
         self,
         portal: Portal,
-        producer: batch.stream.Source[Item],
+        producer: batch.stream.Producer[Item],
         source: Any,
         inbox: queue.SimpleQueue[Any],
         concurrency: int,
@@ -290,7 +290,7 @@ class BlockingStream(Generic[Item]):
         closing(self._source)()
         is_sized = isinstance(self._source, Collection)
         unread = len(self._source) if is_sized else _CHUNK_SIZE
-        self._producer.taken(unread + self._concurrency)
+        self._producer.release(unread + self._concurrency)
 
     def __iter__(self) -> Self:
         return self
@@ -319,7 +319,7 @@ class BlockingStream(Generic[Item]):
         if self._unreleased and (
             self._inbox.empty() or self._unreleased >= _CHUNK_SIZE // 4
         ):
-            call.call_soon(self._producer.taken, self._unreleased)
+            call.call_soon(self._producer.release, self._unreleased)
             self._unreleased = 0
 
     def __exit__(

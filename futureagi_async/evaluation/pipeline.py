@@ -501,7 +501,7 @@ class EvaluationProducer:
                     stop.__cause__, EvaluationReport()
                 ) from stop.__cause__
 
-    def taken(self, count: int = 1) -> None:
+    def release(self, count: int = 1) -> None:
         """Make room: so many ends were taken."""
         for _ in range(count):
             self._places.release()

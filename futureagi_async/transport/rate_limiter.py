@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 
 class RateLimiter:
-    """Spaces requests evenly, first come, first served; without a limit, not at all.
+    """A limiter that spaces requests evenly, first come, first served.
+
+    Without a limit it does nothing.
 
     Slots that nobody used are not saved up: all of a period's requests at its end, and
     those of the next at its start, would be nearly twice the limit within one period.

@@ -29,7 +29,7 @@ _MAX_DOUBLINGS = 10
 
 
 class RetryReason(enum.Enum):
-    """Why an attempt may be repeated."""
+    """The reason why an attempt may be repeated."""
 
     THROTTLED = enum.auto()
     """The service did nothing, and asked for a pause."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import random
 import time
@@ -52,7 +53,7 @@ class LoopResources:
 
 
 class Transport:
-    """Carries the requests of a client and its copies.
+    """The transport of the requests of a client and its copies.
 
     Its connections are opened in the event loop and process that first use them, and
     closed by `aclose`, with the loop, or when the transport is forgotten. A loop that
@@ -214,8 +215,6 @@ async def _lifetime(backend: HTTPBackend, pid: int) -> AsyncGenerator[None, None
 def _release(resources: LoopResources) -> None:
     """Release the connections of a forgotten transport, or of an earlier loop."""
     if resources.pid != os.getpid():
-        import ctypes  # noqa: PLC0415 - slow to import, and used after a fork only
-
         resources.backend.detach()
         # Leaked for good, since they are the parent's: whatever else could hold them is
         # cleared when the process exits, and then asyncio warns of unclosed sockets.

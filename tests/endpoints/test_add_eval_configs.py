@@ -374,7 +374,7 @@ def test_names_that_differ_in_case_or_template_are_different():
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
-        ([], "the list is empty; give at least one"),
+        ([], "the list is empty; at least one is expected"),
         ((each for each in ()), "the list is empty"),
         (TEMPLATE, "a list of eval configs is expected, not a str"),
         (ALL_FIELDS, "a list of eval configs is expected, not a dict"),

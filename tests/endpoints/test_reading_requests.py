@@ -247,7 +247,7 @@ def test_names_and_models_are_trimmed_as_the_service_does():
 @pytest.mark.parametrize("empty", [{}, dict.fromkeys(WHOLE)])
 def test_an_update_of_nothing_is_rejected(empty):
     with pytest.raises(
-        InvalidRequestError, match=r"^nothing is to change; give at lea"
+        InvalidRequestError, match=r"^nothing would change; pass at lea"
     ):
         UpdateEvalConfig(ID, OTHER, **empty)
 
@@ -262,7 +262,7 @@ def test_an_update_of_nothing_is_rejected(empty):
         ("name", "a\0", "no null characters"),
         ("template_id", "abc", "is no UUID"),
         ("template_id", 5, "an id"),
-        ("config", {}, "is empty, which the service takes for no change"),
+        ("config", {}, "is empty, which changes nothing"),
         ("config", [], "a dict is expected"),
         ("config", {"params": float("nan")}, "is no JSON number"),
         ("mapping", "x", "a dict is expected"),
@@ -323,7 +323,7 @@ def test_a_config_without_a_name_is_to_be_called_by_its_template():
 
 
 def test_a_template_in_capitals_is_the_same():
-    with pytest.raises(InvalidRequestError, match=r"^nothing is to change"):
+    with pytest.raises(InvalidRequestError, match=r"^nothing would change"):
         UpdateEvalConfig.to_match(ID, kept(template_id=TEMPLATE.upper()), wanted())
 
 

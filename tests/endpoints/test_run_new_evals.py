@@ -328,7 +328,9 @@ def test_a_partial_that_is_neither_word_is_rejected():
 
 @pytest.mark.parametrize("value", [None, [], {"run_test_id": RUN_TEST}])
 def test_only_what_was_added_can_be_run(value):
-    with pytest.raises(InvalidRequestError, match=r"^added: what add_eval_configs or"):
+    with pytest.raises(
+        InvalidRequestError, match=r"^added: a result of add_eval_configs or"
+    ):
         RunNewEvals.from_added(value)
 
 

@@ -437,7 +437,7 @@ async def test_a_stream_that_is_not_read_begins_no_more_than_may_be_under_way(
         ) as ends,
     ):
         await eventually(lambda: len(emulator.log.runs) == 2)
-        await eventually(lambda: len(ends._unread) == 2)
+        await eventually(lambda: len(ends._buffer) == 2)
         for _ in range(50):
             await asyncio.sleep(0)
         assert len(read) == 2

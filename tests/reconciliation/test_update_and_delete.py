@@ -337,7 +337,7 @@ def test_the_guard_of_the_last_config_hides_that_another_is_not_there():
     error = on_a_jumping_clock(failure(deleted(sender, NOBODY)))
 
     assert type(error) is BadRequestError
-    assert str(error).endswith("and this eval config is not there at all")
+    assert str(error).endswith("and this eval config does not exist")
 
 
 def test_a_change_waits_until_another_for_the_run_test_has_ended():

@@ -16,7 +16,7 @@ from textwrap import dedent
 
 import pytest
 from jumping_clock import on_a_jumping_clock
-from raw_server import RawServer, Reply, full_backlog, http, success
+from raw_server import RUN_TEST, RawServer, Reply, full_backlog, http, success
 from simulation import FakeSender, accepted, answer, request, simulated
 
 from futureagi_async import (
@@ -26,6 +26,7 @@ from futureagi_async import (
     ClientClosedError,
     ConfigurationError,
     Delivery,
+    EvalConfig,
     Failure,
     NotAttempted,
     RetryPolicy,
@@ -327,6 +328,19 @@ async def test_use_after_close_is_refused(connect):
             with pytest.raises(ClientClosedError):
                 await each.__aenter__() if each is client else await each.send_many([])
         assert "closed" in repr(client)
+        assert len(server.requests) == 1
+
+
+async def test_a_closed_client_runs_no_operation_and_waits_for_nothing(connect):
+    async with RawServer() as server:
+        client = connect(server)
+        await client.send(request())
+        await client.aclose()
+
+        with pytest.raises(ClientClosedError):
+            await client.ensure_eval_configs(RUN_TEST, [EvalConfig(RUN_TEST, "mood")])
+        await asyncio.wait_for(client._transport.wait(asyncio.Event(), 999), 60)
+
         assert len(server.requests) == 1
 
 
@@ -703,12 +717,14 @@ async def test_another_process_has_connections_and_locks_of_its_own(
         client = connect(server)
         of_parent = asyncio.create_task(client.send(request(1)))
         await server.until(requests=1)
-        connector = client._transport._resources.backend._session.connector
+        resources = client._transport._resources
+        connector = resources.backend._session.connector
 
         with monkeypatch.context() as child:
             child.setattr(os, "getpid", lambda: -1)
             await client.send(request(1))
             await client.aclose()
+            await resources.lifetime.aclose()
 
         assert [each.connection for each in server.requests] == [0, 1]
         assert server.open_connections == 1
