@@ -78,7 +78,7 @@ IMPOSSIBLE = [
     ({"max_in_progress": 1.5}, r"max_in_progress"),
     ({"max_concurrency": 0}, r"max_concurrency"),
     ({"max_concurrency": 101}, r"max_concurrency: 101 requests need as many"),
-    ({"journal": 7}, r"journal: the path of a file is wanted"),
+    ({"journal": 7}, r"journal: the path of a file is expected"),
 ]
 
 
