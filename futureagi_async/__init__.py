@@ -67,7 +67,6 @@ if TYPE_CHECKING:
     from futureagi_async.evaluation.ensure_configs import (
         EnsureEvalConfigs as EnsureEvalConfigs,
     )
-    from futureagi_async.evaluation.pipeline import EvaluationStream as EvaluationStream
     from futureagi_async.evaluation.report import (
         EvaluationError as EvaluationError,
         EvaluationInterruptedError as EvaluationInterruptedError,
@@ -76,6 +75,7 @@ if TYPE_CHECKING:
         EvaluationStatus as EvaluationStatus,
         RunTestEvaluation as RunTestEvaluation,
     )
+    from futureagi_async.evaluation.stream import EvaluationStream as EvaluationStream
     from futureagi_async.journal.reader import Journal as Journal
     from futureagi_async.model.outcome import (
         Batch as Batch,
@@ -139,7 +139,7 @@ else:
                 "UnexpectedResponseError",
             ),
             ".evaluation.ensure_configs": ("EnsureEvalConfigs",),
-            ".evaluation.pipeline": ("EvaluationStream",),
+            ".evaluation.stream": ("EvaluationStream",),
             ".evaluation.report": (
                 "EvaluationError",
                 "EvaluationInterruptedError",

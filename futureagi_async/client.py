@@ -312,7 +312,7 @@ class AsyncFutureAGI:
         run_tests: RunTestRefs,
         configs: abc.Iterable[endpoints.eval_config.EvalConfig | abc.Mapping[str, Any]],
         **options: Unpack[EvaluationOptions],
-    ) -> evaluation.pipeline.EvaluationStream:
+    ) -> evaluation.stream.EvaluationStream:
         """Evaluate many run tests and yield the result of each when it is there.
 
         Use it as `async with client.stream_evaluations(...) as evaluations:` and then
@@ -330,8 +330,8 @@ class AsyncFutureAGI:
             InvalidRequestError: a value could never be accepted; nothing was sent.
             ConfigurationError: an option cannot work.
         """
-        return evaluation.pipeline.EvaluationStream(
-            evaluation.pipeline.EvaluationProducer(
+        return evaluation.stream.EvaluationStream(
+            evaluation.stream.EvaluationProducer(
                 self._transport,
                 self._options,
                 *self._prepare_evaluation(run_tests, configs, options),
@@ -371,13 +371,13 @@ class AsyncFutureAGI:
             ConfigurationError: an option cannot work.
             EvaluationInterruptedError: the iterable or `on_progress` raised.
         """
-        settings = evaluation.pipeline.EvaluationSettings.of(
+        settings = evaluation.inputs.EvaluationSettings.of(
             self._batch_config(
                 {"timeout": timeout, "max_concurrency": max_concurrency}
             ),
             poll_interval=poll_interval,
         )
-        operations = evaluation.inputs.watching(run_tests)
+        operations = evaluation.inputs.run_test_inputs(run_tests)
         return await self._evaluate(operations, settings, on_progress)
 
     async def get_run_test(
@@ -700,12 +700,9 @@ class AsyncFutureAGI:
         run_tests: RunTestRefs,
         configs: abc.Iterable[endpoints.eval_config.EvalConfig | abc.Mapping[str, Any]],
         options: abc.Mapping[str, Any],
-    ) -> tuple[
-        Requests[evaluation.start.Started], evaluation.pipeline.EvaluationSettings
-    ]:
+    ) -> tuple[Any, evaluation.inputs.EvaluationSettings]:
         given = complete_options(options, EvaluationOptions, EVALUATION_DEFAULTS)
-        operations = evaluation.inputs.for_run_tests(
-            run_tests,
+        spec = evaluation.inputs.EvaluationSpec.of(
             configs,
             on_conflict=given["on_conflict"],
             rerun=given["rerun"],
@@ -713,9 +710,11 @@ class AsyncFutureAGI:
             started_after=given["started_after"],
             enable_tool_evaluation=given["enable_tool_evaluation"],
         )
-        settings = evaluation.pipeline.EvaluationSettings.of(
+        operations = evaluation.inputs.run_test_inputs(run_tests)
+        settings = evaluation.inputs.EvaluationSettings.of(
             self._batch_config(given),
             poll_interval=given["poll_interval"],
+            spec=spec,
             waits=given["wait"],
             max_in_progress=positive_int(given["max_in_progress"], "max_in_progress"),
         )
@@ -723,12 +722,12 @@ class AsyncFutureAGI:
 
     async def _evaluate(
         self,
-        operations: Requests[evaluation.start.Started],
-        settings: evaluation.pipeline.EvaluationSettings,
+        operations: Any,
+        settings: evaluation.inputs.EvaluationSettings,
         on_progress: abc.Callable[[evaluation.report.EvaluationProgress], object]
         | None,
     ) -> evaluation.report.EvaluationReport:
         callback = validate_callback(on_progress, "on_progress")
-        return await evaluation.pipeline.evaluate(
+        return await evaluation.stream.evaluate(
             self._transport, self._options, operations, settings, callback
         )

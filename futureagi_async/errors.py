@@ -22,7 +22,7 @@ LINE_LIMIT = 500
 
 
 class Delivery(enum.Enum):
-    """Whether the service did the work, as far as it is known after a failure."""
+    """Knowledge after a failure: whether the service did the work."""
 
     NOT_SENT = "not_sent"
     """It was not sent: nothing was done, and it may be sent again."""
@@ -36,7 +36,7 @@ class Delivery(enum.Enum):
 
 @attrs.frozen
 class ItemError:
-    """What the service found wrong with one item of a list that was sent.
+    """Problem of the service with one item of a list that was sent.
 
     Attributes:
         field: the name of the list.

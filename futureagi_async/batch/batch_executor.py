@@ -66,7 +66,10 @@ class BatchExecutor:
         started: float | None = context.now()
         executor = RequestExecutor(context, retry_failures=is_exclusive)
         try:
-            result = await executor.send(operation)
+            if is_exclusive:
+                result = await executor.send(operation)
+            else:  # one frame less for each request
+                result = await operation.run(executor)
         except (Exception, asyncio.CancelledError) as error:
             if is_own_cancellation(error):
                 raise

@@ -48,7 +48,9 @@ class RequestContext:
             an attempt.
         slots: one for each request that may be in flight; `None` without a bound.
         journal: where requests and outcomes are recorded, if there is a journal.
-        began_at: when it began, by the clock of the loop.
+        now: the clock of the loop.
+        began_at: when it began, by that clock.
+        deadline: when nothing more is started, by that clock; `None` for never.
         stopped_by: the error after which nothing more is started.
     """
 
@@ -60,22 +62,19 @@ class RequestContext:
     now: Callable[[], float] = attrs.field(
         init=False, factory=lambda: asyncio.get_running_loop().time
     )
-    began_at: float = attrs.field(
-        init=False, default=attrs.Factory(lambda self: self.now(), takes_self=True)
-    )
+    began_at: float = attrs.field(init=False)
+    deadline: float | None = attrs.field(init=False)
     stopped_by: FutureAGIError | None = attrs.field(init=False, default=None)
 
-    @property
-    def deadline(self) -> float | None:
-        """When nothing more is started, by the clock of the loop."""
-        return None if self.throttle is None else self.throttle.deadline
+    def __attrs_post_init__(self) -> None:
+        self.began_at = self.now()
+        self.deadline = None if self.throttle is None else self.throttle.deadline
 
     def stop_reason(self) -> str | None:
         """Return why nothing more is started, if that is so."""
         if self.stopped_by is not None:
             return f"the batch was stopped by: {self.stopped_by}"
-        deadline = self.deadline
-        if deadline is not None and self.now() >= deadline:
+        if self.deadline is not None and self.now() >= self.deadline:
             return "the deadline of the batch has passed"
         return None
 
@@ -205,21 +204,19 @@ class RequestExecutor:
             )
         except FutureAGIError as error:
             if isinstance(error, APIError):
-                attempts = error.attempts
-                self._count(attempts, claim)
+                self.attempts += error.attempts
+                if claim is not None:
+                    claim.attempts = error.attempts
             if error.stops_batch:
                 context.stopped_by = error
             raise
         finally:
             if slots is not None:
                 slots.release()
-        self._count(attempts, claim)
-        return result
-
-    def _count(self, attempts: int, claim: Claim[Any] | None) -> None:
         self.attempts += attempts
         if claim is not None:
             claim.attempts = attempts
+        return result
 
 
 async def _no_history() -> Sequence[HistoryEntry]:

@@ -77,6 +77,11 @@ class WorkerPool(Generic[ItemT, OutcomeT]):
         self._read = 0
         self._failure: BaseException | None = None
 
+    @property
+    def failed(self) -> bool:
+        """Whether the input or `on_result` has raised."""
+        return self._failure is not None
+
     async def run(self) -> None:
         """Process all items.
 

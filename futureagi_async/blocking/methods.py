@@ -139,7 +139,7 @@ def outcome_stream(
 
 def evaluation_stream(
     method: Callable[
-        Concatenate[AsyncFutureAGI, P], evaluation.pipeline.EvaluationStream
+        Concatenate[AsyncFutureAGI, P], evaluation.stream.EvaluationStream
     ],
 ) -> Callable[Concatenate[FutureAGI, P], BlockingEvaluationStream]:
     """Return a method that opens a stream of evaluations."""

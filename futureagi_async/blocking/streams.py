@@ -23,7 +23,11 @@ from typing import Any, Generic, Self, TypeVar
 
 from futureagi_async import batch, evaluation
 from futureagi_async.blocking.portal import Call, Portal, no_op
-from futureagi_async.errors import ClientClosedError, InvalidRequestError
+from futureagi_async.errors import (
+    ClientClosedError,
+    FutureAGIError,
+    InvalidRequestError,
+)
 from futureagi_async.model.outcome import BatchInterruptedError, Outcome
 from futureagi_async.model.request import ResultT
 
@@ -182,7 +186,7 @@ def _unwrap(call: Call[Any]) -> Any:
     """Return the result of a call; that the client was closed is no error of the input."""
     try:
         return call.result()
-    except BatchInterruptedError as error:
+    except FutureAGIError as error:
         cause, message = error.__cause__, str(error)
         if isinstance(cause, ClientClosedError) and cause.args == (_CLOSED,):
             error.args = (message[message.index(_CLOSED) :],)
@@ -238,7 +242,7 @@ def run_batch(
 def _interrupted(error: Exception, result: Any) -> Exception:
     """Return what a batch raises if the callback raised after its last outcome."""
     if isinstance(result, evaluation.report.EvaluationReport):
-        return evaluation.report.EvaluationInterruptedError.with_report(error, result)
+        return evaluation.report.EvaluationInterruptedError.by(error, result)
     return BatchInterruptedError.from_cause(error, result)
 
 

@@ -110,7 +110,7 @@ def _progress_callback(
     scored = progress.add_task("with scores", total=run_tests)
 
     def show(now: EvaluationProgress) -> None:
-        progress.update(started, completed=now.waiting + now.ended)
+        progress.update(started, completed=now.waiting + now.finished)
         progress.update(scored, completed=now.scored)
 
     return show

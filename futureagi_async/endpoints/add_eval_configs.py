@@ -184,7 +184,7 @@ class AddEvalConfigs(Reconcilable[AddEvalConfigsResult]):
         )
 
     def _existing(self, stored: Iterable[CreatedEvalConfig]) -> tuple[str, ...]:
-        """Return the requested names that exist, whoever created them."""
+        """Return the requested names that exist, no matter who created them."""
         names = {each.name for each in stored}
         requested = (item.effective_name for item in self.evaluations_config)
         return tuple(name for name in requested if name in names)

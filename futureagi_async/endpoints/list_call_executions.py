@@ -48,7 +48,7 @@ class EvalOutput(Serializable):
     """The result of one eval config for one call.
 
     Attributes:
-        state: the state of the evaluation.
+        status: how far the evaluation is.
         value: the result: `"Passed"` or `"Failed"`, a number, or the choice; `None`
             unless it is completed.
         reason: the reason, in words.
@@ -57,7 +57,7 @@ class EvalOutput(Serializable):
         raw: the entry as the service stores it; empty while it is pending.
     """
 
-    state: EvalOutputStatus
+    status: EvalOutputStatus
     value: Any = attrs.field(default=None, hash=False)
     reason: str | None = None
     type: str | None = None
@@ -71,13 +71,13 @@ class EvalOutput(Serializable):
         An entry that is no object is the value itself.
         """
         if value is None:
-            return cls(state=EvalOutputStatus.PENDING)
+            return cls(status=EvalOutputStatus.PENDING)
         if not isinstance(value, dict):
             return cls(
-                state=EvalOutputStatus.COMPLETED, value=value, raw={"value": value}
+                status=EvalOutputStatus.COMPLETED, value=value, raw={"value": value}
             )
         return cls(
-            state=_state(value),
+            status=_status(value),
             value=value.get("value"),
             reason=_text(value.get("reason")),
             type=_text(value.get("type")),
@@ -86,7 +86,7 @@ class EvalOutput(Serializable):
         )
 
 
-def _state(entry: dict[str, Any]) -> EvalOutputStatus:
+def _status(entry: dict[str, Any]) -> EvalOutputStatus:
     status = ExecutionStatus(_text(entry.get("status")) or "")
     if not entry:
         return EvalOutputStatus.PENDING

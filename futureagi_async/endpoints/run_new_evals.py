@@ -365,7 +365,7 @@ def _state(
 ) -> endpoints.list_call_executions.EvalOutputStatus | None:
     """Return the state of the evaluation of a call by a config; `None` without one."""
     output = call.eval_outputs.get(config_id)
-    return None if output is None else output.state
+    return None if output is None else output.status
 
 
 def _pending(
@@ -405,7 +405,7 @@ def _created_ids(response: bytes) -> set[str]:
 
 
 class StartEvidence(enum.Enum):
-    """What the results of the calls prove about a request with unknown outcome."""
+    """Evidence in the results of the calls about a request with unknown outcome."""
 
     STARTED = enum.auto()
     NOT_STARTED = enum.auto()

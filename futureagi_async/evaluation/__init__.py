@@ -1,4 +1,4 @@
-"""The whole job for many run tests: ensure configs, run, wait, read the scores."""
+"""Evaluation of many run tests: ensure configs, run, wait, read the scores."""
 
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,8 @@ if TYPE_CHECKING:
         ensure_configs as ensure_configs,
         inputs as inputs,
         options as options,
-        pipeline as pipeline,
         report as report,
-        start as start,
+        stream as stream,
     )
 else:
     __getattr__, __dir__, __all__ = lazy_exports(
@@ -22,9 +21,8 @@ else:
                 ".ensure_configs",
                 ".inputs",
                 ".options",
-                ".pipeline",
                 ".report",
-                ".start",
+                ".stream",
             ),
             (),
         ),

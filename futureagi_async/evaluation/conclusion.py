@@ -1,4 +1,4 @@
-"""How a run test ends: its state, the reason, and its scores."""
+"""Conclusion of the evaluation of a run test: its status, the reason, and its scores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from futureagi_async.errors import FutureAGIError, NotAttemptedError
+from futureagi_async.errors import NotAttemptedError
 from futureagi_async.evaluation.plan import EvaluationPhase
 from futureagi_async.evaluation.report import (
     ConfigScores,
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from futureagi_async.endpoints.eval_config import EvalConfig
+    from futureagi_async.errors import FutureAGIError
     from futureagi_async.evaluation.plan import Plan
-    from futureagi_async.evaluation.results import Tally
-    from futureagi_async.evaluation.start import Progress
+    from futureagi_async.evaluation.results import ResultTable
+    from futureagi_async.evaluation.start import RunTestState
 
 
 _REASONS = {
     EvaluationStatus.STARTED: (
-        "it was started, or was under way already, and was not to be waited for"
+        "it was started, or was under way already, and wait=False"
     ),
     EvaluationStatus.NOTHING_TO_EVALUATE: "no completed execution has a completed call",
     EvaluationStatus.PARTIAL: (
@@ -38,43 +39,44 @@ _REASONS = {
         "with another journal if there is one, to start them"
     ),
     EvaluationStatus.STUCK: (
-        "an execution says that it is being evaluated and nothing of it is, as the "
-        "service leaves one without a completed call; it takes no further evaluations"
+        'an execution has the status "evaluating" and nothing of it is evaluated, as '
+        "with one that has no completed call; it accepts no further evaluations"
     ),
     EvaluationStatus.NOT_CREATED: "not every eval config could be created",
 }
 
-
-_BARREN = (
+_NO_VALUE = (
     "each call's evaluation by {name!r} failed or was skipped{why}; rerun=True "
     "runs it again"
 )
 
 _NEVER_RUN = "no eval config was ever run on a completed call"
 
-_AS_IF_WHOLE = {EvaluationStatus.SCORED, EvaluationStatus.STARTED}
-"""What a run test is not, where an eval config that was asked for is not there."""
+_NOT_IF_CONFIG_MISSING = {EvaluationStatus.SCORED, EvaluationStatus.STARTED}
+"""Statuses that are impossible while a requested eval config does not exist."""
 
 
-def state_of(
-    verdict: EvaluationPhase, tally: Tally, plan: Plan | None
+def final_status(
+    phase: EvaluationPhase, table: ResultTable, plan: Plan | None
 ) -> EvaluationStatus:
-    """Say what a verdict means, where nothing more is to be started.
+    """Return the status of a run test of which nothing more is to be started.
 
     Args:
-        verdict: how far the evaluations are.
-        tally: what there is of them.
-        plan: what was decided by that; `None` where nothing was to be started.
+        phase: how far the evaluations are.
+        table: the results that were read.
+        plan: what was decided from them; `None` if nothing was to be started.
     """
-    is_nothing = not any(tally.completed_calls.values()) or not tally.config_ids
-    is_open = any(tally.of_config(each).open for each in tally.config_ids)
-    match verdict:
-        case EvaluationPhase.STUCK if is_nothing or is_open or plan is None:
+    is_empty = not any(table.completed_calls.values()) or not table.config_ids
+    has_unfinished = any(
+        table.config_counts(id_).unfinished for id_ in table.config_ids
+    )
+    match phase:
+        case EvaluationPhase.STUCK if is_empty or has_unfinished or plan is None:
             return EvaluationStatus.STUCK
         case EvaluationPhase.FINISHED | EvaluationPhase.STUCK:
             return (
                 EvaluationStatus.NOTHING_TO_EVALUATE
-                if is_nothing
+                if is_empty
                 else EvaluationStatus.SCORED
             )
         case _ if plan is not None and plan.is_partial:
@@ -83,124 +85,122 @@ def state_of(
             return EvaluationStatus.NOT_STARTED
 
 
-def failed(
-    run_test_id: str | None,
-    asked: Sequence[EvalConfig],
-    progress: Progress,
-    error: FutureAGIError,
-    elapsed: float,
-) -> RunTestEvaluation:
-    """Give the end of a run test after an error."""
-    was_begun = progress.ensured is not None or progress.has_written
-    is_untouched = isinstance(error, NotAttemptedError) and not was_begun
-    state = EvaluationStatus.NOT_ATTEMPTED if is_untouched else EvaluationStatus.FAILED
-    progress.error = error
-    return ended(run_test_id, asked, progress, state, elapsed, reason=str(error))
+def failure_status(error: FutureAGIError, state: RunTestState) -> EvaluationStatus:
+    """Return the status of a run test after an error."""
+    is_untouched = state.ensured is None and not state.has_written
+    if isinstance(error, NotAttemptedError) and is_untouched:
+        return EvaluationStatus.NOT_ATTEMPTED
+    return EvaluationStatus.FAILED
 
 
-def ended(
+def conclude(
     run_test_id: str | None,
-    asked: Sequence[EvalConfig],
-    progress: Progress,
-    state: EvaluationStatus,
+    requested: Sequence[EvalConfig],
+    state: RunTestState,
+    status: EvaluationStatus,
     elapsed: float,
     *,
     reason: str = "",
+    error: FutureAGIError | None = None,
 ) -> RunTestEvaluation:
-    """Give the end of a run test.
+    """Return the evaluation of a run test.
 
     Args:
         run_test_id: the run test.
-        asked: the eval configs that were asked for; none where it was to be watched
-            only.
-        progress: what was found and started.
-        state: how far it came.
-        elapsed: seconds since its turn came.
-        reason: why it did not come further, where the state does not say it.
+        requested: the requested eval configs; none if it was only waited for.
+        state: what was found and started.
+        status: how far it came.
+        elapsed: seconds since it was read from the input.
+        reason: why it came no further, if the status does not explain it.
+        error: what went wrong, if something did.
     """
-    ensured, tally = progress.ensured, progress.tally
-    configs = tuple(_configs(asked, progress))
-    if state in _AS_IF_WHOLE and any(each.eval_config_id is None for each in configs):
-        state = EvaluationStatus.NOT_CREATED
-    if state is EvaluationStatus.SCORED:
-        barren = next(filter(_is_barren, configs), None)
-        if barren is not None:
-            state = EvaluationStatus.NO_RESULT
-            why = f" ({barren.reason})" if barren.reason else ""
-            reason = _BARREN.format(name=barren.name, why=why)
-    if state is EvaluationStatus.NOTHING_TO_EVALUATE and any(
-        tally.completed_calls.values()
+    ensured, table = state.ensured, state.table
+    configs = tuple(_configs(requested, state))
+    if status in _NOT_IF_CONFIG_MISSING and any(
+        config.eval_config_id is None for config in configs
+    ):
+        status = EvaluationStatus.NOT_CREATED
+    if status is EvaluationStatus.SCORED:
+        without_value = next(filter(_has_no_value, configs), None)
+        if without_value is not None:
+            status = EvaluationStatus.NO_RESULT
+            why = f" ({without_value.reason})" if without_value.reason else ""
+            reason = _NO_VALUE.format(name=without_value.name, why=why)
+    if status is EvaluationStatus.NOTHING_TO_EVALUATE and any(
+        table.completed_calls.values()
     ):
         reason = _NEVER_RUN
     return RunTestEvaluation(
         run_test_id=run_test_id,
-        run_test_name=ensured.run_test_name if ensured else None,
-        state=state,
+        run_test_name=ensured.run_test_name if ensured else state.run_test_name,
+        status=status,
         configs=configs,
-        reason=reason or _REASONS.get(state, ""),
-        error=progress.error,
-        requests=progress.requests,
-        executions=len(tally.executions),
-        warnings=tuple(_warnings(progress)),
+        reason=reason or _REASONS.get(status, ""),
+        error=error,
+        requests=state.requests,
+        executions=len(table.executions),
+        warnings=tuple(_warnings(state)),
         elapsed=elapsed,
     )
 
 
-def _is_barren(config: ConfigScores) -> bool:
-    """Tell if nothing more is to come of an eval config, and nothing has come."""
+def _has_no_value(config: ConfigScores) -> bool:
+    """Return whether an eval config is finished, and has no value."""
     return not config.evaluated and config.failed + config.skipped > 0
 
 
-def _configs(asked: Sequence[EvalConfig], progress: Progress) -> Iterator[ConfigScores]:
-    tally, ensured = progress.tally, progress.ensured
-    there = {e.eval_config.name: e for e in ensured.eval_configs} if ensured else {}
-    for config in asked:
+def _configs(
+    requested: Sequence[EvalConfig], state: RunTestState
+) -> Iterator[ConfigScores]:
+    table, ensured = state.table, state.ensured
+    by_name = {e.eval_config.name: e for e in ensured.eval_configs} if ensured else {}
+    for config in requested:
         name = config.effective_name
-        found = there.get(name)
+        found = by_name.get(name)
         if found is None:
-            why = _why_missing(config, ensured.warnings) if ensured else ""
+            why = _missing_reason(config, ensured.warnings) if ensured else ""
             yield ConfigScores(name=name, reason=why and f"not created: {why}")
         else:
-            scores = _scores(tally, found.eval_config.id, name)
+            scores = _scores(table, found.eval_config.id, name)
             yield attrs.evolve(scores, origin=found.origin)
-    if not asked:
-        for config_id in tally.config_ids:
-            yield _scores(tally, config_id, tally.names.get(config_id, config_id))
+    if not requested:
+        for config_id in table.config_ids:
+            yield _scores(table, config_id, table.names.get(config_id, config_id))
 
 
-def _why_missing(config: EvalConfig, warnings: Sequence[str]) -> str:
-    """Give the messages that name an eval config, or else its template, or else all."""
+def _missing_reason(config: EvalConfig, warnings: Sequence[str]) -> str:
+    """Return the messages that name an eval config, or else its template, or else all."""
     by_name = [each for each in warnings if repr(config.effective_name) in each]
     by_template = [each for each in warnings if config.template_id in each]
     return "; ".join(dict.fromkeys(by_name or by_template or warnings))
 
 
-def _scores(tally: Tally, config_id: str, name: str) -> ConfigScores:
-    cells = tally.of_config(config_id)
+def _scores(table: ResultTable, config_id: str, name: str) -> ConfigScores:
+    counts = table.config_counts(config_id)
     return ConfigScores(
         name=name,
         eval_config_id=config_id,
-        scores=tally.scores(config_id),
-        evaluated=cells.done,
-        failed=cells.failed,
-        skipped=cells.skipped,
-        pending=cells.open,
-        reason=tally.failures.get(config_id, ""),
+        scores=table.scores(config_id),
+        evaluated=counts.completed,
+        failed=counts.failed,
+        skipped=counts.skipped,
+        pending=counts.unfinished,
+        reason=table.failures.get(config_id, ""),
     )
 
 
-def _warnings(progress: Progress) -> Iterator[str]:
-    if progress.ensured is not None:
-        yield from progress.ensured.warnings
-        for kept in progress.ensured.updated:
+def _warnings(state: RunTestState) -> Iterator[str]:
+    if state.ensured is not None:
+        yield from state.ensured.warnings
+        for stored in state.ensured.updated:
             yield (
-                f"{kept.name!r} was changed; results that it had before are of its "
-                "earlier content, unless they were run again (rerun=True)"
+                f"{stored.name!r} was changed; its earlier results are of its earlier "
+                "content, unless they were run again (rerun=True)"
             )
-    yield from progress.warnings
-    if progress.doubt is not None and progress.is_overcome:
-        yield f"{progress.doubt}; what was read afterwards shows how it came out"
-    if progress.plan is not None:
-        for id_, calls in progress.tally.completed_calls.items():
+    yield from state.warnings
+    if state.unknown_error is not None and state.is_resolved:
+        yield f"{state.unknown_error}; what was read afterwards shows the outcome"
+    if state.plan is not None:
+        for id_, calls in state.table.completed_calls.items():
             if not calls:
                 yield f"execution {id_} has no completed call, and was left out"

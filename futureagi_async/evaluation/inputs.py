@@ -1,99 +1,117 @@
-"""What is asked for, run test by run test, checked before anything is sent."""
+"""Validation of the inputs of an evaluation, before anything is sent."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeGuard
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from futureagi_async.endpoints.eval_config import validate_eval_configs
+from futureagi_async.endpoints.eval_config import (
+    EncodedEvalConfigs,
+    validate_eval_configs,
+)
 from futureagi_async.endpoints.get_run_test import RunTest
 from futureagi_async.endpoints.list_run_tests import RunTestEntry
-from futureagi_async.errors import InvalidRequestError
+from futureagi_async.errors import ConfigurationError, InvalidRequestError
 from futureagi_async.evaluation.ensure_configs import validate_on_conflict
-from futureagi_async.evaluation.pipeline import WatchEvals
-from futureagi_async.evaluation.reading import Selection
-from futureagi_async.evaluation.start import StartEvaluations
+from futureagi_async.evaluation.results import ALL_EXECUTIONS, ExecutionFilter
 from futureagi_async.model import validation
-from futureagi_async.model.request import Requests, build_requests
-from futureagi_async.model.resource import RunTestRefs
+from futureagi_async.model.request import build_requests
+from futureagi_async.model.resource import RunTestRef, RunTestRefs
+from futureagi_async.transport.settings import positive_int, positive_seconds
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from futureagi_async.batch.config import BatchConfig
     from futureagi_async.endpoints.eval_config import EvalConfig
     from futureagi_async.evaluation.ensure_configs import OnConflict
-    from futureagi_async.evaluation.start import Started
 
 
-def for_run_tests(
-    run_tests: RunTestRefs,
-    evaluations_config: Iterable[EvalConfig | Mapping[str, Any]],
-    *,
-    on_conflict: OnConflict,
-    rerun: bool,
-    latest_executions: int | None,
-    started_after: dt.datetime | None,
-    enable_tool_evaluation: bool | None,
-) -> Requests[Started]:
-    """Make the jobs that start the same evaluations on each run test.
+@attrs.frozen
+class RunTestInput:
+    """A run test of the input: its id, and its name if that is known."""
+
+    run_test_id: str = attrs.field(converter=validation.run_test_id)
+    name: str | None = None
+
+    @classmethod
+    def of(cls, run_test: RunTestRef) -> RunTestInput:
+        """Return the id and the name of a run test.
+
+        Raises:
+            InvalidRequestError: it is neither an id nor a run test.
+        """
+        if isinstance(run_test, RunTestEntry | RunTest):
+            return cls(run_test, run_test.name)
+        return cls(run_test)
+
+
+def run_test_inputs(run_tests: RunTestRefs) -> Any:
+    """Return the id, and the name if it is known, of each run test.
+
+    An invalid item of an iterator becomes an `InvalidItem` when it is read.
 
     Raises:
-        InvalidRequestError: a value could never be accepted; the message names it.
+        InvalidRequestError: an id in a collection is invalid; the message names it.
     """
-    if not isinstance(rerun, bool):
-        raise InvalidRequestError(
-            f"rerun: True or False is wanted, not {validation.truncate_repr(rerun)}"
+    make: Any = RunTestInput.of
+    return build_requests(run_tests, make, "run_tests")
+
+
+@attrs.frozen(kw_only=True)
+class EvaluationSpec:
+    """Request for each run test.
+
+    Attributes:
+        configs: the eval configs.
+        execution_filter: the executions.
+        on_conflict: what to do with eval configs that have other content.
+        rerun: whether to start also what has results.
+        enable_tool_evaluation: as for `RunNewEvals`.
+    """
+
+    configs: EncodedEvalConfigs
+    execution_filter: ExecutionFilter = ALL_EXECUTIONS
+    on_conflict: OnConflict = "raise"
+    rerun: bool = False
+    enable_tool_evaluation: bool | None = None
+
+    @classmethod
+    def of(
+        cls,
+        configs: Iterable[EvalConfig | Mapping[str, Any]],
+        *,
+        on_conflict: OnConflict,
+        rerun: bool,
+        latest_executions: int | None,
+        started_after: dt.datetime | None,
+        enable_tool_evaluation: bool | None,
+    ) -> EvaluationSpec:
+        """Validate what is requested.
+
+        Raises:
+            InvalidRequestError: a value could never be accepted; the message names it.
+        """
+        if not isinstance(rerun, bool):
+            raise InvalidRequestError(
+                f"rerun: True or False is expected, not {validation.truncate_repr(rerun)}"
+            )
+        return cls(
+            configs=validate_eval_configs(configs),
+            execution_filter=_execution_filter(latest_executions, started_after),
+            on_conflict=validate_on_conflict(on_conflict),
+            rerun=rerun,
+            enable_tool_evaluation=validation.optional_bool(
+                enable_tool_evaluation, "enable_tool_evaluation"
+            ),
         )
-    job = StartEvaluations(
-        _NO_RUN_TEST,
-        validate_eval_configs(evaluations_config),
-        selection=_selection(latest_executions, started_after),
-        on_conflict=validate_on_conflict(on_conflict),
-        rerun=rerun,
-        enable_tool_evaluation=validation.optional_bool(
-            enable_tool_evaluation, "enable_tool_evaluation"
-        ),
-    )
-    return build_requests(
-        run_tests,
-        lambda each: attrs.evolve(
-            job, run_test_id=_id_of(each), run_test_name=_name_of(each)
-        ),
-        "run_tests",
-    )
 
 
-def watching(run_tests: RunTestRefs) -> Requests[Started]:
-    """Make the jobs that look how far each run test is.
-
-    Raises:
-        InvalidRequestError: an id in a collection is none; the message names it.
-    """
-    return build_requests(
-        run_tests,
-        lambda each: WatchEvals(_id_of(each), run_test_name=_name_of(each)),
-        "run_tests",
-    )
-
-
-_NO_RUN_TEST = "00000000-0000-0000-0000-000000000000"
-
-
-def _id_of(run_test: Any) -> Any:
-    return run_test.id if _is_whole(run_test) else run_test
-
-
-def _name_of(run_test: Any) -> str | None:
-    return run_test.name if _is_whole(run_test) else None
-
-
-def _is_whole(run_test: Any) -> TypeGuard[RunTestEntry | RunTest]:
-    return isinstance(run_test, RunTestEntry | RunTest)
-
-
-def _selection(latest_executions: Any, started_after: Any) -> Selection:
+def _execution_filter(latest_executions: Any, started_after: Any) -> ExecutionFilter:
     is_count = (
         isinstance(latest_executions, int)
         and not isinstance(latest_executions, bool)
@@ -101,20 +119,69 @@ def _selection(latest_executions: Any, started_after: Any) -> Selection:
     )
     if latest_executions is not None and not is_count:
         raise InvalidRequestError(
-            f"latest_executions: a whole number from 1 is wanted, not {validation.truncate_repr(latest_executions)}"
+            "latest_executions: a whole number from 1 is expected, not "
+            f"{validation.truncate_repr(latest_executions)}"
         )
     if started_after is not None:
-        _check_moment(started_after)
-    return Selection(latest_executions, started_after)
+        _check_datetime(started_after)
+    return ExecutionFilter(latest_executions, started_after)
 
 
-def _check_moment(value: Any) -> None:
+def _check_datetime(value: Any) -> None:
     if not isinstance(value, dt.datetime):
         raise InvalidRequestError(
-            f"started_after: a datetime is wanted, not {validation.describe_type(value)}"
+            f"started_after: a datetime is expected, not {validation.describe_type(value)}"
         )
     if value.utcoffset() is None:
         raise InvalidRequestError(
             "started_after: the datetime has no time zone; add one, as "
             "datetime.now(timezone.utc) has"
         )
+
+
+@attrs.frozen
+class EvaluationSettings:
+    """Options of an evaluation.
+
+    Attributes:
+        batch: as for every batch.
+        poll_interval: seconds until the first poll.
+        spec: what is requested for each run test; `None` to wait only.
+        waits: whether to wait for the results of what was started.
+        max_in_progress: how many run tests may be under way at a time; `None` for all.
+    """
+
+    batch: BatchConfig
+    poll_interval: float
+    spec: EvaluationSpec | None = None
+    waits: bool = True
+    max_in_progress: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        batch: BatchConfig,
+        *,
+        poll_interval: float,
+        spec: EvaluationSpec | None = None,
+        waits: bool = True,
+        max_in_progress: int | None = None,
+    ) -> EvaluationSettings:
+        """Validate the options of an evaluation.
+
+        Raises:
+            ConfigurationError: one of them cannot work.
+        """
+        poll_interval = positive_seconds(poll_interval, "poll_interval")
+        if not isinstance(waits, bool):
+            raise ConfigurationError(
+                f"wait: True or False is expected, not {validation.describe_type(waits)}"
+            )
+        if waits and batch.timeout is None:
+            raise ConfigurationError(
+                "timeout: a duration is expected, since evaluations can stay unfinished "
+                "for ever; None is possible with wait=False only"
+            )
+        if max_in_progress is not None:
+            positive_int(max_in_progress, "max_in_progress")
+        return cls(batch, poll_interval, spec, waits, max_in_progress)

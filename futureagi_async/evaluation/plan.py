@@ -1,4 +1,4 @@
-"""What is to be started, and what has come of it: decided from what was read."""
+"""Decisions from what was read: what to start, and how far the evaluations are."""
 
 from __future__ import annotations
 
@@ -8,21 +8,18 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from futureagi_async.endpoints.status import ExecutionStatus
-
 
 if TYPE_CHECKING:
-    from futureagi_async.endpoints.list_test_executions import TestExecution
     from futureagi_async.endpoints.run_new_evals import RunNewEvals
-    from futureagi_async.evaluation.results import Tally
+    from futureagi_async.evaluation.results import ResultTable
 
 
 @attrs.frozen
-class Start:
-    """Evaluations that go into one request.
+class StartBatch:
+    """Evaluations that are started by one request.
 
     A request erases every result that its configs have on its executions. So executions
-    share one only where just the same configs are to be run on them.
+    share one only if exactly the same configs are to be run on them.
     """
 
     execution_ids: tuple[str, ...]
@@ -31,101 +28,98 @@ class Start:
 
 @attrs.frozen
 class Plan:
-    """What is to be done for a run test.
+    """The next steps of a run test.
 
     Attributes:
         starts: what is to be started.
-        is_awaited: whether something that was asked for is being evaluated already, or
-            can be started only when what is being evaluated has ended.
-        is_blocked: whether that is so: it is not started, since others have evaluations
+        waits_for_running: whether something that was requested is being evaluated
+            already, or can be started only after what is being evaluated.
+        blocked_by_others: whether the second is the case: others have evaluations
             under way on the same execution.
-        rests_on_pending: whether something is to be started because it was prepared and
-            seems never to have been started.
+        relies_on_prepared: whether something is to be started because it was prepared
+            and seems never to have been started.
         is_partial: whether an eval config has results for a part of an execution only,
             and is left so.
     """
 
-    starts: tuple[Start, ...]
-    is_awaited: bool
-    is_blocked: bool
-    rests_on_pending: bool
+    starts: tuple[StartBatch, ...]
+    waits_for_running: bool
+    blocked_by_others: bool
+    relies_on_prepared: bool
     is_partial: bool
 
 
 @attrs.define
-class Begun:
-    """What was started already, and is not to be started again."""
+class StartedPairs:
+    """Pairs of execution and eval config that are not to be started once more."""
 
     _executions: dict[str, set[str]] = attrs.field(factory=dict)
-    _everywhere: set[str] = attrs.field(factory=set)
+    _all_executions: set[str] = attrs.field(factory=set)
 
     def add(self, request: RunNewEvals) -> None:
-        """Note what a request has started."""
+        """Add what a request has started."""
         for config_id in request.eval_config_ids:
             if request.select_all:
-                self._everywhere.add(config_id)
+                self._all_executions.add(config_id)
             executions = self._executions.setdefault(config_id, set())
             executions.update(request.test_execution_ids or ())
 
     def has(self, execution_id: str, config_id: str) -> bool:
-        """Tell if an eval config was started on an execution."""
-        return config_id in self._everywhere or execution_id in self._executions.get(
-            config_id, ()
+        """Return whether an eval config was started on an execution."""
+        return (
+            config_id in self._all_executions
+            or execution_id in self._executions.get(config_id, ())
         )
 
 
-def can_be_evaluated(execution: TestExecution) -> bool:
-    """Tell executions that are or will be completed from those that never ran well."""
-    return execution.is_evaluating or execution.status is ExecutionStatus.COMPLETED
-
-
-def make_plan(tally: Tally, begun: Begun, *, rerun: bool) -> Plan:
+def make_plan(table: ResultTable, started: StartedPairs, *, rerun: bool) -> Plan:
     """Decide what is to be started.
 
-    Without `rerun`, that is what has no result at all: where an eval config has results
-    for some calls of an execution, running it there again would erase and bill them.
+    Without `rerun`, that is what has no result at all: if an eval config has results
+    for some calls of an execution, running it there would erase and bill them.
 
     Args:
-        tally: what is there.
-        begun: what was started already.
-        rerun: start also what has results.
+        table: the results that were read.
+        started: what was started already.
+        rerun: whether to start also what has results.
     """
     groups: dict[tuple[str, ...], list[str]] = collections.defaultdict(list)
-    is_awaited = is_blocked = rests_on_pending = is_partial = False
-    for id_, execution in tally.executions.items():
-        calls = tally.completed_calls[id_]
-        if not calls:
-            continue  # the service would have it evaluating for ever
-        cells = {config: tally.of(id_, config) for config in tally.config_ids}
+    waits_for_running = blocked_by_others = relies_on_prepared = is_partial = False
+    for id_, execution in table.executions.items():
+        if not table.completed_calls[id_]:
+            continue  # the service would leave it evaluating for ever
+        by_config = {config: table.counts(id_, config) for config in table.config_ids}
         if execution.is_evaluating:
-            is_blocked |= any(
-                (rerun or each.absent) and not begun.has(id_, config)
-                for config, each in cells.items()
+            blocked_by_others |= any(
+                (rerun or counts.not_prepared) and not started.has(id_, config)
+                for config, counts in by_config.items()
             )
-            is_awaited |= is_blocked or any(each.open for each in cells.values())
+            waits_for_running |= blocked_by_others or any(
+                counts.unfinished for counts in by_config.values()
+            )
             continue
-        is_partial = is_partial or any(
-            each.open and each.ended for each in cells.values()
-        )
-        wanted = tuple(
+        is_partial |= any(c.unfinished and c.finished for c in by_config.values())
+        to_start = tuple(
             config
-            for config, each in cells.items()
-            if (rerun or not each.ended) and not begun.has(id_, config)
+            for config, counts in by_config.items()
+            if (rerun or not counts.finished) and not started.has(id_, config)
         )
-        if wanted:
-            groups[wanted].append(id_)
-            rests_on_pending |= not rerun and any(cells[c].pending for c in wanted)
+        if to_start:
+            groups[to_start].append(id_)
+            relies_on_prepared |= not rerun and any(
+                by_config[config].pending for config in to_start
+            )
     return Plan(
-        tuple(Start(tuple(ids), configs) for configs, ids in groups.items()),
-        is_awaited,
-        is_blocked,
-        rests_on_pending,
+        tuple(StartBatch(tuple(ids), configs) for configs, ids in groups.items()),
+        waits_for_running,
+        blocked_by_others,
+        relies_on_prepared,
         is_partial,
     )
 
 
 class EvaluationPhase(enum.Enum):
-    """How far the evaluations of a run test are."""
+    """Phase of the evaluations of a run test."""
 
     FINISHED = enum.auto()
     """Every completed call has its results."""
@@ -137,36 +131,39 @@ class EvaluationPhase(enum.Enum):
     """Something was prepared, and nothing evaluates it."""
 
     MISSING = enum.auto()
-    """Something has no result and was not even prepared, and nothing is evaluated."""
+    """Something has no result and was not prepared, and nothing is evaluated."""
 
     STUCK = enum.auto()
-    """An execution says that it is being evaluated, and nothing of it is: it has no
-    completed call, or all that was prepared has ended. So it can stay for ever."""
+    """An execution has the status "evaluating", and nothing of it is evaluated: it has
+    no completed call, or all that was prepared is finished. It can stay so for ever."""
 
 
 @attrs.frozen
 class Assessment:
-    """A verdict, and whether one reading is enough to believe it.
+    """A phase, and whether one reading is enough to conclude it.
 
-    What contradicts itself, as an execution that is being evaluated while all its
-    results are there, can be a moment between two steps of the service.
+    A contradiction, such as an execution that is being evaluated while all its results
+    are there, can be a moment between two steps of the service.
     """
 
-    verdict: EvaluationPhase
+    phase: EvaluationPhase
     is_certain: bool
 
 
-def assess(tally: Tally) -> Assessment:
-    """Judge how far the evaluations are, whose executions and calls were just read."""
-    evaluating = {id_ for id_, e in tally.executions.items() if e.is_evaluating}
-    cells = {id_: tally.of_execution(id_) for id_ in tally.executions}
-    at_rest = [each for id_, each in cells.items() if id_ not in evaluating]
-    if any(cells[id_].pending or tally.is_busy(id_) for id_ in evaluating):
+def assess(table: ResultTable) -> Assessment:
+    """Conclude from executions and calls that were just read how far they are."""
+    evaluating = {id_ for id_, e in table.executions.items() if e.is_evaluating}
+    by_execution = {id_: table.execution_counts(id_) for id_ in table.executions}
+    idle = [counts for id_, counts in by_execution.items() if id_ not in evaluating]
+    if any(by_execution[id_].pending or table.has_pending(id_) for id_ in evaluating):
         return Assessment(EvaluationPhase.UNDER_WAY, is_certain=True)
-    if any(each.pending for each in at_rest):
+    if any(counts.pending for counts in idle):
         return Assessment(EvaluationPhase.NOT_STARTED, is_certain=False)
-    if any(each.absent for each in at_rest):
+    if any(counts.not_prepared for counts in idle):
         return Assessment(EvaluationPhase.MISSING, is_certain=True)
-    if any(cells[id_].absent or not tally.completed_calls[id_] for id_ in evaluating):
+    if any(
+        by_execution[id_].not_prepared or not table.completed_calls[id_]
+        for id_ in evaluating
+    ):
         return Assessment(EvaluationPhase.STUCK, is_certain=False)
     return Assessment(EvaluationPhase.FINISHED, is_certain=not evaluating)

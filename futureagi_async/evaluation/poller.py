@@ -1,4 +1,4 @@
-"""Watching evaluations that are under way: rounds that all run tests share."""
+"""Polling of evaluations that are under way, in rounds that all run tests share."""
 
 from __future__ import annotations
 
@@ -16,240 +16,245 @@ from futureagi_async.errors import (
     ServerError,
 )
 from futureagi_async.evaluation.plan import EvaluationPhase, assess
-from futureagi_async.evaluation.reading import (
-    EVERYTHING,
-    Selection,
+from futureagi_async.evaluation.results import (
+    ALL_EXECUTIONS,
+    ExecutionFilter,
+    ResultTable,
     is_evaluating,
-    read_tally,
+    read_results,
 )
 
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from futureagi_async.evaluation.results import Tally
     from futureagi_async.model.page import SendRead
 
 
-_BACK_OFF = 1.5
-"""How much longer each pause is than the one before, while nothing ends."""
+_BACKOFF_FACTOR = 1.5
+"""By how much each pause is longer than the one before, while nothing finishes."""
 
-_LONGEST = 15.0
+_MAX_BACKOFF_FACTOR = 15.0
 """How many times the first pause a pause can be."""
 
 _JITTER = 0.2
-"""How much shorter or longer a pause can be, as a share of it."""
+"""By what share of it a pause can be shorter or longer."""
 
-_FAILURES = 3
-"""Rounds in a row in which a run test cannot be read, until that is its end."""
+_MAX_FAILURES = 3
+"""Failed polls of a run test in a row that count as its failure."""
 
-_PASSING = (APIConnectionError, RateLimitError, ServerError)
-"""Errors that the next round may not meet any more."""
+_TRANSIENT_ERRORS = (APIConnectionError, RateLimitError, ServerError)
+"""Errors that the next poll may not meet."""
 
 
 @attrs.define(eq=False)
-class Watched:
+class PollTarget:
     """A run test whose evaluations are under way.
 
     Attributes:
         run_test_id: the run test.
-        selection: the executions that it is about.
-        config_ids: the eval configs that it is about; `None` for all.
-        looks: in how many rounds it was looked at.
-        suspected: what the last look found and the next has to confirm.
-        failures: how many looks in a row have failed.
-        tally: what was last read of its calls.
+        execution_filter: the executions to read.
+        config_ids: the eval configs to read; `None` for all.
+        polls: how often it was polled.
+        unconfirmed: the phase that the last poll found and the next has to confirm.
+        failures: how many polls in a row have failed.
+        table: the results that were last read.
     """
 
     run_test_id: str
-    selection: Selection = EVERYTHING
+    execution_filter: ExecutionFilter = ALL_EXECUTIONS
     config_ids: Sequence[str] | None = None
-    looks: int = 0
-    suspected: EvaluationPhase | None = None
+    polls: int = 0
+    unconfirmed: EvaluationPhase | None = None
     failures: int = 0
-    tally: Tally | None = None
+    table: ResultTable = attrs.field(factory=lambda: ResultTable((), ()), kw_only=True)
 
 
-WatchedT = TypeVar("WatchedT", bound=Watched)
+TargetT = TypeVar("TargetT")
 
 
-async def look(
-    read: SendRead, watched: Watched
+async def poll_once(
+    read: SendRead, target: PollTarget
 ) -> EvaluationPhase | FutureAGIError | None:
-    """Look once; give what the end is, or `None` if there is none yet.
+    """Poll once; return the final phase or error, or `None` while it is under way.
 
-    Most looks only count the executions that are being evaluated. Every look whose
-    number is a power of two reads the calls as well: an execution can say for ever that
-    it is being evaluated.
+    Most polls only count the executions that are being evaluated. Every poll whose
+    number is a power of two reads the calls as well: an execution can have the status
+    "evaluating" for ever.
     """
-    watched.looks += 1
-    is_thorough = watched.suspected is not None or _is_power_of_two(watched.looks)
+    target.polls += 1
+    reads_calls = target.unconfirmed is not None or _is_power_of_two(target.polls)
     try:
-        if not is_thorough and await is_evaluating(read, watched.run_test_id):
-            watched.failures = 0
+        if not reads_calls and await is_evaluating(read, target.run_test_id):
+            target.failures = 0
             return None
-        watched.tally = await read_tally(
-            read, watched.run_test_id, watched.selection, watched.config_ids
+        target.table = await read_results(
+            read, target.run_test_id, target.execution_filter, target.config_ids
         )
     except NotAttemptedError:
-        return None  # whoever makes the rounds knows why
+        return None  # the poller is about to stop, and knows why
     except FutureAGIError as error:
-        watched.failures += 1
-        is_passing = isinstance(error, _PASSING) and watched.failures < _FAILURES
-        return None if is_passing else error
-    watched.failures = 0
-    finding = assess(watched.tally)
-    is_believed = finding.is_certain or watched.suspected is finding.verdict
-    if finding.verdict is EvaluationPhase.UNDER_WAY:
-        watched.suspected = None
+        target.failures += 1
+        is_transient = (
+            isinstance(error, _TRANSIENT_ERRORS) and target.failures < _MAX_FAILURES
+        )
+        return None if is_transient else error
+    target.failures = 0
+    found = assess(target.table)
+    if found.phase is EvaluationPhase.UNDER_WAY:
+        target.unconfirmed = None
         return None
-    watched.suspected = finding.verdict
-    return finding.verdict if is_believed else None
+    is_confirmed = found.is_certain or target.unconfirmed is found.phase
+    target.unconfirmed = found.phase
+    return found.phase if is_confirmed else None
 
 
 def _is_power_of_two(number: int) -> bool:
     return number > 1 and not number & (number - 1)
 
 
-class Rounds(Generic[WatchedT]):
-    """Looks at everything that waits, so many at a time, then pauses, and again.
+class Poller(Generic[TargetT]):
+    """Poller of all targets, in rounds with a growing pause between them.
 
-    A round waits for its visits no longer than a pause lasts. Visits that take longer
-    go on by themselves, and rounds skip what is still being visited.
+    A round waits for its polls no longer than a pause lasts. Polls that take longer go
+    on by themselves, and rounds skip their targets.
 
     Args:
-        visit: looks at one, and lets it go when its end has come.
-        give_up: lets one go whose end has not come when no more rounds are made.
-        pause: seconds of the first pause; it grows while nothing ends.
-        workers: how many are looked at at a time.
-        random: gives numbers from 0 to 1.
-        sleep: waits so many seconds, or less where nothing more is to be begun.
+        poll_one: polls one target, and removes it when it is finished.
+        expire: removes a target that is not finished when the poller stops.
+        pause: seconds of the first pause; it grows while nothing finishes.
+        workers: how many targets are polled at a time.
+        random: returns numbers from 0 to 1.
+        sleep: waits so many seconds, or less once the poller is to stop.
     """
 
     def __init__(
         self,
-        visit: Callable[[WatchedT], Awaitable[None]],
-        give_up: Callable[[WatchedT], None],
+        poll_one: Callable[[TargetT], Awaitable[None]],
+        expire: Callable[[TargetT], None],
         *,
         pause: float,
         workers: int,
         random: Callable[[], float] = random.random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._visit = visit
-        self._give_up = give_up
+        self._poll_one = poll_one
+        self._expire = expire
         self._first_pause = self._pause = pause
-        self._places = asyncio.Semaphore(workers)
+        self._slots = asyncio.Semaphore(workers)
         self._random = random
-        self._sleep = sleep
-        self._waiting: dict[WatchedT, None] = {}
-        self._visited: set[WatchedT] = set()
-        self._news = asyncio.Event()
-        self._has_ended_any = False
+        self._wait = sleep
+        self._targets: dict[TargetT, None] = {}
+        self._polled: set[TargetT] = set()
+        self._wakeup = asyncio.Event()
+        self._any_finished = False
         self._closed = False
-        self.are_over: bool = False
-        """Whether no more rounds are made, and what waited was given up."""
+        self.stopped: bool = False
+        """Whether no more polls are made, and all targets have expired."""
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._targets)
 
-    def enter(self, watched: WatchedT) -> None:
-        """Take in another one; it is looked at in the next round."""
-        self._waiting[watched] = None
-        self._news.set()
+    def add(self, target: TargetT) -> None:
+        """Add a target; the next round polls it."""
+        self._targets[target] = None
+        self._wakeup.set()
 
-    def leave(self, watched: WatchedT) -> None:
-        """Let one go whose end has come, if it is here."""
-        if watched in self._waiting:
-            del self._waiting[watched]
-            self._has_ended_any = True
+    def remove(self, target: TargetT) -> None:
+        """Remove a target that is finished; no-op if it is not there."""
+        if target in self._targets:
+            del self._targets[target]
+            self._any_finished = True
 
     def close(self) -> None:
-        """Take in no more: the rounds end when nothing waits."""
+        """Announce that no target will be added: `run` returns when none is left."""
         self._closed = True
-        self._news.set()
+        self._wakeup.set()
 
-    async def run(self, stop: Callable[[], bool], latest: float | None) -> None:
-        """Make rounds until everything has ended, or nothing more is to be begun.
+    async def run(self, is_stopped: Callable[[], bool], deadline: float | None) -> None:
+        """Poll until everything is finished, or until it is stopped.
 
-        What waits then is given up at once, and what is being visited when its visit
-        has ended without its end.
+        Then targets expire at once, except those that are being polled: they expire
+        when their poll has not finished them.
 
         Args:
-            stop: tells that nothing more is to be begun.
-            latest: when that is certain, by the clock of the loop.
+            is_stopped: returns whether nothing more is to be sent.
+            deadline: when that is certain, by the clock of the loop.
         """
-        async with asyncio.TaskGroup() as visits:
-            while not stop() and (self._waiting or not self._closed):
-                if not self._resting():
-                    await self._until_news(latest)
+        async with asyncio.TaskGroup() as polls:
+            while not is_stopped() and (self._targets or not self._closed):
+                if not self._due_targets():
+                    await self._wait_for_targets(deadline)
                     continue
-                await self._rest(latest)
-                if not stop():
-                    await self._round(visits, stop, latest)
-            self.are_over = True
-            for each in self._resting():
-                self._give_up(each)
+                await self._sleep(deadline)
+                if not is_stopped():
+                    await self._poll_round(polls, is_stopped, deadline)
+            self.stopped = True
+            for target in self._due_targets():
+                self._expire(target)
 
-    def _resting(self) -> list[WatchedT]:
-        """Give what waits and is not being visited."""
-        return [each for each in self._waiting if each not in self._visited]
+    def _due_targets(self) -> list[TargetT]:
+        """Return the targets that are not being polled."""
+        return [target for target in self._targets if target not in self._polled]
 
-    async def _round(
-        self, visits: asyncio.TaskGroup, stop: Callable[[], bool], latest: float | None
+    async def _poll_round(
+        self,
+        polls: asyncio.TaskGroup,
+        is_stopped: Callable[[], bool],
+        deadline: float | None,
     ) -> None:
         under_way: set[asyncio.Task[None]] = set()
-        for each in self._resting():
-            if not await self._take_place(latest) or stop():
+        for target in self._due_targets():
+            if not await self._acquire_slot(deadline) or is_stopped():
                 return
-            self._visited.add(each)
-            visiting = visits.create_task(self._look_at(each))
-            under_way.add(visiting)
-            visiting.add_done_callback(under_way.discard)
+            self._polled.add(target)
+            poll = polls.create_task(self._poll_target(target))
+            under_way.add(poll)
+            poll.add_done_callback(under_way.discard)
         if under_way:
-            await asyncio.wait(under_way, timeout=_until(latest, self._pause))
-        if self._has_ended_any:
+            await asyncio.wait(under_way, timeout=_cap_at(deadline, self._pause))
+        if self._any_finished:
             self._pause = self._first_pause
         else:
-            longest = self._first_pause * _LONGEST
-            self._pause = min(self._pause * _BACK_OFF, longest)
-        self._has_ended_any = False
+            longest = self._first_pause * _MAX_BACKOFF_FACTOR
+            self._pause = min(self._pause * _BACKOFF_FACTOR, longest)
+        self._any_finished = False
 
-    async def _take_place(self, latest: float | None) -> bool:
-        """Wait until another visit may begin; tell if that came to pass in time."""
+    async def _acquire_slot(self, deadline: float | None) -> bool:
+        """Wait until another poll may begin; return whether that was in time."""
         try:
-            async with asyncio.timeout_at(latest):
-                await self._places.acquire()
+            async with asyncio.timeout_at(deadline):
+                await self._slots.acquire()
         except TimeoutError:
             return False
         return True
 
-    async def _look_at(self, watched: WatchedT) -> None:
+    async def _poll_target(self, target: TargetT) -> None:
         try:
-            await self._visit(watched)
+            await self._poll_one(target)
         finally:
-            self._visited.discard(watched)
-            self._places.release()
-            self._news.set()
-        if self.are_over and watched in self._waiting:
-            self._give_up(watched)
+            self._polled.discard(target)
+            self._slots.release()
+            self._wakeup.set()
+        if self.stopped and target in self._targets:
+            self._expire(target)
 
-    async def _rest(self, latest: float | None) -> None:
+    async def _sleep(self, deadline: float | None) -> None:
         pause = self._pause * (1 + _JITTER * (2 * self._random() - 1))
-        await self._sleep(_until(latest, pause))
+        await self._wait(_cap_at(deadline, pause))
 
-    async def _until_news(self, latest: float | None) -> None:
-        """Wait until another one is to be looked at, or none is to come."""
-        self._news.clear()
+    async def _wait_for_targets(self, deadline: float | None) -> None:
+        """Wait until a target is due, or none is to come."""
+        self._wakeup.clear()
         try:
-            async with asyncio.timeout_at(latest):
-                await self._news.wait()
+            async with asyncio.timeout_at(deadline):
+                await self._wakeup.wait()
         except TimeoutError:
             pass
 
 
-def _until(latest: float | None, seconds: float) -> float:
-    """Seconds to wait: so many, or fewer where they would go past the latest moment."""
-    if latest is None:
+def _cap_at(deadline: float | None, seconds: float) -> float:
+    """Return so many seconds, or fewer if the deadline comes before."""
+    if deadline is None:
         return seconds
-    return min(seconds, max(0.0, latest - asyncio.get_running_loop().time()))
+    return min(seconds, max(0.0, deadline - asyncio.get_running_loop().time()))

@@ -1,40 +1,43 @@
-"""What came of evaluating many run tests: a report, its rows, and its table."""
+"""Report of the evaluation of many run tests: its rows, JSON, table and errors."""
 
 from __future__ import annotations
 
+import contextlib
 import enum
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self, overload
 
 import attrs
 
+from futureagi_async import errors
 from futureagi_async.endpoints.scores import (
     ChoiceScores,
     NumericScores,
     PassFailScores,
     Scores,
 )
-from futureagi_async.errors import Delivery, FutureAGIError
-from futureagi_async.evaluation.ensure_configs import EvalConfigOrigin
-from futureagi_async.model.outcome import (
-    Batch,
-    BatchInterruptedError,
-    combined_delivery,
+from futureagi_async.errors import (
+    APIError,
+    Delivery,
+    FutureAGIError,
+    InvalidRequestError,
 )
+from futureagi_async.evaluation.ensure_configs import EvalConfigOrigin
+from futureagi_async.model.outcome import combined_delivery
 
 
 class EvaluationStatus(enum.Enum):
-    """How far the evaluation of a run test came."""
+    """Status of the evaluation of a run test."""
 
     SCORED = "scored"
-    """Every completed call of the executions that were meant has its results."""
+    """Every completed call of the chosen executions has its results."""
 
     NO_RESULT = "no_result"
-    """All evaluations have ended, and those by an eval config have all failed or were
-    skipped. They are not run again on their own account; `reason` says how."""
+    """All evaluations are finished, and those by an eval config have all failed or were
+    skipped. They are not repeated automatically; `reason` names the eval config."""
 
     STARTED = "started"
-    """It was started, or was under way already, and was not to be waited for."""
+    """It was started, or was under way already, and `wait` was off."""
 
     PENDING = "pending"
     """It was still under way at the deadline."""
@@ -44,30 +47,30 @@ class EvaluationStatus(enum.Enum):
     the results that others of the same execution have."""
 
     NOT_STARTED = "not_started"
-    """Not everything that was asked for was started: the service prepared evaluations,
-    and nothing works on them; or others had evaluations of their own under way on the
-    same executions, so that it takes no more. `reason` says which."""
+    """Not everything that was requested was started: the service prepared evaluations,
+    and nothing works on them; or others had evaluations under way on the same
+    executions, so that it accepts no more. `reason` states which."""
 
     STUCK = "stuck"
-    """An execution says that it is being evaluated, and nothing of it is, as the service
-    leaves one without a completed call for ever."""
+    """An execution has the status "evaluating", and nothing of it is evaluated: the
+    service leaves one without a completed call so for ever."""
 
     NOT_CREATED = "not_created"
-    """An eval config could not be created, as one of an unknown template; the others
-    came as far as they were to come."""
+    """An eval config could not be created, such as one of an unknown template; the
+    others are finished, or were started if `wait` was off."""
 
     NOTHING_TO_EVALUATE = "nothing_to_evaluate"
-    """No completed execution that was meant has a completed call; or, where it was only
-    to be waited for, no eval config was ever run on one."""
+    """No chosen execution has a completed call; or, in `wait_for_evals`, no eval config
+    was ever run on one."""
 
     FAILED = "failed"
-    """Something went wrong; `error` says what, and what it leaves behind."""
+    """Something went wrong; see `error`, and what it leaves behind."""
 
     NOT_ATTEMPTED = "not_attempted"
-    """Its turn never came."""
+    """Everything was stopped before it was started."""
 
 
-_GOOD = {
+_COMPLETE_STATUSES = {
     EvaluationStatus.SCORED,
     EvaluationStatus.STARTED,
     EvaluationStatus.NOTHING_TO_EVALUATE,
@@ -80,10 +83,10 @@ class ConfigScores:
 
     Attributes:
         name: the name of the eval config.
-        eval_config_id: its id; `None` where it could not be created.
-        origin: where it comes from; `None` where nothing was to be ensured.
-        scores: what its results sum up to, over the completed calls of the executions
-            that were meant; `None` without results, and where values have no such form.
+        eval_config_id: its id; `None` if it could not be created.
+        origin: where it comes from; `None` if it was not ensured.
+        scores: the scores over the completed calls of the chosen executions; `None`
+            without results, and if the values have no such form.
         evaluated: calls with a result.
         failed: calls whose evaluation failed.
         skipped: calls that the service left out.
@@ -128,7 +131,7 @@ class ConfigScores:
             case NumericScores(average=average):
                 return f"{average:g} % average"
             case ChoiceScores(shares=shares):
-                most_first = sorted(shares.items(), key=lambda each: -each[1])
+                most_first = sorted(shares.items(), key=lambda item: -item[1])
                 return ", ".join(f"{name} {share:g} %" for name, share in most_first)
             case _:
                 return ""
@@ -138,55 +141,175 @@ class ConfigScores:
         """Whether the eval config was added by this evaluation."""
         return self.origin is EvalConfigOrigin.CREATED
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain JSON values."""
+        return {
+            "name": self.name,
+            "eval_config_id": self.eval_config_id,
+            "origin": None if self.origin is None else self.origin.value,
+            "pass_rate": self.pass_rate,
+            "average": self.average,
+            "choices": self.choices,
+            "scores": _scores_to_dict(self.scores),
+            "evaluated": self.evaluated,
+            "failed": self.failed,
+            "skipped": self.skipped,
+            "pending": self.pending,
+            "reason": self.reason or None,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return what `to_dict` was called on.
+
+        Raises:
+            InvalidRequestError: the values are not from `to_dict`.
+        """
+        with _reading_back(cls):
+            origin = values["origin"]
+            return cls(
+                name=values["name"],
+                eval_config_id=values["eval_config_id"],
+                origin=None if origin is None else EvalConfigOrigin(origin),
+                scores=_scores_from_dict(values["scores"]),
+                evaluated=values["evaluated"],
+                failed=values["failed"],
+                skipped=values["skipped"],
+                pending=values["pending"],
+                reason=values["reason"] or "",
+            )
+
+
+@contextlib.contextmanager
+def _reading_back(cls: type[Any]) -> Iterator[None]:
+    """Raise one error for whatever is wrong with values that `to_dict` did not return."""
+    try:
+        yield
+    except InvalidRequestError:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise InvalidRequestError(
+            f"{cls.__name__}: these values are not from to_dict(): {error!r}"
+        ) from None
+
+
+def _scores_to_dict(scores: Scores | None) -> dict[str, Any] | None:
+    match scores:
+        case None:
+            return None
+        case NumericScores(average=average, percentiles=percentiles):
+            named = {f"p{share}": value for share, value in percentiles.items()}
+            return {"average": average, "percentiles": named}
+        case _:
+            return attrs.asdict(scores)
+
+
+def _scores_from_dict(values: Mapping[str, Any] | None) -> Scores | None:
+    match values:
+        case None:
+            return None
+        case {"average": average, "percentiles": named}:
+            percentiles = {int(name[1:]): value for name, value in named.items()}
+            return NumericScores(average, percentiles)
+        case {"shares": shares}:
+            return ChoiceScores(dict(shares))
+        case _:
+            return PassFailScores(**values)
+
+
+def _error_key(error: FutureAGIError | None) -> Any:
+    """Return what makes two errors equal."""
+    if error is None:
+        return None
+    request_id = getattr(error, "request_id", None)
+    return type(error).__name__, str(error), error.delivery, request_id
+
+
+_PLAIN = (str, int, float, type(None))
+
+
+def _error_to_dict(error: FutureAGIError | None) -> dict[str, Any] | None:
+    if error is None:
+        return None
+    attributes = {k: v for k, v in vars(error).items() if isinstance(v, _PLAIN)}
+    return {
+        "class": type(error).__name__,
+        "message": str(error),
+        "delivery": error.delivery.value,
+        "request_id": attributes.pop("request_id", None),
+        "attributes": attributes,
+    }
+
+
+def _error_from_dict(values: Mapping[str, Any] | None) -> FutureAGIError | None:
+    """Return an error that is equal by class, message, delivery and request id.
+
+    Other attributes are restored if they are plain values, as the body of an answer is
+    not.
+    """
+    if values is None:
+        return None
+    cls = getattr(errors, values["class"], FutureAGIError)
+    attributes = dict(values["attributes"])
+    error: FutureAGIError = cls.__new__(cls)
+    if isinstance(error, APIError):
+        attributes["request_id"] = values["request_id"]
+        attributes |= {"earlier": (), "body": b"", "details": {}, "item_errors": ()}
+    error.args = (attributes.get("message", values["message"]),)
+    error.__dict__.update(attributes, delivery=Delivery(values["delivery"]))
+    return error
+
 
 @attrs.frozen(kw_only=True)
 class RunTestEvaluation:
-    """What came of one run test.
+    """The evaluation of one run test.
+
+    Two are equal if they state the same, however long it took.
 
     Attributes:
         run_test_id: the run test.
-        run_test_name: its name; `None` where the input was its id alone, and it was not
+        run_test_name: its name; `None` if the input was its id alone, and it was not
             read.
-        state: how far it came.
-        configs: one entry an eval config.
+        status: how far it came.
+        configs: one entry per eval config.
         reason: why it is not scored, in one line; empty if it is.
         error: what went wrong, if something did.
-        requests: how many requests to start evaluations were carried out for it.
-        executions: how many executions it is about.
-        warnings: what else is to be known, as a template that does not exist.
-        elapsed: seconds from its turn to its end.
+        requests: how many requests to start evaluations were applied.
+        executions: the number of executions that were chosen.
+        warnings: what else matters, such as a template that does not exist.
+        elapsed: seconds since it was read from the input.
     """
 
     run_test_id: str | None
     run_test_name: str | None = None
-    state: EvaluationStatus
+    status: EvaluationStatus
     configs: tuple[ConfigScores, ...] = ()
     reason: str = ""
-    error: FutureAGIError | None = None
+    error: FutureAGIError | None = attrs.field(default=None, eq=_error_key)
     requests: int = 0
     executions: int = 0
     warnings: tuple[str, ...] = ()
-    elapsed: float = 0.0
+    elapsed: float = attrs.field(default=0.0, eq=False)
 
     @property
     def is_scored(self) -> bool:
-        """Whether all its scores are there."""
-        return self.state is EvaluationStatus.SCORED
+        """Whether it has all its scores."""
+        return self.status is EvaluationStatus.SCORED
 
     @property
-    def is_good(self) -> bool:
-        """Whether it came as far as it was to come."""
-        return self.state in _GOOD
+    def is_complete(self) -> bool:
+        """Whether everything that was requested and possible was done."""
+        return self.status in _COMPLETE_STATUSES
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Give one row an eval config; one in all where none is known."""
+        """Return one row per eval config; a single one if none is known."""
         for config in self.configs or (None,):
             yield {
                 "run_test_id": self.run_test_id,
                 "run_test_name": self.run_test_name,
                 "eval_config_id": config and config.eval_config_id,
                 "eval_config_name": config and config.name,
-                "state": self.state.value,
+                "status": self.status.value,
                 "pass_rate": config and config.pass_rate,
                 "average": config and config.average,
                 "choices": config and config.choices,
@@ -198,79 +321,65 @@ class RunTestEvaluation:
             }
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as plain JSON values."""
+        """Return everything as plain JSON values."""
         return {
             "run_test_id": self.run_test_id,
             "run_test_name": self.run_test_name,
-            "state": self.state.value,
+            "status": self.status.value,
             "reason": self.reason or None,
-            "error": None if self.error is None else _error(self.error),
+            "error": _error_to_dict(self.error),
             "requests": self.requests,
             "executions": self.executions,
             "warnings": list(self.warnings),
             "elapsed": self.elapsed,
-            "configs": [_config(each) for each in self.configs],
+            "configs": [config.to_dict() for config in self.configs],
         }
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return what `to_dict` was called on.
 
-def _error(error: FutureAGIError) -> dict[str, Any]:
-    return {
-        "class": type(error).__name__,
-        "message": str(error),
-        "delivery": error.delivery.value,
-        "request_id": getattr(error, "request_id", None),
-    }
+        Its error has the same class, message, delivery and request id.
 
-
-def _config(config: ConfigScores) -> dict[str, Any]:
-    return {
-        "name": config.name,
-        "eval_config_id": config.eval_config_id,
-        "origin": None if config.origin is None else config.origin.value,
-        "pass_rate": config.pass_rate,
-        "average": config.average,
-        "choices": config.choices,
-        "scores": _scores(config.scores),
-        "evaluated": config.evaluated,
-        "failed": config.failed,
-        "skipped": config.skipped,
-        "pending": config.pending,
-        "reason": config.reason or None,
-    }
-
-
-def _scores(scores: Scores | None) -> dict[str, Any] | None:
-    match scores:
-        case None:
-            return None
-        case NumericScores(average=average, percentiles=percentiles):
-            named = {f"p{share}": value for share, value in percentiles.items()}
-            return {"average": average, "percentiles": named}
-        case _:
-            return attrs.asdict(scores)
+        Raises:
+            InvalidRequestError: the values are not from `to_dict`.
+        """
+        with _reading_back(cls):
+            return cls(
+                run_test_id=values["run_test_id"],
+                run_test_name=values["run_test_name"],
+                status=EvaluationStatus(values["status"]),
+                configs=tuple(map(ConfigScores.from_dict, values["configs"])),
+                reason=values["reason"] or "",
+                error=_error_from_dict(values["error"]),
+                requests=values["requests"],
+                executions=values["executions"],
+                warnings=tuple(values["warnings"]),
+                elapsed=values["elapsed"],
+            )
 
 
 @attrs.frozen(kw_only=True)
 class EvaluationProgress:
-    """How far the evaluation of many run tests is, for a progress bar.
+    """Progress of the evaluation of many run tests, for a progress bar.
 
     Attributes:
-        read: run tests that were taken from the input.
+        read: run tests that were read from the input.
         waiting: run tests whose evaluations are under way.
-        ended: run tests whose end is known.
+        finished: run tests whose evaluation is known.
         scored: those of them that have all their scores.
-        latest: the run test whose end this tells; `None` when one began to wait.
+        latest: the evaluation that was finished; `None` when another one is waiting.
     """
 
     read: int
     waiting: int
-    ended: int
+    finished: int
     scored: int
     latest: RunTestEvaluation | None = None
 
 
 class EvaluationReport(Sequence[RunTestEvaluation]):
-    """What came of every run test, in the order of the input."""
+    """The evaluation of every run test, in the order of the input."""
 
     __slots__ = ("_evaluations",)
 
@@ -289,46 +398,58 @@ class EvaluationReport(Sequence[RunTestEvaluation]):
 
     @property
     def failures(self) -> list[RunTestEvaluation]:
-        """The run tests that did not come as far as they were to come."""
-        return [each for each in self if not each.is_good]
+        """The run tests of which not everything was done."""
+        return [each for each in self if not each.is_complete]
 
     def raise_for_failures(self) -> Self:
-        """Give the report back if every run test came as far as it was to come.
+        """Return the report if everything was done for every run test.
 
         Raises:
-            EvaluationError: one did not; it holds an error for each that did not.
+            EvaluationError: it was not; it holds one error per run test.
         """
         if not self.failures:
             return self
         raise EvaluationError.of(self)
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """Give one row a run test and eval config, for a data frame or a CSV file.
+        """Return one row per run test and eval config, for a data frame or a CSV file.
 
         The keys are `run_test_id`, `run_test_name`, `eval_config_id`,
-        `eval_config_name`, `state`, `pass_rate`, `average` and `choices` (percent; the
+        `eval_config_name`, `status`, `pass_rate`, `average` and `choices` (percent; the
         one that fits the eval config, the others are `None`), the numbers of calls
         `evaluated`, `failed`, `skipped` and `pending`, and `reason`.
         """
         return [row for each in self for row in each.rows()]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as plain JSON values.
+        """Return everything as plain JSON values.
 
-        What the `scores` of an eval config hold is under that key; a percentile is
-        named as the service does it, `p50`.
+        The `scores` of an eval config are under that key; a percentile is named as in
+        the service, `p50`.
         """
         return {
             "counts": self.counts(),
             "run_tests": [each.to_dict() for each in self],
         }
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the report that `to_dict` was called on.
+
+        Its errors have the same class, message, delivery and request id.
+
+        Raises:
+            InvalidRequestError: the values are not from `to_dict`.
+        """
+        with _reading_back(cls):
+            return cls(map(RunTestEvaluation.from_dict, values["run_tests"]))
+
     def to_markdown(self) -> str:
-        """Give a table in Markdown, one line a run test and eval config."""
+        """Return a table in Markdown, one line per run test and eval config."""
         lines = [
             (
                 "| run test | eval config | score | evaluated | failed | skipped | pending "
-                "| state |"
+                "| status |"
             ),
             "|---|---|---|---:|---:|---:|---:|---|",
         ]
@@ -336,12 +457,12 @@ class EvaluationReport(Sequence[RunTestEvaluation]):
         return "\n".join(lines)
 
     def counts(self) -> dict[str, int]:
-        """Count the run tests in each state that occurs."""
-        states = [each.state for each in self]
+        """Return the number of run tests by each status that occurs."""
+        statuses = [each.status for each in self]
         return {
-            state.value: states.count(state)
-            for state in EvaluationStatus
-            if state in states
+            status.value: statuses.count(status)
+            for status in EvaluationStatus
+            if status in statuses
         }
 
     def __len__(self) -> int:
@@ -371,7 +492,7 @@ class EvaluationReport(Sequence[RunTestEvaluation]):
         return hash(self._evaluations)
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{n} {state}" for state, n in self.counts().items())
+        counts = ", ".join(f"{n} {status}" for status, n in self.counts().items())
         return f"<EvaluationReport of {len(self)}{': ' * bool(counts)}{counts}>"
 
 
@@ -379,75 +500,80 @@ def _lines(evaluation: RunTestEvaluation) -> Iterator[str]:
     name = evaluation.run_test_name or evaluation.run_test_id or ""
     for config in evaluation.configs or (ConfigScores(name=""),):
         reason = config.reason or evaluation.reason
-        state = _told(evaluation.state, reason)
+        status = _status_text(evaluation.status, reason)
         counts = config.evaluated, config.failed, config.skipped, config.pending
-        cells = name, config.name, config.score_text, *counts, state
-        yield f"| {' | '.join(map(_cell, cells))} |"
+        cells = name, config.name, config.score_text, *counts, status
+        yield f"| {' | '.join(map(_escape_cell, cells))} |"
 
 
-def _told(state: EvaluationStatus, reason: str) -> str:
-    begin = f"{state.value}: "
-    return state.value if not reason else begin + reason.removeprefix(begin)
+def _status_text(status: EvaluationStatus, reason: str) -> str:
+    start = f"{status.value}: "
+    return status.value if not reason else start + reason.removeprefix(start)
 
 
 _ESCAPES = str.maketrans({"|": "\\|", "\\": "\\\\"})
 
 
-def _cell(value: Any) -> str:
+def _escape_cell(value: Any) -> str:
     return " ".join(str(value).translate(_ESCAPES).split())
 
 
 class EvaluationError(FutureAGIError, ExceptionGroup[FutureAGIError]):
-    """Some run tests did not come as far as they were to come.
+    """The evaluation of some run tests was not completed.
 
-    `exceptions` has an error for each of them; `report` holds all.
+    `exceptions` has one error per run test that was not; `report` holds all.
     """
 
     report: EvaluationReport
 
     @classmethod
     def of(cls, report: EvaluationReport) -> EvaluationError:
-        """Make the error of a report that has failures."""
-        errors = [each.error or _unscored(each) for each in report.failures]
-        error = cls(f"not every run test was evaluated, of {report!r}", errors)
+        """Return the error of a report that has failures."""
+        causes = [each.error or _unscored_error(each) for each in report.failures]
+        error = cls(f"not every run test was evaluated, of {report!r}", causes)
         error.report = report
-        error.delivery = combined_delivery(errors)
+        error.delivery = combined_delivery(causes)
         return error
 
     def derive(self, excs: Sequence[FutureAGIError]) -> EvaluationError:  # type: ignore[override]  # a group of this package's errors only
-        """Make the part of this group that `except*` and `split` ask for."""
+        """Return the part of this group that `except*` and `split` select."""
         part = EvaluationError(self.message, excs)
         part.report, part.delivery = self.report, self.delivery
         return part
 
 
-class EvaluationInterruptedError(BatchInterruptedError):
-    """The caller's own code ended an evaluation: its iterable or its callback raised.
+class EvaluationInterruptedError(FutureAGIError):
+    """An evaluation was stopped by the caller's code: its iterable or callback raised.
 
-    That exception is the `__cause__`. What was under way at the service goes on there;
-    `report` holds all that had been read until then, with what was started.
+    That exception is the `__cause__`. What was under way at the service goes on there.
+
+    Attributes:
+        report: of `evaluate` and `wait_for_evals`, every run test that was read, with
+            what was started; of a stream, those that were under way when the exception
+            was raised, which the stream has returned as well.
     """
 
-    report: EvaluationReport
+    def __init__(self, message: str, report: EvaluationReport) -> None:
+        super().__init__(message)
+        self.report = report
+        self.delivery = combined_delivery(
+            [each.error for each in report if each.error is not None]
+        )
 
     @classmethod
-    def with_report(
+    def by(
         cls, cause: BaseException | None, report: EvaluationReport
     ) -> EvaluationInterruptedError:
-        """Make the error for what was raised, to be raised from it."""
-        error = cls(
+        """Return the error for an exception of the caller, to be raised from it."""
+        return cls(
             "the iterable of run tests, or on_progress, raised "
-            f"{type(cause).__name__}: {cause}; what was started until then goes on",
-            Batch(),
+            f"{type(cause).__name__}: {cause}; what was started before that goes on",
+            report,
         )
-        error.report = report
-        errors = [each.error for each in report if each.error is not None]
-        error.delivery = combined_delivery(errors)
-        return error
 
 
-def _unscored(evaluation: RunTestEvaluation) -> FutureAGIError:
+def _unscored_error(evaluation: RunTestEvaluation) -> FutureAGIError:
     error = FutureAGIError(f"run test {evaluation.run_test_id}: {evaluation.reason}")
     if evaluation.requests:
-        error.delivery = Delivery.UNKNOWN  # it was started, and is not known to end
+        error.delivery = Delivery.UNKNOWN  # it was started, and is not known to finish
     return error

@@ -1,4 +1,4 @@
-"""Start what is missing of the evaluations of one run test."""
+"""Start of the evaluations of one run test that have no result."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from futureagi_async.endpoints.eval_config import (
-    EncodedEvalConfigs,
-    validate_eval_configs,
-)
 from futureagi_async.endpoints.run_new_evals import RunNewEvals
 from futureagi_async.errors import (
     APIError,
@@ -18,242 +14,229 @@ from futureagi_async.errors import (
     ExecutionsNotCompletedError,
     FutureAGIError,
 )
-from futureagi_async.evaluation.ensure_configs import (
-    EnsureEvalConfigs,
-    OnConflict,
-    validate_on_conflict,
-)
-from futureagi_async.evaluation.plan import Begun, make_plan
-from futureagi_async.evaluation.reading import (
-    EVERYTHING,
-    Selection,
+from futureagi_async.evaluation.ensure_configs import EnsureEvalConfigs
+from futureagi_async.evaluation.plan import StartedPairs, make_plan
+from futureagi_async.evaluation.poller import PollTarget
+from futureagi_async.evaluation.recovery import Recovery
+from futureagi_async.evaluation.results import (
+    ALL_EXECUTIONS,
+    ExecutionFilter,
     read_executions,
-    read_tally,
+    read_results,
 )
-from futureagi_async.evaluation.recovery import Past
-from futureagi_async.evaluation.results import Tally
-from futureagi_async.model import validation
 from futureagi_async.model.operation import Executor, Operation
-from futureagi_async.model.request import Result
 
 
 if TYPE_CHECKING:
-    from futureagi_async.evaluation.ensure_configs import Changed, EnsuredEvalConfigs
-    from futureagi_async.evaluation.plan import Plan, Start
+    from futureagi_async.evaluation.ensure_configs import (
+        ConfigChanges,
+        EnsuredEvalConfigs,
+    )
+    from futureagi_async.evaluation.inputs import EvaluationSpec
+    from futureagi_async.evaluation.plan import Plan, StartBatch
 
 
-_TRIES = 3
-"""How often to plan anew when somebody else starts something at the same time."""
+_MAX_REPLANS = 2
+"""How often to plan again when others start something at the same time."""
 
 
-@attrs.define(kw_only=True)
-class Progress:
-    """What was found and started; filled in step by step, so that nothing is forgotten.
+@attrs.define(kw_only=True, eq=False)
+class RunTestState(PollTarget):
+    """Findings and starts so far; filled step by step, so that no failure loses them.
 
     Attributes:
-        ensured: the eval configs, as soon as they are known to be there.
-        tally: what was last read of the calls.
-        plan: what was last decided by that.
-        begun: what was started on which executions, by this or an earlier process.
-        selection: the executions that it is about.
-        requests: how many requests to start evaluations were carried out.
-        doubt: an error that left open whether something was carried out.
-        is_overcome: whether what was read afterwards made that unimportant.
-        error: what ended it early.
-        changed: which eval configs were added or changed.
-        warnings: what the journal has in doubt, and what this had no part in.
+        run_test_name: its name, if the input had it.
+        ensured: the eval configs, once they exist.
+        plan: what was last decided.
+        started: what was started on which executions, by this or an earlier process.
+        requests: how many requests to start evaluations were applied.
+        unknown_error: an error that left unknown whether something was applied.
+        is_resolved: whether what was read afterwards answered that.
+        changes: which eval configs were added or changed.
+        warnings: requests in the journal that stay unknown, and are no part of this.
     """
 
+    run_test_name: str | None = None
     ensured: EnsuredEvalConfigs | None = None
-    tally: Tally = attrs.field(factory=lambda: Tally((), ()))
     plan: Plan | None = None
-    begun: Begun = attrs.field(factory=Begun)
-    selection: Selection = EVERYTHING
+    started: StartedPairs = attrs.field(factory=StartedPairs)
     requests: int = 0
-    doubt: FutureAGIError | None = None
-    is_overcome: bool = False
-    error: FutureAGIError | None = None
-    changed: Changed = attrs.field(factory=dict)
+    unknown_error: FutureAGIError | None = None
+    is_resolved: bool = False
+    changes: ConfigChanges = attrs.field(factory=dict)
     warnings: list[str] = attrs.field(factory=list)
 
     @property
     def has_written(self) -> bool:
         """Whether anything was changed or started."""
-        return bool(self.changed) or self.requests > 0
+        return bool(self.changes) or self.requests > 0
 
-    @property
-    def config_ids(self) -> list[str]:
-        """The eval configs that it is about."""
-        configs = self.ensured.eval_configs if self.ensured else ()
-        return [each.eval_config.id for each in configs]
-
-
-@attrs.frozen(kw_only=True)
-class Started(Result):
-    """What came of starting evaluations.
-
-    Attributes:
-        progress: what was found and started.
-    """
-
-    progress: Progress
+    def mark_reset(self, request: RunNewEvals) -> None:
+        """Note that the results of what a request starts are gone."""
+        chosen = set(request.test_execution_ids or ()) & self.table.executions.keys()
+        self.table.mark_pending(chosen, request.eval_config_ids)
 
 
 @attrs.frozen
-class StartEvaluations(Operation[Started]):
-    """Have eval configs be there, and start them wherever they have no result.
+class ReadEvaluations(Operation[None]):
+    """Reading of the results of a run test, regardless of who started them."""
 
-    What an earlier process left in doubt is reconciled first. A failure does not raise:
-    the result tells what had been done until then, and the error.
+    run_test_id: str
+    state: RunTestState = attrs.field(eq=False, repr=False)
+
+    async def run(self, executor: Executor) -> None:
+        """Read everything into the state.
+
+        Raises:
+            FutureAGIError: it could not be read.
+        """
+        self.state.table = await read_results(
+            executor.read, self.run_test_id, self.state.execution_filter, None
+        )
+
+
+@attrs.frozen
+class StartEvaluations(Operation[None]):
+    """Creation of eval configs, and start of those evaluations that have no result.
+
+    Requests of an earlier process with unknown outcome are reconciled first. The state
+    holds what was done, also after a failure.
     """
 
-    run_test_id: str = attrs.field(converter=validation.run_test_id)
-    evaluations_config: EncodedEvalConfigs = attrs.field(
-        converter=validate_eval_configs
-    )
-    selection: Selection = attrs.field(default=EVERYTHING, kw_only=True)
-    on_conflict: OnConflict = attrs.field(
-        default="raise", converter=validate_on_conflict, kw_only=True
-    )
-    rerun: bool = attrs.field(default=False, kw_only=True)
-    run_test_name: str | None = attrs.field(default=None, kw_only=True, eq=False)
-    """Its name, where it is known beforehand."""
-    enable_tool_evaluation: bool | None = attrs.field(default=None, kw_only=True)
-    progress: Progress | None = attrs.field(default=None, kw_only=True, eq=False)
-    """What was done before, where it is looked at once more."""
+    run_test_id: str
+    spec: EvaluationSpec
+    state: RunTestState = attrs.field(eq=False, repr=False)
 
-    async def run(self, executor: Executor) -> Started:
-        """Do it."""
-        done = self.progress or Progress(selection=self.selection)
-        done.error = None
+    async def run(self, executor: Executor) -> None:
+        """Start what is missing.
+
+        Raises:
+            FutureAGIError: a call failed. An earlier error that left unknown whether
+                something was started is raised in its place.
+        """
+        state = self.state
         try:
-            if done.ensured is None:
-                past = await Past.read(executor, self.run_test_id)
-                done.ensured = await self._ensure(executor, done, past)
-                await self._take_up(executor, done, past)
-                done.warnings += past.warnings
-            await self._start(executor, done)
-            done.is_overcome = done.doubt is not None
+            if state.ensured is None:
+                await self._ensure(executor)
+            await self._start_missing(executor)
+            state.is_resolved = state.unknown_error is not None
         except FutureAGIError as error:
-            done.error = _with_doubt(error, done)
-        return Started(raw={}, progress=done)
+            unknown = state.unknown_error
+            if unknown is None or unknown is error or state.is_resolved:
+                raise
+            if isinstance(unknown, APIError):
+                hints = filter(None, (unknown.hint, f"afterwards: {error}"))
+                unknown.hint = "; ".join(hints)
+            raise unknown from unknown.__cause__
 
-    async def _ensure(
-        self, executor: Executor, done: Progress, past: Past
-    ) -> EnsuredEvalConfigs:
-        configs = self.evaluations_config
+    async def _ensure(self, executor: Executor) -> None:
+        state, spec = self.state, self.spec
+        recovery = await Recovery.read(executor, self.run_test_id)
         ensure = EnsureEvalConfigs(
-            self.run_test_id, configs, on_conflict=self.on_conflict
+            self.run_test_id, spec.configs, on_conflict=spec.on_conflict
         )
-        return await ensure.ensure(executor, past, done.changed)
+        state.ensured = await ensure.ensure(executor, recovery, state.changes)
+        state.config_ids = [each.eval_config.id for each in state.ensured.eval_configs]
+        await self._recover_starts(executor, recovery, state.config_ids)
+        state.warnings += recovery.warnings
 
-    async def _take_up(self, executor: Executor, done: Progress, past: Past) -> None:
-        """Reconcile starts in doubt of what is asked for; only look at the others."""
-        for started in past.begun:
-            done.begun.add(started)
-        if not past.starts:
-            return
-        chosen = await read_executions(executor.read, self.run_test_id, done.selection)
-        ids = {each.id for each in chosen}
-        for start in past.starts:
-            is_chosen = (
-                done.selection == EVERYTHING
-                if start.select_all
-                else ids.issuperset(start.test_execution_ids or ())
-            )
-            if is_chosen and set(done.config_ids).issuperset(start.eval_config_ids):
-                await self._write_anew(executor, done, start)
-            elif await past.is_done(executor, start):
-                done.begun.add(start)
-
-    async def _write_anew(
-        self, executor: Executor, done: Progress, start: RunNewEvals
+    async def _recover_starts(
+        self, executor: Executor, recovery: Recovery, config_ids: list[str]
     ) -> None:
-        """Reconcile a start. If it is refused, a reading decides what is to be started."""
+        """Reconcile unknown starts of what is requested now; probe the others."""
+        state = self.state
+        for request in recovery.started:
+            state.started.add(request)
+        if not recovery.starts:
+            return
+        chosen = {
+            execution.id
+            for execution in await read_executions(
+                executor.read, self.run_test_id, state.execution_filter
+            )
+        }
+        for start in recovery.starts:
+            is_chosen = (
+                state.execution_filter == ALL_EXECUTIONS
+                if start.select_all
+                else chosen.issuperset(start.test_execution_ids or ())
+            )
+            if is_chosen and set(config_ids).issuperset(start.eval_config_ids):
+                await self._resend(executor, start)
+            elif await recovery.is_applied(executor, start):
+                state.started.add(start)
+
+    async def _resend(self, executor: Executor, start: RunNewEvals) -> None:
+        """Reconcile a start. If it is rejected, what is read next decides."""
         try:
-            await self._write(executor, done, start)
+            await self._write(executor, start)
         except FutureAGIError as error:
             if error.delivery is not Delivery.REJECTED or error.stops_batch:
                 raise
 
-    async def _start(self, executor: Executor, done: Progress) -> None:
-        tries = 0
+    async def _start_missing(self, executor: Executor) -> None:
+        state, replans = self.state, 0
         while True:
-            tries += 1
-            plan = await self._planned(executor, done)
-            if plan.rests_on_pending:
+            plan = await self._replan(executor)
+            if plan.relies_on_prepared:
                 # It may have been prepared a moment ago, and be started by now.
-                plan = await self._planned(executor, done)
-            if done.doubt is not None and plan.starts:
-                raise done.doubt
+                plan = await self._replan(executor)
+            if state.unknown_error is not None and plan.starts:
+                raise state.unknown_error
             if not plan.starts:
                 return
             try:
                 for start in plan.starts:
-                    await self._write(executor, done, self._request(start))
+                    await self._write(executor, self._request(start))
             except ExecutionsNotCompletedError:
-                # Somebody else has started something since it was read.
-                if tries == _TRIES:
+                # Others have started something since it was read.
+                if replans == _MAX_REPLANS:
                     raise
+                replans += 1
                 continue
-            if done.doubt is None:
+            if state.unknown_error is None:
                 return
 
-    async def _planned(self, executor: Executor, done: Progress) -> Plan:
-        done.tally = await read_tally(
-            executor.read, self.run_test_id, done.selection, done.config_ids
+    async def _replan(self, executor: Executor) -> Plan:
+        state = self.state
+        state.table = await read_results(
+            executor.read, self.run_test_id, state.execution_filter, state.config_ids
         )
-        # From now on it is about these, whatever is executed meanwhile.
-        done.selection = Selection(ids=frozenset(done.tally.executions))
-        rerun = self.rerun
-        done.plan = make_plan(done.tally, done.begun, rerun=rerun)
-        return done.plan
+        # From now on only these count, whatever is executed meanwhile.
+        state.execution_filter = ExecutionFilter(ids=frozenset(state.table.executions))
+        plan = make_plan(state.table, state.started, rerun=self.spec.rerun)
+        state.plan = plan
+        return plan
 
-    def _request(self, start: Start) -> RunNewEvals:
+    def _request(self, start: StartBatch) -> RunNewEvals:
         return RunNewEvals(
             self.run_test_id,
             start.config_ids,
             start.execution_ids,
-            enable_tool_evaluation=self.enable_tool_evaluation,
+            enable_tool_evaluation=self.spec.enable_tool_evaluation,
         )
 
-    async def _write(
-        self, executor: Executor, done: Progress, request: RunNewEvals
-    ) -> None:
-        """Start something. What stays in doubt is told by what is there afterwards.
+    async def _write(self, executor: Executor, request: RunNewEvals) -> None:
+        """Start evaluations. What is read afterwards can answer an unknown outcome.
 
-        That holds for results that are to be there, by whomever. Whether they were made
-        anew, which a re-run asks for, nobody can see.
+        That holds for results that may come from anywhere. A re-run erases results
+        first, and nothing that can be read shows whether it did: its error is raised.
         """
+        state = self.state
         try:
             await executor.write(request)
         except FutureAGIError as error:
-            if _may_have_erased(error):
-                _note_erased(done, request)
-            if error.delivery is not Delivery.UNKNOWN or self.rerun:
+            if _may_have_reset_results(error):
+                state.mark_reset(request)
+            if error.delivery is not Delivery.UNKNOWN or self.spec.rerun:
                 raise
-            done.doubt, done.is_overcome = error, False
+            state.unknown_error, state.is_resolved = error, False
             return
-        done.begun.add(request)
-        done.requests += 1
-        _note_erased(done, request)
+        state.started.add(request)
+        state.requests += 1
+        state.mark_reset(request)
 
 
-def _may_have_erased(error: FutureAGIError) -> bool:
-    """Tell if results may be gone: the service erases them before it can fail."""
+def _may_have_reset_results(error: FutureAGIError) -> bool:
+    """Return whether results may be gone: the service erases them before it can fail."""
     return isinstance(error, EvalDispatchError) or error.delivery is Delivery.UNKNOWN
-
-
-def _note_erased(done: Progress, request: RunNewEvals) -> None:
-    chosen = set(request.test_execution_ids or ()) & done.tally.executions.keys()
-    done.tally.erase(chosen, request.eval_config_ids)
-
-
-def _with_doubt(error: FutureAGIError, done: Progress) -> FutureAGIError:
-    """Let no later error hide that something may have been carried out."""
-    doubt = done.doubt
-    if doubt is None or doubt is error or done.is_overcome:
-        return error
-    if isinstance(doubt, APIError):
-        doubt.hint = "; ".join(filter(None, (doubt.hint, f"afterwards: {error}")))
-    return doubt

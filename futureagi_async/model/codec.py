@@ -211,7 +211,7 @@ def _union_members(type_: Any) -> tuple[Any, ...]:
 
 
 def _is_raw_json(type_: Any) -> bool:
-    """Whether it is JSON that stays as it is: an object, a list, or a union of these."""
+    """Return whether it is JSON that stays as it is: objects, lists, unions of these."""
     return all(member in _RAW_JSON for member in _union_members(type_))
 
 

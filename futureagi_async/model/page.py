@@ -21,7 +21,7 @@ PAGE_SIZE = 100
 
 
 class SendRead(Protocol):
-    """Sends an idempotent request and returns its result."""
+    """Function that sends an idempotent request and returns its result."""
 
     async def __call__(self, request: Request[ResultT], /) -> ResultT:
         """Send the request."""

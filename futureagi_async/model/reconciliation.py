@@ -47,7 +47,7 @@ class Conflict:
 
     Attributes:
         message: what has the name.
-        existing: the requested names that exist, whoever created them.
+        existing: the requested names that exist, no matter who created them.
     """
 
     message: str
@@ -69,7 +69,7 @@ class TargetMissing:
 
 @attrs.frozen
 class Indeterminate:
-    """What was read proves neither.
+    """Result of reads that prove neither.
 
     Attributes:
         seen: what was read, for messages.

@@ -76,6 +76,8 @@ def uuid_text(value: Any, location: str) -> str:
 
 def resource_id(value: Any, location: str, expected: type[Identifiable]) -> str:
     """Return the id in canonical form, of an object of the service or of its id."""
+    if type(value) is str and _CANONICAL.fullmatch(value):  # as most are
+        return value
     if not isinstance(value, Identifiable):
         return uuid_text(value, location)
     if isinstance(value, expected):
@@ -111,8 +113,12 @@ def resource_ids(
     value: Any, location: str, expected: type[Identifiable]
 ) -> tuple[str, ...]:
     """Return every id of a list in canonical form; those of a set are sorted by it."""
+    is_canonical = _CANONICAL.fullmatch
     ids = [
-        resource_id(item, f"{location}[{index}]", expected)
+        # Most are in canonical form; to check that here saves 2 % of a request.
+        item
+        if type(item) is str and is_canonical(item)
+        else resource_id(item, f"{location}[{index}]", expected)
         for index, item in enumerate(as_list(value, location, "ids"))
     ]
     is_set = not isinstance(value, list) and isinstance(value, AbstractSet)

@@ -191,9 +191,11 @@ class Call:
     async def _attempt(self) -> Any:
         """Send it once."""
         shared, request, throttle = self.shared, self.request, self.throttle
-        await self._await_rate_limit()
-        if shared.closed:  # since it has waited
-            raise ClientClosedError
+        has_deadline = throttle is not None and throttle.deadline is not None
+        if shared.rate_limiter.is_limited or has_deadline:
+            await self._await_rate_limit()
+            if shared.closed:  # since it has waited
+                raise ClientClosedError
         attempt = self.attempt = HTTPRequest(
             request.method,
             request.path,

@@ -54,14 +54,14 @@ json_values = st.recursive(
     ],
 )
 def test_the_state_follows_from_what_the_service_keeps(entry, state):
-    assert EvalOutput.from_wire(entry).state is state
+    assert EvalOutput.from_wire(entry).status is state
 
 
 def test_a_result_is_read_field_by_field():
     output = EvalOutput.from_wire(WHOLE)
 
     assert output == EvalOutput(
-        state=DONE,
+        status=DONE,
         value="Passed",
         reason="it was polite",
         type="Pass/Fail",
@@ -78,7 +78,7 @@ def test_a_field_that_is_no_text_is_none_and_stays_in_raw(field, strange):
 
     assert getattr(output, field) is None
     assert output.raw[field] == strange
-    assert output.state is DONE
+    assert output.status is DONE
 
 
 @pytest.mark.parametrize("entry", ["Passed", 0.5, [1, 2], True])
@@ -91,14 +91,14 @@ def test_what_is_no_object_is_the_value_itself(entry):
 
 @pytest.mark.parametrize("entry", [None, {}])
 def test_what_is_pending_has_nothing(entry):
-    assert EvalOutput.from_wire(entry) == EvalOutput(state=PENDING)
+    assert EvalOutput.from_wire(entry) == EvalOutput(status=PENDING)
 
 
 @given(json_values)
 def test_nothing_that_json_can_say_breaks_the_reading(entry):
     output = EvalOutput.from_wire(entry)
 
-    assert output.state in EvalOutputStatus
+    assert output.status in EvalOutputStatus
     assert isinstance(output.raw, dict)
     assert isinstance(hash(output), int)
 
@@ -107,4 +107,4 @@ def test_nothing_that_json_can_say_breaks_the_reading(entry):
     st.fixed_dictionaries({}, optional=dict.fromkeys(WHOLE, json_values)),
 )
 def test_known_fields_of_any_kind_do_not_break_it_either(entry):
-    assert EvalOutput.from_wire(entry).state in EvalOutputStatus
+    assert EvalOutput.from_wire(entry).status in EvalOutputStatus

@@ -117,8 +117,8 @@ def test_calls_are_listed_with_what_their_evaluations_gave(call, emulator):
 
     assert len(entries) == 6
     assert entries[0].id == row.id
-    assert entries[0].eval_outputs[contains].state is EvalOutputStatus.PENDING
-    assert entries[0].eval_outputs[is_json].state is EvalOutputStatus.COMPLETED
+    assert entries[0].eval_outputs[contains].status is EvalOutputStatus.PENDING
+    assert entries[0].eval_outputs[is_json].status is EvalOutputStatus.COMPLETED
     assert entries[1].eval_outputs == {}
 
 

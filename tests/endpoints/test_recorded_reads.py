@@ -293,7 +293,7 @@ def test_calls_are_read_with_the_state_of_each_evaluation(recording):
         assert entry.eval_outputs.keys() == raw["eval_outputs"].keys()
         for config_id, output in raw["eval_outputs"].items():
             found = entry.eval_outputs[config_id]
-            assert found.state is expected_state(output)
+            assert found.status is expected_state(output)
             assert found.raw == output
             for field in ("value", "reason", "type", "name"):
                 assert getattr(found, field) == output.get(field)
@@ -302,7 +302,7 @@ def test_calls_are_read_with_the_state_of_each_evaluation(recording):
 @pytest.mark.skipif(not RECORDED, reason="the recorded answers are not beside it")
 def test_the_recording_has_evaluations_in_every_state():
     states = {
-        output.state
+        output.status
         for each in RECORDED.values()
         if each.endpoint == "calls" and each.status in SUCCESS
         for call in read(each).results

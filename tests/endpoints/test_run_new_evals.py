@@ -361,7 +361,7 @@ def test_results_of_the_wanted_calls_say_if_evaluations_were_started(
     cells, is_evaluating, was_absent, verdict
 ):
     states = [
-        each if each is None else EvalOutput.from_wire(each).state for each in cells
+        each if each is None else EvalOutput.from_wire(each).status for each in cells
     ]
 
     judged = weigh_evidence(

@@ -1,4 +1,4 @@
-"""What the tests of evaluations share: an emulator, both clients of it, and moments."""
+"""An emulator, both clients of it, and points in time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 QUICK = RetryPolicy(reconcile_after=0.02)
-"""Looks soon what came of a request in doubt."""
+"""Reconciles unknown outcomes soon."""
 
 
 def _without_jitter(client: AsyncFutureAGI) -> None:
@@ -45,7 +45,7 @@ def run_test_ids(emulator: Emulator) -> list[str]:
 
 @pytest.fixture
 def run_tests(emulator: Emulator) -> list[Any]:
-    """Its run tests, to look at and to change."""
+    """Its run tests, to read and to change."""
     found = map(emulator.world.run_tests.get, emulator.world.run_test_ids)
     return [each for each in found if each is not None]
 
@@ -91,7 +91,7 @@ def connect(emulator: Emulator) -> Callable[..., AsyncFutureAGI]:
 
 
 async def _given(result: Any) -> Any:
-    """What a method gives, a list where it is a stream."""
+    """Return the result of a method, as a list if it is a stream."""
     if inspect.isawaitable(result):
         return await result
     async with result as stream:
@@ -152,7 +152,7 @@ def leap_when_seen(
 ) -> Callable[[int], None]:
     """Have two hours pass for the clients when so many were seen under way.
 
-    Whoever is looked at again has been seen: the look before has come to its end.
+    A run test that is polled again has been seen: the poll before is finished.
     """
     ahead = 0.0
     assert emulator._thread is not None

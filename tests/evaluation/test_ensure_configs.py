@@ -1,9 +1,10 @@
-"""Eval configs that are to be there: added, found, kept, changed, and never twice."""
+"""Ensured eval configs: created, found, left or changed, and never created twice."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import threading
 
 import pytest
@@ -30,7 +31,7 @@ from futureagi_async import (
 )
 from futureagi_async.batch.journaling import BatchJournal
 from futureagi_async.emulator.world import EvalConfig as KeptConfig
-from futureagi_async.types import EvalConfigOrigin, JournalState
+from futureagi_async.types import EnsuredEvalConfigs, EvalConfigOrigin, JournalState
 
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"
@@ -48,7 +49,7 @@ def writes(emulator):
     return [each for each in emulator.log.requests if each.method == "POST"]
 
 
-def test_what_is_missing_is_added_and_the_second_time_is_there(
+def test_missing_configs_are_created_once_and_exist_the_second_time(
     call, emulator, run_tests, configs
 ):
     first = call("ensure_eval_configs", run_tests[0].id, configs[:2])
@@ -71,7 +72,16 @@ def test_what_is_missing_is_added_and_the_second_time_is_there(
     assert (again.updated, again.different) == ((), ())
 
 
-def test_what_is_there_already_costs_one_read(call, emulator, run_test_ids, configs):
+def test_ensured_configs_can_be_read_back_from_their_dict(call, run_test_ids, configs):
+    ensured = call("ensure_eval_configs", run_test_ids[0], configs)
+
+    again = EnsuredEvalConfigs.from_dict(json.loads(json.dumps(ensured.to_dict())))
+
+    assert again == ensured
+    assert again.created == ensured.created
+
+
+def test_configs_that_exist_cost_one_read(call, emulator, run_test_ids, configs):
     call("ensure_eval_configs", run_test_ids[0], configs)
     emulator.log.clear()
 
@@ -80,7 +90,7 @@ def test_what_is_there_already_costs_one_read(call, emulator, run_test_ids, conf
     assert [each.method for each in emulator.log.requests] == ["GET"]
 
 
-def test_the_result_has_the_order_that_was_asked_for(call, run_test_ids, configs):
+def test_the_result_has_the_order_of_the_request(call, run_test_ids, configs):
     call("ensure_eval_configs", run_test_ids[0], configs[1:2])
 
     ensured = call("ensure_eval_configs", run_test_ids[0], configs)
@@ -106,7 +116,7 @@ def wanted(configs):
     return [{**configs[0], "model": "new"}, configs[1], configs[2]]
 
 
-def test_what_differs_is_named_and_nothing_is_changed(
+def test_a_config_that_differs_is_named_and_nothing_is_changed(
     call, emulator, run_tests, differing, wanted
 ):
     emulator.log.clear()
@@ -121,7 +131,7 @@ def test_what_differs_is_named_and_nothing_is_changed(
     assert names(run_tests[0]) == ["mood", "contains"]
 
 
-def test_what_differs_is_kept(call, run_tests, differing, wanted):
+def test_a_config_that_differs_is_left_with_keep(call, run_tests, differing, wanted):
     ensured = call("ensure_eval_configs", differing, wanted, on_conflict="keep")
 
     assert origins(ensured) == {
@@ -133,7 +143,7 @@ def test_what_differs_is_kept(call, run_tests, differing, wanted):
     assert run_tests[0].eval_configs[0].model == "old"
 
 
-def test_what_differs_is_changed_and_what_is_left_open_stays(
+def test_update_changes_what_differs_and_no_open_setting(
     call, run_tests, differing, wanted
 ):
     ensured = call("ensure_eval_configs", differing, wanted, on_conflict="update")
@@ -147,7 +157,7 @@ def test_what_differs_is_changed_and_what_is_left_open_stays(
     assert set(origins(again).values()) == {EvalConfigOrigin.EXISTING}
 
 
-def test_another_template_under_the_name_is_a_difference(
+def test_another_template_under_the_same_name_is_a_difference(
     call, emulator, run_tests, differing
 ):
     other = {"template_id": emulator.world.template_ids[3], "name": "contains"}
@@ -159,7 +169,7 @@ def test_another_template_under_the_name_is_a_difference(
     assert run_tests[0].eval_configs[1].template_id == other["template_id"]
 
 
-def test_an_update_that_cannot_be_is_refused_before_anything_is_added(
+def test_an_impossible_update_is_rejected_before_anything_is_created(
     call, emulator, run_tests, configs
 ):
     call(
@@ -182,7 +192,7 @@ def test_an_update_that_cannot_be_is_refused_before_anything_is_added(
     assert names(run_tests[0]) == ["mood"]
 
 
-def test_an_update_that_fails_says_what_was_added_before(
+def test_the_error_of_a_failed_update_lists_what_was_created_before(
     call, emulator, differing, wanted
 ):
     emulator.faults.add(
@@ -195,7 +205,7 @@ def test_an_update_that_fails_says_what_was_added_before(
     assert caught.value.delivery is Delivery.REJECTED
 
 
-def test_an_update_that_fails_first_has_nothing_to_say_of_before(
+def test_the_error_of_a_failed_first_update_lists_nothing(
     call, emulator, differing, wanted
 ):
     emulator.faults.add("status", status=400, endpoint="update_eval_config")
@@ -206,7 +216,7 @@ def test_an_update_that_fails_first_has_nothing_to_say_of_before(
     assert caught.value.hint == ""
 
 
-def test_names_are_compared_as_the_service_keeps_them(call, run_tests, configs):
+def test_names_are_compared_as_the_service_stores_them(call, run_tests, configs):
     call("ensure_eval_configs", run_tests[0].id, [{**configs[0], "name": "  mood\n"}])
     nameless = {"template_id": configs[1]["template_id"]}
     call("ensure_eval_configs", run_tests[0].id, [nameless])
@@ -240,7 +250,7 @@ EMPTY = {"config": {}, "mapping": {}, "filters": []}
 
 
 @pytest.mark.parametrize("different", ["raise", "update"])
-def test_what_is_empty_is_kept_by_an_old_row_as_null(
+def test_empty_settings_match_the_null_of_an_old_row(
     call, emulator, configs, old_row, different
 ):
     wanted = [{**configs[0], **EMPTY}]
@@ -251,7 +261,7 @@ def test_what_is_empty_is_kept_by_an_old_row_as_null(
     assert writes(emulator) == []
 
 
-def test_an_update_of_an_old_row_leaves_alone_what_is_empty(
+def test_an_update_of_an_old_row_does_not_touch_empty_settings(
     call, run_tests, configs, old_row
 ):
     wanted = [{**configs[0], **EMPTY, "model": "new"}]
@@ -274,7 +284,7 @@ def test_a_model_with_spaces_around_it_is_no_difference(call, run_tests, configs
     assert again.existing[0].model == run_tests[0].eval_configs[0].model == "gpt-4o"
 
 
-def test_another_case_is_another_name(call, run_tests, configs):
+def test_names_are_case_sensitive(call, run_tests, configs):
     call("ensure_eval_configs", run_tests[0].id, configs[:1])
     call("ensure_eval_configs", run_tests[0].id, [{**configs[0], "name": "Mood"}])
 
@@ -323,7 +333,7 @@ def test_parameters_that_the_template_fills_in_are_no_difference(
     assert origins(again) == {"length": EvalConfigOrigin.EXISTING}
 
 
-def test_a_text_of_another_number_than_the_one_that_is_kept_is_a_difference(
+def test_text_that_converts_to_another_number_than_the_stored_one_is_a_difference(
     call, emulator, run_tests
 ):
     template = next(iter(emulator.world.templates.values()))
@@ -341,7 +351,7 @@ def test_a_text_of_another_number_than_the_one_that_is_kept_is_a_difference(
         call("ensure_eval_configs", run_tests[0].id, wanted("10"))
 
 
-def test_an_unknown_template_beside_good_ones_is_a_warning(call, run_tests, configs):
+def test_an_unknown_template_among_known_ones_is_a_warning(call, run_tests, configs):
     unknown = {"template_id": NOWHERE, "name": "unknown"}
 
     ensured = call("ensure_eval_configs", run_tests[0].id, [unknown, *configs[:1]])
@@ -355,7 +365,7 @@ def not_created(name):
     return f"{name!r} with template {NOWHERE}: Failed to create any evaluation configs"
 
 
-def test_an_unknown_template_beside_what_is_there_is_a_warning_each_time(
+def test_an_unknown_template_among_existing_configs_is_a_warning_each_time(
     call, emulator, run_tests, configs
 ):
     unknown = {"template_id": NOWHERE, "name": "unknown"}
@@ -371,7 +381,7 @@ def test_an_unknown_template_beside_what_is_there_is_a_warning_each_time(
     assert names(run_tests[0]) == ["mood"]
 
 
-def test_an_unknown_template_beside_what_differs_is_a_warning(
+def test_an_unknown_template_among_configs_that_differ_is_a_warning(
     call, run_tests, differing, wanted
 ):
     unknown = {"template_id": NOWHERE, "name": "unknown"}
@@ -398,7 +408,7 @@ def test_unknown_templates_alone_are_an_error_each_time(call, run_test_ids, conf
             call("ensure_eval_configs", run_test_ids[0], [unknown])
 
 
-def test_another_refusal_of_what_is_missing_is_an_error(
+def test_another_rejection_of_missing_configs_is_an_error(
     call, emulator, run_test_ids, configs
 ):
     call("ensure_eval_configs", run_test_ids[0], configs[:1])
@@ -409,7 +419,7 @@ def test_another_refusal_of_what_is_missing_is_an_error(
 
 
 @pytest.mark.parametrize("fault", ["drop_before", "drop_after"])
-def test_an_answer_that_is_lost_leaves_an_unknown_template_a_warning(
+def test_after_a_lost_response_an_unknown_template_is_still_a_warning(
     call, emulator, run_tests, configs, fault
 ):
     unknown = {"template_id": NOWHERE, "name": "unknown"}
@@ -442,7 +452,7 @@ def test_an_unknown_template_is_a_warning_each_time_that_a_journal_is_resumed(
     assert names(run_tests[0]) == ["mood"]
 
 
-def test_a_run_test_that_is_not_there_is_said_so(call, configs):
+def test_a_missing_run_test_is_an_error(call, configs):
     with pytest.raises(NotFoundError, match=NOWHERE):
         call("ensure_eval_configs", NOWHERE, configs)
 
@@ -460,7 +470,7 @@ def test_two_clients_one_after_the_other_add_everything_once(
     assert emulator.log.configs[run_test_ids[0]] == 3
 
 
-async def test_two_at_a_time_on_one_client_add_everything_once(
+async def test_two_parallel_operations_of_one_client_create_everything_once(
     connect, emulator, run_test_ids, configs
 ):
     async with connect() as client:
@@ -497,7 +507,7 @@ def test_threads_of_one_client_add_everything_once(
 
 @pytest.fixture
 def somebody_adds(run_tests, when_served):
-    """Have somebody else add an eval config just before we do."""
+    """Have another client create an eval config just before this one does."""
 
     def install(config, times=1):
         def add(_):
@@ -514,7 +524,7 @@ def somebody_adds(run_tests, when_served):
     return install
 
 
-def test_what_somebody_adds_in_between_is_there(
+def test_a_config_that_others_create_in_between_exists(
     call, run_tests, configs, somebody_adds
 ):
     somebody_adds(configs[1])
@@ -528,7 +538,7 @@ def test_what_somebody_adds_in_between_is_there(
     assert origins(ensured)["similar"] is EvalConfigOrigin.CREATED
 
 
-def test_what_somebody_adds_otherwise_in_between_is_a_difference(
+def test_a_config_that_others_create_differently_in_between_is_a_difference(
     call, run_tests, configs, somebody_adds
 ):
     somebody_adds({**configs[1], "model": "theirs"})
@@ -541,7 +551,7 @@ def test_what_somebody_adds_otherwise_in_between_is_a_difference(
         )
 
 
-def test_somebody_who_adds_and_takes_away_is_looked_after_three_times(
+def test_a_name_that_others_create_and_delete_is_tried_three_times(
     call, emulator, run_tests, configs, when_served
 ):
     theirs = KeptConfig(
@@ -551,14 +561,14 @@ def test_somebody_who_adds_and_takes_away_is_looked_after_three_times(
         deleted=True,
     )
     run_tests[0].eval_configs.append(theirs)
-    looks = itertools.count()
+    polls = itertools.count()
 
     def come(_):
         theirs.deleted = False
 
     def go_after_every_second_look(_):
         # Looked at for what is missing, and then for what was in the way of that.
-        theirs.deleted = next(looks) % 2 == 0
+        theirs.deleted = next(polls) % 2 == 0
 
     when_served(come, "eval-configs", times=-1)
     when_served(go_after_every_second_look, run_tests[0].id, times=-1)
@@ -569,7 +579,7 @@ def test_somebody_who_adds_and_takes_away_is_looked_after_three_times(
     assert emulator.log.counts["add_eval_configs", 400] == 3
 
 
-def test_without_settling_a_name_that_is_taken_is_looked_at_all_the_same(
+def test_a_name_conflict_is_read_again_also_without_reconciling(
     client, emulator, configs, run_tests, somebody_adds
 ):
     blind = client.with_options(retry=RetryPolicy(reconcile=False))
@@ -581,7 +591,7 @@ def test_without_settling_a_name_that_is_taken_is_looked_at_all_the_same(
     assert emulator.log.counts["add_eval_configs", 400] == 1
 
 
-def test_what_somebody_added_and_took_away_in_between_is_added(
+def test_a_config_that_others_created_and_deleted_in_between_is_created(
     call, run_tests, configs, when_served
 ):
     theirs = KeptConfig(
@@ -600,7 +610,7 @@ def test_what_somebody_added_and_took_away_in_between_is_added(
     assert origins(ensured) == {"mood": EvalConfigOrigin.CREATED}
 
 
-async def test_when_time_is_up_after_something_was_added_the_error_says_so(
+async def test_the_error_of_a_deadline_lists_what_was_created_before(
     connect, leap_when_served, differing, wanted
 ):
     leap_when_served("eval-configs")
@@ -614,7 +624,7 @@ async def test_when_time_is_up_after_something_was_added_the_error_says_so(
     assert "before, 'similar' was created" in str(outcome.error)
 
 
-async def test_an_evaluation_that_has_added_something_is_not_called_untouched(
+async def test_an_evaluation_that_has_created_configs_is_failed_and_not_unattempted(
     connect, leap_when_served, differing, wanted
 ):
     leap_when_served("eval-configs")
@@ -624,11 +634,11 @@ async def test_an_evaluation_that_has_added_something_is_not_called_untouched(
             [differing], wanted, on_conflict="update", timeout=500
         )
 
-    assert end.state is EvaluationStatus.FAILED
+    assert end.status is EvaluationStatus.FAILED
     assert "before, 'similar' was created" in end.reason
 
 
-def test_of_several_with_one_name_the_one_that_is_wanted_counts(
+def test_of_several_with_one_name_the_one_that_matches_counts(
     call, emulator, run_tests, configs
 ):
     for number, model in enumerate(["other", "wanted", "another"]):
@@ -650,7 +660,7 @@ def test_of_several_with_one_name_the_one_that_is_wanted_counts(
 
 
 @pytest.mark.parametrize("fault", ["drop_before", "drop_after", "truncate", "garbage"])
-def test_an_answer_that_is_lost_leaves_everything_there_once(
+def test_after_a_lost_response_everything_exists_once(
     call, emulator, run_tests, configs, fault
 ):
     emulator.faults.add(fault, endpoint="add_eval_configs", times=1)
@@ -661,7 +671,7 @@ def test_an_answer_that_is_lost_leaves_everything_there_once(
     assert set(origins(ensured).values()) == {EvalConfigOrigin.CREATED}
 
 
-def test_a_read_that_fails_leaves_no_work_in_doubt(client, emulator, run_test_ids):
+def test_a_failed_read_leaves_no_unknown_outcome(client, emulator, run_test_ids):
     emulator.faults.add("drop_after", endpoint="run_test")
     hasty = client.with_options(retry=RetryPolicy(max_attempts=1))
 
@@ -698,6 +708,20 @@ def test_an_outcome_counts_the_attempts_of_the_call_that_failed(
     assert outcome.attempts == attempts
 
 
+def test_invalid_ids_of_a_list_are_rejected_and_those_of_an_iterator_are_outcomes(
+    call, run_test_ids, configs
+):
+    with pytest.raises(InvalidRequestError, match=r"run_tests\[0\]"):
+        call("send_many", ensures(["no id"], configs))
+    with pytest.raises(InvalidRequestError, match="on_conflict"):
+        call("send_many", ensures(run_test_ids, configs, on_conflict="drop"))
+
+    batch = call("send_many", ensures(iter(["no id", run_test_ids[0]]), configs[:1]))
+
+    assert isinstance(batch[0].error, InvalidRequestError)
+    assert isinstance(batch[1], Success)
+
+
 def test_a_journal_answers_what_was_added_before(
     call, emulator, run_test_ids, configs, journal
 ):
@@ -712,7 +736,7 @@ def test_a_journal_answers_what_was_added_before(
 
 
 @pytest.mark.parametrize("fault", ["drop_before", "drop_after"])
-def test_what_was_left_in_doubt_is_added_once_when_it_is_resumed(
+def test_an_unknown_addition_is_applied_once_when_it_is_resumed(
     client, emulator, configs, journal, fault
 ):
     emulator.faults.add(fault, endpoint="add_eval_configs", times=1)
@@ -737,7 +761,7 @@ def test_a_deadline_that_has_passed_leaves_nothing_attempted(
     assert not emulator.log.counts
 
 
-async def test_a_deadline_during_the_first_reading_leaves_it_not_attempted(
+async def test_a_deadline_during_the_first_read_leaves_it_not_attempted(
     connect, emulator, configs, leap_when_served
 ):
     one = emulator.world.run_test_ids[0]
@@ -799,7 +823,7 @@ def test_a_journal_that_cannot_be_written_stops_the_batch(
     assert not emulator.log.configs
 
 
-async def test_a_time_out_that_no_code_foresaw_is_not_taken_for_the_deadline(
+async def test_an_unexpected_timeout_error_is_not_taken_for_the_deadline(
     connect, run_test_ids, configs, monkeypatch
 ):
     async def break_down(*_):
@@ -812,7 +836,7 @@ async def test_a_time_out_that_no_code_foresaw_is_not_taken_for_the_deadline(
     assert str(batch.failures[0].error).startswith("TimeoutError: a defect")
 
 
-def test_what_no_code_foresaw_hurts_one_run_test_only(
+def test_an_unexpected_exception_fails_one_run_test_only(
     client, emulator, run_test_ids, configs, monkeypatch
 ):
     work = EnsureEvalConfigs.run
@@ -831,7 +855,7 @@ def test_what_no_code_foresaw_hurts_one_run_test_only(
     assert failure.error.delivery is Delivery.UNKNOWN
 
 
-def test_states_of_a_journal_are_told_apart(
+def test_a_rejected_addition_is_failed_in_the_journal(
     client, emulator, run_test_ids, configs, journal
 ):
     emulator.faults.add("status", status=403, endpoint="add_eval_configs", times=1)

@@ -1,4 +1,4 @@
-"""From eval configs to scores: what is run, what is left alone, and what is said."""
+"""From eval configs to scores: what is run, what is not, and what is reported."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import datetime as dt
 import itertools
 import time
 
+import attrs
 import pytest
 
 from futureagi_async import (
@@ -24,8 +25,8 @@ from futureagi_async import (
 )
 from futureagi_async.emulator.rules.evaluations import EvaluationJob, erase_results
 from futureagi_async.emulator.world import Call, Execution
-from futureagi_async.evaluation.conclusion import ended
-from futureagi_async.evaluation.start import Progress, StartEvaluations
+from futureagi_async.evaluation.conclusion import conclude
+from futureagi_async.evaluation.start import RunTestState
 from futureagi_async.types import EnsuredEvalConfigs, EvalConfigOrigin
 
 
@@ -37,7 +38,7 @@ FAILED = EvaluationStatus.FAILED
 
 
 def states(report):
-    return [each.state for each in report]
+    return [each.status for each in report]
 
 
 def assert_scores_are_the_services(client, report):
@@ -50,8 +51,8 @@ def assert_scores_are_the_services(client, report):
         assert {c.eval_config_id: c.scores for c in each.configs} == summaries
 
 
-def erase(run_test, *names):
-    """Have a run test look as if these eval configs had never been run."""
+def mark_pending(run_test, *names):
+    """Remove all results of these eval configs from a run test."""
     ids = {each.id for each in run_test.eval_configs if each.name in names}
     for _, call in run_test.calls():
         for id_ in ids & call.eval_outputs.keys():
@@ -134,9 +135,7 @@ def test_a_rerun_runs_everything_once_more(call, emulator, run_test_ids, configs
 
 
 @pytest.mark.parametrize("rerun", [False, True])
-def test_a_run_test_that_comes_again_is_run_once(
-    call, emulator, run_test_ids, configs, rerun
-):
+def test_a_duplicate_run_test_is_run_once(call, emulator, run_test_ids, configs, rerun):
     one = run_test_ids[0]
     spelled = [one, one.upper(), one.replace("-", ""), one]
 
@@ -149,7 +148,46 @@ def test_a_run_test_that_comes_again_is_run_once(
     assert sum(each.requests for each in report) == 1
 
 
-def test_with_its_journal_a_rerun_is_never_done_a_second_time(
+def test_a_report_runs_a_duplicate_once_even_after_the_first_is_finished(
+    call, emulator, run_test_ids, configs
+):
+    one, other = run_test_ids[:2]
+    options = {"rerun": True, "max_in_progress": 1, **LONG}
+
+    report = call("evaluate", iter([one, other, one]), configs, **options)
+
+    assert emulator.log.runs == {one: 1, other: 1}
+    first, _, again = report
+    assert again == attrs.evolve(first, requests=0)
+
+
+def test_a_stream_runs_a_duplicate_once_while_the_first_is_in_progress(
+    call, emulator, run_test_ids, configs, leave
+):
+    leave("run", 0.3)
+    one = run_test_ids[0]
+
+    ends = call("stream_evaluations", iter([one] * 3), configs, rerun=True, **LONG)
+
+    assert [each.run_test_id for each in ends] == [one] * 3
+    assert states(ends) == [SCORED] * 3
+    assert emulator.log.runs == {one: 1}
+    assert [each.requests for each in ends] == [1, 0, 0]
+
+
+def test_a_stream_runs_a_duplicate_again_after_the_first_is_finished(
+    call, emulator, run_test_ids, configs
+):
+    one = run_test_ids[0]
+    options = {"rerun": True, "max_in_progress": 1, **LONG}
+
+    ends = call("stream_evaluations", iter([one] * 3), configs, **options)
+
+    assert states(ends) == [SCORED] * 3
+    assert emulator.log.runs == {one: 3}
+
+
+def test_a_rerun_with_its_journal_starts_nothing_a_second_time(
     call, emulator, run_test_ids, configs, journal
 ):
     options = {"rerun": True, "journal": journal, **LONG}
@@ -171,14 +209,14 @@ def test_with_its_journal_a_rerun_is_never_done_a_second_time(
         ({"started_after": dt.datetime(2026, 3, 1, tzinfo=dt.UTC)}, [False, False]),
     ],
 )
-def test_only_the_executions_that_are_meant_are_run(
+def test_only_the_chosen_executions_are_run(
     call, run_tests, configs, options, expected
 ):
     (end,) = call("evaluate", [run_tests[0].id], configs, **options, **LONG)
 
     assert [bool(each[0]) for each in outputs(run_tests[0])] == expected
     assert end.executions == sum(expected)
-    assert end.state is (
+    assert end.status is (
         SCORED if any(expected) else EvaluationStatus.NOTHING_TO_EVALUATE
     )
     assert {each.evaluated for each in end.configs} == {2 * sum(expected)}
@@ -191,12 +229,12 @@ def test_executions_that_did_not_complete_are_left_out(call, run_tests, configs)
 
         (end,) = call("evaluate", [one.id], configs, **LONG)
 
-        assert end.state is SCORED
+        assert end.status is SCORED
         assert end.executions == 1
     assert [bool(each[0]) for each in outputs(one)] == [False, True]
 
 
-def test_an_execution_without_a_completed_call_is_left_out_and_told(
+def test_an_execution_without_a_completed_call_is_left_out_with_a_warning(
     call, run_tests, configs
 ):
     one = run_tests[0]
@@ -205,7 +243,7 @@ def test_an_execution_without_a_completed_call_is_left_out_and_told(
 
     (end,) = call("evaluate", [one.id], configs, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert end.warnings == (
         f"execution {one.executions[0].id} has no completed call, and was left out",
     )
@@ -244,7 +282,7 @@ def test_calls_that_failed_beside_completed_ones_do_not_count(
     assert_scores_are_the_services(client, report)
 
 
-def test_results_of_a_part_of_an_execution_are_left_so(
+def test_an_execution_with_partial_results_is_not_run(
     call, client, emulator, run_tests, configs
 ):
     one = run_tests[0]
@@ -258,18 +296,18 @@ def test_results_of_a_part_of_an_execution_are_left_so(
     (end,) = call("evaluate", [one.id], configs[:1], **LONG)
 
     # What has no result at all is run; what has some is neither erased nor billed.
-    assert end.state is EvaluationStatus.PARTIAL
+    assert end.status is EvaluationStatus.PARTIAL
     assert "rerun=True" in end.reason
     assert (end.configs[0].evaluated, end.configs[0].pending) == (3, 1)
     assert emulator.log.runs == {one.id: 1}
 
     (rerun,) = call("evaluate", [one.id], configs[:1], rerun=True, **LONG)
 
-    assert rerun.state is SCORED
+    assert rerun.status is SCORED
     assert rerun.configs[0].evaluated == 4
 
 
-def test_what_was_prepared_and_never_started_is_started(
+def test_prepared_evaluations_that_were_never_started_are_started(
     call, emulator, run_tests, configs
 ):
     emulator.faults.add("dispatch", endpoint="run_new_evals", times=3)
@@ -278,12 +316,12 @@ def test_what_was_prepared_and_never_started_is_started(
     (failed,) = call("evaluate", ids, configs, **LONG)
     (end,) = call("evaluate", ids, configs, **LONG)
 
-    assert failed.state is FAILED
+    assert failed.status is FAILED
     assert isinstance(failed.error, EvalDispatchError)
     assert failed.error.delivery is Delivery.REJECTED
     assert failed.requests == 0
     assert {each.pending for each in failed.configs} == {4}
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert emulator.log.runs == {ids[0]: 1}
 
 
@@ -298,7 +336,7 @@ def test_a_dispatch_that_fails_once_is_tried_again(
     assert emulator.log.runs == {run_test_ids[0]: 1}
 
 
-def test_what_is_still_under_way_at_the_deadline_is_pending(
+def test_a_run_test_under_way_at_the_deadline_is_pending(
     call, leap_when_seen, run_test_ids, configs, leave
 ):
     leave("accept")
@@ -315,7 +353,7 @@ def test_what_is_still_under_way_at_the_deadline_is_pending(
     assert len(report.failures) == 8
 
 
-def test_without_a_wait_it_is_started_and_can_be_waited_for(
+def test_without_wait_evaluations_are_started_and_can_be_waited_for_later(
     call, emulator, run_test_ids, configs
 ):
     started = call("evaluate", run_test_ids, configs, timeout=60, wait=False)
@@ -323,13 +361,13 @@ def test_without_a_wait_it_is_started_and_can_be_waited_for(
     again = call("evaluate", run_test_ids, configs, timeout=None, wait=False)
 
     assert states(started) == [EvaluationStatus.STARTED] * 8
-    assert all("was not to be waited for" in each.reason for each in started)
+    assert all("wait=False" in each.reason for each in started)
     assert started.raise_for_failures() is started
     assert states(waited) == states(again) == [SCORED] * 8
     assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
 
 
-def test_without_a_wait_what_others_evaluate_counts_as_started(
+def test_without_wait_what_others_evaluate_counts_as_started(
     call, emulator, run_test_ids, configs, leave
 ):
     leave("accept")
@@ -337,11 +375,11 @@ def test_without_a_wait_what_others_evaluate_counts_as_started(
 
     (end,) = call("evaluate", run_test_ids[:1], configs, timeout=None, wait=False)
 
-    assert end.state is EvaluationStatus.STARTED
+    assert end.status is EvaluationStatus.STARTED
     assert (end.requests, emulator.log.runs[run_test_ids[0]]) == (0, 1)
 
 
-def test_without_a_wait_what_others_keep_from_being_started_is_not_called_started(
+def test_without_wait_a_run_test_blocked_by_others_is_not_started(
     call, emulator, run_test_ids, configs, leave
 ):
     leave("accept")
@@ -349,12 +387,12 @@ def test_without_a_wait_what_others_keep_from_being_started_is_not_called_starte
 
     (end,) = call("evaluate", run_test_ids[:1], configs[1:], timeout=None, wait=False)
 
-    assert end.state is EvaluationStatus.NOT_STARTED
+    assert end.status is EvaluationStatus.NOT_STARTED
     assert "others have evaluations under way" in end.reason
     assert emulator.log.runs[run_test_ids[0]] == 1
 
 
-def test_without_a_wait_nobody_waits_for_what_others_evaluate(
+def test_without_wait_a_run_test_with_all_results_is_scored_while_others_evaluate(
     call, run_test_ids, configs, leave
 ):
     call("evaluate", run_test_ids[:1], configs[:1], **LONG)
@@ -363,7 +401,7 @@ def test_without_a_wait_nobody_waits_for_what_others_evaluate(
 
     (end,) = call("evaluate", run_test_ids[:1], configs[:1], timeout=None, wait=False)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
 
 
 @pytest.fixture
@@ -374,7 +412,7 @@ def equipped(client, run_tests, configs):
 
 
 def started_by_others(emulator, run_test, config_ids, seconds=0.0):
-    """Have somebody else start evaluations that take so many seconds from then on."""
+    """Have another client start evaluations that take so many seconds from then on."""
     erase_results(run_test.executions, config_ids)
     for each in run_test.executions:
         each.status = "evaluating"
@@ -385,7 +423,7 @@ def started_by_others(emulator, run_test, config_ids, seconds=0.0):
 
 
 @pytest.mark.parametrize("rerun", [False, True])
-def test_what_others_evaluate_is_waited_for_and_then_what_is_missing_is_run(
+def test_missing_evaluations_are_started_after_those_of_others(
     call, emulator, equipped, configs, rerun
 ):
     theirs = [equipped.eval_configs[0].id]
@@ -393,13 +431,13 @@ def test_what_others_evaluate_is_waited_for_and_then_what_is_missing_is_run(
 
     (end,) = call("evaluate", [equipped.id], configs, rerun=rerun, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert end.requests == 1
     assert emulator.log.runs == {equipped.id: 1}
     assert {each.evaluated for each in end.configs} == {4}
 
 
-def test_what_others_start_in_between_is_waited_for(
+def test_evaluations_that_others_start_in_between_are_waited_for(
     call, emulator, equipped, configs, when_served
 ):
     theirs = [equipped.eval_configs[0].id]
@@ -409,12 +447,12 @@ def test_what_others_start_in_between_is_waited_for(
 
     (end,) = call("evaluate", [equipped.id], configs, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert emulator.log.counts["run_new_evals", 400] == 1
     assert emulator.log.counts["run_new_evals", 200] == 1
 
 
-def test_what_was_prepared_a_moment_ago_and_is_started_by_now_is_not_started_again(
+def test_evaluations_prepared_a_moment_ago_are_read_twice_before_a_start(
     call, emulator, equipped, configs, when_served
 ):
     ids = [each.id for each in equipped.eval_configs]
@@ -429,7 +467,7 @@ def test_what_was_prepared_a_moment_ago_and_is_started_by_now_is_not_started_aga
 
     (end,) = call("evaluate", [equipped.id], configs, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert not emulator.log.runs
 
 
@@ -441,7 +479,7 @@ def new_execution(run_test):
     run_test.executions.append(Execution(id_, calls=calls))
 
 
-def test_what_is_executed_meanwhile_is_left_for_the_next_time(
+def test_executions_that_begin_meanwhile_are_not_evaluated(
     call, emulator, run_tests, configs, when_served
 ):
     one = run_tests[0]
@@ -450,13 +488,13 @@ def test_what_is_executed_meanwhile_is_left_for_the_next_time(
     (end,) = call("evaluate", [one.id], configs, **LONG)
     (following,) = call("evaluate", [one.id], configs, **LONG)
 
-    assert (end.state, end.executions, end.requests) == (SCORED, 2, 1)
+    assert (end.status, end.executions, end.requests) == (SCORED, 2, 1)
     assert {each.evaluated for each in end.configs} == {4}
     assert (following.executions, following.requests) == (3, 1)
     assert {each.evaluated for each in following.configs} == {6}
 
 
-def test_with_its_journal_a_rerun_runs_what_is_new_and_nothing_else(
+def test_a_rerun_with_its_journal_runs_new_executions_only(
     call, emulator, run_tests, configs, journal
 ):
     one = run_tests[0]
@@ -471,7 +509,7 @@ def test_with_its_journal_a_rerun_runs_what_is_new_and_nothing_else(
 
     (end,) = call("evaluate", [one.id], configs, **options)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     new, old = one.executions[2].calls, [c for e in one.executions[:2] for c in e.calls]
     assert all(len(each.eval_outputs) == 3 for each in new)
     assert all(
@@ -481,7 +519,7 @@ def test_with_its_journal_a_rerun_runs_what_is_new_and_nothing_else(
     )
 
 
-def test_who_is_in_the_way_every_time_is_named(
+def test_evaluations_of_others_at_every_start_are_an_error(
     call, emulator, run_tests, configs, when_served
 ):
     one = run_tests[0]
@@ -495,12 +533,12 @@ def test_who_is_in_the_way_every_time_is_named(
 
     (end,) = call("evaluate", [one.id], configs, **LONG)
 
-    assert end.state is FAILED
+    assert end.status is FAILED
     assert isinstance(end.error, ExecutionsNotCompletedError)
     assert emulator.log.counts["run_new_evals", 400] == 3
 
 
-def test_a_rerun_that_others_keep_from_being_started_is_not_called_scored(
+def test_a_rerun_that_others_block_again_and_again_is_not_started(
     call, emulator, run_tests, configs, when_served
 ):
     one = run_tests[0]
@@ -518,14 +556,14 @@ def test_a_rerun_that_others_keep_from_being_started_is_not_called_scored(
 
     (end,) = call("evaluate", [one.id], configs, rerun=True, **LONG)
 
-    assert end.state is EvaluationStatus.NOT_STARTED
-    assert "others evaluate its executions time and again" in end.reason
+    assert end.status is EvaluationStatus.NOT_STARTED
+    assert "others evaluate its executions again and again" in end.reason
     assert not emulator.log.runs
 
 
 @pytest.fixture
 def stuck(run_tests, when_served):
-    """Have executions say that they are evaluating whatever they are."""
+    """Set the status of executions to "evaluating"."""
     one = run_tests[0]
 
     def install(after=lambda: True):
@@ -540,7 +578,7 @@ def stuck(run_tests, when_served):
     return install
 
 
-def test_all_results_are_the_end_even_of_what_says_that_it_is_evaluating(
+def test_a_run_test_with_all_results_is_scored_though_its_status_is_evaluating(
     call, client, emulator, configs, stuck
 ):
     one = stuck(after=lambda: emulator.log.runs)
@@ -551,7 +589,7 @@ def test_all_results_are_the_end_even_of_what_says_that_it_is_evaluating(
     assert_scores_are_the_services(client, report)
 
 
-def test_a_rerun_whose_results_are_all_there_is_scored_as_well(
+def test_a_rerun_with_all_results_is_scored_though_its_status_is_evaluating(
     call, emulator, run_tests, configs, stuck
 ):
     call("evaluate", [run_tests[0].id], configs, **LONG)
@@ -560,11 +598,11 @@ def test_a_rerun_whose_results_are_all_there_is_scored_as_well(
 
     (end,) = call("evaluate", [one.id], configs, rerun=True, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert end.requests == 1
 
 
-def test_what_is_stuck_already_can_be_read_but_not_be_run_again(
+def test_a_stuck_execution_is_read_but_not_run_again(
     call, emulator, run_tests, configs, stuck
 ):
     call("evaluate", [run_tests[0].id], configs, **LONG)
@@ -574,13 +612,13 @@ def test_what_is_stuck_already_can_be_read_but_not_be_run_again(
     (skipped,) = call("evaluate", [one.id], configs, **LONG)
     (rerun,) = call("evaluate", [one.id], configs, rerun=True, **LONG)
 
-    assert skipped.state is SCORED
-    assert rerun.state is EvaluationStatus.STUCK
+    assert skipped.status is SCORED
+    assert rerun.status is EvaluationStatus.STUCK
     assert "the service does not run it again" in rerun.reason
     assert not emulator.log.runs
 
 
-def test_an_execution_that_evaluates_without_a_call_is_never_waited_for(
+def test_an_evaluating_execution_without_a_call_is_not_waited_for(
     call, run_tests, configs, emulator
 ):
     one, other = run_tests[:2]
@@ -596,7 +634,7 @@ def test_an_execution_that_evaluates_without_a_call_is_never_waited_for(
     assert emulator.log.runs == {one.id: 1}
 
 
-def test_what_is_stuck_takes_no_further_eval_config_and_is_not_waited_for(
+def test_a_stuck_execution_accepts_no_eval_config_and_is_not_waited_for(
     call, emulator, run_tests, configs, stuck
 ):
     call("evaluate", [run_tests[0].id], configs[:1], **LONG)
@@ -605,8 +643,8 @@ def test_what_is_stuck_takes_no_further_eval_config_and_is_not_waited_for(
 
     (end,) = call("evaluate", [one.id], configs[:2], **LONG)
 
-    assert end.state is EvaluationStatus.STUCK
-    assert "takes no further evaluations" in end.reason
+    assert end.status is EvaluationStatus.STUCK
+    assert "accepts no further evaluations" in end.reason
     assert not emulator.log.runs
 
 
@@ -626,7 +664,7 @@ def test_scores_that_a_rerun_has_erased_are_not_shown(
         timeout=None,
     )
 
-    assert end.state is (EvaluationStatus.STARTED if dispatch == "accept" else FAILED)
+    assert end.status is (EvaluationStatus.STARTED if dispatch == "accept" else FAILED)
     for each in end.configs:
         assert (each.scores, each.evaluated, each.pending) == (None, 0, 4)
 
@@ -645,7 +683,7 @@ def test_a_run_test_that_fails_early_is_named_where_the_input_names_it(
     assert [each.run_test_name for each in report] == names
 
 
-def test_an_eval_config_that_cannot_be_created_is_named_and_no_success(
+def test_a_config_that_cannot_be_created_makes_the_run_test_incomplete(
     call, run_test_ids, configs
 ):
     unknown = {"template_id": NOWHERE, "name": "unknown"}
@@ -653,16 +691,16 @@ def test_an_eval_config_that_cannot_be_created_is_named_and_no_success(
     report = call("evaluate", run_test_ids[:1], [configs[0], unknown], **LONG)
 
     (end,) = report.failures
-    assert end.state is EvaluationStatus.NOT_CREATED
+    assert end.status is EvaluationStatus.NOT_CREATED
     first, second = report.to_rows()
-    assert (first["evaluated"], first["state"]) == (4, "not_created")
+    assert (first["evaluated"], first["status"]) == (4, "not_created")
     assert second["eval_config_id"] is None
     assert second["reason"].startswith("not created: ")
     assert NOWHERE in second["reason"]
     assert second["reason"] in report.to_markdown()
 
 
-def test_an_eval_config_that_cannot_be_created_does_not_keep_new_executions_from_others(
+def test_a_config_that_cannot_be_created_does_not_hold_up_new_executions(
     call, run_tests, configs
 ):
     unknown = {"template_id": NOWHERE, "name": "unknown"}
@@ -675,14 +713,14 @@ def test_an_eval_config_that_cannot_be_created_does_not_keep_new_executions_from
     one.executions.append(newest)
     (more,) = call("evaluate", [one.id], wanted, **LONG)
 
-    assert again.state is more.state is EvaluationStatus.NOT_CREATED
+    assert again.status is more.status is EvaluationStatus.NOT_CREATED
     assert again.run_test_name == one.name
     assert (again.requests, again.configs[0].evaluated) == (0, 2)
     assert (more.requests, more.configs[0].evaluated) == (1, 4)
     assert NOWHERE in more.configs[1].reason
 
 
-def test_what_the_service_says_of_a_template_is_told_of_its_eval_configs_alone(
+def test_a_warning_about_a_template_is_the_reason_of_its_configs_only(
     call, run_test_ids, configs
 ):
     elsewhere = NOWHERE.replace("9", "8")
@@ -711,7 +749,9 @@ def test_what_the_service_says_of_a_template_is_told_of_its_eval_configs_alone(
         (["one is odd", "n must be <= 5"], "one is odd; n must be <= 5"),
     ],
 )
-def test_an_eval_config_is_told_what_names_it_or_all_where_nothing_does(warnings, told):
+def test_the_reason_of_a_missing_config_is_the_warning_that_names_it_or_all(
+    warnings, told
+):
     ensured = EnsuredEvalConfigs(
         raw={},
         run_test_id=NOWHERE,
@@ -721,12 +761,13 @@ def test_an_eval_config_is_told_what_names_it_or_all_where_nothing_does(warnings
     )
     asked = [EvalConfig(NOWHERE, name="one")]
 
-    end = ended(NOWHERE, asked, Progress(ensured=ensured), SCORED, 0.0)
+    state = RunTestState(NOWHERE, ensured=ensured)
+    end = conclude(NOWHERE, asked, state, SCORED, 0.0)
 
     assert end.configs[0].reason == f"not created: {told}"
 
 
-def test_why_the_evaluation_of_a_call_failed_is_told(call, run_tests, configs):
+def test_the_reason_of_a_failed_evaluation_is_reported(call, run_tests, configs):
     one = run_tests[0]
     call("evaluate", [one.id], configs[:1], **LONG)
     broken = {"error": True, "status": "Failed", "value": None, "reason": "too long"}
@@ -739,12 +780,12 @@ def test_why_the_evaluation_of_a_call_failed_is_told(call, run_tests, configs):
     (row,) = report.to_rows()
     assert (row["failed"], row["reason"]) == (4, "too long")
     (end,) = report.unscored
-    assert end.state is EvaluationStatus.NO_RESULT
+    assert end.status is EvaluationStatus.NO_RESULT
     assert "by 'mood' failed or was skipped (too long)" in end.reason
     assert report.failures == [end]
 
 
-def test_what_was_skipped_for_every_call_has_no_result(call, run_tests, configs):
+def test_a_config_skipped_for_every_call_has_no_result(call, run_tests, configs):
     one = run_tests[0]
     call("evaluate", [one.id], configs[:1], **LONG)
     skipped = {"skipped": True, "status": "Skipped", "value": None}
@@ -754,11 +795,11 @@ def test_what_was_skipped_for_every_call_has_no_result(call, run_tests, configs)
 
     (end,) = call("wait_for_evals", [one.id], **LONG)
 
-    assert end.state is EvaluationStatus.NO_RESULT
+    assert end.status is EvaluationStatus.NO_RESULT
     assert "failed or was skipped; rerun=True" in end.reason
 
 
-def test_a_run_test_that_comes_again_shares_the_failure_of_the_first_rerun(
+def test_a_duplicate_shares_the_failure_of_the_first_rerun(
     call, emulator, run_test_ids, configs
 ):
     call("evaluate", run_test_ids[:1], configs, **LONG)
@@ -770,7 +811,7 @@ def test_a_run_test_that_comes_again_shares_the_failure_of_the_first_rerun(
     assert report[0].error is report[1].error
 
 
-def test_a_run_test_that_comes_again_has_the_scores_of_the_first_rerun(
+def test_a_duplicate_has_the_scores_of_the_first_rerun(
     *, call, client, emulator, run_test_ids, configs, leave, when_served
 ):
     call("evaluate", run_test_ids[:1], configs[1:2], **LONG)
@@ -785,7 +826,7 @@ def test_a_run_test_that_comes_again_has_the_scores_of_the_first_rerun(
     assert [each.configs[0].score_text for each in report] == ["new 100 %"] * 2
 
 
-def test_a_run_test_that_is_not_there_fails_alone(call, run_test_ids, configs):
+def test_a_missing_run_test_fails_alone(call, run_test_ids, configs):
     report = call("evaluate", [NOWHERE, run_test_ids[0]], configs, **LONG)
 
     assert states(report) == [FAILED, SCORED]
@@ -817,14 +858,12 @@ def test_eval_configs_that_differ_are_named_kept_or_changed(
     (kept,) = call("evaluate", [one.id], wanted, on_conflict="keep", **LONG)
     (changed,) = call("evaluate", [one.id], wanted, on_conflict="update", **LONG)
 
-    assert refused.state is FAILED
+    assert refused.status is FAILED
     assert isinstance(refused.error, EvalConfigsDifferError)
-    assert kept.state is changed.state is SCORED
+    assert kept.status is changed.status is SCORED
     assert kept.configs[0].origin is EvalConfigOrigin.DIFFERENT
     assert changed.configs[0].origin is EvalConfigOrigin.UPDATED
-    assert (
-        "results that it had before are of its earlier content" in changed.warnings[0]
-    )
+    assert "its earlier results are of its earlier content" in changed.warnings[0]
     assert one.eval_configs[0].model == "new"
     assert emulator.log.runs == {one.id: 1}
 
@@ -838,7 +877,7 @@ def test_the_tool_setting_is_sent_with_what_is_started(call, run_tests, configs)
 @pytest.mark.parametrize(
     ("status", "kind"), [(401, AuthenticationError), (402, PaymentRequiredError)]
 )
-def test_keys_and_plans_that_do_not_do_end_it_and_everything_is_named(
+def test_rejected_keys_stop_everything_and_every_run_test_is_reported(
     call, emulator, configs, status, kind
 ):
     ids = list(emulator.world.run_test_ids)
@@ -886,7 +925,9 @@ def test_keys_that_stop_working_while_it_waits_end_the_wait(
     assert {each.requests for each in report} == {1}
 
 
-def test_items_that_are_no_run_tests_stand_in_the_report(call, run_test_ids, configs):
+def test_invalid_items_of_an_iterator_are_failures_in_the_report(
+    call, run_test_ids, configs
+):
     report = call("evaluate", iter(["no id", 7, run_test_ids[0]]), configs, **LONG)
 
     assert states(report) == [FAILED, FAILED, SCORED]
@@ -923,7 +964,7 @@ async def test_the_run_tests_of_the_same_asynchronous_client_are_too(connect, co
 
 
 @pytest.mark.parametrize("max_in_progress", [1, 2, 7])
-def test_no_more_are_under_way_than_may_be(
+def test_no_more_run_tests_are_under_way_than_max_in_progress(
     call, run_test_ids, configs, leave, max_in_progress
 ):
     leave("run", 0.01)
@@ -934,7 +975,7 @@ def test_no_more_are_under_way_than_may_be(
         iter(run_test_ids),
         configs,
         max_in_progress=max_in_progress,
-        on_progress=lambda progress: waiting.append(progress.read - progress.ended),
+        on_progress=lambda progress: waiting.append(progress.read - progress.finished),
         **LONG,
     )
 
@@ -948,17 +989,8 @@ def test_progress_adds_up(call, emulator, run_test_ids, configs):
     report = call("evaluate", run_test_ids, configs, on_progress=told.append, **LONG)
 
     ends = [each for each in told if each.latest is not None]
-    assert [each.ended for each in ends] == list(range(1, 9))
+    assert [each.finished for each in ends] == list(range(1, 9))
     assert (told[-1].read, told[-1].waiting, told[-1].scored) == (8, 0, 8)
     assert {each.latest.run_test_id for each in ends} == set(run_test_ids)
-    assert all(each.waiting + each.ended <= each.read for each in told)
+    assert all(each.waiting + each.finished <= each.read for each in told)
     assert set(report) == {each.latest for each in ends}
-
-
-def test_a_job_can_be_sent_alone(client, emulator, run_test_ids, configs):
-    job = StartEvaluations(run_test_ids[0], configs)
-
-    started = client.send(job)
-
-    assert started.progress.requests == 1
-    assert emulator.log.runs == {run_test_ids[0]: 1}

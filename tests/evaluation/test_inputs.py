@@ -1,4 +1,4 @@
-"""Bad input is refused before anything is sent, and the message says what is wrong."""
+"""Invalid input is rejected before anything is sent, with a message that explains it."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ CONFIG = {"template_id": NOWHERE, "name": "tone"}
 REFUSED = [
     (
         {"latest_executions": 0},
-        r"latest_executions: a whole number from 1 is wanted, not 0",
+        r"latest_executions: a whole number from 1 is expected, not 0",
     ),
     ({"latest_executions": -1}, r"latest_executions: a whole number from 1"),
     (
         {"latest_executions": True},
-        r"latest_executions: a whole number from 1 is wanted, not True",
+        r"latest_executions: a whole number from 1 is expected, not True",
     ),
     ({"latest_executions": 1.5}, r"latest_executions: a whole number from 1"),
     (
         {"latest_executions": "2"},
-        r"latest_executions: a whole number from 1 is wanted, not '2'",
+        r"latest_executions: a whole number from 1 is expected, not '2'",
     ),
     (
         {"started_after": NAIVE},
@@ -39,15 +39,18 @@ REFUSED = [
     ),
     (
         {"started_after": "2026-01-01"},
-        r"started_after: a datetime is wanted, not a str",
+        r"started_after: a datetime is expected, not a str",
     ),
-    ({"started_after": dt.date(2026, 1, 1)}, r"a datetime is wanted, not a date"),
-    ({"started_after": 1735689600}, r"a datetime is wanted, not an int"),
-    ({"rerun": "overwrite"}, r"rerun: True or False is wanted"),
-    ({"rerun": None}, r"rerun: True or False is wanted, not None"),
-    ({"rerun": ["skip"]}, r"rerun: True or False is wanted"),
-    ({"on_conflict": "replace"}, r"on_conflict: 'raise', 'keep' or 'update' is wanted"),
-    ({"on_conflict": None}, r"on_conflict: 'raise', 'keep' or 'update' is wanted"),
+    ({"started_after": dt.date(2026, 1, 1)}, r"a datetime is expected, not a date"),
+    ({"started_after": 1735689600}, r"a datetime is expected, not an int"),
+    ({"rerun": "overwrite"}, r"rerun: True or False is expected"),
+    ({"rerun": None}, r"rerun: True or False is expected, not None"),
+    ({"rerun": ["skip"]}, r"rerun: True or False is expected"),
+    (
+        {"on_conflict": "replace"},
+        r"on_conflict: 'raise', 'keep' or 'update' is expected",
+    ),
+    ({"on_conflict": None}, r"on_conflict: 'raise', 'keep' or 'update' is expected"),
     ({"enable_tool_evaluation": "yes"}, r"enable_tool_evaluation: True or False"),
     ({"evaluations_config": []}, r"evaluations_config: the list is empty"),
     ({"evaluations_config": CONFIG}, r"evaluations_config: a list of eval configs"),
@@ -61,7 +64,7 @@ REFUSED = [
 ]
 
 IMPOSSIBLE = [
-    ({"timeout": None}, r"timeout: seconds are wanted, since evaluations can stay"),
+    ({"timeout": None}, r"timeout: a duration is expected"),
     ({"timeout": 0}, r"timeout"),
     ({"timeout": -1.0}, r"timeout"),
     ({"timeout": float("inf")}, r"timeout: a finite number .* is expected, not inf"),
@@ -73,8 +76,8 @@ IMPOSSIBLE = [
         {"max_in_progress": None},
         r"max_in_progress: a whole number is expected, not None",
     ),
-    ({"wait": None}, r"wait: True or False is wanted, not None"),
-    ({"wait": 0}, r"wait: True or False is wanted, not an int"),
+    ({"wait": None}, r"wait: True or False is expected, not None"),
+    ({"wait": 0}, r"wait: True or False is expected, not an int"),
     ({"max_in_progress": 1.5}, r"max_in_progress"),
     ({"max_concurrency": 0}, r"max_concurrency"),
     ({"max_concurrency": 101}, r"max_concurrency: 101 requests need as many"),
@@ -91,9 +94,7 @@ def asked(changes):
 
 @pytest.mark.parametrize("method", ["evaluate", "stream_evaluations"])
 @pytest.mark.parametrize(("changes", "message"), REFUSED)
-def test_what_could_never_be_accepted_is_refused(
-    method, call, emulator, changes, message
-):
+def test_invalid_arguments_are_rejected(method, call, emulator, changes, message):
     run_test_ids, configs, options = asked(changes)
 
     with pytest.raises(InvalidRequestError, match=message):
@@ -104,7 +105,9 @@ def test_what_could_never_be_accepted_is_refused(
 
 @pytest.mark.parametrize("method", ["evaluate", "stream_evaluations"])
 @pytest.mark.parametrize(("changes", "message"), IMPOSSIBLE)
-def test_options_that_cannot_work_are_refused(method, call, emulator, changes, message):
+def test_options_that_cannot_work_are_rejected(
+    method, call, emulator, changes, message
+):
     run_test_ids, configs, options = asked(changes)
 
     with pytest.raises(ConfigurationError, match=message):
@@ -116,20 +119,22 @@ def test_options_that_cannot_work_are_refused(method, call, emulator, changes, m
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"timeout": None}, ConfigurationError, "timeout: seconds are wanted"),
+        ({"timeout": None}, ConfigurationError, "timeout: a duration is expected"),
         ({"poll_interval": 0}, ConfigurationError, "poll"),
         ({"max_concurrency": 0}, ConfigurationError, "max_concurrency"),
         ({"on_progress": 7}, InvalidRequestError, "on_progress: a plain function"),
     ],
 )
-def test_a_wait_that_cannot_work_is_refused(call, emulator, options, error, message):
+def test_options_of_a_wait_that_cannot_work_are_rejected(
+    call, emulator, options, error, message
+):
     with pytest.raises(error, match=message):
         call("wait_for_evals", [NOWHERE], **{"timeout": 1.0, **options})
 
     assert not emulator.log.counts
 
 
-def test_a_wait_for_what_is_no_run_test_is_refused(call, emulator):
+def test_a_wait_for_an_invalid_run_test_is_rejected(call, emulator):
     with pytest.raises(InvalidRequestError, match=r"run_tests\[0\]"):
         call("wait_for_evals", ["no id"], timeout=1)
     with pytest.raises(InvalidRequestError, match="an iterable is expected"):
@@ -143,20 +148,22 @@ async def _awaited(_progress):
 
 
 @pytest.mark.parametrize("on_progress", [_awaited, 7, "print"])
-def test_progress_is_told_to_plain_functions_only(call, emulator, on_progress):
+def test_on_progress_has_to_be_a_plain_function(call, emulator, on_progress):
     with pytest.raises(InvalidRequestError, match="on_progress: a plain function"):
         call("evaluate", [NOWHERE], [CONFIG], timeout=1, on_progress=on_progress)
 
     assert not emulator.log.counts
 
 
-def test_without_a_wait_no_deadline_is_needed(call, run_test_ids, configs):
+def test_without_wait_no_timeout_is_needed(call, run_test_ids, configs):
     report = call("evaluate", run_test_ids[:1], configs, timeout=None, wait=False)
 
-    assert report[0].state is EvaluationStatus.STARTED
+    assert report[0].status is EvaluationStatus.STARTED
 
 
-def test_a_run_test_is_whatever_names_one(call, client, run_test_ids, configs):
+def test_a_run_test_is_an_id_or_what_a_list_or_a_lookup_returned(
+    call, client, run_test_ids, configs
+):
     first, second, third, fourth = run_test_ids[:4]
     given = [
         uuid.UUID(first),
@@ -171,7 +178,7 @@ def test_a_run_test_is_whatever_names_one(call, client, run_test_ids, configs):
     assert report.counts() == {"started": 4}
 
 
-def test_no_run_test_at_all_gives_an_empty_report(call, emulator, configs):
+def test_an_empty_input_has_an_empty_report(call, emulator, configs):
     assert len(call("evaluate", [], configs, timeout=5)) == 0
     assert len(call("wait_for_evals", iter(()), timeout=5)) == 0
     assert not emulator.log.counts

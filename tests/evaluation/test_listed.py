@@ -18,25 +18,27 @@ def turned_away(request, emulator):
     )
 
 
-async def test_a_list_that_is_turned_away_does_not_end_what_is_read_from_it(
+async def test_a_throttled_list_does_not_interrupt_the_evaluation_that_reads_it(
     turned_away, connect, configs
 ):
     async with connect() as client:
         report = await client.evaluate(client.list_run_tests(), configs, **LONG)
 
-    assert [each.state for each in report] == [EvaluationStatus.SCORED] * 8
+    assert [each.status for each in report] == [EvaluationStatus.SCORED] * 8
     assert turned_away.hits == 5
 
 
-def test_nor_does_it_in_the_blocking_client(turned_away, client, configs):
+def test_a_throttled_list_does_not_interrupt_the_blocking_client(
+    turned_away, client, configs
+):
     report = client.evaluate(client.list_run_tests(), configs, **LONG)
 
-    assert [each.state for each in report] == [EvaluationStatus.SCORED] * 8
+    assert [each.status for each in report] == [EvaluationStatus.SCORED] * 8
     assert turned_away.hits == 5
 
 
 @pytest.mark.parametrize("status", [429, 500])
-def test_a_list_that_is_refused_for_longer_is_an_error(emulator, client, status):
+def test_a_list_that_is_throttled_for_longer_is_an_error(emulator, client, status):
     fault = emulator.faults.add(
         "status", status=status, retry_after=99, endpoint="run_tests"
     )

@@ -1,4 +1,4 @@
-"""What is started, and what is not: laws over all that can be read of a run test."""
+"""What is started, and what is not: properties of all that can be read of a run test."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ from evaluation_values import (
     execution,
     execution_id,
     ids,
-    tally_of,
+    table_of,
 )
 from hypothesis import given, strategies as st
 
 from futureagi_async import EvaluationStatus, RunNewEvals
-from futureagi_async.evaluation.conclusion import state_of
+from futureagi_async.evaluation.conclusion import final_status
 from futureagi_async.evaluation.plan import (
     Assessment,
-    Begun,
     EvaluationPhase,
-    Start,
+    StartBatch,
+    StartedPairs,
     assess,
-    can_be_evaluated,
     make_plan,
 )
-from futureagi_async.evaluation.results import Tally
+from futureagi_async.evaluation.results import ResultTable, can_be_evaluated
 
 
 CONFIGS = ids(3)
@@ -52,16 +51,18 @@ BEGUN = st.lists(
 )
 
 
-def tallied(rows):
-    tally = Tally([execution(n, state) for n, (state, _) in enumerate(rows)], CONFIGS)
+def table_from(rows):
+    table = ResultTable(
+        [execution(n, state) for n, (state, _) in enumerate(rows)], CONFIGS
+    )
     for number, (_, calls) in enumerate(rows):
         for cells in calls:
-            tally.add(call(number, entries(cells)))
-    return tally
+            table.add(call(number, entries(cells)))
+    return table
 
 
 def begun_of(requests):
-    begun = Begun()
+    begun = StartedPairs()
     for config_ids, executions in requests:
         everything = executions is None
         named = None if everything else map(execution_id, executions)
@@ -79,21 +80,21 @@ def pairs(plan):
 
 
 @given(EXECUTIONS, BEGUN, st.booleans())
-def test_nothing_is_started_twice_or_where_it_cannot_be(rows, requests, rerun):
-    tally, begun = tallied(rows), begun_of(requests)
+def test_no_start_is_planned_twice_or_where_it_is_impossible(rows, requests, rerun):
+    table, begun = table_from(rows), begun_of(requests)
 
-    plan = make_plan(tally, begun, rerun=rerun)
+    plan = make_plan(table, begun, rerun=rerun)
 
     for execution_id_, config in pairs(plan):
         assert not begun.has(execution_id_, config)
-        assert not tally.executions[execution_id_].is_evaluating
-        assert tally.completed_calls[execution_id_] > 0
-        assert rerun or tally.of(execution_id_, config).ended == 0
+        assert not table.executions[execution_id_].is_evaluating
+        assert table.completed_calls[execution_id_] > 0
+        assert rerun or table.counts(execution_id_, config).finished == 0
 
 
 @given(EXECUTIONS, BEGUN, st.booleans())
 def test_an_execution_is_in_one_request_at_most(rows, requests, rerun):
-    plan = make_plan(tallied(rows), begun_of(requests), rerun=rerun)
+    plan = make_plan(table_from(rows), begun_of(requests), rerun=rerun)
 
     named = [id_ for start in plan.starts for id_ in start.execution_ids]
     assert len(named) == len(set(named))
@@ -101,29 +102,29 @@ def test_an_execution_is_in_one_request_at_most(rows, requests, rerun):
 
 
 @given(EXECUTIONS, BEGUN, st.booleans())
-def test_whatever_may_be_started_is(rows, requests, rerun):
-    tally, begun = tallied(rows), begun_of(requests)
+def test_every_possible_start_is_planned(rows, requests, rerun):
+    table, begun = table_from(rows), begun_of(requests)
 
-    started = set(pairs(make_plan(tally, begun, rerun=rerun)))
+    started = set(pairs(make_plan(table, begun, rerun=rerun)))
 
-    for (id_, each), config in itertools.product(tally.executions.items(), CONFIGS):
-        if each.is_evaluating or not tally.completed_calls[id_]:
+    for (id_, each), config in itertools.product(table.executions.items(), CONFIGS):
+        if each.is_evaluating or not table.completed_calls[id_]:
             continue
-        is_wanted = rerun or not tally.of(id_, config).ended
+        is_wanted = rerun or not table.counts(id_, config).finished
         assert ((id_, config) in started) is (is_wanted and not begun.has(id_, config))
 
 
 @given(EXECUTIONS)
-def test_a_rerun_that_was_done_leaves_nothing_to_do(rows):
-    tally, begun = tallied(rows), Begun()
-    for start in make_plan(tally, begun, rerun=True).starts:
+def test_a_rerun_that_was_started_leaves_nothing_to_start(rows):
+    table, begun = table_from(rows), StartedPairs()
+    for start in make_plan(table, begun, rerun=True).starts:
         begun.add(RunNewEvals(RUN_TEST, start.config_ids, start.execution_ids))
 
-    assert make_plan(tally, begun, rerun=True).starts == ()
+    assert make_plan(table, begun, rerun=True).starts == ()
 
 
-def test_executions_share_a_request_only_where_the_same_configs_are_missing():
-    tally = tally_of(
+def test_executions_share_a_request_only_if_the_same_configs_are_missing():
+    table = table_of(
         {
             "completed a": ["- done"],
             "completed b": ["done -"],
@@ -132,9 +133,9 @@ def test_executions_share_a_request_only_where_the_same_configs_are_missing():
         ids(2),
     )
 
-    assert make_plan(tally, Begun(), rerun=False).starts == (
-        Start((execution_id(0), execution_id(2)), (config_id(0),)),
-        Start((execution_id(1),), (config_id(1),)),
+    assert make_plan(table, StartedPairs(), rerun=False).starts == (
+        StartBatch((execution_id(0), execution_id(2)), (config_id(0),)),
+        StartBatch((execution_id(1),), (config_id(1),)),
     )
 
 
@@ -149,8 +150,10 @@ def test_executions_share_a_request_only_where_the_same_configs_are_missing():
         (["skipped", "failed"], False, False),
     ],
 )
-def test_what_has_results_in_part_is_left_so_and_told(cells, is_started, is_partial):
-    plan = make_plan(tally_of({"completed": cells}, ids(1)), Begun(), rerun=False)
+def test_partial_results_are_left_and_marked(cells, is_started, is_partial):
+    plan = make_plan(
+        table_of({"completed": cells}, ids(1)), StartedPairs(), rerun=False
+    )
 
     assert bool(plan.starts) is is_started
     assert plan.is_partial is is_partial
@@ -160,11 +163,13 @@ def test_what_has_results_in_part_is_left_so_and_told(cells, is_started, is_part
     ("cells", "rerun", "expected"),
     [("pending", False, True), ("-", False, False), ("pending", True, False)],
 )
-def test_a_start_that_rests_on_pending_results_says_so(cells, rerun, expected):
-    plan = make_plan(tally_of({"completed": [cells]}, ids(1)), Begun(), rerun=rerun)
+def test_a_start_of_prepared_evaluations_is_marked(cells, rerun, expected):
+    plan = make_plan(
+        table_of({"completed": [cells]}, ids(1)), StartedPairs(), rerun=rerun
+    )
 
     assert plan.starts
-    assert plan.rests_on_pending is expected
+    assert plan.relies_on_prepared is expected
 
 
 @pytest.mark.parametrize(
@@ -179,16 +184,16 @@ def test_a_start_that_rests_on_pending_results_says_so(cells, rerun, expected):
         ("done", True, True, False),
     ],
 )
-def test_what_is_being_evaluated_is_awaited_where_it_matters(
+def test_a_running_evaluation_is_waited_for_if_it_matters(
     cells, rerun, begun, expected
 ):
-    tally = tally_of({"evaluating": [cells]}, ids(1))
+    table = table_of({"evaluating": [cells]}, ids(1))
     done = begun_of([([config_id(0)], [0])] if begun else [])
 
-    plan = make_plan(tally, done, rerun=rerun)
+    plan = make_plan(table, done, rerun=rerun)
 
     assert plan.starts == ()
-    assert plan.is_awaited is expected
+    assert plan.waits_for_running is expected
 
 
 @pytest.mark.parametrize(
@@ -202,11 +207,11 @@ def test_what_is_being_evaluated_is_awaited_where_it_matters(
         ("Paused", False),
     ],
 )
-def test_only_what_is_or_will_be_completed_can_be_evaluated(status, expected):
+def test_only_completed_and_evaluating_executions_can_be_evaluated(status, expected):
     assert can_be_evaluated(execution(0, status)) is expected
 
 
-VERDICTS = [
+ASSESSMENTS = [
     ({}, Assessment(EvaluationPhase.FINISHED, is_certain=True)),
     ({"completed": []}, Assessment(EvaluationPhase.FINISHED, is_certain=True)),
     (
@@ -256,18 +261,18 @@ VERDICTS = [
 ]
 
 
-@pytest.mark.parametrize(("executions", "finding"), VERDICTS)
-def test_a_reading_is_judged(executions, finding):
-    assert assess(tally_of(executions, ids(2))) == finding
+@pytest.mark.parametrize(("executions", "expected"), ASSESSMENTS)
+def test_each_table_has_its_phase(executions, expected):
+    assert assess(table_of(executions, ids(2))) == expected
 
 
 @given(EXECUTIONS)
-def test_nothing_is_called_finished_while_a_result_is_open(rows):
-    tally = tallied(rows)
-    verdict = assess(tally).verdict
+def test_no_table_with_an_unfinished_call_is_finished(rows):
+    table = table_from(rows)
+    phase = assess(table).phase
 
-    if any(tally.of_execution(id_).open for id_ in tally.executions):
-        assert verdict is not EvaluationPhase.FINISHED
+    if any(table.execution_counts(id_).unfinished for id_ in table.executions):
+        assert phase is not EvaluationPhase.FINISHED
 
 
 NOTHING = {"completed": []}
@@ -277,7 +282,7 @@ UNSTARTED = {"completed": ["pending"]}
 
 
 @pytest.mark.parametrize(
-    ("executions", "verdict", "is_planned", "state"),
+    ("executions", "phase", "is_planned", "state"),
     [
         (SCORED, EvaluationPhase.FINISHED, True, EvaluationStatus.SCORED),
         (SCORED, EvaluationPhase.FINISHED, False, EvaluationStatus.SCORED),
@@ -318,23 +323,21 @@ UNSTARTED = {"completed": ["pending"]}
         ),
     ],
 )
-def test_a_verdict_is_a_state_where_nothing_more_is_to_be_started(
-    executions, verdict, is_planned, state
-):
-    tally = tally_of(executions, ids(1))
-    plan = make_plan(tally, Begun(), rerun=False) if is_planned else None
+def test_each_phase_has_its_final_status(executions, phase, is_planned, state):
+    table = table_of(executions, ids(1))
+    plan = make_plan(table, StartedPairs(), rerun=False) if is_planned else None
 
-    assert state_of(verdict, tally, plan) is state
+    assert final_status(phase, table, plan) is state
 
 
-def test_select_all_has_begun_its_configs_everywhere():
+def test_select_all_has_started_its_configs_on_all_executions():
     begun = begun_of([([config_id(0)], None)])
 
     assert begun.has(execution_id(7), config_id(0))
     assert not begun.has(execution_id(7), config_id(1))
 
 
-def test_what_was_begun_is_that_config_on_that_execution():
+def test_a_request_has_started_its_configs_on_its_executions_only():
     begun = begun_of([([config_id(0)], [1]), ([config_id(1)], [2])])
 
     assert begun.has(execution_id(1), config_id(0))
@@ -343,9 +346,9 @@ def test_what_was_begun_is_that_config_on_that_execution():
 
 
 def test_a_pending_entry_is_no_result():
-    tally = Tally([execution(0)], ids(2))
-    tally.add(call(0, {config_id(0): PENDING, config_id(1): DONE}))
+    table = ResultTable([execution(0)], ids(2))
+    table.add(call(0, {config_id(0): PENDING, config_id(1): DONE}))
 
-    plan = make_plan(tally, Begun(), rerun=False)
+    plan = make_plan(table, StartedPairs(), rerun=False)
 
-    assert plan.starts == (Start((execution_id(0),), (config_id(0),)),)
+    assert plan.starts == (StartBatch((execution_id(0),), (config_id(0),)),)

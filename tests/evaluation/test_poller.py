@@ -1,4 +1,4 @@
-"""Looks and rounds: how often something is looked at, and when a look is believed."""
+"""Polls and rounds: how often a target is polled, and when a poll is final."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from futureagi_async import (
     ServerError,
 )
 from futureagi_async.evaluation.plan import EvaluationPhase
-from futureagi_async.evaluation.poller import Rounds, Watched, look
+from futureagi_async.evaluation.poller import Poller, PollTarget, poll_once
 from futureagi_async.types import (
     CallExecutionsPage,
     ListCallExecutions,
@@ -38,7 +38,7 @@ def page(kind, results, count=None):
 
 
 class Script:
-    """Answers each look by the next scene: a state and results, or an error.
+    """Responds to each poll with the next scene: a status and results, or an error.
 
     Args:
         scenes: `"evaluating done"`, say: the state of the one execution, and what its
@@ -61,21 +61,21 @@ class Script:
         self.thorough[-1] = True
         return page(TestExecutionsPage, [execution(0, status)])
 
-    async def look(self, watched):
+    async def look(self, target):
         self.thorough.append(False)
-        found = await look(self, watched)
+        found = await poll_once(self, target)
         if len(self.scenes) > 1:
             self.scenes.popleft()
         return found
 
 
 def looked(*scenes, config_ids=None):
-    """What each look finds, until one finds an end, and which of them were thorough."""
+    """Return what each poll finds, and which of them have read the calls."""
 
     async def main():
         script = Script(*scenes)
-        watched = Watched(RUN_TEST, config_ids=config_ids)
-        found = [await script.look(watched) for _ in scenes]
+        target = PollTarget(RUN_TEST, config_ids=config_ids)
+        found = [await script.look(target) for _ in scenes]
         return found, script.thorough
 
     return asyncio.run(main())
@@ -84,21 +84,21 @@ def looked(*scenes, config_ids=None):
 FINISHED = EvaluationPhase.FINISHED
 
 
-def test_most_looks_only_count_and_those_of_a_power_of_two_read_the_calls():
+def test_most_polls_only_count_and_those_of_a_power_of_two_read_the_calls():
     found, thorough = looked(*["evaluating pending"] * 20)
 
     assert found == [None] * 20
     assert [n for n, each in enumerate(thorough, 1) if each] == [2, 4, 8, 16]
 
 
-def test_the_end_is_read_as_soon_as_nothing_is_evaluating():
+def test_the_calls_are_read_as_soon_as_nothing_is_evaluating():
     found, thorough = looked(*["evaluating pending"] * 5, "completed done")
 
     assert found == [None] * 5 + [FINISHED]
     assert thorough == [False, True, False, True, False, True]
 
 
-def test_results_that_are_all_there_are_believed_at_once():
+def test_complete_results_need_no_confirmation():
     assert looked("completed done") == ([FINISHED], [True])
 
 
@@ -110,7 +110,7 @@ def test_results_that_are_all_there_are_believed_at_once():
         ("evaluating", EvaluationPhase.STUCK),
     ],
 )
-def test_what_contradicts_itself_is_believed_when_seen_twice(scene, verdict):
+def test_a_contradiction_is_confirmed_by_a_second_poll(scene, verdict):
     found, thorough = looked("evaluating pending", scene, scene)
 
     assert found == [None, None, verdict]
@@ -135,7 +135,7 @@ def test_one_contradiction_does_not_confirm_another():
     assert found == [None, None, EvaluationPhase.STUCK]
 
 
-def test_only_the_configs_that_are_meant_are_looked_at():
+def test_only_the_requested_configs_are_polled():
     found, _ = looked("completed done", config_ids=["another"])
 
     assert found == [EvaluationPhase.MISSING]
@@ -155,14 +155,14 @@ LASTING = [
 
 
 @pytest.mark.parametrize("error", PASSING, ids=repr)
-def test_a_failure_that_can_pass_is_an_end_when_it_came_three_times(error):
+def test_the_third_transient_failure_in_a_row_is_final(error):
     found, _ = looked(error, error, error)
 
     assert found == [None, None, error]
 
 
 @pytest.mark.parametrize("error", PASSING, ids=repr)
-def test_a_look_that_works_again_forgets_the_failures_before_it(error):
+def test_a_poll_that_works_resets_the_count_of_failures(error):
     found, _ = looked(
         error, error, "evaluating pending", error, error, "completed done"
     )
@@ -172,18 +172,18 @@ def test_a_look_that_works_again_forgets_the_failures_before_it(error):
 
 
 @pytest.mark.parametrize("error", LASTING, ids=repr)
-def test_a_failure_that_will_not_pass_is_an_end_at_once(error):
+def test_a_lasting_failure_is_final_at_once(error):
     assert looked(error)[0] == [error]
 
 
-def test_a_look_that_may_not_be_made_any_more_is_no_failure():
+def test_a_poll_that_is_not_attempted_is_no_failure():
     late = NotAttemptedError("too late")
 
     assert looked(*[late] * 5)[0] == [None] * 5
 
 
 class Round:
-    """Rounds over named things that end in a certain round, and when each was seen."""
+    """Poller over named things that end in a certain round, and when each was seen."""
 
     def __init__(
         self,
@@ -201,12 +201,12 @@ class Round:
         self.seen = []
         self.in_work = self.most_in_work = 0
         self.given_up = []
-        self.rounds = Rounds(
+        self.rounds = Poller(
             self.visit, self.give_up, pause=pause, workers=workers, random=random
         )
 
     def give_up(self, name):
-        self.rounds.leave(name)
+        self.rounds.remove(name)
         self.given_up.append((now(), name))
 
     async def visit(self, name):
@@ -216,7 +216,7 @@ class Round:
         self.in_work -= 1
         self.seen.append((now(), name))
         if len([each for _, each in self.seen if each == name]) == self.ends.get(name):
-            self.rounds.leave(name)
+            self.rounds.remove(name)
 
     @property
     def moments(self):
@@ -227,15 +227,15 @@ class Round:
         moments = [0.0, *self.moments]
         return [later - earlier for earlier, later in pairwise(moments)]
 
-    async def run(self, *, stop=lambda: False, latest=None):
+    async def run(self, *, stop=lambda: False, deadline=None):
         for name in self.ends:
-            self.rounds.enter(name)
+            self.rounds.add(name)
         self.rounds.close()
-        await self.rounds.run(stop, latest)
+        await self.rounds.run(stop, deadline)
         return self
 
 
-def test_pauses_grow_while_nothing_ends_and_are_short_again_after_an_end():
+def test_pauses_grow_while_nothing_finishes_and_are_short_again_afterwards():
     async def main():
         return await Round({"a": 3, "b": 5}).run()
 
@@ -261,7 +261,7 @@ def test_a_pause_is_a_fifth_shorter_or_longer_at_most(share):
     assert pause == pytest.approx(0.8 + 0.4 * share)
 
 
-def test_all_that_waits_shares_a_round_and_so_many_are_looked_at_at_a_time():
+def test_all_targets_share_a_round_and_so_many_are_polled_at_a_time():
     async def main():
         names = dict.fromkeys("abcdefg", 2)
         return await Round(names, workers=3, takes=0.1).run()
@@ -271,13 +271,13 @@ def test_all_that_waits_shares_a_round_and_so_many_are_looked_at_at_a_time():
     assert done.most_in_work == 3
 
 
-def test_what_enters_during_a_round_is_looked_at_in_the_next():
+def test_a_target_that_is_added_during_a_round_is_polled_in_the_next():
     async def main():
         round_ = Round({"a": 2, "b": 1}, takes=0.1)
-        round_.rounds.enter("a")
+        round_.rounds.add("a")
         running = asyncio.create_task(round_.rounds.run(lambda: False, None))
         await asyncio.sleep(1.05)
-        round_.rounds.enter("b")
+        round_.rounds.add("b")
         round_.rounds.close()
         await running
         return round_
@@ -287,12 +287,12 @@ def test_what_enters_during_a_round_is_looked_at_in_the_next():
     assert len(done.rounds) == 0
 
 
-def test_while_nothing_waits_no_round_is_made():
+def test_without_targets_no_round_is_made():
     async def main():
         round_ = Round({"a": 1})
         running = asyncio.create_task(round_.rounds.run(lambda: False, None))
         await asyncio.sleep(100)
-        round_.rounds.enter("a")
+        round_.rounds.add("a")
         await asyncio.sleep(100)
         round_.rounds.close()
         await running
@@ -301,9 +301,9 @@ def test_while_nothing_waits_no_round_is_made():
     assert on_a_jumping_clock(main()).moments == pytest.approx([101])
 
 
-def test_rounds_of_nothing_end_when_they_are_closed():
+def test_a_poller_without_targets_returns_when_it_is_closed():
     async def main():
-        rounds = Rounds(pytest.fail, pytest.fail, pause=1.0, workers=1)
+        rounds = Poller(pytest.fail, pytest.fail, pause=1.0, workers=1)
         rounds.close()
         await rounds.run(lambda: False, None)
         return now()
@@ -312,12 +312,12 @@ def test_rounds_of_nothing_end_when_they_are_closed():
 
 
 @pytest.mark.parametrize("waits", [True, False])
-def test_the_deadline_ends_a_pause_and_leaves_what_waits(waits):
+def test_the_deadline_cuts_a_pause_short_and_targets_expire(waits):
     async def main():
         round_ = Round({"a": None} if waits else {})
         if waits:
-            round_.rounds.enter("a")
-        await round_.rounds.run(lambda: now() >= 10, latest=10)
+            round_.rounds.add("a")
+        await round_.rounds.run(lambda: now() >= 10, deadline=10)
         return round_, now()
 
     round_, ended = on_a_jumping_clock(main())
@@ -325,10 +325,10 @@ def test_the_deadline_ends_a_pause_and_leaves_what_waits(waits):
     # After 1, 2.5, 4.75 and 8.125 seconds; the pause after that is cut short.
     assert len(round_.moments) == (4 if waits else 0)
     assert round_.given_up == ([(10, "a")] if waits else [])
-    assert round_.rounds.are_over
+    assert round_.rounds.stopped
 
 
-def test_a_stop_during_a_round_lets_visits_end_and_begins_no_other():
+def test_a_stop_during_a_round_lets_polls_finish_and_starts_no_other():
     async def main():
         names = dict.fromkeys("abc", None)
         round_ = Round(names, workers=2, takes=0.2, slow={"a": 0.1})
@@ -340,7 +340,7 @@ def test_a_stop_during_a_round_lets_visits_end_and_begins_no_other():
     assert sorted(name for _, name in done.given_up) == ["a", "b", "c"]
 
 
-def test_a_slow_visit_holds_up_nobody_and_is_not_made_twice_at_a_time():
+def test_a_slow_poll_holds_up_no_other_and_is_not_repeated_meanwhile():
     async def main():
         return await Round({"slow": 2, "a": 3, "b": 4}, slow={"slow": 50}).run()
 
@@ -349,7 +349,7 @@ def test_a_slow_visit_holds_up_nobody_and_is_not_made_twice_at_a_time():
     assert done.most_in_work == 3
 
 
-def test_rounds_end_with_the_last_visit_without_another_pause():
+def test_the_poller_returns_after_the_last_poll_without_another_pause():
     async def main():
         await Round({"slow": 1, "a": 9}, slow={"slow": 500}).run()
         return now()
@@ -357,7 +357,7 @@ def test_rounds_end_with_the_last_visit_without_another_pause():
     assert on_a_jumping_clock(main()) == 501
 
 
-def test_slow_visits_take_no_more_places_than_there_are():
+def test_slow_polls_take_no_more_slots_than_there_are():
     async def main():
         names = dict.fromkeys("abcde", 2)
         return await Round(names, workers=2, takes=40).run()
@@ -368,11 +368,11 @@ def test_slow_visits_take_no_more_places_than_there_are():
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_at_the_deadline_all_is_given_up_at_once_except_what_is_being_visited(workers):
+def test_at_the_deadline_all_targets_expire_except_those_being_polled(workers):
     async def main():
         names = {"slow": None, "a": None, "b": 1}
         round_ = Round(names, slow={"slow": 50}, workers=workers)
-        await round_.run(stop=lambda: now() >= 10, latest=10)
+        await round_.run(stop=lambda: now() >= 10, deadline=10)
         return round_
 
     done = on_a_jumping_clock(main())
@@ -380,13 +380,13 @@ def test_at_the_deadline_all_is_given_up_at_once_except_what_is_being_visited(wo
     assert done.given_up == (ends if workers == 1 else [ends[0], ends[2]])
 
 
-def test_whoever_leaves_during_a_pause_is_not_looked_at():
+def test_a_target_removed_during_a_pause_is_not_polled():
     async def main():
         round_ = Round({"a": 1})
-        round_.rounds.enter("a")
+        round_.rounds.add("a")
         running = asyncio.create_task(round_.rounds.run(lambda: False, None))
         await asyncio.sleep(0.5)
-        round_.rounds.leave("a")
+        round_.rounds.remove("a")
         round_.rounds.close()
         await running
         return round_.seen
@@ -394,12 +394,12 @@ def test_whoever_leaves_during_a_pause_is_not_looked_at():
     assert on_a_jumping_clock(main()) == []
 
 
-def test_whoever_leaves_twice_does_no_harm():
+def test_a_target_can_be_removed_twice():
     async def main():
-        rounds = Rounds(pytest.fail, pytest.fail, pause=1.0, workers=1)
-        rounds.enter("a")
-        rounds.leave("a")
-        rounds.leave("a")
+        rounds = Poller(pytest.fail, pytest.fail, pause=1.0, workers=1)
+        rounds.add("a")
+        rounds.remove("a")
+        rounds.remove("a")
         return len(rounds)
 
     assert on_a_jumping_clock(main()) == 0

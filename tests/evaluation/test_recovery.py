@@ -1,4 +1,4 @@
-"""What a journal has of earlier times: taken up where it is asked for, else left."""
+"""Unknown outcomes in a journal: reconciled if they are requested now, else left."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from futureagi_async import (
     Success,
     UpdateEvalConfig,
 )
-from futureagi_async.evaluation.recovery import Past
+from futureagi_async.evaluation.recovery import Recovery
 from futureagi_async.model.operation import Operation
 from futureagi_async.model.reconciliation import Applied, NotApplied
 from futureagi_async.model.request import Result
@@ -59,7 +59,7 @@ def names(run_test):
     return [each.name for each in run_test.eval_configs if not each.deleted]
 
 
-def test_an_add_in_doubt_of_what_is_not_wanted_any_more_is_left_alone(
+def test_an_unknown_addition_that_is_not_requested_is_not_sent(
     client, one, configs, journal, leave_in_doubt
 ):
     mistaken = {**configs[0], "name": "mistaken"}
@@ -67,15 +67,15 @@ def test_an_add_in_doubt_of_what_is_not_wanted_any_more_is_left_alone(
 
     (end,) = client.evaluate([one.id], configs, journal=journal, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert names(one) == ["mood", "contains", "similar"]
     assert states(journal)[0] is JournalState.UNKNOWN
     (warning,) = end.warnings
-    assert f"run test {one.id} has an earlier request in doubt" in warning
+    assert f"run test {one.id} has an earlier" in warning
     assert "AddEvalConfigs" in warning
 
 
-def test_an_add_in_doubt_that_is_not_wanted_and_was_done_is_no_matter(
+def test_an_unknown_addition_that_is_not_requested_and_was_applied_is_no_warning(
     client, one, configs, journal, leave_in_doubt
 ):
     request = AddEvalConfigs(one.id, configs[2:])
@@ -83,10 +83,10 @@ def test_an_add_in_doubt_that_is_not_wanted_and_was_done_is_no_matter(
 
     (end,) = client.evaluate([one.id], configs[:1], journal=journal, **LONG)
 
-    assert (end.state, end.warnings) == (SCORED, ())
+    assert (end.status, end.warnings) == (SCORED, ())
 
 
-def test_an_update_in_doubt_that_was_corrected_since_is_not_sent_again(
+def test_an_unknown_update_that_was_superseded_is_not_sent_again(
     client, emulator, one, configs, *, journal, leave_in_doubt
 ):
     client.ensure_eval_configs(one.id, configs[:1])
@@ -107,7 +107,7 @@ def test_an_update_in_doubt_that_was_corrected_since_is_not_sent_again(
     assert any("UpdateEvalConfig" in each for each in end.warnings)
 
 
-def test_a_start_in_doubt_of_other_executions_is_left_alone(
+def test_an_unknown_start_of_other_executions_is_not_sent(
     client, emulator, one, configs, *, journal, leave_in_doubt
 ):
     ensured = client.ensure_eval_configs(one.id, configs[:1])
@@ -119,13 +119,13 @@ def test_a_start_in_doubt_of_other_executions_is_left_alone(
         [one.id], configs[:1], latest_executions=1, journal=journal, **LONG
     )
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert emulator.log.runs == {one.id: 1}
     assert any("RunNewEvals" in each for each in end.warnings)
     assert JournalState.UNKNOWN in states(journal)
 
 
-def test_a_start_in_doubt_of_other_configs_that_was_not_looked_at_is_left_alone(
+def test_an_unknown_start_of_other_configs_is_left_without_reconciling(
     client, emulator, one, configs, *, journal, leave_in_doubt
 ):
     ensured = client.ensure_eval_configs(one.id, configs[:2])
@@ -136,12 +136,12 @@ def test_a_start_in_doubt_of_other_configs_that_was_not_looked_at_is_left_alone(
         [one.id], configs[:1], journal=journal, **LONG
     )
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert emulator.log.runs == {one.id: 1}
     assert any("RunNewEvals" in each for each in end.warnings)
 
 
-def test_a_start_of_other_configs_that_is_seen_to_be_done_is_no_matter(
+def test_an_unknown_start_of_other_configs_that_was_applied_is_no_warning(
     *,
     client,
     emulator,
@@ -158,10 +158,10 @@ def test_a_start_of_other_configs_that_is_seen_to_be_done_is_no_matter(
     start = RunNewEvals(one.id, [ensured.created[1].id], select_all=True)
     leave_in_doubt(start, "run_new_evals", "drop_after")
 
-    looked_at, is_done = [], Past.is_done
+    looked_at, is_applied = [], Recovery.is_applied
 
     async def note(past, executor, request):
-        looked_at.append(await is_done(past, executor, request))
+        looked_at.append(await is_applied(past, executor, request))
         return looked_at[-1]
 
     def finish_once_it_was_seen(_):
@@ -169,15 +169,15 @@ def test_a_start_of_other_configs_that_is_seen_to_be_done_is_no_matter(
         while looked_at and evaluations.jobs:
             evaluations.finish(evaluations.jobs.popleft())
 
-    monkeypatch.setattr(Past, "is_done", note)
+    monkeypatch.setattr(Recovery, "is_applied", note)
     when_served(finish_once_it_was_seen, "executions", times=-1)
 
     (end,) = client.evaluate([one.id], configs[:1], journal=journal, **LONG)
 
-    assert (end.state, end.warnings) == (SCORED, ())
+    assert (end.status, end.warnings) == (SCORED, ())
 
 
-def test_a_start_in_doubt_that_is_refused_now_leaves_the_choice_to_a_reading(
+def test_after_an_unknown_start_is_rejected_the_next_read_decides(
     client, emulator, one, configs, *, journal, leave_in_doubt
 ):
     ensured = client.ensure_eval_configs(one.id, configs[:1])
@@ -188,10 +188,10 @@ def test_a_start_in_doubt_that_is_refused_now_leaves_the_choice_to_a_reading(
 
     (end,) = client.evaluate([one.id], configs[:1], journal=journal, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
 
 
-def test_keys_that_are_refused_end_what_is_taken_up(
+def test_rejected_keys_stop_the_recovery(
     client, emulator, one, configs, *, journal, leave_in_doubt
 ):
     ensured = client.ensure_eval_configs(one.id, configs[:1])
@@ -201,12 +201,12 @@ def test_keys_that_are_refused_end_what_is_taken_up(
 
     (end,) = client.evaluate([one.id], configs[:1], journal=journal, **LONG)
 
-    assert end.state is EvaluationStatus.FAILED
+    assert end.status is EvaluationStatus.FAILED
     assert "401" in end.reason
 
 
 @pytest.mark.parametrize(("status", "is_success"), [(400, True), (401, False)])
-def test_an_add_in_doubt_that_is_refused_now_is_decided_anew(
+def test_after_an_unknown_addition_is_rejected_the_next_read_decides(
     client, emulator, one, configs, *, journal, leave_in_doubt, status, is_success
 ):
     leave_in_doubt(AddEvalConfigs(one.id, configs[:1]), "add_eval_configs")
@@ -217,7 +217,7 @@ def test_an_add_in_doubt_that_is_refused_now_is_decided_anew(
     assert isinstance(outcome, Success) is is_success
 
 
-def test_many_settle_a_part_that_is_in_doubt_before_they_read(
+def test_an_unknown_addition_is_reconciled_before_configs_are_compared(
     client, emulator, one, configs, *, journal, leave_in_doubt
 ):
     leave_in_doubt(AddEvalConfigs(one.id, configs[:1]), "add_eval_configs")
@@ -229,7 +229,7 @@ def test_many_settle_a_part_that_is_in_doubt_before_they_read(
     assert set(states(journal)) == {JournalState.DONE}
 
 
-def test_a_journal_that_has_as_done_what_is_gone_is_an_error_for_its_run_test_alone(
+def test_an_addition_done_in_the_journal_and_undone_since_fails_its_run_test_alone(
     client, emulator, run_tests, configs, journal
 ):
     ids = [each.id for each in run_tests[:2]]
@@ -247,7 +247,7 @@ def test_a_journal_that_has_as_done_what_is_gone_is_an_error_for_its_run_test_al
     assert len(anew.result.created) == 3
 
 
-def test_a_journal_that_has_as_done_an_update_that_was_undone_is_an_error(
+def test_an_update_done_in_the_journal_and_undone_since_is_an_error(
     client, one, configs, journal
 ):
     client.ensure_eval_configs(one.id, configs[:1])
@@ -262,7 +262,7 @@ def test_a_journal_that_has_as_done_an_update_that_was_undone_is_an_error(
 
 
 class Look(Operation[Result]):
-    """A job that only looks what came of another request."""
+    """An operation that only probes another request."""
 
     run_test_id = ""
 
@@ -274,7 +274,7 @@ class Look(Operation[Result]):
         return Result(raw={})
 
 
-def test_a_job_that_is_sent_alone_can_look_too(client, one, configs):
+def test_an_operation_outside_a_batch_can_probe(client, one, configs):
     found = []
     request = AddEvalConfigs(one.id, configs)
 

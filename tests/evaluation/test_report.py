@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import pickle
+import typing
 
+import attrs
 import pytest
 
 from futureagi_async import (
     APITimeoutError,
-    BatchInterruptedError,
+    ClientClosedError,
     Delivery,
+    EvalConfigsDifferError,
     EvaluationError,
     EvaluationInterruptedError,
     EvaluationProgress,
     EvaluationReport,
     EvaluationStatus,
     FutureAGIError,
+    InvalidRequestError,
+    NotAttemptedError,
     NotFoundError,
     RunTestEvaluation,
 )
+from futureagi_async.evaluation import ensure_configs, report as report_module, stream
 from futureagi_async.types import (
     ChoiceScores,
     ConfigScores,
@@ -57,7 +64,7 @@ LOST = APITimeoutError(
 SCORED = RunTestEvaluation(
     run_test_id=ONE,
     run_test_name="support",
-    state=EvaluationStatus.SCORED,
+    status=EvaluationStatus.SCORED,
     configs=(PASSES, NUMBERS, CHOICES),
     requests=1,
     executions=2,
@@ -65,13 +72,13 @@ SCORED = RunTestEvaluation(
     elapsed=1.5,
 )
 FAILED = RunTestEvaluation(
-    run_test_id=OTHER, state=EvaluationStatus.FAILED, reason=str(LOST), error=LOST
+    run_test_id=OTHER, status=EvaluationStatus.FAILED, reason=str(LOST), error=LOST
 )
 REPORT = EvaluationReport([SCORED, FAILED])
 
 
-def of_state(state, **values):
-    return RunTestEvaluation(run_test_id=ONE, state=state, **values)
+def of_status(status, **values):
+    return RunTestEvaluation(run_test_id=ONE, status=status, **values)
 
 
 def test_a_row_is_one_run_test_and_eval_config():
@@ -81,7 +88,7 @@ def test_a_row_is_one_run_test_and_eval_config():
             "run_test_name": "support",
             "eval_config_id": OTHER,
             "eval_config_name": "tone",
-            "state": "scored",
+            "status": "scored",
             "pass_rate": 75.0,
             "average": None,
             "choices": None,
@@ -96,7 +103,7 @@ def test_a_row_is_one_run_test_and_eval_config():
             "run_test_name": "support",
             "eval_config_id": None,
             "eval_config_name": "similar",
-            "state": "scored",
+            "status": "scored",
             "pass_rate": None,
             "average": 81.25,
             "choices": None,
@@ -111,7 +118,7 @@ def test_a_row_is_one_run_test_and_eval_config():
             "run_test_name": "support",
             "eval_config_id": None,
             "eval_config_name": "mood",
-            "state": "scored",
+            "status": "scored",
             "pass_rate": None,
             "average": None,
             "choices": {"sad": 20.0, "glad": 50.0, "neither": 30.0},
@@ -126,7 +133,7 @@ def test_a_row_is_one_run_test_and_eval_config():
             "run_test_name": None,
             "eval_config_id": None,
             "eval_config_name": None,
-            "state": "failed",
+            "status": "failed",
             "pass_rate": None,
             "average": None,
             "choices": None,
@@ -145,7 +152,7 @@ def test_every_row_has_the_same_keys_in_the_same_order():
 
 def test_the_choices_of_a_row_are_the_callers_own():
     (row,) = RunTestEvaluation(
-        run_test_id=ONE, state=EvaluationStatus.SCORED, configs=(CHOICES,)
+        run_test_id=ONE, status=EvaluationStatus.SCORED, configs=(CHOICES,)
     ).rows()
     row["choices"].clear()
 
@@ -189,7 +196,129 @@ def test_the_dict_is_plain_json_with_everything():
         "message": str(LOST),
         "delivery": "unknown",
         "request_id": "r-1",
+        "attributes": {
+            "message": "no answer",
+            "run_test_id": ONE,
+            "attempts": 1,
+            "retry_after": None,
+        },
     }
+
+
+def with_hint(error, hint):
+    error.hint = hint
+    return error
+
+
+ERRORS = [
+    LOST,
+    FutureAGIError("two  spaces"),
+    NotAttemptedError("not sent: the deadline has passed"),
+    ClientClosedError(delivery=Delivery.UNKNOWN),
+    EvalConfigsDifferError("run test 1 has 'a'", run_test_id=ONE, names=("a",)),
+    with_hint(
+        NotFoundError(
+            "gone",
+            status_code=404,
+            code="not_found",
+            details={"id": ("no such",)},
+            delivery=Delivery.REJECTED,
+            request_id="r-2",
+            run_test_id=ONE,
+            attempts=3,
+            retry_after=1.5,
+            body=b"{}",
+        ),
+        "see the list",
+    ),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda each: type(each).__name__)
+def test_a_report_can_be_read_back_from_its_dict(error):
+    failed = of_status(EvaluationStatus.FAILED, error=error, reason=str(error))
+    bare = of_status(EvaluationStatus.NOT_CREATED, configs=(BARE,))
+    report = EvaluationReport([*REPORT, bare, failed])
+    written = report.to_dict()
+
+    again = EvaluationReport.from_dict(json.loads(json.dumps(written)))
+
+    assert again == report
+    assert hash(again) == hash(report)
+    assert again.to_dict() == written
+    restored = again[-1].error
+    assert (type(restored), str(restored)) == (type(error), str(error))
+    assert restored.delivery is error.delivery
+    assert getattr(restored, "request_id", None) == getattr(error, "request_id", None)
+
+
+def test_an_error_of_another_package_is_read_back_as_the_common_one():
+    class TheirError(FutureAGIError):
+        pass
+
+    report = EvaluationReport(
+        [of_status(EvaluationStatus.FAILED, error=TheirError("x"))]
+    )
+
+    (again,) = EvaluationReport.from_dict(report.to_dict())
+
+    assert type(again.error) is FutureAGIError
+    assert str(again.error) == "x"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda each: each.clear(),
+        lambda each: each.update(run_tests=None),
+        lambda each: each["run_tests"][0].update(status="unheard of"),
+        lambda each: each["run_tests"][0]["configs"][0].pop("origin"),
+        lambda each: each["run_tests"][0]["configs"][0].update(scores=7),
+        lambda each: each["run_tests"][1]["error"].pop("delivery"),
+    ],
+)
+def test_values_that_are_no_report_are_rejected(spoil):
+    values = REPORT.to_dict()
+    spoil(values)
+
+    with pytest.raises(InvalidRequestError, match=r"values are not from to_dict\(\)"):
+        EvaluationReport.from_dict(values)
+
+
+def test_evaluations_are_equal_however_long_they_took():
+    assert attrs.evolve(SCORED, elapsed=9.0) == SCORED
+    assert hash(attrs.evolve(SCORED, elapsed=9.0)) == hash(SCORED)
+    assert attrs.evolve(SCORED, requests=2) != SCORED
+
+
+def test_evaluations_are_equal_whose_errors_read_the_same():
+    same = APITimeoutError(
+        "no answer", delivery=Delivery.UNKNOWN, request_id="r-1", run_test_id=ONE
+    )
+
+    assert attrs.evolve(FAILED, error=same) == FAILED
+    assert attrs.evolve(FAILED, error=None) != FAILED
+    same.delivery = Delivery.NOT_SENT
+    assert attrs.evolve(FAILED, error=same) != FAILED
+
+
+def test_annotations_resolve_at_run_time():
+    modules = [ensure_configs, report_module, stream]
+    public = [
+        value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, type)
+        and not name.startswith("_")
+        and value.__module__ == module.__name__
+    ]
+
+    assert len(public) > 10
+    for each in public:
+        typing.get_type_hints(each)
+        for _, method in inspect.getmembers(each, inspect.isfunction):
+            if method.__module__.startswith("futureagi_async.evaluation"):
+                typing.get_type_hints(method)
 
 
 @pytest.mark.parametrize(
@@ -201,25 +330,25 @@ def test_the_dict_is_plain_json_with_everything():
     ],
 )
 def test_the_dict_has_all_that_scores_hold(config, scores):
-    told = of_state(EvaluationStatus.SCORED, configs=(config,)).to_dict()
+    told = of_status(EvaluationStatus.SCORED, configs=(config,)).to_dict()
 
     assert told["configs"][0]["scores"] == scores
 
 
-def test_an_error_without_a_request_id_is_told_without_one():
+def test_an_error_without_a_request_id_has_none_in_the_dict():
     error = FutureAGIError("no")
-    told = of_state(EvaluationStatus.FAILED, error=error).to_dict()
+    told = of_status(EvaluationStatus.FAILED, error=error).to_dict()
 
     assert told["error"]["request_id"] is None
     assert told["error"]["delivery"] == "not_sent"
 
 
-def test_the_table_has_a_line_a_row_and_numbers_to_the_right():
+def test_the_table_has_one_line_per_row_and_aligns_numbers_right():
     head, rule, *lines = REPORT.to_markdown().splitlines()
 
     assert head == (
         "| run test | eval config | score | evaluated | failed | skipped | pending "
-        "| state |"
+        "| status |"
     )
     assert rule == "|---|---|---|---:|---:|---:|---:|---|"
     assert lines == [
@@ -233,9 +362,9 @@ def test_the_table_has_a_line_a_row_and_numbers_to_the_right():
     ]
 
 
-def test_the_table_says_once_that_something_was_not_created():
+def test_the_table_states_once_that_a_config_was_not_created():
     config = ConfigScores(name="tone", reason="not_created: no such template")
-    end = of_state(
+    end = of_status(
         EvaluationStatus.NOT_CREATED, configs=(config, BARE), reason="not all could be"
     )
 
@@ -254,15 +383,15 @@ def test_the_table_says_once_that_something_was_not_created():
         ("two\nlines\r\n and a tab\t.", "two lines and a tab ."),
     ],
 )
-def test_whatever_a_name_holds_it_stays_in_its_cell(name, cell):
+def test_special_characters_of_a_name_stay_in_its_cell(name, cell):
     config = ConfigScores(name=name)
-    report = EvaluationReport([of_state(EvaluationStatus.SCORED, configs=(config,))])
+    report = EvaluationReport([of_status(EvaluationStatus.SCORED, configs=(config,))])
 
     assert f"| {ONE} | {cell} |  | 0 |" in report.to_markdown()
 
 
-def test_a_run_test_that_is_no_id_leaves_its_cell_empty():
-    refused = RunTestEvaluation(run_test_id=None, state=EvaluationStatus.FAILED)
+def test_a_run_test_without_an_id_has_an_empty_cell():
+    refused = RunTestEvaluation(run_test_id=None, status=EvaluationStatus.FAILED)
 
     assert "|  |  |  | 0 | 0 | 0 | 0 | failed |" in EvaluationReport(
         [refused]
@@ -276,14 +405,14 @@ def test_an_empty_report_is_a_table_without_lines():
     assert repr(EvaluationReport()) == "<EvaluationReport of 0>"
 
 
-def test_counts_are_of_states_that_occur_in_their_order():
+def test_counts_are_of_the_statuses_that_occur_in_their_order():
     states = [
         EvaluationStatus.FAILED,
         EvaluationStatus.SCORED,
         EvaluationStatus.FAILED,
         EvaluationStatus.NOTHING_TO_EVALUATE,
     ]
-    report = EvaluationReport(map(of_state, states))
+    report = EvaluationReport(map(of_status, states))
 
     assert list(report.counts().items()) == [
         ("scored", 1),
@@ -315,8 +444,8 @@ GOOD = {
 
 
 @pytest.mark.parametrize("state", EvaluationStatus)
-def test_only_what_came_as_far_as_it_was_to_come_is_no_failure(state):
-    report = EvaluationReport([of_state(state, reason="why")])
+def test_only_complete_statuses_are_no_failure(state):
+    report = EvaluationReport([of_status(state, reason="why")])
 
     assert report.failures == ([] if state in GOOD else list(report))
     if state in GOOD:
@@ -327,7 +456,7 @@ def test_only_what_came_as_far_as_it_was_to_come_is_no_failure(state):
 
 
 def evaluation_error():
-    pending = of_state(EvaluationStatus.PENDING, reason="not waited for any longer")
+    pending = of_status(EvaluationStatus.PENDING, reason="not waited for any longer")
     report = EvaluationReport([SCORED, FAILED, pending])
     with pytest.raises(EvaluationError) as caught:
         report.raise_for_failures()
@@ -380,18 +509,16 @@ def test_the_error_survives_pickling():
     assert again.report.to_dict() == error.report.to_dict()
 
 
-def test_an_interrupted_evaluation_tells_why_and_keeps_its_report():
-    error = EvaluationInterruptedError.with_report(ValueError("bad row"), REPORT)
+def test_an_interruption_names_its_cause_and_has_the_report():
+    error = EvaluationInterruptedError.by(ValueError("bad row"), REPORT)
 
-    assert isinstance(error, BatchInterruptedError)
     assert "raised ValueError: bad row" in str(error)
     assert error.report is REPORT
     assert error.delivery is Delivery.UNKNOWN
-    assert len(error.batch) == 0
 
 
 def test_an_interrupted_evaluation_survives_pickling():
-    error = EvaluationInterruptedError.with_report(ValueError("bad row"), REPORT)
+    error = EvaluationInterruptedError.by(ValueError("bad row"), REPORT)
 
     again = pickle.loads(pickle.dumps(error))
 
@@ -402,7 +529,7 @@ def test_an_interrupted_evaluation_survives_pickling():
 
 def test_a_report_survives_pickling():
     gone = NotFoundError("gone", status_code=404, delivery=Delivery.REJECTED)
-    report = EvaluationReport([SCORED, of_state(EvaluationStatus.FAILED, error=gone)])
+    report = EvaluationReport([SCORED, of_status(EvaluationStatus.FAILED, error=gone)])
 
     again = pickle.loads(pickle.dumps(report))
 
@@ -417,7 +544,7 @@ def test_scores_of_one_form_are_none_of_another():
     assert (BARE.pass_rate, BARE.average, BARE.choices) == (None, None, None)
 
 
-def test_a_score_is_told_in_a_few_characters():
+def test_the_text_of_a_score_is_short():
     assert [each.score_text for each in (PASSES, NUMBERS, CHOICES, BARE)] == [
         "75 % pass",
         "81.25 % average",
@@ -434,17 +561,21 @@ def test_only_what_was_added_was_created(origin):
 
 
 def test_progress_is_a_value():
-    progress = EvaluationProgress(read=3, waiting=1, ended=2, scored=1, latest=SCORED)
+    progress = EvaluationProgress(
+        read=3, waiting=1, finished=2, scored=1, latest=SCORED
+    )
 
     assert progress.latest is SCORED
-    assert EvaluationProgress(read=0, waiting=0, ended=0, scored=0).latest is None
+    assert EvaluationProgress(read=0, waiting=0, finished=0, scored=0).latest is None
 
 
 @pytest.mark.parametrize(
     ("requests", "delivery"), [(0, Delivery.NOT_SENT), (1, Delivery.UNKNOWN)]
 )
-def test_what_was_started_and_did_not_end_is_not_called_not_sent(requests, delivery):
-    pending = of_state(EvaluationStatus.PENDING, requests=requests)
+def test_a_started_run_test_that_is_not_finished_has_an_unknown_delivery(
+    requests, delivery
+):
+    pending = of_status(EvaluationStatus.PENDING, requests=requests)
 
     with pytest.raises(EvaluationError) as raised:
         EvaluationReport([pending]).raise_for_failures()

@@ -1,4 +1,4 @@
-"""Scores are what the service's own summary says; counts leave nothing out."""
+"""Scores are those of the service's own summary; counts leave nothing out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from hypothesis import example, given, settings, strategies as st
 from futureagi_async.emulator.rules.summaries import config_entry, finished_results
 from futureagi_async.emulator.world import Call, EvalConfig, Execution, RunTest
 from futureagi_async.endpoints.scores import read_scores
-from futureagi_async.evaluation.results import Cells, ScoreKeeper, Tally
+from futureagi_async.evaluation.results import (
+    ResultCounts,
+    ResultTable,
+    ScoreAggregator,
+)
 from futureagi_async.types import (
     ChoiceScores,
     EvalOutput,
@@ -53,32 +57,32 @@ def said_by_the_service(results):
     return read_scores(entry["output"], entry.get("avg_score"))
 
 
-def tallied(results):
+def table_from(results):
     """What we sum them up to."""
-    tally = Tally([execution(0)], [CONFIG])
+    table = ResultTable([execution(0)], [CONFIG])
     for each in results:
-        tally.add(call(0, {CONFIG: each}))
-    return tally
+        table.add(call(0, {CONFIG: each}))
+    return table
 
 
 @pytest.mark.parametrize("kind", TYPED)
 def test_scores_are_those_of_the_services_summary(kind):
     @given(outputs_of(kind))
     def law(results):
-        assert tallied(results).scores(CONFIG) == said_by_the_service(results)
+        assert table_from(results).scores(CONFIG) == said_by_the_service(results)
 
     law()
 
 
 @given(st.data())
-def test_the_first_type_decides_as_it_does_for_the_service(data):
+def test_the_first_type_decides_as_in_the_services_summary(data):
     kinds = data.draw(st.lists(st.sampled_from(sorted(TYPED)), max_size=4))
     results = [
         {"value": data.draw(TYPED[each]), "type": each, "status": "Completed"}
         for each in kinds
     ]
 
-    assert tallied(results).scores(CONFIG) == said_by_the_service(results)
+    assert table_from(results).scores(CONFIG) == said_by_the_service(results)
 
 
 def test_an_average_is_rounded_from_the_sum_that_the_service_makes():
@@ -86,7 +90,7 @@ def test_an_average_is_rounded_from_the_sum_that_the_service_makes():
     values = [0.3058, 0.9167, 0.026, 0.7437]
     results = [{"value": each, "type": "score"} for each in values]
 
-    scores = tallied(results).scores(CONFIG)
+    scores = table_from(results).scores(CONFIG)
 
     assert isinstance(scores, NumericScores)
     assert scores == said_by_the_service(results)
@@ -94,15 +98,15 @@ def test_an_average_is_rounded_from_the_sum_that_the_service_makes():
 
 def test_a_value_without_a_type_is_in_no_score_but_counts_as_a_result():
     typeless = {"value": "Failed", "status": "Completed"}
-    tally = tallied([typeless, DONE])
+    table = table_from([typeless, DONE])
 
-    assert tally.scores(CONFIG) == PassFailScores(100.0, 0.0, 1, 0)
-    assert tally.scores(CONFIG) == said_by_the_service([typeless, DONE])
-    assert tally.of_config(CONFIG).done == 2
+    assert table.scores(CONFIG) == PassFailScores(100.0, 0.0, 1, 0)
+    assert table.scores(CONFIG) == said_by_the_service([typeless, DONE])
+    assert table.config_counts(CONFIG).completed == 2
 
 
 def test_results_that_never_had_a_type_have_no_scores():
-    assert tallied([{"value": 1}, "plain text"]).scores(CONFIG) is None
+    assert table_from([{"value": 1}, "plain text"]).scores(CONFIG) is None
 
 
 STRANGE = st.recursive(
@@ -125,10 +129,10 @@ STRANGE = st.recursive(
 )
 @example("score", [1e308, 1e308, -1e308])
 def test_no_value_however_strange_raises(kind, values):
-    tally = tallied([{"value": each, "type": kind} for each in values])
+    table = table_from([{"value": each, "type": kind} for each in values])
 
-    assert tally.of_config(CONFIG).ended == len(values)
-    scores = tally.scores(CONFIG)
+    assert table.config_counts(CONFIG).finished == len(values)
+    scores = table.scores(CONFIG)
     assert scores is None or isinstance(
         scores, PassFailScores | NumericScores | ChoiceScores
     )
@@ -136,89 +140,96 @@ def test_no_value_however_strange_raises(kind, values):
 
 @settings(max_examples=50)
 @given(st.lists(st.one_of(STRANGE, st.sampled_from([DONE, FAILED, SKIPPED, PENDING]))))
-def test_every_completed_call_is_counted_once_whatever_stands_there(results):
-    cells = tallied(results).of_config(CONFIG)
+def test_every_completed_call_is_counted_once_whatever_its_result(results):
+    cells = table_from(results).config_counts(CONFIG)
 
-    assert cells.ended + cells.open == len(results)
-    assert cells.absent == 0
+    assert cells.finished + cells.unfinished == len(results)
+    assert cells.not_prepared == 0
 
 
 def test_scores_of_an_unknown_type_are_none():
-    keeper = ScoreKeeper()
+    keeper = ScoreAggregator()
     keeper.add(EvalOutput.from_wire({"value": "x", "type": "essay"}))
 
     assert keeper.scores() is None
 
 
 def test_numbers_that_are_none_leave_no_scores():
-    assert tallied([{"value": "high", "type": "score"}]).scores(CONFIG) is None
+    assert table_from([{"value": "high", "type": "score"}]).scores(CONFIG) is None
 
 
-def test_each_state_has_its_own_count():
-    tally = tallied([DONE, DONE, FAILED, SKIPPED, PENDING])
-    tally.add(call(0, {}))
+def test_each_status_has_its_own_count():
+    table = table_from([DONE, DONE, FAILED, SKIPPED, PENDING])
+    table.add(call(0, {}))
 
-    cells = tally.of_config(CONFIG)
+    cells = table.config_counts(CONFIG)
 
-    assert cells == Cells(done=2, failed=1, skipped=1, pending=1, absent=1)
-    assert (cells.ended, cells.open) == (4, 2)
+    assert cells == ResultCounts(
+        completed=2, failed=1, skipped=1, pending=1, not_prepared=1
+    )
+    assert (cells.finished, cells.unfinished) == (4, 2)
 
 
 @pytest.mark.parametrize("status", ["failed", "ongoing", "pending", "who knows"])
 def test_calls_that_are_not_completed_count_for_nothing(status):
-    tally = Tally([execution(0)], [CONFIG])
-    tally.add(call(0, {CONFIG: DONE}, status=status))
+    table = ResultTable([execution(0)], [CONFIG])
+    table.add(call(0, {CONFIG: DONE}, status=status))
 
-    assert tally.of_config(CONFIG) == Cells()
-    assert tally.completed_calls == {execution(0).id: 0}
+    assert table.config_counts(CONFIG) == ResultCounts()
+    assert table.completed_calls == {execution(0).id: 0}
 
 
 def test_calls_of_other_executions_count_for_nothing():
-    tally = Tally([execution(0)], [CONFIG])
-    tally.add(call(1, {CONFIG: DONE}))
+    table = ResultTable([execution(0)], [CONFIG])
+    table.add(call(1, {CONFIG: DONE}))
 
-    assert tally.of_config(CONFIG) == Cells()
+    assert table.config_counts(CONFIG) == ResultCounts()
 
 
-def test_counts_are_kept_by_execution_and_by_config():
+def test_counts_are_by_execution_and_by_config():
     one, other = ids(2)
-    tally = Tally([execution(0), execution(1)], [one, other])
-    tally.add(call(0, {one: DONE, other: PENDING}))
-    tally.add(call(1, {one: FAILED}))
+    table = ResultTable([execution(0), execution(1)], [one, other])
+    table.add(call(0, {one: DONE, other: PENDING}))
+    table.add(call(1, {one: FAILED}))
 
-    assert tally.of(execution(0).id, one) == Cells(done=1)
-    assert tally.of(execution(1).id, other) == Cells(absent=1)
-    assert tally.of_execution(execution(0).id) == Cells(done=1, pending=1)
-    assert tally.of_config(one) == Cells(done=1, failed=1)
-    assert tally.config_ids == [one, other]
+    assert table.counts(execution(0).id, one) == ResultCounts(completed=1)
+    assert table.counts(execution(1).id, other) == ResultCounts(not_prepared=1)
+    assert table.execution_counts(execution(0).id) == ResultCounts(
+        completed=1, pending=1
+    )
+    assert table.config_counts(one) == ResultCounts(completed=1, failed=1)
+    assert table.config_ids == [one, other]
 
 
 def test_without_config_ids_whatever_the_calls_have_is_counted_under_its_name():
     one, other = ids(2)
-    tally = Tally([execution(0)], None)
-    tally.add(call(0, {one: {**DONE, "name": "tone"}, other: PENDING}))
-    tally.add(call(0, {one: {**DONE, "name": None}}))
+    table = ResultTable([execution(0)], None)
+    table.add(call(0, {one: {**DONE, "name": "tone"}, other: PENDING}))
+    table.add(call(0, {one: {**DONE, "name": None}}))
 
-    assert tally.config_ids == [one, other]
-    assert tally.names == {one: "tone"}
-    assert tally.of_config(other) == Cells(pending=1)
+    assert table.config_ids == [one, other]
+    assert table.names == {one: "tone"}
+    assert table.config_counts(other) == ResultCounts(pending=1)
 
 
 def test_a_config_that_was_renamed_has_the_name_of_its_newest_result():
-    tally = Tally([execution(0)], None)
+    table = ResultTable([execution(0)], None)
     for result in (PENDING, {**DONE, "name": "new"}, {**DONE, "name": "old"}):
-        tally.add(call(0, {CONFIG: result}))
+        table.add(call(0, {CONFIG: result}))
 
-    assert tally.names == {CONFIG: "new"}
-
-
-def test_a_config_that_no_call_has_is_counted_as_nothing():
-    assert Tally([execution(0)], [CONFIG]).of(execution(0).id, CONFIG) == Cells()
-    assert Tally([], None).scores(CONFIG) is None
+    assert table.names == {CONFIG: "new"}
 
 
-def test_percentiles_are_those_that_the_service_gives():
-    scores = tallied([{"value": 0.5, "type": "score"}]).scores(CONFIG)
+def test_a_config_that_no_call_has_counts_zero():
+    assert (
+        ResultTable([execution(0)], [CONFIG]).counts(execution(0).id, CONFIG)
+        == ResultCounts()
+    )
+    assert ResultTable([], None).scores(CONFIG) is None
+
+
+def test_percentiles_are_those_of_the_service():
+    scores = table_from([{"value": 0.5, "type": "score"}]).scores(CONFIG)
     service = said_by_the_service([{"value": 0.5, "type": "score"}])
 
     assert isinstance(scores, NumericScores)

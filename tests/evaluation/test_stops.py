@@ -1,4 +1,4 @@
-"""Ends before the end: deadlines, interruptions, cancellation, and closed clients."""
+"""Early stops: deadlines, interruptions, cancellation, and closed clients."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PENDING = EvaluationStatus.PENDING
 
 
 def states(report):
-    return [each.state for each in report]
+    return [each.status for each in report]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def under_way(leave):
 
 
 @pytest.mark.parametrize("rerun", [False, True])
-def test_after_the_deadline_nothing_is_begun(
+def test_after_the_deadline_nothing_is_started(
     call, emulator, run_test_ids, configs, rerun
 ):
     report = call("evaluate", run_test_ids, configs, timeout=1e-9, rerun=rerun)
@@ -52,7 +52,7 @@ def test_after_the_deadline_nothing_is_begun(
     assert not emulator.log.counts
 
 
-async def test_a_deadline_before_the_start_says_how_far_it_came(
+async def test_a_deadline_before_the_start_is_reported_with_what_was_done(
     connect, emulator, configs, leap_when_served
 ):
     leap_when_served("eval-configs")
@@ -62,7 +62,7 @@ async def test_a_deadline_before_the_start_says_how_far_it_came(
             emulator.world.run_test_ids[:1], configs, timeout=500
         )
 
-    assert end.state is EvaluationStatus.FAILED
+    assert end.status is EvaluationStatus.FAILED
     assert isinstance(end.error, NotAttemptedError)
     assert [each.eval_config_id is not None for each in end.configs] == [True] * 3
     assert end.requests == 0
@@ -70,7 +70,7 @@ async def test_a_deadline_before_the_start_says_how_far_it_came(
 
 
 @pytest.mark.usefixtures("under_way")
-async def test_those_behind_the_deadline_are_named_beside_those_before(
+async def test_run_tests_after_the_deadline_are_not_attempted(
     connect, emulator, configs, leap_when_served
 ):
     leap_when_served("run-new-evals")
@@ -86,7 +86,7 @@ async def test_those_behind_the_deadline_are_named_beside_those_before(
 
 
 @pytest.mark.usefixtures("under_way")
-async def test_a_run_test_that_is_read_after_the_deadline_is_named(
+async def test_a_run_test_read_after_the_deadline_is_in_the_report(
     connect, emulator, configs, leap, eventually
 ):
     ids, go_on = emulator.world.run_test_ids, asyncio.Event()
@@ -107,7 +107,7 @@ async def test_a_run_test_that_is_read_after_the_deadline_is_named(
 
 
 @pytest.mark.usefixtures("under_way")
-async def test_what_is_still_being_started_at_the_deadline_is_given_up_when_it_is(
+async def test_a_start_in_flight_at_the_deadline_is_finished_and_pending(
     connect, emulator, leap, when_served, eventually
 ):
     configs = [{"template_id": emulator.world.template_ids[0]}]
@@ -130,12 +130,12 @@ async def test_what_is_still_being_started_at_the_deadline_is_given_up_when_it_i
         may_be_served.set()
         (end,) = await task
 
-    assert end.state is PENDING
+    assert end.status is PENDING
     assert end.requests == 1
 
 
 @pytest.mark.usefixtures("under_way")
-def test_an_iterable_that_raises_ends_it_and_everything_started_is_told(
+def test_an_iterable_that_raises_interrupts_and_the_report_has_everything_started(
     call, emulator, run_test_ids, configs
 ):
     def given():
@@ -155,7 +155,7 @@ def test_an_iterable_that_raises_ends_it_and_everything_started_is_told(
 
 
 @pytest.mark.usefixtures("under_way")
-def test_an_asynchronous_iterable_that_raises_ends_it_too(call, run_test_ids, configs):
+def test_an_async_iterable_that_raises_interrupts(call, run_test_ids, configs):
     async def given():
         for each in run_test_ids[:2]:
             yield each
@@ -167,7 +167,7 @@ def test_an_asynchronous_iterable_that_raises_ends_it_too(call, run_test_ids, co
     assert len(caught.value.report) == 2
 
 
-def test_a_stream_whose_iterable_raises_gives_what_was_begun_and_then_raises(
+def test_a_stream_whose_iterable_raises_returns_what_was_read_and_then_raises(
     client, run_test_ids, configs
 ):
     def given():
@@ -184,8 +184,54 @@ def test_a_stream_whose_iterable_raises_gives_what_was_begun_and_then_raises(
     assert len(ends) == 3
 
 
+@pytest.mark.usefixtures("under_way")
+def test_a_stream_whose_iterable_raises_reports_what_was_under_way(
+    client, emulator, run_test_ids, configs
+):
+    def given():
+        yield from run_test_ids[:3]
+        raise ValueError("row 4 is broken")
+
+    ends = []
+    with (
+        pytest.raises(EvaluationInterruptedError, match="row 4 is broken") as caught,
+        client.stream_evaluations(given(), configs, **NEVER) as stream,
+    ):
+        ends.extend(stream)
+
+    report = caught.value.report
+    assert list(report) == ends
+    assert {each.run_test_id for each in report} == set(run_test_ids[:3])
+    assert {each.requests for each in report} == {1}
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+async def test_a_stream_that_is_interrupted_forgets_what_was_finished_before(
+    connect, run_test_ids, configs
+):
+    may_raise = asyncio.Event()
+
+    async def given():
+        for each in run_test_ids[:3]:
+            yield each
+        await may_raise.wait()
+        raise ValueError("row 4 is broken")
+
+    ends = []
+    async with connect() as client:
+        with pytest.raises(EvaluationInterruptedError) as caught:
+            async with client.stream_evaluations(given(), configs, **AT_ONCE) as stream:
+                async for each in stream:
+                    ends.append(each)
+                    if len(ends) == 3:
+                        may_raise.set()
+
+    assert len(ends) == 3
+    assert len(caught.value.report) == 0
+
+
 @pytest.mark.parametrize("when", ["it begins to wait", "it ends"])
-def test_progress_that_cannot_be_told_ends_it(
+def test_on_progress_that_raises_interrupts(
     call, emulator, run_test_ids, configs, when
 ):
     def tell(progress):
@@ -201,9 +247,7 @@ def test_progress_that_cannot_be_told_ends_it(
     assert told
 
 
-async def test_no_more_is_read_when_progress_cannot_be_told(
-    connect, run_test_ids, configs
-):
+async def test_no_more_is_read_after_on_progress_raised(connect, run_test_ids, configs):
     read = []
 
     def given():
@@ -225,7 +269,7 @@ async def test_no_more_is_read_when_progress_cannot_be_told(
 
 
 @pytest.mark.usefixtures("under_way")
-async def test_a_pause_ends_when_progress_cannot_be_told(
+async def test_a_pause_is_cut_short_when_on_progress_raises(
     connect, run_test_ids, configs
 ):
     def tell(_):
@@ -239,7 +283,7 @@ async def test_a_pause_ends_when_progress_cannot_be_told(
 
 
 @pytest.mark.usefixtures("under_way")
-async def test_a_pause_ends_when_the_keys_stop_working(
+async def test_a_pause_is_cut_short_when_the_keys_stop_working(
     connect, emulator, run_test_ids, configs
 ):
     async def given():
@@ -257,7 +301,7 @@ async def test_a_pause_ends_when_the_keys_stop_working(
 
 
 @pytest.mark.usefixtures("under_way")
-async def test_closing_the_client_ends_the_wait_and_tells_what_was_started(
+async def test_closing_the_client_ends_the_wait_and_reports_what_was_started(
     connect, emulator, run_test_ids, configs, eventually
 ):
     client, told = connect(), []
@@ -367,7 +411,7 @@ async def test_cancelling_leaves_nothing_running(
         # The client works on, and what was started is only waited for.
         report = await client.evaluate(run_test_ids, configs, timeout=None, wait=False)
 
-    assert {each.state for each in report} == {EvaluationStatus.STARTED}
+    assert {each.status for each in report} == {EvaluationStatus.STARTED}
     assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
 
 
@@ -405,7 +449,7 @@ async def test_leaving_a_stream_early_cancels_what_is_in_flight(
             while True:
                 await anext(ends)
 
-    assert first.state is SCORED
+    assert first.status is SCORED
     assert len(emulator.log.runs) < 8
 
 
@@ -415,12 +459,12 @@ def test_leaving_a_blocking_stream_early_cancels_what_is_in_flight(
     with client.stream_evaluations(
         run_test_ids, configs, max_in_progress=2, **AT_ONCE
     ) as ends:
-        assert next(ends).state is SCORED
+        assert next(ends).status is SCORED
 
     assert len(emulator.log.runs) < 8
 
 
-async def test_a_stream_that_is_not_read_begins_no_more_than_may_be_under_way(
+async def test_a_stream_that_is_not_read_starts_no_more_than_max_in_progress(
     connect, emulator, run_test_ids, configs, eventually
 ):
     read = []
@@ -444,30 +488,30 @@ async def test_a_stream_that_is_not_read_begins_no_more_than_may_be_under_way(
         assert len([each async for each in ends]) == 8
 
 
-def test_a_blocking_stream_is_read_to_its_end_with_one_place(
+def test_a_blocking_stream_with_one_slot_is_read_to_its_end(
     client, run_test_ids, configs
 ):
     with client.stream_evaluations(
         iter(run_test_ids), configs, max_in_progress=1, **AT_ONCE
     ) as ends:
-        assert [each.state for each in ends] == [SCORED] * 8
+        assert [each.status for each in ends] == [SCORED] * 8
 
 
 @pytest.mark.parametrize("options", [{}, {"rerun": True}, {"latest_executions": 1}])
-def test_a_stream_gives_what_a_report_has(
+def test_a_stream_has_the_evaluations_of_a_report(
     call, emulator, run_test_ids, configs, options
 ):
     ends = call("stream_evaluations", run_test_ids, configs, **options, **AT_ONCE)
 
     assert {each.run_test_id for each in ends} == set(run_test_ids)
-    assert {each.state for each in ends} == {SCORED}
+    assert {each.status for each in ends} == {SCORED}
     assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
 
 
-def test_a_stream_without_a_wait_gives_what_was_started(call, run_test_ids, configs):
+def test_a_stream_without_wait_returns_what_was_started(call, run_test_ids, configs):
     ends = call("stream_evaluations", run_test_ids, configs, timeout=None, wait=False)
 
-    assert {each.state for each in ends} == {EvaluationStatus.STARTED}
+    assert {each.status for each in ends} == {EvaluationStatus.STARTED}
 
 
 def test_a_stream_with_a_journal_runs_nothing_twice(
@@ -481,18 +525,18 @@ def test_a_stream_with_a_journal_runs_nothing_twice(
     assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
 
 
-def test_what_no_code_foresaw_hurts_one_run_test_only(
+def test_an_unexpected_exception_fails_one_run_test_only(
     call, run_test_ids, configs, monkeypatch, leave
 ):
     leave("run", 0.01)
-    look = pipeline.look
+    look = pipeline.poll_once
 
     async def look_or_break(read, watched):
         if watched.run_test_id == run_test_ids[1]:
             raise ZeroDivisionError("a defect")
         return await look(read, watched)
 
-    monkeypatch.setattr(pipeline, "look", look_or_break)
+    monkeypatch.setattr(pipeline, "poll_once", look_or_break)
 
     report = call("evaluate", run_test_ids[:3], configs, **AT_ONCE)
 

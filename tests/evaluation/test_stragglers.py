@@ -1,11 +1,11 @@
-"""A run test that is slow to look at, beside others that are not."""
+"""A run test whose polls are slow, beside others that are not."""
 
 from __future__ import annotations
 
 from futureagi_async import EvaluationStatus
 
 
-async def test_a_slow_run_test_holds_up_no_other_and_is_given_up_at_the_deadline(
+async def test_a_slow_run_test_holds_up_no_other_and_expires_at_the_deadline(
     connect, emulator, configs, leap, when_served
 ):
     emulator.state.service.evaluations.seconds = 0.05
@@ -34,7 +34,7 @@ async def test_a_slow_run_test_holds_up_no_other_and_is_given_up_at_the_deadline
         )
 
     scored = EvaluationStatus.SCORED
-    assert [each.state for each in report] == [EvaluationStatus.PENDING, *[scored] * 4]
+    assert [each.status for each in report] == [EvaluationStatus.PENDING, *[scored] * 4]
     assert report[0].reason == (
         "not waited for any longer: the deadline of the batch has passed"
     )

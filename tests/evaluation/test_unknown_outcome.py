@@ -1,4 +1,4 @@
-"""Answers that are lost: nothing is run twice, and what cannot be known is named."""
+"""Lost responses: nothing is run twice, and what stays unknown is reported."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ DONE_ALL_THE_SAME = ["drop_after", "truncate", "garbage"]
 LOST = NEVER_DONE + DONE_ALL_THE_SAME
 
 BLIND = RetryPolicy(reconcile=False, max_attempts=1)
-"""Neither looks what came of a request, nor sends it again."""
+"""Neither polls what came of a request, nor sends it again."""
 
 
 @pytest.fixture
 def blind(client):
-    """A blocking client that is left in doubt by whatever answer is lost."""
+    """A blocking client for which every lost response is an unknown outcome."""
     return client.with_options(retry=BLIND)
 
 
@@ -58,7 +58,7 @@ def answer_is_lost(request, emulator):
 
 @pytest.mark.usefixtures("answer_is_lost")
 @pytest.mark.parametrize("journalled", [False, True])
-def test_an_answer_that_is_lost_is_found_out_and_everything_is_scored_once(
+def test_after_a_lost_response_everything_is_scored_and_run_once(
     call, emulator, configs, journal, journalled
 ):
     one = emulator.world.run_tests.get(emulator.world.run_test_ids[0])
@@ -66,44 +66,44 @@ def test_an_answer_that_is_lost_is_found_out_and_everything_is_scored_once(
 
     (end,) = call("evaluate", [one.id], configs, journal=used, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert emulator.log.runs == {one.id: 1}
     assert emulator.log.configs == {one.id: 3}
 
 
 @pytest.mark.parametrize("fault", DONE_ALL_THE_SAME)
-def test_a_start_in_doubt_that_shows_afterwards_is_waited_for(
+def test_an_unknown_start_that_was_applied_is_waited_for(
     blind, emulator, one, configs, fault
 ):
     emulator.faults.add(fault, endpoint="run_new_evals", times=1)
 
     (end,) = blind.evaluate([one.id], configs, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert end.requests == 0
-    assert "what was read afterwards shows how it came out" in end.warnings[0]
+    assert "what was read afterwards shows the outcome" in end.warnings[0]
     assert emulator.log.runs == {one.id: 1}
 
 
-def test_a_start_in_doubt_that_does_not_show_is_not_sent_again(
+def test_an_unknown_start_without_trace_is_not_sent_again(
     blind, emulator, one, configs
 ):
     emulator.faults.add("drop_before", endpoint="run_new_evals", times=1)
 
     (end,) = blind.evaluate([one.id], configs, **LONG)
 
-    assert end.state is FAILED
+    assert end.status is FAILED
     assert end.error.delivery is Delivery.UNKNOWN
     assert end.warnings == ()
     assert not emulator.log.runs
 
     (again,) = blind.evaluate([one.id], configs, **LONG)
 
-    assert again.state is SCORED
+    assert again.status is SCORED
 
 
 @pytest.mark.parametrize("fault", LOST)
-def test_a_rerun_in_doubt_is_named_whatever_is_there(
+def test_an_unknown_rerun_is_an_error_whatever_is_read(
     blind, emulator, one, configs, fault
 ):
     blind.evaluate([one.id], configs, **LONG)
@@ -111,13 +111,13 @@ def test_a_rerun_in_doubt_is_named_whatever_is_there(
 
     (end,) = blind.evaluate([one.id], configs, rerun=True, **LONG)
 
-    assert end.state is FAILED
+    assert end.status is FAILED
     assert end.error.delivery is Delivery.UNKNOWN
     assert emulator.log.runs == {one.id: 1 + (fault in DONE_ALL_THE_SAME)}
 
 
 @pytest.mark.parametrize("fault", DONE_ALL_THE_SAME)
-def test_a_rerun_in_doubt_is_named_though_something_is_under_way(
+def test_an_unknown_rerun_is_an_error_though_something_is_under_way(
     blind, emulator, one, configs, fault
 ):
     blind.evaluate([one.id], configs, **LONG)
@@ -126,12 +126,12 @@ def test_a_rerun_in_doubt_is_named_though_something_is_under_way(
 
     (end,) = blind.evaluate([one.id], configs, rerun=True, timeout=None, wait=False)
 
-    assert end.state is FAILED
+    assert end.status is FAILED
     assert end.error.delivery is Delivery.UNKNOWN
 
 
 @pytest.mark.parametrize("fault", LOST)
-def test_configs_in_doubt_are_named_and_found_the_next_time(
+def test_unknown_configs_are_an_error_and_found_the_next_time(
     blind, emulator, one, configs, fault
 ):
     emulator.faults.add(fault, endpoint="add_eval_configs", times=1)
@@ -139,15 +139,15 @@ def test_configs_in_doubt_are_named_and_found_the_next_time(
     (end,) = blind.evaluate([one.id], configs, **LONG)
     (again,) = blind.evaluate([one.id], configs, **LONG)
 
-    assert end.state is FAILED
+    assert end.status is FAILED
     assert end.error.delivery is Delivery.UNKNOWN
-    assert again.state is SCORED
+    assert again.status is SCORED
     assert emulator.log.configs == {one.id: 3}
 
 
 @pytest.mark.usefixtures("answer_is_lost")
 @pytest.mark.parametrize("rerun", [False, True])
-def test_with_a_journal_what_was_left_in_doubt_is_settled_and_nothing_done_twice(
+def test_with_a_journal_unknown_outcomes_are_reconciled_and_nothing_is_done_twice(
     client, emulator, configs, journal, rerun
 ):
     one = emulator.world.run_test_ids[0]
@@ -156,15 +156,13 @@ def test_with_a_journal_what_was_left_in_doubt_is_settled_and_nothing_done_twice
     client.with_options(retry=BLIND).evaluate([one], configs, **options)
     (end,) = client.evaluate([one], configs, **options)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert emulator.log.runs == {one: 1}
     assert emulator.log.configs == {one: 3}
 
 
 @pytest.mark.parametrize("fault", LOST)
-def test_an_update_that_was_left_in_doubt_is_settled(
-    client, emulator, configs, journal, fault
-):
+def test_an_unknown_update_is_reconciled(client, emulator, configs, journal, fault):
     one = emulator.world.run_tests.get(emulator.world.run_test_ids[0])
     client.evaluate([one.id], configs[:1], **LONG)
     emulator.faults.add(fault, endpoint="update_eval_config", times=1)
@@ -174,13 +172,13 @@ def test_an_update_that_was_left_in_doubt_is_settled(
     client.with_options(retry=BLIND).evaluate([one.id], wanted, **options)
     (end,) = client.evaluate([one.id], wanted, **options)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert one.eval_configs[0].model == "new"
     with Journal.open(journal) as entries:
         assert [each.state for each in entries] == [JournalState.DONE]
 
 
-def test_a_doubt_that_cannot_be_settled_is_named_again(
+def test_an_outcome_that_stays_unknown_is_an_error_again(
     blind, emulator, one, configs, journal
 ):
     blind.evaluate([one.id], configs, **LONG)
@@ -194,7 +192,9 @@ def test_a_doubt_that_cannot_be_settled_is_named_again(
     assert emulator.log.runs == {one.id: 1}
 
 
-def test_a_doubt_that_somebody_resolved_is_none(blind, emulator, one, configs, journal):
+def test_an_outcome_that_was_resolved_by_hand_is_no_error(
+    blind, emulator, one, configs, journal
+):
     blind.evaluate([one.id], configs, **LONG)
     emulator.faults.add("drop_before", endpoint="run_new_evals", times=1)
     options = {"journal": journal, "rerun": True, **LONG}
@@ -205,7 +205,7 @@ def test_a_doubt_that_somebody_resolved_is_none(blind, emulator, one, configs, j
         entries.resolve(entry, done=False)
     (end,) = blind.evaluate([one.id], configs, **options)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert emulator.log.runs == {one.id: 2}
 
 
@@ -219,11 +219,11 @@ def test_with_a_journal_a_start_that_failed_is_tried_the_next_time(
     (end,) = client.evaluate([one.id], configs, **options)
 
     assert isinstance(failed.error, EvalDispatchError)
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert emulator.log.runs == {one.id: 1}
 
 
-def test_with_a_journal_what_was_begun_and_lost_is_named_and_not_begun_again(
+def test_with_a_journal_a_lost_start_is_reported_and_not_repeated(
     client, emulator, one, configs, journal
 ):
     options = {"journal": journal, **LONG}
@@ -234,15 +234,15 @@ def test_with_a_journal_what_was_begun_and_lost_is_named_and_not_begun_again(
     (lost,) = client.evaluate([one.id], configs, **options)
     (anew,) = client.evaluate([one.id], configs, **LONG)
 
-    assert lost.state is EvaluationStatus.NOT_STARTED
+    assert lost.status is EvaluationStatus.NOT_STARTED
     assert "evaluate again, with another journal" in lost.reason
-    assert anew.state is SCORED
+    assert anew.status is SCORED
 
 
-def test_an_error_after_a_doubt_does_not_hide_it(
+def test_a_later_error_does_not_hide_an_unknown_outcome(
     blind, emulator, one, configs, when_served
 ):
-    """Of two starts one is in doubt, and the other is refused."""
+    """Of two starts one is unknown, and the other is rejected."""
     blind.evaluate([one.id], configs[:1], latest_executions=1, **LONG)
     emulator.faults.add("drop_after", endpoint="run_new_evals", times=1)
     when_served(
@@ -252,21 +252,21 @@ def test_an_error_after_a_doubt_does_not_hide_it(
 
     (end,) = blind.evaluate([one.id], configs, **LONG)
 
-    assert end.state is FAILED
+    assert end.status is FAILED
     assert end.error.delivery is Delivery.UNKNOWN
     assert "afterwards: 403" in end.reason
 
 
-def test_a_doubt_that_only_a_restart_overcomes_keeps_its_place(
+def test_an_unknown_outcome_stays_until_a_restart_resolves_it(
     blind, emulator, one, configs
 ):
-    """One of two starts is in doubt, the other is carried out."""
+    """One of two starts is unknown, the other is applied."""
     blind.evaluate([one.id], configs[:1], latest_executions=1, **LONG)
     emulator.faults.add("drop_after", endpoint="run_new_evals", times=1)
 
     (end,) = blind.evaluate([one.id], configs, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert end.requests == 1
     assert emulator.log.runs == {one.id: 3}
     assert one_row(one) == [3, 3, 3, 3]
@@ -288,7 +288,7 @@ def test_a_journal_that_cannot_be_read_fails_every_run_test(
     assert not emulator.log.counts
 
 
-def test_what_the_journal_knows_as_started_otherwise_is_not_started_again(
+def test_starts_by_another_request_in_the_journal_are_not_repeated(
     client, emulator, one, configs, journal
 ):
     ensured = client.ensure_eval_configs(one.id, configs)
@@ -299,6 +299,6 @@ def test_what_the_journal_knows_as_started_otherwise_is_not_started_again(
 
     (end,) = client.evaluate([one.id], configs, rerun=True, journal=journal, **LONG)
 
-    assert end.state is SCORED
+    assert end.status is SCORED
     assert end.requests == 1
     assert emulator.log.runs == {one.id: 2}

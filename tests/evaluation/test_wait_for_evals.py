@@ -1,4 +1,4 @@
-"""Waiting for evaluations, whoever started them."""
+"""Waiting for evaluations, regardless of who started them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ATTEMPTS = 3
 
 
 def states(report):
-    return [each.state for each in report]
+    return [each.status for each in report]
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def started(client, run_test_ids, configs, leave):
     return run_test_ids
 
 
-def test_what_was_started_is_waited_for_and_scored_as_the_service_does(
+def test_started_evaluations_are_waited_for_and_scored_as_by_the_service(
     call, client, started, configs
 ):
     report = call("wait_for_evals", started, **LONG)
@@ -52,7 +52,7 @@ def test_what_was_started_is_waited_for_and_scored_as_the_service_does(
         assert (each.executions, each.requests, each.run_test_name) == (2, 0, None)
 
 
-def test_calls_that_others_push_onto_later_pages_are_counted_once(
+def test_calls_pushed_onto_later_pages_are_counted_once(
     call, client, run_tests, configs, when_served
 ):
     run_test = run_tests[0]
@@ -98,15 +98,15 @@ def test_nothing_is_written(call, emulator, started):
     assert {each.method for each in emulator.log.requests} == {"GET"}
 
 
-def test_progress_is_told(call, started):
+def test_progress_is_reported(call, started):
     told = []
 
     call("wait_for_evals", started, on_progress=told.append, **LONG)
 
-    assert (told[-1].read, told[-1].ended, told[-1].scored) == (8, 8, 8)
+    assert (told[-1].read, told[-1].finished, told[-1].scored) == (8, 8, 8)
 
 
-def test_what_has_ended_already_is_read_once(call, client, emulator, started):
+def test_a_finished_run_test_is_read_once(call, client, emulator, started):
     client.wait_for_evals(started, **LONG)
     emulator.log.clear()
 
@@ -118,7 +118,7 @@ def test_what_has_ended_already_is_read_once(call, client, emulator, started):
     ]
 
 
-async def test_a_reading_goes_on_no_longer_than_to_the_deadline(
+async def test_a_read_is_cut_off_at_the_deadline(
     connect, run_test_ids, leap_when_served
 ):
     leap_when_served("executions")
@@ -126,23 +126,25 @@ async def test_a_reading_goes_on_no_longer_than_to_the_deadline(
     async with connect(timeout=Timeout(read=None, total=None)) as client:
         (end,) = await client.wait_for_evals(run_test_ids[:1], timeout=500)
 
-    assert end.state is EvaluationStatus.NOT_ATTEMPTED
+    assert end.status is EvaluationStatus.NOT_ATTEMPTED
     assert "before the answer came" in end.reason
 
 
-def test_what_is_under_way_at_the_deadline_is_pending(call, leap_when_seen, under_way):
+def test_a_run_test_under_way_at_the_deadline_is_pending(
+    call, leap_when_seen, under_way
+):
     leap_when_seen(1)
 
     (end,) = call("wait_for_evals", [under_way], timeout=3600, poll_interval=0.01)
 
-    assert end.state is EvaluationStatus.PENDING
+    assert end.status is EvaluationStatus.PENDING
     assert end.reason == (
         "not waited for any longer: the deadline of the batch has passed"
     )
     assert {each.pending for each in end.configs} == {4}
 
 
-def test_what_was_prepared_and_never_started_is_not_waited_for(
+def test_prepared_evaluations_that_were_never_started_are_not_waited_for(
     call, client, emulator, run_test_ids, configs
 ):
     emulator.faults.add("dispatch", endpoint="run_new_evals")
@@ -150,23 +152,21 @@ def test_what_was_prepared_and_never_started_is_not_waited_for(
 
     (end,) = call("wait_for_evals", run_test_ids[:1], **LONG)
 
-    assert end.state is EvaluationStatus.NOT_STARTED
+    assert end.status is EvaluationStatus.NOT_STARTED
     assert "nothing works on them" in end.reason
 
 
-def test_what_can_never_finish_is_not_waited_for(call, run_tests):
+def test_a_stuck_execution_is_not_waited_for(call, run_tests):
     for each in run_tests[0].executions:
         each.status = "evaluating"
         each.calls.clear()
 
     (end,) = call("wait_for_evals", [run_tests[0].id], **LONG)
 
-    assert end.state is EvaluationStatus.STUCK
+    assert end.status is EvaluationStatus.STUCK
 
 
-def test_what_contradicts_itself_is_looked_at_twice_and_not_more_often(
-    call, emulator, run_tests
-):
+def test_a_contradiction_is_polled_twice_and_no_more(call, emulator, run_tests):
     run_tests[0].executions[:] = run_tests[0].executions[:1]
     run_tests[0].executions[0].status = "evaluating"
     run_tests[0].executions[0].calls.clear()
@@ -179,20 +179,18 @@ def test_what_contradicts_itself_is_looked_at_twice_and_not_more_often(
     ] * 2
 
 
-def test_what_never_finishes_beside_results_is_told_with_its_scores(
-    call, client, started, run_tests
-):
+def test_a_stuck_run_test_with_results_has_its_scores(call, client, started, run_tests):
     client.wait_for_evals(started, **LONG)
     run_tests[0].executions[0].status = "evaluating"
     run_tests[0].executions[0].calls.clear()
 
     (end,) = call("wait_for_evals", [run_tests[0].id], **LONG)
 
-    assert end.state is EvaluationStatus.STUCK
+    assert end.status is EvaluationStatus.STUCK
     assert {each.evaluated for each in end.configs} == {2}
 
 
-def test_all_results_are_the_end_even_of_what_says_that_it_is_evaluating(
+def test_a_run_test_with_all_results_is_scored_though_its_status_is_evaluating(
     call, client, started, run_tests
 ):
     client.wait_for_evals(started, **LONG)
@@ -201,18 +199,18 @@ def test_all_results_are_the_end_even_of_what_says_that_it_is_evaluating(
 
     (end,) = call("wait_for_evals", [run_tests[0].id], **LONG)
 
-    assert end.state is EvaluationStatus.SCORED
+    assert end.status is EvaluationStatus.SCORED
 
 
-def test_where_nothing_can_have_results_there_is_nothing_to_wait_for(call, run_tests):
+def test_without_a_completed_call_there_is_nothing_to_wait_for(call, run_tests):
     run_tests[0].executions.clear()
 
     (end,) = call("wait_for_evals", [run_tests[0].id], **LONG)
 
-    assert end.state is EvaluationStatus.NOTHING_TO_EVALUATE
+    assert end.status is EvaluationStatus.NOTHING_TO_EVALUATE
 
 
-def test_a_run_test_that_is_not_there_fails_alone(call, started):
+def test_a_missing_run_test_fails_alone(call, started):
     report = call("wait_for_evals", [NOWHERE, started[0]], **LONG)
 
     assert states(report) == [EvaluationStatus.FAILED, EvaluationStatus.SCORED]
@@ -230,7 +228,7 @@ def under_way(client, run_test_ids, configs, leave):
 
 @pytest.fixture
 def trouble_while_waiting(emulator):
-    """Have looks fail, so many times, as soon as something waits."""
+    """Have polls fail, so many times, as soon as something waits."""
 
     def install(times):
         fault = emulator.faults.add("status", status=500, endpoint="executions")
@@ -245,7 +243,7 @@ def trouble_while_waiting(emulator):
     return install
 
 
-def test_a_look_that_fails_is_made_again_in_the_next_round(
+def test_a_failed_poll_is_repeated_in_the_next_round(
     call, emulator, under_way, when_served, trouble_while_waiting
 ):
     run_test = emulator.world.run_tests.get(under_way)
@@ -262,23 +260,21 @@ def test_a_look_that_fails_is_made_again_in_the_next_round(
     (end,) = call("wait_for_evals", [under_way], on_progress=tell, **LONG)
 
     assert fault.hits == 2 * ATTEMPTS
-    assert end.state is EvaluationStatus.SCORED
+    assert end.status is EvaluationStatus.SCORED
 
 
-def test_a_look_that_fails_three_times_is_the_end(
-    call, under_way, trouble_while_waiting
-):
+def test_the_third_failed_poll_is_final(call, under_way, trouble_while_waiting):
     fault, tell = trouble_while_waiting(times=None)
 
     (end,) = call("wait_for_evals", [under_way], on_progress=tell, **LONG)
 
     assert fault.hits == 3 * ATTEMPTS
-    assert end.state is EvaluationStatus.FAILED
+    assert end.status is EvaluationStatus.FAILED
     assert isinstance(end.error, ServerError)
     assert end.error.delivery is Delivery.NOT_SENT
 
 
-def test_a_first_look_that_fails_is_the_end(call, emulator, started):
+def test_a_failed_first_read_is_final(call, emulator, started):
     emulator.faults.add("status", status=500, endpoint="executions")
 
     report = call("wait_for_evals", started[:2], **LONG)
@@ -305,8 +301,8 @@ def test_the_same_run_test_can_be_waited_for_twice(call, started):
     assert report[0].run_test_id == report[1].run_test_id
 
 
-def test_where_nothing_was_ever_run_nothing_is_called_scored(call, run_test_ids):
+def test_a_run_test_on_which_nothing_was_run_is_not_scored(call, run_test_ids):
     (end,) = call("wait_for_evals", run_test_ids[:1], **LONG)
 
-    assert end.state is EvaluationStatus.NOTHING_TO_EVALUATE
+    assert end.status is EvaluationStatus.NOTHING_TO_EVALUATE
     assert end.reason == "no eval config was ever run on a completed call"

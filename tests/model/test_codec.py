@@ -357,7 +357,7 @@ def test_what_reads_itself_is_asked_wherever_it_stands():
 
     assert result.state is ExecutionStatus.COMPLETED
     assert result.states == (ExecutionStatus.FAILED, ExecutionStatus("odd"))
-    assert result.by_name["c"].state is EvalOutputStatus.COMPLETED
+    assert result.by_name["c"].status is EvalOutputStatus.COMPLETED
 
 
 def test_what_reads_itself_says_where_it_could_not():

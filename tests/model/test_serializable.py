@@ -237,7 +237,7 @@ def test_the_values_are_plain():
         "calls": None,
     }
     assert type(execution.to_dict()["status"]) is str
-    assert EvalOutput(state=EvalOutputStatus.FAILED).to_dict()["state"] == "failed"
+    assert EvalOutput(status=EvalOutputStatus.FAILED).to_dict()["status"] == "failed"
     assert NumericScores(1.0, {50: 2.0}).to_dict()["percentiles"] == {"50": 2.0}
 
 

@@ -29,9 +29,9 @@ LONG_EARLY = 2_000
 COUNT, EARLY = 250, 100
 """As many as show what a run test leaves behind, once all is loaded."""
 
-KEPT = 300.0
-"""Bytes that a run test may leave behind: of 3,000 it is 8, the rest is chance. An end
-that is kept takes three times as much."""
+LEFT_BEHIND = 300.0
+"""Bytes that a run test may leave behind: of 3,000 it is 8, more is chance. A stored
+evaluation takes three times as much."""
 
 PEAK = 4 * 2**20
 """Bytes that the many may add to the peak: what an allocator does by itself."""
@@ -64,28 +64,39 @@ def service() -> Iterator[Any]:
         each.communicate()
 
 
-def streamed(way: str, count: int, early: int, service: Any, *, trace: bool) -> Any:
-    """What a process tells that has streamed so many."""
+def streamed(
+    way: str,
+    count: int,
+    early: int,
+    service: Any,
+    *,
+    trace: bool = False,
+    rerun: bool = False,
+) -> Any:
+    """What a process reports that has streamed so many."""
+    flags = "trace" * trace, "rerun" * rerun
     child = subprocess.run(
-        [sys.executable, CHILD, way, str(count), str(early), "trace" * trace],
+        [sys.executable, CHILD, way, str(count), str(early), *flags],
         env=os.environ | service(count),
         check=True,
         capture_output=True,
         text=True,
     )
-    told = json.loads(child.stdout)
-    assert told["taken"] == count
-    assert told["unscored"] == 0
-    return told
+    result = json.loads(child.stdout)
+    assert result["taken"] == count
+    assert result["unscored"] == 0
+    return result
 
 
-@pytest.mark.parametrize("way", ["async", "blocking"])
-def test_a_stream_holds_max_evaluating_run_tests_and_keeps_none(way, service):
-    told = streamed(way, COUNT, EARLY, service, trace=True)
+@pytest.mark.parametrize(
+    ("way", "rerun"), [("async", False), ("async", True), ("blocking", False)]
+)
+def test_a_stream_holds_max_in_progress_run_tests_and_stores_none(way, rerun, service):
+    result = streamed(way, COUNT, EARLY, service, trace=True, rerun=rerun)
 
-    assert told["most_held"] == MAX_EVALUATING
-    few, many = (sample["traced"] for sample in told["samples"])
-    assert (many - few) / (COUNT - EARLY) < KEPT
+    assert result["most_held"] == MAX_EVALUATING
+    few, many = (sample["traced"] for sample in result["samples"])
+    assert (many - few) / (COUNT - EARLY) < LEFT_BEHIND
 
 
 @pytest.mark.skipif(not STREAMED, reason="takes minutes: nox -s proof")
@@ -93,9 +104,9 @@ def test_a_stream_holds_max_evaluating_run_tests_and_keeps_none(way, service):
 def test_the_peak_of_a_stream_does_not_grow_with_its_length(
     way, service, capsys: pytest.CaptureFixture[str]
 ):
-    told = streamed(way, STREAMED, LONG_EARLY, service, trace=False)
+    result = streamed(way, STREAMED, LONG_EARLY, service)
 
-    few, many = (sample["peak"] for sample in told["samples"])
+    few, many = (sample["peak"] for sample in result["samples"])
     with capsys.disabled():
         print(
             f"\n{way}: peak {few / 2**20:.1f} MiB after {LONG_EARLY} run tests, "

@@ -1,4 +1,4 @@
-"""A journalled fan-out survives `kill -9`: nothing lost, nothing done twice."""
+"""A journaled batch survives `kill -9`: nothing lost, nothing done twice."""
 
 from __future__ import annotations
 
@@ -102,16 +102,16 @@ def test_nothing_is_lost_or_done_twice_however_often_the_process_is_killed(
 def assert_true(emulator: Emulator, job: killed_child.Job, undone: list[str]) -> None:
     """Hold the journal and the report against what the service has really done."""
     named = {each.partition(":")[0] for each in undone}
-    told = f"seed {SEED}: {undone}"
+    label = f"seed {SEED}: {undone}"
     for run_test_id in job.run_test_ids:
-        assert emulator.log.runs[run_test_id] <= 1, told
-        assert emulator.log.configs[run_test_id] <= len(job.template_ids), told
+        assert emulator.log.runs[run_test_id] <= 1, label
+        assert emulator.log.configs[run_test_id] <= len(job.template_ids), label
         if run_test_id not in named:
-            assert emulator.log.configs[run_test_id] == len(job.template_ids), told
-            assert emulator.log.runs[run_test_id] == 1, told
-    assert all(": unknown: " in each for each in undone), told
+            assert emulator.log.configs[run_test_id] == len(job.template_ids), label
+            assert emulator.log.runs[run_test_id] == 1, label
+    assert all(": unknown: " in each for each in undone), label
     with Journal.open(job.journal) as journal:
         open_ids = {
             each.run_test_id for each in journal if each.state is not JournalState.DONE
         }
-    assert open_ids == named, told
+    assert open_ids == named, label

@@ -1,4 +1,4 @@
-"""A journalled evaluation survives `kill -9` and Ctrl-C, at whatever moment they come."""
+"""A journaled evaluation survives `kill -9` and Ctrl-C at any moment."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ LATENCY = 0.01
 """How much longer every answer takes: most kills come while something is on the wire."""
 
 RUN_SECONDS = 0.3
-"""How long evaluations take: some end while nobody looks."""
+"""How long evaluations take: some finish between two polls."""
 
 SETTLE_AFTER = 0.25
-"""When to look what came of a request in doubt: long after the service has acted."""
+"""When to reconcile an unknown outcome: long after the service has acted."""
 
 LATEST = 0.4
 """The latest moment of a kill, in seconds from the beginning."""
@@ -70,7 +70,7 @@ def processes() -> multiprocessing.context.ForkServerContext:
 
 @contextlib.contextmanager
 def started(processes, target: Callable[..., None], job: Job):
-    """A child that does the job, and where it tells of it."""
+    """Start a child that runs the job; yield it and the pipe that it sends to."""
     receiver, sender = processes.Pipe(duplex=False)
     child = processes.Process(target=target, args=(job, sender))
     child.start()
@@ -85,7 +85,7 @@ def started(processes, target: Callable[..., None], job: Job):
 
 
 def message(receiver):
-    """What a child says next."""
+    """Return the next message of a child."""
     assert receiver.poll(ENOUGH), "the child is stuck"
     with contextlib.suppress(EOFError):  # it has failed
         return receiver.recv()
@@ -102,14 +102,14 @@ class Moment:
 
     @classmethod
     def of(cls, rng: random.Random, log: Log) -> Moment:
-        """At random, or as soon as some evaluations were started and not yet told."""
+        """At random, or as soon as some more evaluations were started."""
         if rng.random() < 0.5:
             return cls(log, time.monotonic() + rng.uniform(0.0, LATEST), math.inf)
         more = rng.randint(1, MOST_RUNS)
         return cls(log, math.inf, log.runs.total() + more)
 
     def comes_before_the_end(self, receiver) -> bool:
-        """Wait for it, or until the job has something to tell."""
+        """Wait for it, or until the job has sent a message."""
         while not receiver.poll(0.001):
             if time.monotonic() >= self.latest or self.log.runs.total() >= self.runs:
                 return True
@@ -119,9 +119,9 @@ class Moment:
 def run_until_killed(
     processes, job: Job, moment: Callable[[], Moment] | None
 ) -> list[End] | None:
-    """Do the job in a child; give what it tells, or `None` if it was killed before."""
+    """Run the job in a child; return its evaluations, or `None` if it was killed before."""
     with started(processes, evaluating_child.carry_out, job) as (child, receiver):
-        assert message(receiver) == "begun"
+        assert message(receiver) == "started"
         if moment is None or not moment().comes_before_the_end(receiver):
             return message(receiver)
         child.kill()
@@ -134,7 +134,7 @@ def worlds() -> Iterator[World]:
     return (World.synthetic(RUN_TESTS, seed=number) for number in range(1, 10_000))
 
 
-def job_on(emulator: Emulator, journal: pathlib.Path, rerun) -> Job:
+def job_on(emulator: Emulator, journal: pathlib.Path, *, rerun: bool) -> Job:
     return evaluating_child.Job(
         url=emulator.url,
         api_key=emulator.api_key,
@@ -156,7 +156,7 @@ def serve(world: World) -> Emulator:
 
 
 def have_results(emulator: Emulator, job: Job) -> None:
-    """Have every run test be evaluated before, and forget what that took."""
+    """Evaluate every run test beforehand, and clear the log."""
     arguments = job.evaluation | {"rerun": False, "journal": None}
     with FutureAGI(**job.client) as client:
         report = client.evaluate(**arguments)
@@ -165,7 +165,7 @@ def have_results(emulator: Emulator, job: Job) -> None:
 
 
 @pytest.mark.parametrize("rerun", [False, True])
-def test_an_evaluation_is_lost_or_done_twice_by_no_kill(
+def test_no_evaluation_is_lost_or_done_twice_by_a_kill(
     rerun,
     processes,
     worlds: Iterator[World],
@@ -177,21 +177,21 @@ def test_an_evaluation_is_lost_or_done_twice_by_no_kill(
     while killed < KILLS:
         rounds += 1
         with serve(next(worlds)) as emulator:
-            job = job_on(emulator, tmp_path / f"evals-{rounds}.db", rerun)
+            job = job_on(emulator, tmp_path / f"evals-{rounds}.db", rerun=rerun)
             if rerun:
                 have_results(emulator, job)
-            told = None
-            while told is None:
+            result = None
+            while result is None:
                 moment = functools.partial(Moment.of, rng, emulator.log)
                 is_on = killed < KILLS
-                told = run_until_killed(processes, job, moment if is_on else None)
-                killed += told is None
-            assert_true(emulator, job, told)
+                result = run_until_killed(processes, job, moment if is_on else None)
+                killed += result is None
+            assert_true(emulator, job, result)
             # With the same journal it stays so, however often it is done again.
             runs = dict(emulator.log.runs)
             assert_true(emulator, job, run_until_killed(processes, job, None))
             assert emulator.log.runs == runs
-            unknown += sum(not each.is_scored for each in told)
+            unknown += sum(not each.is_scored for each in result)
     with capsys.disabled():
         print(
             f"\n{rerun}: {killed} kills in {rounds} jobs, "
@@ -199,7 +199,7 @@ def test_an_evaluation_is_lost_or_done_twice_by_no_kill(
         )
 
 
-def test_an_evaluation_is_lost_or_done_twice_by_no_ctrl_c(
+def test_no_evaluation_is_lost_or_done_twice_by_ctrl_c(
     processes,
     worlds: Iterator[World],
     tmp_path: pathlib.Path,
@@ -213,21 +213,21 @@ def test_an_evaluation_is_lost_or_done_twice_by_no_ctrl_c(
         with serve(next(worlds)) as emulator:
             job = job_on(emulator, tmp_path / f"evals-{rounds}.db", rerun=False)
             with started(processes, again, job) as (child, receiver):
-                told = message(receiver)
-                while told == "begun":
+                result = message(receiver)
+                while result == "started":
                     is_on = interrupted < KILLS
                     moment = Moment.of(rng, emulator.log)
                     if is_on and moment.comes_before_the_end(receiver):
                         os.kill(child.pid, signal.SIGINT)
                         interrupted += 1
-                    told = message(receiver)
-            assert_true(emulator, job, told)
-            assert all(each.is_scored for each in told)
+                    result = message(receiver)
+            assert_true(emulator, job, result)
+            assert all(each.is_scored for each in result)
     with capsys.disabled():
         print(f"\n{interrupted} times Ctrl-C in {rounds} jobs (seed {SEED})")
 
 
-def test_a_rerun_that_is_begun_again_starts_only_what_was_not_there_before(
+def test_a_rerun_that_is_continued_starts_new_executions_only(
     tmp_path: pathlib.Path,
 ):
     world = World.synthetic(3, executions=3)
@@ -266,30 +266,30 @@ def executions_started(job: Job) -> collections.Counter[str]:
 
 
 def assert_true(emulator: Emulator, job: Job, ends: list[End] | None) -> None:
-    """Hold what is told, and the journal, against what the service has really done."""
+    """Compare the report and the journal with what the service really did."""
     assert ends is not None
     log = emulator.log
-    said = f"seed {SEED}: {[each for each in ends if is_doubted(each)][:3]}"
+    label = f"seed {SEED}: {[each for each in ends if is_unknown(each)][:3]}"
     asked_to_add = 0 if job.rerun else TEMPLATES
     assert [each.run_test_id for each in ends] == list(job.run_test_ids)
-    assert max(log.runs.values()) == 1, f"run twice: {said}"
-    assert max(log.configs.values(), default=0) <= asked_to_add, f"added twice: {said}"
+    assert max(log.runs.values()) == 1, f"run twice: {label}"
+    assert max(log.configs.values(), default=0) <= asked_to_add, f"added twice: {label}"
     for each in ends:
         if each.is_scored:
-            assert log.runs[each.run_test_id] == 1, f"scored without a run: {said}"
-            assert log.configs[each.run_test_id] == asked_to_add, said
+            assert log.runs[each.run_test_id] == 1, f"scored without a run: {label}"
+            assert log.configs[each.run_test_id] == asked_to_add, label
         else:
-            assert each.delivery == Delivery.UNKNOWN.value, f"not in doubt: {said}"
-            assert each.reason, f"without a reason: {said}"
+            assert each.delivery == Delivery.UNKNOWN.value, f"not unknown: {label}"
+            assert each.reason, f"without a reason: {label}"
     with Journal.open(job.journal) as journal:
         states = [(each.run_test_id, each.state) for each in journal]
     done = {id_ for id_, state in states if state is JournalState.DONE}
-    in_doubt = {id_ for id_, state in states if state is not JournalState.DONE}
-    assert done >= {each.run_test_id for each in ends if each.is_scored}, said
-    # What is in doubt is told: as such, or beside scores that are there all the same.
-    assert in_doubt == {each.run_test_id for each in ends if is_doubted(each)}, said
-    assert max(executions_started(job).values(), default=1) == 1, said
+    unknown = {id_ for id_, state in states if state is not JournalState.DONE}
+    assert done >= {each.run_test_id for each in ends if each.is_scored}, label
+    # What is unknown is reported: as such, or as a warning beside scores.
+    assert unknown == {each.run_test_id for each in ends if is_unknown(each)}, label
+    assert max(executions_started(job).values(), default=1) == 1, label
 
 
-def is_doubted(end: End) -> bool:
+def is_unknown(end: End) -> bool:
     return not end.is_scored or any("may have been done" in w for w in end.warnings)

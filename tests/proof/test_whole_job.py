@@ -1,4 +1,4 @@
-"""The whole job through every trouble: scored or named, nothing done twice."""
+"""The whole job with every fault: scored or explained, nothing done twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from proven import (
     RUN_SECONDS,
     SEED,
     assert_all_done_once,
-    assert_told_as_it_was,
+    assert_reported_correctly,
     configs_for,
     settings,
     trouble,
@@ -55,7 +55,7 @@ def emulator(seed: int) -> Iterator[Emulator]:
         yield emulator
 
 
-def told(seed: int, report, capsys: pytest.CaptureFixture[str], emulator) -> str:
+def label_of(seed: int, report, capsys: pytest.CaptureFixture[str], emulator) -> str:
     """Show what came of it, for the record and for every message."""
     line = f"seed {seed}: {report!r}, {sum(emulator.log.counts.values())} requests"
     with capsys.disabled():
@@ -63,7 +63,7 @@ def told(seed: int, report, capsys: pytest.CaptureFixture[str], emulator) -> str
     return line
 
 
-async def test_every_run_test_is_scored_or_named_and_nothing_is_done_twice(
+async def test_every_run_test_is_scored_or_explained_and_nothing_is_done_twice(
     emulator: Emulator, seed: int, capsys: pytest.CaptureFixture[str]
 ):
     ids, configs = list(emulator.world.run_test_ids), configs_for(emulator.world)
@@ -74,9 +74,9 @@ async def test_every_run_test_is_scored_or_named_and_nothing_is_done_twice(
             ids, configs, timeout=DEADLINE, poll_interval=POLL
         )
 
-        line = told(seed, report, capsys, emulator)
+        line = label_of(seed, report, capsys, emulator)
         assert [each.run_test_id for each in report] == ids
-        assert_told_as_it_was(report, emulator.log, line)
+        assert_reported_correctly(report, emulator.log, line)
         assert len(report.scored) >= BORNE * len(report), line
         assert all(fault.hits for fault in emulator.faults.active), line
 
@@ -94,7 +94,7 @@ async def test_every_run_test_is_scored_or_named_and_nothing_is_done_twice(
         )
 
 
-def test_every_run_test_is_scored_or_named_from_the_blocking_client_too(
+def test_every_run_test_is_scored_or_explained_with_the_blocking_client(
     emulator: Emulator, seed: int, capsys: pytest.CaptureFixture[str]
 ):
     ids, configs = list(emulator.world.run_test_ids), configs_for(emulator.world)
@@ -105,9 +105,9 @@ def test_every_run_test_is_scored_or_named_from_the_blocking_client_too(
             iter(ids), configs, timeout=DEADLINE, poll_interval=POLL
         )
 
-        line = told(seed, report, capsys, emulator)
+        line = label_of(seed, report, capsys, emulator)
         assert [each.run_test_id for each in report] == ids
-        assert_told_as_it_was(report, emulator.log, line)
+        assert_reported_correctly(report, emulator.log, line)
         assert len(report.scored) >= BORNE * len(report), line
 
         emulator.faults.clear()

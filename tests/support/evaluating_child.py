@@ -27,7 +27,7 @@ LOADED = (
     "futureagi_async.batch.journaling",
     "futureagi_async.transport.aiohttp_backend",
 )
-"""What is loaded late otherwise: a kill is to strike the job, and not its imports."""
+"""What is loaded late otherwise: a kill is to hit the job, and not its imports."""
 
 for name in LOADED:
     importlib.import_module(name)
@@ -76,7 +76,7 @@ class Job:
 
 @attrs.frozen
 class End:
-    """What the job says of a run test."""
+    """The evaluation of one run test."""
 
     run_test_id: str | None
     is_scored: bool
@@ -86,7 +86,7 @@ class End:
 
 
 def ends(report: EvaluationReport) -> list[End]:
-    """What is told of every run test."""
+    """Return the evaluation of every run test."""
     return [
         End(
             each.run_test_id,
@@ -100,8 +100,8 @@ def ends(report: EvaluationReport) -> list[End]:
 
 
 def carry_out(job: Job, to: Any) -> None:
-    """Do the job, and tell of it if it comes so far."""
-    to.send("begun")
+    """Run the job, and send its evaluations unless it is killed before."""
+    to.send("started")
     to.send(asyncio.run(_carry_out(job)))
 
 
@@ -111,12 +111,12 @@ async def _carry_out(job: Job) -> list[End]:
 
 
 def carry_out_again_and_again(job: Job, to: Any) -> None:
-    """Do the job from the blocking client, and again with it after every Ctrl-C."""
+    """Run the job with the blocking client, and again after every Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with FutureAGI(**job.client) as client:
         while True:
             try:
-                to.send("begun")
+                to.send("started")
                 report = client.evaluate(**job.evaluation)
                 # From here on it has ended, whatever comes.
                 signal.signal(signal.SIGINT, signal.SIG_IGN)

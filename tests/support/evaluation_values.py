@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from futureagi_async.evaluation.results import Tally
+from futureagi_async.evaluation.results import ResultTable
 from futureagi_async.types import (
     CallExecution,
     EvalOutput,
@@ -69,25 +69,25 @@ def entries(cells: str) -> dict[str, Any]:
     }
 
 
-def tally_of(
+def table_of(
     executions: Mapping[str, Sequence[str]],
     config_ids: Sequence[str] | None = None,
-) -> Tally:
-    """A tally of some executions.
+) -> ResultTable:
+    """A table of some executions.
 
     Args:
         executions: for each, by its state and whatever makes that a key of its own, the
             results of its completed calls: `{"completed a": ["done pending", "- done"]}`.
-        config_ids: as for `Tally`.
+        config_ids: as for `ResultTable`.
     """
     listed = [
         execution(number, state.split()[0]) for number, state in enumerate(executions)
     ]
-    tally = Tally(listed, config_ids)
+    table = ResultTable(listed, config_ids)
     for number, calls in enumerate(executions.values()):
         for cells in calls:
-            tally.add(call(number, entries(cells)))
-    return tally
+            table.add(call(number, entries(cells)))
+    return table
 
 
 def ids(count: int) -> list[str]:

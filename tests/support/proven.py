@@ -1,4 +1,4 @@
-"""What the proofs share: a service in trouble, and what has to be true afterwards."""
+"""A service with many faults, and what has to be true afterwards."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SEED = int(
 )
 
 RUN_SECONDS = 0.2
-"""How long evaluations take: long enough for some to be found under way by a look."""
+"""How long evaluations take: long enough for some polls to find them under way."""
 
 LATENCY = 0.002
 """How much longer every answer takes, so that many requests are in flight."""
@@ -45,7 +45,7 @@ SLOW = 0.6
 done after it has given up."""
 
 SETTLE_AFTER = 2.0
-"""When the client looks what came of a request in doubt: long after the slow answers."""
+"""When the client reconciles an unknown outcome: long after the slow responses."""
 
 POLL = 0.05
 """The first pause between two rounds: a quarter of what evaluations take."""
@@ -73,7 +73,7 @@ TROUBLE: Sequence[dict[str, Any]] = (
     {"fault": "status", "probability": 0.02, "status": 500},
     {"fault": "status", "probability": 0.01, "status": 503},
     {"fault": "status", "probability": 0.01, "status": 503, "retry_after": 0.02},
-    # So many are let through, and then so many turned away: a window that fills up.
+    # So many are accepted, and then so many throttled: a window that fills up.
     {"fault": "rate_limit", "per_minute": 400, "times": 100, "retry_after": 0.05},
     {"fault": "rate_limit", "per_minute": 0, "probability": 0.02, "retry_after": 0.02},
     {"fault": "drop_before", "probability": 0.02},
@@ -119,15 +119,15 @@ def without_jitter(client: AsyncFutureAGI | FutureAGI) -> None:
     transport._shared = attrs.evolve(transport._shared, random=lambda: 0.0)
 
 
-def assert_told_as_it_was(report: EvaluationReport, log: Log, told: str) -> None:
-    """Hold what is said of every run test against what the service has really done."""
+def assert_reported_correctly(report: EvaluationReport, log: Log, label: str) -> None:
+    """Compare the report on every run test with what the service really did."""
     for each in report:
         assert each.run_test_id is not None
         runs, configs = log.runs[each.run_test_id], log.configs[each.run_test_id]
-        about = f"{told}, {runs} runs, {configs} configs: {each}"
+        about = f"{label}, {runs} runs, {configs} configs: {each}"
         assert runs <= 1, f"run twice: {about}"
         assert configs <= TEMPLATES, f"added twice: {about}"
-        assert each.requests <= runs, f"told to be run: {about}"
+        assert each.requests <= runs, f"reported as run: {about}"
         if each.is_scored:
             assert (runs, configs) == (1, TEMPLATES), f"scored without a run: {about}"
         else:
@@ -137,24 +137,24 @@ def assert_told_as_it_was(report: EvaluationReport, log: Log, told: str) -> None
 def assert_named(
     evaluation: RunTestEvaluation, runs: int, configs: int, about: str
 ) -> None:
-    """A run test that is not scored says why, and is in doubt only if it says so."""
+    """A run test that is not scored has a reason, and is unknown only if it is reported so."""
     assert evaluation.reason, f"no reason: {about}"
     error = evaluation.error
     assert error is not None, f"no error: {about}"
     if error.delivery is not Delivery.UNKNOWN:
-        assert runs == evaluation.requests, f"run, and not told: {about}"
-        assert configs in (0, TEMPLATES), f"added in part, and not told: {about}"
+        assert runs == evaluation.requests, f"run, and not reported: {about}"
+        assert configs in (0, TEMPLATES), f"added in part, and not reported: {about}"
 
 
 def assert_all_done_once(
-    report: EvaluationReport, log: Log, summaries: Sequence[EvalSummary], told: str
+    report: EvaluationReport, log: Log, summaries: Sequence[EvalSummary], label: str
 ) -> None:
     """Every run test is scored, was run once, and its scores are the service's own."""
-    assert len(report.scored) == len(report), f"{told}: {report.unscored[:3]}"
+    assert len(report.scored) == len(report), f"{label}: {report.unscored[:3]}"
     ids = [each.run_test_id for each in report]
-    assert log.runs == dict.fromkeys(ids, 1), told
-    assert log.configs == dict.fromkeys(ids, TEMPLATES), told
+    assert log.runs == dict.fromkeys(ids, 1), label
+    assert log.configs == dict.fromkeys(ids, TEMPLATES), label
     for each, summary in zip(report, summaries, strict=True):
         theirs = {c.id: (c.name, c.total_cells, c.scores) for c in summary.configs}
         ours = {c.eval_config_id: (c.name, c.evaluated, c.scores) for c in each.configs}
-        assert ours == theirs, f"{told}: {each.run_test_id}"
+        assert ours == theirs, f"{label}: {each.run_test_id}"

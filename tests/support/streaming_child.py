@@ -1,6 +1,6 @@
-"""Streams evaluations in a process of its own, and tells what memory that takes.
+"""Streams evaluations in a separate process, and prints how much memory that takes.
 
-    python streaming_child.py WAY COUNT EARLY trace|''
+    python streaming_child.py WAY COUNT EARLY trace|'' rerun|''
 
 It samples twice: after `EARLY` run tests and after all, when nothing is under way.
 """
@@ -35,10 +35,11 @@ POLL = 0.05
 
 @attrs.define
 class Course:
-    """How far it is, as both ends see it: who gives run tests, who takes their ends."""
+    """How far the stream is: run tests read from the input, evaluations received."""
 
     world: World
     early: int
+    rerun: bool = False
     given: int = 0
     taken: int = 0
     unscored: int = 0
@@ -46,7 +47,7 @@ class Course:
     samples: list[dict[str, int]] = attrs.field(factory=list)
 
     async def run_test_ids(self) -> AsyncIterator[str]:
-        """Make them one by one; before a sample, wait until all have ended."""
+        """Yield them one by one; before a sample, wait until all are finished."""
         ids = self.world.run_test_ids
         for number in range(len(ids)):
             if number == self.early:
@@ -57,7 +58,7 @@ class Course:
         await self.sample()
 
     async def sample(self) -> None:
-        """Look at the memory when nothing is under way."""
+        """Measure the memory when nothing is under way."""
         while self.taken < self.given:
             await asyncio.sleep(0.01)
         gc.collect()
@@ -68,10 +69,10 @@ class Course:
             }
         )
 
-    def take(self, end: Any) -> None:
-        """Count an end, and keep nothing of it."""
+    def take(self, evaluation: Any) -> None:
+        """Count an evaluation, and store nothing of it."""
         self.taken += 1
-        self.unscored += not end.is_scored
+        self.unscored += not evaluation.is_scored
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -82,6 +83,7 @@ class Course:
             "timeout": DEADLINE,
             "poll_interval": POLL,
             "max_in_progress": MAX_EVALUATING,
+            "rerun": self.rerun,
         }
 
 
@@ -99,27 +101,27 @@ def peak() -> int:
 
 async def stream(course: Course) -> None:
     client = AsyncFutureAGI()
-    async with client, client.stream_evaluations(**course.arguments) as ends:
-        async for end in ends:
-            course.take(end)
+    async with client, client.stream_evaluations(**course.arguments) as stream:
+        async for evaluation in stream:
+            course.take(evaluation)
 
 
 def stream_blocking(course: Course) -> None:
     client = FutureAGI()
-    with client, client.stream_evaluations(**course.arguments) as ends:
-        for end in ends:
-            course.take(end)
+    with client, client.stream_evaluations(**course.arguments) as stream:
+        for evaluation in stream:
+            course.take(evaluation)
 
 
 def fill_caches() -> None:
-    """Have the caches of others be full from the start: that of orjson keeps 2,048
-    keys, and every run test brings new ones."""
+    """Fill the caches of other packages: that of orjson stores 2,048 keys, and every run
+    test has new ones."""
     for number in range(20_000):
         codec.decode(b'{"%036d": 0}' % number)
 
 
-def main(way: str, count: str, early: str, trace: str) -> None:
-    course = Course(World.synthetic(int(count)), int(early))
+def main(way: str, count: str, early: str, trace: str, rerun: str) -> None:
+    course = Course(World.synthetic(int(count)), int(early), rerun == "rerun")
     if trace == "trace":
         tracemalloc.start()
         fill_caches()
@@ -127,8 +129,8 @@ def main(way: str, count: str, early: str, trace: str) -> None:
         stream_blocking(course)
     else:
         asyncio.run(stream(course))
-    told = attrs.asdict(course, filter=lambda field, _: field.name != "world")
-    print(json.dumps(told))
+    printed = attrs.asdict(course, filter=lambda field, _: field.name != "world")
+    print(json.dumps(printed))
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def test_an_item_that_is_neither_created_nor_warned_of_is_missed():
         parse_response(ADD, answer(201, body), NOW)
 
     assert caught.value.message == (
-        "2 configs were asked for, and the answer speaks of 1 created and 0 with warnings"
+        "2 configs were requested, and the response has 1 created and 0 with warnings"
     )
 
 

@@ -128,7 +128,7 @@ def entries(
     assert_type(fa.types.ExecutionStatus("Completed"), fa.types.ExecutionStatus)
     assert_type(execution.start_time, datetime | None)
     assert_type(call.eval_outputs, dict[str, fa.types.EvalOutput])
-    assert_type(call.eval_outputs[""].state, fa.types.EvalOutputStatus)
+    assert_type(call.eval_outputs[""].status, fa.types.EvalOutputStatus)
     assert_type(template.required_keys, tuple[str, ...] | None)
 
 
@@ -198,7 +198,7 @@ def reading_and_blocking(text: str, uuid: UUID) -> None:
 
 def jobs(text: str, uuid: UUID) -> None:
     ensure = fa.EnsureEvalConfigs(uuid, [fa.EvalConfig(text)], on_conflict="keep")
-    assert_type(ensure.evaluations_config[0], fa.EvalConfig)
+    assert_type(ensure.configs[0], fa.EvalConfig)
 
 
 def ensured(found: fa.types.EnsuredEvalConfigs) -> None:
@@ -233,11 +233,11 @@ def evaluated(report: fa.EvaluationReport) -> None:
     assert_type(report.counts(), dict[str, int])
     for each in report:
         assert_type(each.run_test_id, str | None)
-        assert_type(each.state, fa.EvaluationStatus)
+        assert_type(each.status, fa.EvaluationStatus)
         assert_type(each.error, fa.FutureAGIError | None)
         assert_type(each.rows(), Iterator[dict[str, Any]])
         assert_type(each.to_dict(), dict[str, Any])
-        assert_type((each.is_scored, each.is_good), tuple[bool, bool])
+        assert_type((each.is_scored, each.is_complete), tuple[bool, bool])
         for config in each.configs:
             one_config(config)
     try:
@@ -266,7 +266,7 @@ def one_config(config: fa.types.ConfigScores) -> None:
 
 
 def progress(told: fa.EvaluationProgress) -> None:
-    assert_type(told.read + told.waiting + told.ended + told.scored, int)
+    assert_type(told.read + told.waiting + told.finished + told.scored, int)
     assert_type(told.latest, fa.RunTestEvaluation | None)
 
 

@@ -1,4 +1,4 @@
-"""Which executions are meant."""
+"""Which executions of a run test are chosen."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import datetime as dt
 import pytest
 from evaluation_values import RUN_TEST, execution, execution_id
 
-from futureagi_async.evaluation.reading import (
-    EVERYTHING,
-    Selection,
+from futureagi_async.evaluation.results import (
+    ALL_EXECUTIONS,
+    ExecutionFilter,
     is_evaluating,
     read_executions,
-    read_tally,
+    read_results,
 )
 from futureagi_async.types import (
     ListCallExecutions,
@@ -41,7 +41,7 @@ LISTED = [
 
 
 class Service:
-    """Gives two executions a page, and notes what was asked for."""
+    """Returns two executions per page, and records the requests."""
 
     def __init__(self, listed):
         self.listed = listed
@@ -70,52 +70,52 @@ def taken(selection, listed=LISTED):
 @pytest.mark.parametrize(
     ("selection", "expected", "pages"),
     [
-        (EVERYTHING, [5, 4, 2, 1, 0], 4),
-        (Selection(latest_executions=1), [5], 1),
-        (Selection(latest_executions=3), [5, 4, 2], 3),
-        (Selection(latest_executions=99), [5, 4, 2, 1, 0], 4),
-        (Selection(started_after=hours_after(2)), [5, 4], 4),
-        (Selection(started_after=hours_after(9)), [], 4),
-        (Selection(latest_executions=1, started_after=hours_after(1)), [5], 1),
-        (Selection(ids=frozenset({execution_id(6), execution_id(3)})), [6, 3], 2),
-        (Selection(ids=frozenset({execution_id(99)})), [], 4),
-        (Selection(ids=frozenset()), [], 4),
+        (ALL_EXECUTIONS, [5, 4, 2, 1, 0], 4),
+        (ExecutionFilter(latest_executions=1), [5], 1),
+        (ExecutionFilter(latest_executions=3), [5, 4, 2], 3),
+        (ExecutionFilter(latest_executions=99), [5, 4, 2, 1, 0], 4),
+        (ExecutionFilter(started_after=hours_after(2)), [5, 4], 4),
+        (ExecutionFilter(started_after=hours_after(9)), [], 4),
+        (ExecutionFilter(latest_executions=1, started_after=hours_after(1)), [5], 1),
+        (ExecutionFilter(ids=frozenset({execution_id(6), execution_id(3)})), [6, 3], 2),
+        (ExecutionFilter(ids=frozenset({execution_id(99)})), [], 4),
+        (ExecutionFilter(ids=frozenset()), [], 4),
     ],
 )
-def test_the_executions_that_are_meant_are_read(selection, expected, pages):
+def test_the_executions_that_fit_are_read(selection, expected, pages):
     assert taken(selection) == (expected, pages)
 
 
-def test_an_execution_that_others_push_onto_later_pages_is_taken_once():
+def test_an_execution_pushed_onto_a_later_page_counts_once():
     began_since = [execution(8, "running"), execution(7, "running")]
     pushed = [*LISTED[1:3], *began_since, *LISTED[1:]]
 
-    assert taken(Selection(latest_executions=3), pushed)[0] == [5, 4, 2]
+    assert taken(ExecutionFilter(latest_executions=3), pushed)[0] == [5, 4, 2]
 
 
 def test_a_moment_of_another_time_zone_is_the_same_moment():
     elsewhere = dt.timezone(dt.timedelta(hours=5, minutes=30))
-    selection = Selection(started_after=hours_after(4).astimezone(elsewhere))
+    selection = ExecutionFilter(started_after=hours_after(4).astimezone(elsewhere))
 
     assert taken(selection)[0] == [5]
 
 
-def test_an_execution_that_began_at_the_moment_itself_is_not_newer():
-    assert not Selection(started_after=NOON).takes(LISTED[-1])
+def test_an_execution_that_started_exactly_then_does_not_fit():
+    assert not ExecutionFilter(started_after=NOON).includes(LISTED[-1])
 
 
-def test_where_no_execution_is_meant_no_calls_are_read():
+def test_without_a_fitting_execution_no_calls_are_read():
     service = Service(LISTED)
-    selection = Selection(started_after=hours_after(9))
+    selection = ExecutionFilter(started_after=hours_after(9))
 
-    tally = asyncio.run(read_tally(service, RUN_TEST, selection, []))
+    table = asyncio.run(read_results(service, RUN_TEST, selection, []))
 
-    assert tally.executions == {}
+    assert table.executions == {}
     assert not any(isinstance(each, ListCallExecutions) for each in service.asked)
 
 
 @pytest.mark.parametrize(("listed", "expected"), [(LISTED, True), (LISTED[3:], False)])
-def test_whether_something_is_evaluating_is_one_small_question(listed, expected):
+def test_is_evaluating_sends_one_small_request(listed, expected):
     service = Service(listed)
 
     assert asyncio.run(is_evaluating(service, RUN_TEST)) is expected

@@ -1,4 +1,4 @@
-"""What a failed evaluation says of the work: in doubt what is in doubt, and no more."""
+"""The delivery of a failed evaluation: unknown if it is unknown, and only then."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ async def evaluated(client: AsyncFutureAGI, emulator: Emulator):
 
 @pytest.mark.parametrize("fault", ["drop_after", "truncate", "garbage"])
 @pytest.mark.parametrize("endpoint", ["run_test", "executions", "call_executions"])
-async def test_a_read_that_failed_leaves_no_work_in_doubt(
+async def test_a_failed_read_leaves_no_unknown_outcome(
     client: AsyncFutureAGI, emulator: Emulator, fault, endpoint: str
 ):
     emulator.faults.add(fault, endpoint=endpoint)
 
     ended = await evaluated(client, emulator)
 
-    assert ended.state is EvaluationStatus.FAILED
+    assert ended.status is EvaluationStatus.FAILED
     assert ended.error is not None
     assert ended.error.delivery is Delivery.NOT_SENT
     assert "may have been done" not in ended.reason
@@ -68,7 +68,7 @@ async def test_a_read_that_failed_leaves_no_work_in_doubt(
 
 
 @pytest.mark.parametrize("endpoint", ["executions", "call_executions"])
-async def test_a_read_that_failed_hides_no_work_in_doubt(
+async def test_a_failed_read_hides_no_unknown_outcome(
     client: AsyncFutureAGI,
     emulator: Emulator,
     endpoint: str,
@@ -90,7 +90,7 @@ async def test_a_read_that_failed_hides_no_work_in_doubt(
     ended = await evaluated(client, emulator)
 
     assert emulator.log.runs.total() == 1
-    assert ended.state is EvaluationStatus.FAILED
+    assert ended.status is EvaluationStatus.FAILED
     assert ended.error is not None
     assert ended.error.delivery is Delivery.UNKNOWN
     assert "may have been done" in ended.reason
@@ -98,7 +98,7 @@ async def test_a_read_that_failed_hides_no_work_in_doubt(
     assert ended.warnings == ()
 
 
-async def test_what_is_in_doubt_is_not_started_again_though_nothing_is_seen_of_it(
+async def test_an_unknown_start_is_not_repeated_though_no_result_is_read(
     emulator: Emulator,
 ):
     # The service has taken the request, and takes longer than anybody waits.
@@ -108,13 +108,13 @@ async def test_what_is_in_doubt_is_not_started_again_though_nothing_is_seen_of_i
         ended = await evaluated(client, emulator)
 
     assert on_the_wire.hits == 1
-    assert ended.state is EvaluationStatus.FAILED
+    assert ended.status is EvaluationStatus.FAILED
     assert ended.error is not None
     assert ended.error.delivery is Delivery.UNKNOWN
     assert "may have been done" in ended.reason
 
 
-async def test_a_client_that_was_closed_hides_no_work_in_doubt(
+async def test_a_closed_client_hides_no_unknown_outcome(
     client: AsyncFutureAGI, emulator: Emulator
 ):
     on_the_wire = emulator.faults.add("latency", endpoint="run_new_evals", seconds=60)
@@ -126,7 +126,7 @@ async def test_a_client_that_was_closed_hides_no_work_in_doubt(
     await client.aclose()
     ended = await work
 
-    assert ended.state is EvaluationStatus.FAILED
+    assert ended.status is EvaluationStatus.FAILED
     assert isinstance(ended.error, ClientClosedError)
     assert ended.error.delivery is Delivery.UNKNOWN
     assert "may have been done" in ended.reason

@@ -1,4 +1,4 @@
-"""Starts that are refused with a journal: what is planned anew is sent anew."""
+"""Rejected starts with a journal: what is planned again is sent again."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ def in_the_way(run_tests, when_served):
     return install
 
 
-def test_a_start_that_was_refused_is_sent_again_when_nobody_is_in_the_way(
+def test_a_rejected_start_is_sent_again_once_others_are_finished(
     call, emulator, configs, journal, in_the_way
 ):
     one = in_the_way(times=TRIES - 1)
 
     (end,) = call("evaluate", [one.id], configs, journal=journal, **LONG)
 
-    assert end.state is EvaluationStatus.SCORED
+    assert end.status is EvaluationStatus.SCORED
     assert emulator.log.counts["run_new_evals", 400] == TRIES - 1
     assert emulator.log.runs == {one.id: 1}
     with Journal.open(journal) as entries:
         assert {each.state for each in entries} == {JournalState.DONE}
 
 
-def test_who_is_in_the_way_every_time_is_named_after_as_many_tries(
+def test_a_start_that_is_rejected_each_time_is_an_error_after_three_plans(
     call, emulator, configs, journal, in_the_way
 ):
     one = in_the_way(times=-1)
 
     (end,) = call("evaluate", [one.id], configs, journal=journal, **LONG)
 
-    assert end.state is EvaluationStatus.FAILED
+    assert end.status is EvaluationStatus.FAILED
     assert isinstance(end.error, ExecutionsNotCompletedError)
     assert emulator.log.counts["run_new_evals", 400] == TRIES

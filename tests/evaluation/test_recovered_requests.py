@@ -1,4 +1,4 @@
-"""Requests made again from a journal: each is the one that was sent, or none."""
+"""Requests parsed from a journal: each is the one that was sent, or an error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from futureagi_async import (
     RunNewEvals,
     UpdateEvalConfig,
 )
-from futureagi_async.evaluation import history
+from futureagi_async.evaluation import recovery
 from futureagi_async.journal.entry import request_digest, request_key
 from futureagi_async.types import JournalState
 
@@ -48,7 +48,7 @@ REQUESTS = [
 
 @attrs.frozen
 class Entry:
-    """What `request_of` looks at of an entry."""
+    """What `request_of` polls at of an entry."""
 
     endpoint: str
     path: str
@@ -80,7 +80,7 @@ def entry_of(request, **changes):
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=repr)
 def test_a_request_comes_back_as_it_was(request_):
-    again = history.request_of(entry_of(request_))
+    again = recovery.parse_request(entry_of(request_))
 
     assert again == request_
     assert again.body == request_.body
@@ -101,8 +101,8 @@ CONFUSED = [
 
 
 @pytest.mark.parametrize("entry", FOREIGN)
-def test_what_is_no_write_of_an_evaluation_is_not_made_again(entry):
-    assert history.request_of(entry) is None
+def test_an_entry_of_another_endpoint_has_no_request(entry):
+    assert recovery.parse_request(entry) is None
 
 
 DAMAGED = [
@@ -128,51 +128,65 @@ def test_a_damaged_entry_is_an_error_that_names_it(request_, damage):
     with pytest.raises(
         FutureAGIError, match=r"entry 7 of the journal, \w+ of run test"
     ):
-        history.request_of(entry_of(request_, **damage))
+        recovery.parse_request(entry_of(request_, **damage))
 
 
 @pytest.mark.parametrize("entry", CONFUSED)
-def test_an_entry_of_another_endpoint_than_it_says_is_an_error(entry):
-    with pytest.raises(FutureAGIError, match="does not tell what was sent"):
-        history.request_of(entry)
+def test_an_entry_with_the_wrong_endpoint_is_an_error(entry):
+    with pytest.raises(
+        FutureAGIError, match="cannot be read as the request that was sent"
+    ):
+        recovery.parse_request(entry)
 
 
 @pytest.mark.parametrize("path", ["", "/", "/simulate/run-tests/x/"])
 def test_an_update_of_an_unknown_path_is_an_error(path):
-    with pytest.raises(FutureAGIError, match="does not tell what was sent"):
-        history.request_of(entry_of(REQUESTS[4], path=path))
+    with pytest.raises(
+        FutureAGIError, match="cannot be read as the request that was sent"
+    ):
+        recovery.parse_request(entry_of(REQUESTS[4], path=path))
 
 
 @pytest.mark.parametrize("state", JournalState)
-def test_a_start_that_cannot_be_told_is_forgotten_only_where_it_was_not_done(state):
+def test_an_unreadable_start_is_ignored_only_if_it_failed(state):
     entries = [entry_of(REQUESTS[1], state=state, body=None)]
 
     if state is JournalState.FAILED:
-        assert (history.begun(entries), history.in_doubt(entries)) == ([], [])
+        assert (
+            recovery.started_requests(entries),
+            recovery.unknown_requests(entries),
+        ) == ([], [])
         return
     with pytest.raises(FutureAGIError, match="entry 7"):
-        (history.begun if state is JournalState.DONE else history.in_doubt)(entries)
+        (
+            recovery.started_requests
+            if state is JournalState.DONE
+            else recovery.unknown_requests
+        )(entries)
 
 
-def test_configs_whose_adding_is_done_and_cannot_be_told_are_no_matter():
+def test_an_unreadable_addition_that_is_done_is_ignored():
     entries = [entry_of(REQUESTS[0], state=JournalState.DONE, body=None)]
 
-    assert (history.begun(entries), history.in_doubt(entries)) == ([], [])
+    assert (recovery.started_requests(entries), recovery.unknown_requests(entries)) == (
+        [],
+        [],
+    )
 
 
-def test_in_doubt_is_what_was_sent_or_unknown_of_the_writes():
+def test_unknown_requests_are_the_writes_in_flight_or_unknown():
     entries = [entry_of(REQUESTS[1], state=state) for state in JournalState]
     entries += FOREIGN
 
-    assert history.in_doubt(entries) == [REQUESTS[1], REQUESTS[1]]
+    assert recovery.unknown_requests(entries) == [REQUESTS[1], REQUESTS[1]]
 
 
-def test_begun_is_what_was_started_and_known_to_be():
+def test_started_requests_are_the_starts_that_are_done():
     entries = [
         entry_of(request, state=state) for request in REQUESTS for state in JournalState
     ]
 
-    assert history.begun(entries) == REQUESTS[1:4]
+    assert recovery.started_requests(entries) == REQUESTS[1:4]
 
 
 def test_an_entry_without_a_run_test_has_no_request():
@@ -181,4 +195,4 @@ def test_an_entry_without_a_run_test_has_no_request():
     )
 
     with pytest.raises(FutureAGIError, match="entry 7"):
-        history.request_of(entry)
+        recovery.parse_request(entry)
