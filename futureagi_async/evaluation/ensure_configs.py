@@ -34,6 +34,9 @@ from futureagi_async.evaluation.recovery import Recovery
 from futureagi_async.model import validation
 from futureagi_async.model.operation import Executor, Operation
 from futureagi_async.model.request import Result
+from futureagi_async.model.resource import (
+    RunTestRef,  # noqa: F401 - in the signature that attrs makes
+)
 
 
 OnConflict: TypeAlias = Literal["raise", "keep", "update"]
