@@ -6,6 +6,7 @@ import copy
 import enum
 import itertools
 from collections.abc import (
+    Iterable,  # noqa: F401 - in the signature that attrs makes
     Mapping,
     Sequence,
 )

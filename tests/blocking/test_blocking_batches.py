@@ -280,7 +280,7 @@ def test_an_error_of_the_last_progress_is_told_with_the_report(
     client: FutureAGI, emulator: Emulator
 ) -> None:
     def on_progress(progress: Any) -> None:
-        if progress.ended:
+        if progress.finished:
             raise OwnError("I cannot")
 
     configs = [{"template_id": emulator.world.template_ids[0]}]

@@ -708,20 +708,6 @@ def test_an_outcome_counts_the_attempts_of_the_call_that_failed(
     assert outcome.attempts == attempts
 
 
-def test_invalid_ids_of_a_list_are_rejected_and_those_of_an_iterator_are_outcomes(
-    call, run_test_ids, configs
-):
-    with pytest.raises(InvalidRequestError, match=r"run_tests\[0\]"):
-        call("send_many", ensures(["no id"], configs))
-    with pytest.raises(InvalidRequestError, match="on_conflict"):
-        call("send_many", ensures(run_test_ids, configs, on_conflict="drop"))
-
-    batch = call("send_many", ensures(iter(["no id", run_test_ids[0]]), configs[:1]))
-
-    assert isinstance(batch[0].error, InvalidRequestError)
-    assert isinstance(batch[1], Success)
-
-
 def test_a_journal_answers_what_was_added_before(
     call, emulator, run_test_ids, configs, journal
 ):
