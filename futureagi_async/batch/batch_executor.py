@@ -36,6 +36,13 @@ if TYPE_CHECKING:
 class BatchExecutor:
     """Executor of the operations of one batch, until something stops it.
 
+    Args:
+        transport: what carries the requests.
+        options: their timeouts and retries.
+        config: the options of the batch.
+        journal: where requests and outcomes are recorded, if there is a journal.
+        polls: whether requests are sent beside the operations as well.
+
     Attributes:
         context: what its requests share.
     """
@@ -46,11 +53,15 @@ class BatchExecutor:
         options: RequestOptions,
         config: BatchConfig,
         journal: BatchJournal | None = None,
+        *,
+        polls: bool = False,
     ) -> None:
         now = asyncio.get_running_loop().time()
         deadline = None if config.timeout is None else now + config.timeout
         throttle = ThrottleBudget(now, deadline)
-        slots = asyncio.Semaphore(config.max_concurrency)
+        # Without a journal and polls, no more is in flight than there are workers.
+        is_crowded = polls or journal is not None
+        slots = asyncio.Semaphore(config.max_concurrency) if is_crowded else None
         self.context: RequestContext = RequestContext(
             transport, options, throttle, slots, journal
         )
@@ -116,12 +127,16 @@ class BatchExecutor:
 
 @contextlib.asynccontextmanager
 async def open_batch(
-    transport: Transport, options: RequestOptions, config: BatchConfig
+    transport: Transport,
+    options: RequestOptions,
+    config: BatchConfig,
+    *,
+    polls: bool = False,
 ) -> AsyncGenerator[BatchExecutor, None]:
     """Open what a batch needs: connections, and the journal if there is one."""
     await transport.open()
     if config.journal is None:
-        yield BatchExecutor(transport, options, config)
+        yield BatchExecutor(transport, options, config, polls=polls)
         return
     # Imported when it is used: the database takes its time.
     from futureagi_async.batch.journaling import BatchJournal  # noqa: PLC0415
@@ -129,7 +144,7 @@ async def open_batch(
     async with BatchJournal.open(
         config.journal, config.base_url, config.workspace_id
     ) as journal:
-        yield BatchExecutor(transport, options, config, journal)
+        yield BatchExecutor(transport, options, config, journal, polls=polls)
 
 
 async def send_batch(

@@ -22,7 +22,7 @@ from futureagi_async.transport.reconcile import reconcile_by_reading
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from futureagi_async.batch.journaling import BatchJournal, Claim
     from futureagi_async.model.operation import HistoryEntry, Operation
@@ -132,7 +132,9 @@ class RequestExecutor:
                 "not read: the deadline of the batch has passed before the answer came"
             ) from None
 
-    async def write(self, request: Request[PartResultT], /) -> PartResultT:
+    def write(
+        self, request: Request[PartResultT], /
+    ) -> Coroutine[Any, Any, PartResultT]:
         """Send a request and record it in the journal, if there is one.
 
         Raises:
@@ -141,7 +143,12 @@ class RequestExecutor:
         """
         journal = self._context.journal
         if journal is None:
-            return await self._send(request)
+            return self._send(request)
+        return self._send_journaled(request, journal)
+
+    async def _send_journaled(
+        self, request: Request[PartResultT], journal: BatchJournal
+    ) -> PartResultT:
         try:
             claim = await journal.claim(request, retry_failures=self._retry_failures)
         except JournalError as error:

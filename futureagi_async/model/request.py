@@ -12,6 +12,7 @@ from collections.abc import (
     AsyncIterator,
     Callable,
     Collection,
+    Coroutine,
     Iterable,
 )
 from typing import Any, ClassVar, TypeAlias, TypeVar, final
@@ -87,9 +88,9 @@ class Request(Operation[ResultT_co]):
     def body(self) -> bytes | None:
         """The JSON to send."""
 
-    async def run(self, executor: Executor) -> ResultT_co:
+    def run(self, executor: Executor) -> Coroutine[Any, Any, ResultT_co]:
         """Send it; a journal records it, whether it reads or writes."""
-        return await executor.write(self)
+        return executor.write(self)
 
     def validate_response(
         self,
