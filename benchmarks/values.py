@@ -17,8 +17,9 @@ from benchmarks import server
 from benchmarks.pairs import compare, repeated, timed
 from benchmarks.rows import Row, skipped
 from benchmarks.work import configs
-from futureagi_async import AddEvalConfigs, AddEvalConfigsResult
+from futureagi_async import AddEvalConfigs
 from futureagi_async.model import codec
+from futureagi_async.types import AddEvalConfigsResult
 
 
 if TYPE_CHECKING:

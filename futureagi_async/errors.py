@@ -230,7 +230,7 @@ class APIResponseError(APIError):
     ) -> None:
         super().__init__(message, **context)
         self.status_code = status_code
-        self.body = body[:BODY_LIMIT]
+        self.body: bytes = body[:BODY_LIMIT]
 
     @property
     def headline(self) -> str:
@@ -259,7 +259,7 @@ class APIStatusError(APIResponseError):
     ) -> None:
         super().__init__(message, status_code=status_code, **context)
         self.code = code
-        self.details = dict(details)
+        self.details: dict[str, tuple[str, ...]] = dict(details)
         self.item_errors = item_errors
 
     @property

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import json
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import pytest
 
 import futureagi_async
+from futureagi_async import types
 from futureagi_async.errors import FutureAGIError
 
 
 HEAVY = ("aiohttp", "anyio", "attrs", "cattrs", "orjson", "asyncio", "ssl")
-SOURCE = Path(futureagi_async.__file__).read_text("utf-8")
 
 
 def loaded_after(code: str) -> set[str]:
@@ -31,34 +33,79 @@ def loaded_after(code: str) -> set[str]:
     return set(json.loads(done.stdout))
 
 
-def test_the_public_names_are_sorted_and_listed_once():
-    names = futureagi_async.__all__
+MODULES = {"futureagi_async": futureagi_async, "futureagi_async.types": types}
+PUBLIC = [(module, name) for module, found in MODULES.items() for name in found.__all__]
+PAIRS = pytest.mark.parametrize(("module", "name"), PUBLIC)
+
+
+def imported_by_type_checkers(module):
+    """Where the type checkers find each name: the text below `if TYPE_CHECKING`."""
+    tree = ast.parse(Path(MODULES[module].__file__).read_text("utf-8"))
+    (block,) = [each for each in tree.body if isinstance(each, ast.If)]
+    return {
+        alias.asname: (each.module, alias.name)
+        for each in block.body
+        for alias in each.names
+    }
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_public_names_are_sorted_and_listed_once(module):
+    names = MODULES[module].__all__
 
     assert names == sorted(set(names))
 
 
-@pytest.mark.parametrize("name", futureagi_async.__all__)
-def test_every_public_name_can_be_imported(name):
-    assert getattr(futureagi_async, name) is not None
+def test_no_name_is_public_in_two_places():
+    assert not set(futureagi_async.__all__) & set(types.__all__)
+    assert len(futureagi_async.__all__) <= 60
 
 
-@pytest.mark.parametrize("name", futureagi_async.__all__)
-def test_every_public_class_and_function_has_a_docstring(name):
-    value = getattr(futureagi_async, name)
+@PAIRS
+def test_every_public_name_can_be_imported(module, name):
+    assert getattr(MODULES[module], name) is not None
+
+
+@PAIRS
+def test_every_public_class_and_function_has_a_docstring(module, name):
+    value = getattr(MODULES[module], name)
 
     can_have_one = inspect.isclass(value) or inspect.isfunction(value)
     assert not can_have_one or inspect.getdoc(value)
 
 
-def test_what_is_loaded_lazily_is_what_is_public():
-    assert sorted(futureagi_async._MODULE_OF) == futureagi_async.__all__
+@pytest.mark.parametrize("module", MODULES)
+def test_type_checkers_see_the_same_names_at_the_same_place(module):
+    seen = imported_by_type_checkers(module)
+
+    assert sorted(seen) == MODULES[module].__all__
+    for name, (origin, original) in seen.items():
+        expected = getattr(importlib.import_module(origin), original, None)
+        assert name == original
+        assert getattr(MODULES[module], name) is (
+            expected or importlib.import_module(f"{origin}.{original}")
+        )
 
 
-@pytest.mark.parametrize("name", futureagi_async.__all__)
-def test_type_checkers_see_every_public_name_too(name):
-    for_type_checkers = SOURCE.partition("if TYPE_CHECKING:")[2].partition("__all__")[0]
+def public_members(value):
+    """A class and its own public methods and properties."""
+    yield value
+    for name, member in vars(value).items():
+        if name.startswith("_") and name != "__init__":
+            continue
+        getter = member.fget if isinstance(member, property) else member
+        function = getattr(getter, "__func__", getter)
+        if inspect.isfunction(function):
+            yield function
 
-    assert f" {name}," in for_type_checkers or f" {name}\n" in for_type_checkers
+
+@PAIRS
+def test_annotations_of_everything_public_resolve_at_run_time(module, name):
+    value = getattr(MODULES[module], name)
+
+    if inspect.isclass(value):
+        for member in public_members(value):
+            typing.get_type_hints(member)
 
 
 def test_every_error_class_is_public():
@@ -70,6 +117,7 @@ def test_every_error_class_is_public():
     }
 
     assert defined <= set(futureagi_async.__all__)
+    assert set(vars(errors)) & set(types.__all__) == {"ItemError"}
 
 
 def test_public_names_are_those_that_dir_lists_each_once():
@@ -112,7 +160,8 @@ def test_importing_the_package_loads_nothing_heavy():
 
     assert loaded.isdisjoint(HEAVY)
     assert {each for each in loaded if each.startswith("futureagi")} == {
-        "futureagi_async"
+        "futureagi_async",
+        "futureagi_async._lazy",
     }
 
 
@@ -171,7 +220,7 @@ def test_the_whole_package_is_typed():
     assert (Path(futureagi_async.__file__).parent / "py.typed").exists()
 
 
-@pytest.mark.parametrize("name", ["endpoints", "evaluation", "model"])
+@pytest.mark.parametrize("name", ["batch", "endpoints", "evaluation", "model"])
 def test_a_room_loads_each_of_its_modules_when_it_is_first_named(name):
     room = importlib.import_module(f"futureagi_async.{name}")
 

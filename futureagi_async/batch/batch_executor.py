@@ -62,7 +62,9 @@ class BatchExecutor:
         # Without a journal and polls, no more is in flight than there are workers.
         is_crowded = polls or journal is not None
         slots = asyncio.Semaphore(config.max_concurrency) if is_crowded else None
-        self.context = RequestContext(transport, options, throttle, slots, journal)
+        self.context: RequestContext = RequestContext(
+            transport, options, throttle, slots, journal
+        )
 
     async def execute(self, operation: Operation[ResultT]) -> Outcome[ResultT]:
         """Run an operation; whatever happens is its outcome."""

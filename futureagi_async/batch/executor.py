@@ -98,8 +98,8 @@ class RequestExecutor:
     def __init__(self, context: RequestContext, *, retry_failures: bool = True) -> None:
         self._context = context
         self._retry_failures = retry_failures
-        self.attempts = 0
-        self.from_journal = False
+        self.attempts: int = 0
+        self.from_journal: bool = False
         self.sent_at: float | None = None
 
     async def send(self, operation: Operation[T]) -> T:

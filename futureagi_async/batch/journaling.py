@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from futureagi_async.model.request import Request
 
 
-logger = logging.getLogger("futureagi_async")
+logger: logging.Logger = logging.getLogger("futureagi_async")
 
 
 @attrs.define(eq=False)

@@ -36,9 +36,6 @@ class _Sentinel(enum.Enum):
     END = enum.auto()
     """There are no more items."""
 
-    PENDING = enum.auto()
-    """The next item must be awaited."""
-
 
 _CATCHABLE: Final = (Exception, asyncio.CancelledError)
 """What caller code may raise; see `_reraise_own_cancellation`."""
@@ -96,29 +93,25 @@ class WorkerPool(Generic[ItemT, OutcomeT]):
         """
         if isinstance(self._items, AsyncIterable):
             reader = _AsyncReader(aiter(self._items), lambda: self._failure is not None)
-            read, wait = _nowait_reader(self._items), reader.next_item
+            read: Callable[[], Any] = reader.next_item
         else:
-            read, wait = partial(next, iter(self._items), _Sentinel.END), None
+            read = partial(next, iter(self._items), _Sentinel.END)
         async with asyncio.TaskGroup() as workers:
             for _ in range(self._workers):
-                workers.create_task(self._work(read, wait))
+                workers.create_task(self._work(read))
         if self._failure is not None:
             raise CallerCodeError(self._read) from self._failure
 
-    async def _work(
-        self, read: Callable[[], Any], wait: Callable[[], Awaitable[Any]] | None
-    ) -> None:
+    async def _work(self, read: Callable[[], Any]) -> None:
         acquire_slot, process = self._acquire_slot, self._process
-        on_result = self._on_result
+        on_result, is_async = self._on_result, isinstance(self._items, AsyncIterable)
         while True:
             if acquire_slot is not None:
                 await acquire_slot()
             if self._failure is not None:
                 return
             try:
-                item = read()
-                if item is _Sentinel.PENDING and wait is not None:
-                    item = await wait()
+                item = await read() if is_async else read()
             except _CATCHABLE as error:
                 self._failure = _reraise_own_cancellation(error)
                 return
@@ -135,13 +128,6 @@ class WorkerPool(Generic[ItemT, OutcomeT]):
                 on_result(index, result)
             except _CATCHABLE as error:
                 self._failure = _reraise_own_cancellation(error)
-
-
-def _nowait_reader(items: AsyncIterable[Any]) -> Callable[[], Any]:
-    get_nowait = getattr(items, "get_nowait", None)
-    if get_nowait is None:
-        return lambda: _Sentinel.PENDING
-    return partial(get_nowait, _Sentinel.PENDING)
 
 
 class _AsyncReader(Generic[ItemT]):

@@ -1,303 +1,290 @@
-"""The thread that owns an event loop, and the way into it from other threads."""
+"""The thread of a blocking client: its event loop, and calls into it."""
 
 from __future__ import annotations
 
 import asyncio
 import atexit
-import contextlib
+import contextvars
 import os
 import threading
 import weakref
-from concurrent.futures import CancelledError, Future, InvalidStateError
-from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable
+from concurrent.futures import CancelledError, Future
+from typing import Any, Generic, TypeVar
 
 import anyio
 import attrs
+from anyio.from_thread import BlockingPortal
 
 from futureagi_async.errors import ClientClosedError, ConfigurationError, Delivery
 
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from anyio.abc import TaskGroup
-
-
 T = TypeVar("T")
 
-_GRACE = 2.0
+_JOIN_TIMEOUT = 2.0
 """Seconds that an interrupted call, or the end of the program, waits for the thread."""
+
+
+def no_op() -> None:
+    """Do nothing; the default callback."""
 
 
 @attrs.frozen(eq=False)
 class _Running:
-    """What a started thread has to offer."""
+    """The inside of a thread that has started."""
 
-    calls: TaskGroup
-    """The calls under way."""
     loop: asyncio.AbstractEventLoop
+    portal: BlockingPortal
     stop: asyncio.Event
-    at_close: set[Callable[[], object]] = attrs.field(factory=set)
-    """What calls under way want to be told when the client is closed."""
-    entering: set[Call[Any]] = attrs.field(factory=set)
-    """The calls that are on their way into the loop."""
 
-    def tell(self, function: Callable[[], object]) -> bool:
-        """Have a function called in the loop; give whether it is still there to do so."""
+
+class _LoopThread:
+    """A daemon thread in which an event loop, a client and a portal live together.
+
+    Args:
+        close: awaited in the loop before it ends.
+    """
+
+    def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
+        self.on_close: set[Callable[[], object]] = set()
+        self._close = close
+        self._accepting = True
+        self._submitting: set[Call[Any]] = set()
+        self._running: Future[_Running] = Future()
+        # anyio refuses to run where a context variable of the caller names a library.
+        run = contextvars.Context().run
+        self._thread = threading.Thread(
+            target=run, args=(self._run,), name="futureagi-async", daemon=True
+        )
+
+    def start(self) -> None:
+        """Start the thread, which ends again if this is interrupted."""
         try:
-            self.loop.call_soon_threadsafe(function)
+            self._thread.start()
+        except BaseException:
+            self.request_stop()
+            raise
+        _threads.add(self)
+
+    def _run(self) -> None:
+        try:
+            anyio.run(self._serve)
+        except Exception as error:  # noqa: BLE001 - raised in the calling thread
+            self._running.set_exception(error)
+        finally:
+            self._accepting = False
+
+    async def _serve(self) -> None:
+        async with BlockingPortal() as portal:
+            running = _Running(asyncio.get_running_loop(), portal, asyncio.Event())
+            self._running.set_result(running)
+            await running.stop.wait()
+            self._accepting = False
+            # This ends calls on the wire; `on_close` those that wait for their caller.
+            await self._close()
+            for callback in tuple(self.on_close):
+                callback()
+            # Their threads would wait for ever for a loop that has ended.
+            while self._submitting:  # noqa: ASYNC110 - other threads empty it
+                await anyio.sleep(0.001)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs in this process: a forked child has no such thread."""
+        if not self._thread.is_alive():
+            return False
+        return not self._running.done() or self._running.exception() is None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the caller runs in it."""
+        return self._thread is threading.current_thread()
+
+    def submit(self, call: Call[T]) -> Future[T]:
+        """Start a call in the loop.
+
+        Raises:
+            ClientClosedError: the loop is ending, or has ended.
+        """
+        portal = self._running.result().portal
+        try:
+            # In this order: the loop stops accepting, and then waits for these.
+            self._submitting.add(call)
+            if not self._accepting:
+                _exit_daemon_at_shutdown()
+                raise ClientClosedError
+            return portal.start_task_soon(call.run, self)
+        finally:
+            self._submitting.discard(call)
+
+    def call_soon(self, function: Callable[..., object], *args: object) -> bool:
+        """Call a function in the loop; return whether there is a loop to do so."""
+        if not self.is_alive:
+            return False
+        loop = self._running.result().loop
+        try:
+            loop.call_soon_threadsafe(function, *args)
         except RuntimeError:
+            if not loop.is_closed():
+                raise
             return False
         return True
 
+    def request_stop(self) -> None:
+        """Let it end as soon as it runs."""
+        self._running.add_done_callback(self._stop_when_running)
 
-@attrs.define(eq=False)
-class _Thread:
-    """A thread with a loop, from its start to its end."""
-
-    thread: threading.Thread
-    running: Future[_Running]
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether it could not even start."""
-        return self.running.done() and self.running.exception() is not None
-
-    def end(self) -> None:
-        """Have it end as soon as it can."""
-        self.running.add_done_callback(_end_running)
+    def _stop_when_running(self, running: Future[_Running]) -> None:
+        if running.exception() is None:
+            self.call_soon(running.result().stop.set)
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait for its end, unless it is this thread."""
-        if self.thread is not threading.current_thread():
-            self.thread.join(timeout)
-
-
-def _end_running(running: Future[_Running]) -> None:
-    if running.exception() is None:
-        here = running.result()
-        here.tell(here.stop.set)
-
-
-def _run(
-    prepare: Callable[[], object],
-    close: Callable[[], Awaitable[None]],
-    running: Future[_Running],
-) -> None:
-    async def serve() -> _Running:
-        calls = anyio.create_task_group()
-        here = _Running(calls, asyncio.get_running_loop(), asyncio.Event())
-        async with calls:
-            running.set_result(here)
-            await here.stop.wait()
-            # Calls on the wire end by this; those that wait for their caller by that.
-            await close()
-            for tell in tuple(here.at_close):
-                tell()
-        return here
-
-    with contextlib.ExitStack() as stack:
-        try:
-            prepare()
-            runner = stack.enter_context(asyncio.Runner())
-        except Exception as error:  # noqa: BLE001 - raised in the calling thread
-            running.set_exception(error)
-            return
-        here = runner.run(serve())
-        # A call that comes in this moment is turned away, if only the loop turns.
-        while here.entering:
-            runner.run(asyncio.sleep(0))
-    # So is one that came after the loop's last turn, and before it was closed.
-    for call in tuple(here.entering):
-        call.turn_away()
-
-
-def nothing() -> None:
-    """Do what is to be done where nothing is."""
+        """Wait for its end, unless the caller runs in it."""
+        if not self.is_current:
+            self._thread.join(timeout)
 
 
 class Portal:
-    """Runs coroutine functions in a thread of its own, started when first needed.
+    """Runs coroutine functions in a thread that is started when first needed.
 
-    The thread lives until `close`, or until nobody holds the portal any more, or until
-    the program ends. A forked child has no such thread and starts its own.
+    The thread lives until `close`, until the portal is garbage, or until the program
+    ends. A forked child has no such thread and starts another.
 
     Args:
         close: awaited in the thread before it ends.
-        prepare: called in the thread before its loop runs.
-
+        on_thread_start: called before a thread is started.
     """
 
     def __init__(
         self,
         close: Callable[[], Awaitable[None]],
-        prepare: Callable[[], object] = nothing,
+        on_thread_start: Callable[[], object] = no_op,
     ) -> None:
         self._close = close
-        self._prepare = prepare
-        self._lock = threading.Lock()
-        self._thread: _Thread | None = None
-        self._finalizer: weakref.finalize[..., Portal] | None = None
+        self._on_thread_start = on_thread_start
+        self._locks: dict[int, threading.Lock] = {}
+        self._thread: _LoopThread | None = None
         self._closed = False
-        _portals.add(self)
 
     @property
     def closed(self) -> bool:
-        """Whether it takes no more calls."""
+        """Whether it accepts no more calls."""
         return self._closed
 
-    def start(self) -> _Running:
-        """Start the thread if it is not running.
+    @property
+    def _lock(self) -> threading.Lock:
+        """The lock of this process: another thread may have held it during a fork."""
+        return self._locks.setdefault(os.getpid(), threading.Lock())
+
+    def start(self) -> _LoopThread:
+        """Return the thread; start it unless it runs.
 
         Raises:
             ClientClosedError: `close` was called.
-            ConfigurationError: this is that thread.
+            ConfigurationError: the caller runs in that thread.
             OSError: the machine has no room for another loop.
-
         """
-        with self._lock:
-            if self._closed:
-                raise ClientClosedError
-            thread = self._thread
-            if thread is None or thread.has_failed:
-                thread = self._start()
-        if thread.thread is threading.current_thread():
+        thread = self._thread
+        if self._closed or thread is None or not thread.is_alive:
+            thread = self._start()
+        if thread.is_current:
             raise ConfigurationError(
                 "a blocking call from the client's own thread would wait for itself; "
                 "use AsyncFutureAGI in asynchronous code"
             )
-        return thread.running.result()
+        return thread
 
-    def _start(self) -> _Thread:
-        running: Future[_Running] = Future()
-        thread = threading.Thread(
-            target=_run,
-            args=(self._prepare, self._close, running),
-            name="futureagi-async",
-            daemon=True,
-        )
-        started = _Thread(thread, running)
-        try:
-            thread.start()
-        except BaseException:  # Ctrl-C finds it half started
-            started.end()
-            raise
-        self._thread = started
-        self._finalizer = weakref.finalize(self, started.end)
-        self._finalizer.atexit = False  # `_end_all` sees to it, and waits
-        _threads.add(started)
-        return started
+    def _start(self) -> _LoopThread:
+        with self._lock:
+            thread = self._thread
+            if self._closed or _program_ends.is_set():
+                _exit_daemon_at_shutdown()
+                raise ClientClosedError
+            if thread is None or not thread.is_alive:
+                self._on_thread_start()
+                thread = _LoopThread(self._close)
+                thread.start()
+                self._thread = thread
+            return thread
 
     def call(self, function: Callable[[], Awaitable[T]]) -> T:
-        """Run a coroutine function to its end and give what it returns.
+        """Run a coroutine function and return its result.
 
         When the waiting thread is interrupted, as by Ctrl-C, the coroutine is cancelled.
         """
         call = Call(self, function)
         try:
-            call.begin()
+            call.start()
             return call.result()
         finally:
             call.cancel()
 
     def close(self) -> None:
-        """End the thread; calls under way end with `ClientClosedError`."""
+        """End the thread; running calls fail with `ClientClosedError`."""
         with self._lock:
             self._closed = True
-            thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.end()
+            thread = self._thread
+        if thread is not None and thread.is_alive:
+            thread.request_stop()
             thread.join()
 
-    def forget(self) -> None:
-        """Leave the thread to the process that this one was forked from."""
-        self._lock = threading.Lock()
-        if self._finalizer is not None:
-            self._finalizer.detach()
-            _inherited.append(self._thread)
-        self._thread = self._finalizer = None
+    def __del__(self) -> None:
+        if self._thread is not None and self._thread.is_alive:
+            self._thread.request_stop()
 
 
 class Call(Generic[T]):
-    """A coroutine function on its way through the portal's thread.
+    """A coroutine function that runs in the thread of a portal.
 
-    It is made before it begins, so that whoever is interrupted while it begins has
-    something to cancel.
+    It exists before it starts, so that a start that is interrupted can be cancelled.
 
     Args:
         portal: where it runs.
-        function: called without arguments; what it gives is awaited.
-        at_close: called in the loop when the client is closed during the call, where
+        function: called without arguments; what it returns is awaited.
+        on_close: called in the loop when the client is closed during the call, where
             that alone would not end it.
-
     """
 
     def __init__(
         self,
         portal: Portal,
         function: Callable[[], Awaitable[T]],
-        at_close: Callable[[], object] = nothing,
+        on_close: Callable[[], object] = no_op,
     ) -> None:
         self._portal = portal
         self._function = function
-        self._at_close = at_close
-        self._process = os.getpid()
-        self._running: _Running | None = None
-        self._future: Future[T] = Future()
-        self._task: asyncio.Task[object] | None = None
-        self._given_up = False
+        self._on_close = on_close
+        self._thread: _LoopThread | None = None
+        self._future: Future[T] = Future()  # until it starts
+        self._task: asyncio.Task[Any] | None = None
+        self._abandoned = False
 
-    def begin(self, at_end: Callable[[], object] = nothing) -> None:
-        """Start it and come back at once.
+    def start(self, on_end: Callable[[], object] = no_op) -> None:
+        """Start it, and return at once.
 
         Args:
-            at_end: called, in whatever thread, when it has ended.
+            on_end: called, in any thread, when it has ended.
 
         Raises:
             ClientClosedError: the client is closed.
-
         """
-        running = self._running = self._portal.start()
-        self._future.add_done_callback(lambda _: at_end())
-        running.entering.add(self)
-        # One hop into the loop: a portal of anyio would wait for the task to be there.
-        if not running.tell(partial(self._enter, running)):
-            running.entering.discard(self)
-            self.turn_away()
-            _leave_if_program_ends()
-            raise ClientClosedError from None
+        self._thread = self._portal.start()
+        self._future = self._thread.submit(self)
+        self._future.add_done_callback(lambda _: on_end())
 
-    def _enter(self, running: _Running) -> None:
-        running.entering.discard(self)
-        try:
-            running.calls.start_soon(self._run, running)
-        except RuntimeError:  # it closed in this moment
-            self.turn_away()
-
-    def turn_away(self) -> None:
-        """Have it fail, since it came too late; saying so twice is harmless."""
-        with contextlib.suppress(InvalidStateError):
-            self._future.set_exception(ClientClosedError())
-
-    async def _run(self, running: _Running) -> None:
-        """Carry the call, and what comes of it to whoever waits; it never raises."""
+    async def run(self, thread: _LoopThread) -> T:
+        """Run it; called in the loop."""
         self._task = asyncio.current_task()
-        running.at_close.add(self._at_close)
+        if self._abandoned:
+            raise asyncio.CancelledError
+        thread.on_close.add(self._on_close)
         try:
-            if self._given_up:
-                self._future.cancel()
-            else:
-                self._future.set_result(await self._function())
-        except asyncio.CancelledError:
-            self._future.cancel()
-        except BaseException as error:  # noqa: BLE001 - raised in the calling thread
-            self._future.set_exception(error)
+            return await self._function()
         finally:
-            running.at_close.discard(self._at_close)
+            thread.on_close.discard(self._on_close)
 
     def result(self) -> T:
-        """Wait for it and give what it returned."""
+        """Wait for its end and return its result."""
         try:
             return self._future.result()
         except CancelledError:
@@ -305,63 +292,50 @@ class Call(Generic[T]):
                 "the call was cancelled", delivery=Delivery.UNKNOWN
             ) from None
         except Exception:
-            _leave_if_program_ends()
+            _exit_daemon_at_shutdown()
             raise
 
     def cancel(self) -> None:
-        """Cancel it if it is under way, and wait until it has ended."""
+        """Cancel it if it is running, and wait until it has ended."""
         if self._future.done():
             return
-        self._given_up = True
-        if self.tell(self._cancel):
-            with contextlib.suppress(CancelledError, TimeoutError):
-                self._future.exception(_GRACE)
+        self._abandoned = True
+        ended = threading.Event()
+        if self.call_soon(self._cancel, ended):
+            ended.wait(_JOIN_TIMEOUT)
 
-    def tell(self, function: Callable[[], object]) -> bool:
-        """Have a function called in the loop; give whether that will be."""
-        if self._running is None or self._process != os.getpid():
-            return False  # not begun; or under way in the parent of this process
-        return self._running.tell(function)
+    def _cancel(self, ended: threading.Event) -> None:
+        if self._task is None:  # it has not begun, and will see that it is abandoned
+            ended.set()
+            return
+        self._task.add_done_callback(lambda _: ended.set())
+        self._task.cancel()
 
-    def _cancel(self) -> None:
-        if self._task is None:  # it will see that it is not wanted any more
-            self._future.cancel()
-        else:
-            self._task.cancel()
+    def call_soon(self, function: Callable[..., object], *args: object) -> bool:
+        """Call a function in the loop; return whether there is a loop to do so."""
+        return self._thread is not None and self._thread.call_soon(function, *args)
 
 
-_portals: weakref.WeakSet[Portal] = weakref.WeakSet()
-_threads: weakref.WeakSet[_Thread] = weakref.WeakSet()
-_inherited: list[_Thread | None] = []
+_threads: weakref.WeakSet[_LoopThread] = weakref.WeakSet()
 _program_ends = threading.Event()
 
 
-# The finalizers of others run at exit where the first of all was made: with this, after
-# `_end_all`, and not before what the program itself wants to do at its end.
-weakref.finalize(Portal, nothing)
+# Finalizers run at exit where the first of all was created: with this one, after
+# `_stop_all` and after what the program itself has registered.
+weakref.finalize(Portal, no_op)
 
 
 @atexit.register
-def _end_all() -> None:
+def _stop_all() -> None:
     _program_ends.set()
-    threads = list(_threads)
+    threads = [thread for thread in _threads if thread.is_alive]
     for thread in threads:
-        thread.end()
+        thread.request_stop()
     for thread in threads:
-        thread.join(_GRACE)
+        thread.join(_JOIN_TIMEOUT)
 
 
-def _leave_if_program_ends() -> None:
-    """Have a daemon thread go quietly when the program ends under it."""
+def _exit_daemon_at_shutdown() -> None:
+    """End a daemon thread quietly when the program ends during its call."""
     if _program_ends.is_set() and threading.current_thread().daemon:
         raise SystemExit
-
-
-def _forget_all() -> None:
-    for portal in list(_portals):
-        portal.forget()
-    _threads.clear()
-
-
-with contextlib.suppress(AttributeError):  # Windows cannot fork
-    os.register_at_fork(after_in_child=_forget_all)

@@ -1,21 +1,28 @@
 """Between a calling thread and the loop of a portal: inputs go in, outcomes come out.
 
-Iterables are read, and callbacks called, in the thread that makes the call: what runs in
-them may block, and may belong to that thread, as database connections do.
+Iterables are read, and callbacks called, in the thread that makes the call: their code
+may block, and may belong to that thread, as database connections do.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import queue
 import time
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+)
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
 
-from futureagi_async.blocking.portal import Call, nothing
+from futureagi_async import batch, evaluation
+from futureagi_async.blocking.portal import Call, Portal, no_op
 from futureagi_async.errors import (
     ClientClosedError,
     FutureAGIError,
@@ -25,49 +32,38 @@ from futureagi_async.model.outcome import BatchInterruptedError, Outcome
 from futureagi_async.model.request import ResultT
 
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from futureagi_async.batch.stream import Producer
-    from futureagi_async.blocking.portal import Portal
-    from futureagi_async.evaluation.report import (
-        RunTestEvaluation,  # noqa: F401 - a base class below names it in quotes
-    )
-
-
 Item = TypeVar("Item")
 
-_PORTION = 128
-_PATIENCE = 0.005
-"""Seconds that the calling thread reads on before it looks after outcomes again."""
+_CHUNK_SIZE = 128
+_READ_SLICE = 0.005
+"""Seconds that the calling thread reads on before it handles outcomes again."""
 _CLOSED = "the client was closed before the input was read to its end"
 
 
-class Feed(AsyncIterator[Item], Generic[Item]):
+class InputPump(AsyncIterator[Item], Generic[Item]):
     """An iterable of the calling thread that the loop reads.
 
-    The loop asks for items by putting this into the inbox of the calling thread, which
-    answers with `serve`. Each item can be used as soon as it is there.
+    The loop requests items by putting this into the inbox of the calling thread, which
+    answers with `read_chunk`. Each item can be used as soon as it is there.
 
     Args:
         items: what is read.
         inbox: where the calling thread waits.
-        portion: how many items are read at a time, at most.
-
+        chunk_size: how many items are read at a time, at most.
     """
 
     _loop: asyncio.AbstractEventLoop
 
     def __init__(
-        self, items: Iterable[Item], inbox: queue.SimpleQueue[Any], portion: int
+        self, items: Iterable[Item], inbox: queue.SimpleQueue[Any], chunk_size: int
     ) -> None:
         self._items = iter(items)
         self._inbox = inbox
-        self._portion = min(portion, _PORTION)
+        self._chunk_size = min(chunk_size, _CHUNK_SIZE)
         self._ready: deque[Item] = deque()
-        self._news = asyncio.Event()
+        self._wakeup = asyncio.Event()
         self._is_starved = False
-        self._has_asked = False
+        self._has_requested = False
         self._ended = False
         self._failure: Exception | None = None
 
@@ -80,65 +76,68 @@ class Feed(AsyncIterator[Item], Generic[Item]):
             # In this order: the last item is there before the end is.
             if self._ended and not self._ready:
                 raise self._failure or StopAsyncIteration
-            self._news.clear()
+            self._wakeup.clear()
             self._is_starved = True
-            self._ask()
+            self._request_more()
             if not self._ready and not self._ended:
-                await self._news.wait()
-        return self._taken()
+                await self._wakeup.wait()
+        return self._pop()
 
-    def get_nowait(self, default: Any, /) -> Any:
-        """Give the next item if it is there, or the default."""
-        return self._taken() if self._ready else default
-
-    def _taken(self) -> Item:
+    def _pop(self) -> Item:
         item = self._ready.popleft()
-        if len(self._ready) < self._portion // 2:
-            self._ask()
+        if len(self._ready) < self._chunk_size // 2:
+            self._request_more()
         return item
 
-    def _ask(self) -> None:
-        if not self._has_asked and not self._ended:
-            self._has_asked = True
+    def _request_more(self) -> None:
+        if not self._has_requested and not self._ended:
+            self._has_requested = True
             self._inbox.put(self)
 
-    def serve(self) -> None:
-        """Read a portion in the calling thread."""
-        latest = time.monotonic() + _PATIENCE
-        try:
-            for _ in range(self._portion):
-                self._ready.append(next(self._items))
-                self._wake()
-                if self._ended or time.monotonic() > latest:
-                    break
-        except StopIteration:
-            self._ended = True
-        except Exception as error:  # noqa: BLE001 - raised again where it is read
-            self._failure = error
-            self._ended = True
-        self._has_asked = False
+    def read_chunk(self) -> None:
+        """Read some items in the calling thread."""
+        deadline = time.monotonic() + _READ_SLICE
+        for _ in range(self._chunk_size):
+            try:
+                item = next(self._items)
+            except StopIteration:
+                self._ended = True
+                break
+            except Exception as error:  # noqa: BLE001 - raised again where it is read
+                self._failure = error
+                self._ended = True
+                break
+            self._ready.append(item)
+            self._wake()
+            if self._ended or time.monotonic() > deadline:
+                break
+        self._has_requested = False
         self._wake()
 
     def _wake(self) -> None:
-        if self._is_starved:
-            self._is_starved = False
-            with contextlib.suppress(RuntimeError):  # closed: nobody reads on
-                self._loop.call_soon_threadsafe(self._news.set)
+        if not self._is_starved:
+            return
+        self._is_starved = False
+        try:
+            self._loop.call_soon_threadsafe(self._wakeup.set)
+        except RuntimeError:
+            if not self._loop.is_closed():
+                raise
 
-    def end(self) -> None:
-        """Give nothing more, for the client is closed; called in the loop."""
+    def close(self) -> None:
+        """End the input, since the client is closed; called in the loop."""
         if not self._ended:
             self._failure = ClientClosedError(_CLOSED)
             self._ended = True
-        self._news.set()
+        self._wakeup.set()
 
 
-class AsyncFeed(AsyncIterator[Item], Generic[Item]):
-    """An asynchronous iterable, read in the loop, that need not be waited for."""
+class AsyncInputPump(AsyncIterator[Item], Generic[Item]):
+    """Wraps an async iterable so that closing the client interrupts a pending read."""
 
     def __init__(self, items: AsyncIterable[Item]) -> None:
         self._items = items
-        self._waiting: asyncio.Timeout | None = None
+        self._reading: asyncio.Timeout | None = None
         self._ended = False
 
     def __aiter__(self) -> Self:
@@ -149,33 +148,42 @@ class AsyncFeed(AsyncIterator[Item], Generic[Item]):
         if self._ended:
             raise ClientClosedError(_CLOSED)
         try:
-            async with asyncio.timeout(None) as self._waiting:
+            async with asyncio.timeout(None) as self._reading:
                 return await anext(self._iterator)
         except TimeoutError:
             if self._ended:
                 raise ClientClosedError(_CLOSED) from None
             raise
         finally:
-            self._waiting = None
+            self._reading = None
 
-    def end(self) -> None:
-        """Give nothing more, for the client is closed; called in the loop."""
+    def close(self) -> None:
+        """End the input, since the client is closed; called in the loop."""
         self._ended = True
-        if self._waiting is not None:
-            self._waiting.reschedule(0.0)
+        if self._reading is not None:
+            self._reading.reschedule(0.0)
 
 
-def feed(
-    items: Any, inbox: queue.SimpleQueue[Any], portion: int
-) -> Feed[Any] | AsyncFeed[Any]:
-    """Have an iterable read in the calling thread, an asynchronous one in the loop."""
+def pump_input(items: Any, inbox: queue.SimpleQueue[Any], chunk_size: int) -> Any:
+    """Return an input that the loop can read: what may block is read by the caller.
+
+    A collection is returned as it is, and so is what is no iterable at all.
+    """
     if isinstance(items, AsyncIterable):
-        return AsyncFeed(items)
-    return Feed(items, inbox, portion)
+        return AsyncInputPump(items)
+    if isinstance(items, Collection) or not isinstance(items, Iterable):
+        return items
+    return InputPump(items, inbox, chunk_size)
 
 
-def _result(call: Call[Any]) -> Any:
-    """Give what a call returned; its input ends with the client by nobody's mistake."""
+def closing(source: Any) -> Callable[[], object]:
+    """Return what ends an input when the client is closed."""
+    is_pump = isinstance(source, InputPump | AsyncInputPump)
+    return source.close if is_pump else no_op
+
+
+def _unwrap(call: Call[Any]) -> Any:
+    """Return the result of a call; that the client was closed is no error of the input."""
     try:
         return call.result()
     except FutureAGIError as error:
@@ -187,102 +195,106 @@ def _result(call: Call[Any]) -> Any:
 
 def run_batch(
     portal: Portal,
-    send_many: Callable[..., Any],
-    requests: Any,
-    max_concurrency: int,
-    on_outcome: Callable[[Any], object] | None,
-    *,
-    interrupted: Callable[
-        [Exception, Any], Exception
-    ] = BatchInterruptedError.from_cause,
+    start: Callable[[Callable[[Any], object] | None], Any],
+    source: Any,
+    inbox: queue.SimpleQueue[Any],
+    callback: Callable[[Any], object] | None,
 ) -> Any:
-    """Run a batch in the portal while serving its input and its callback from here.
+    """Run a batch in the portal, and its input and callback in the calling thread.
 
     Args:
         portal: where it runs.
-        send_many: runs it, given the input and a callback.
-        requests: the input.
-        max_concurrency: how many items are read at a time at most.
-        on_outcome: called from here with whatever the batch calls its callback with.
-        interrupted: makes the error for what the callback raised, with what the batch
-            gave.
+        start: returns the coroutine of the batch, which calls the given callback.
+        source: the input, for the end of the client.
+        inbox: receives requests for input, outcomes, and `None` at the end.
+        callback: called with each outcome.
 
     Raises:
         BatchInterruptedError: the iterable or the callback raised.
     """
-    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     failures: list[Exception] = []
 
-    def forward(outcome: Outcome[Any]) -> None:
+    def enqueue(outcome: Any) -> None:
         inbox.put(outcome)
         if failures:
             raise failures[0]
 
-    # What is at hand needs no reading, and is all accounted for should the client close.
-    source, at_close = requests, nothing
-    if not isinstance(requests, list):
-        source = feed(requests, inbox, max_concurrency)
-        at_close = source.end
-    forwarded = None if on_outcome is None else forward
-    call = Call(portal, partial(send_many, source, forwarded), at_close)
+    enqueued = None if callback is None else enqueue
+    call = Call(portal, partial(start, enqueued), closing(source))
     try:
-        call.begin(partial(inbox.put, None))
+        call.start(partial(inbox.put, None))
         while (message := inbox.get()) is not None:
-            if isinstance(message, Feed):
-                message.serve()
-            elif on_outcome is not None and not failures:
+            if isinstance(message, InputPump):
+                message.read_chunk()
+            elif callback is not None and not failures:
                 try:
-                    on_outcome(message)
-                except Exception as error:  # noqa: BLE001 - told at the end
+                    callback(message)
+                except Exception as error:  # noqa: BLE001 - raised at the end
                     failures.append(error)
-        batch = _result(call)
+        result = _unwrap(call)
     finally:
         call.cancel()
     if failures:
-        raise interrupted(failures[0], batch) from failures[0]
-    return batch
+        raise _interrupted(failures[0], result) from failures[0]
+    return result
+
+
+def _interrupted(error: Exception, result: Any) -> Exception:
+    """Return what a batch raises if the callback raised after its last outcome."""
+    if isinstance(result, evaluation.report.EvaluationReport):
+        return evaluation.report.EvaluationInterruptedError.by(error, result)
+    return BatchInterruptedError.from_cause(error, result)
 
 
 class BlockingStream(Generic[Item]):
-    """What comes of many things to do, as it comes.
+    """Results of many operations, each when it is there.
 
-    A context manager and iterator: leaving the block early cancels what is in flight.
-    Only so much waits unread; then nothing more is begun until something is read.
+    A context manager and iterator: leaving the block early cancels requests in flight.
+    Only a bounded number waits unread; then nothing more is started until one is read.
+
+    Args:
+        portal: where the operations run.
+        producer: runs them.
+        source: the input.
+        inbox: receives requests for input, results, and `None` at the end.
+        concurrency: how many operations run at a time, at most.
     """
 
     def __init__(
         self,
         portal: Portal,
-        flow: Producer[Item],
-        source: Feed[Any] | AsyncFeed[Any],
+        producer: batch.stream.Producer[Item],
+        source: Any,
         inbox: queue.SimpleQueue[Any],
-        places: int,
+        concurrency: int,
     ) -> None:
         self._portal = portal
-        self._flow = flow
-        self._places = places
+        self._producer = producer
         self._source = source
         self._inbox = inbox
+        self._concurrency = concurrency
         self._call: Call[None] | None = None
-        self._taken = 0
+        self._unreleased = 0
         self._ended = False
 
     def __enter__(self) -> Self:
         if self._call is not None:
-            raise InvalidRequestError("a stream can be used once; make another")
-        run = partial(self._flow.run, self._inbox.put)
-        self._call = Call(self._portal, run, self._close)
+            raise InvalidRequestError("a stream can be used once; create another")
+        run = partial(self._producer.run, self._inbox.put)
+        self._call = Call(self._portal, run, self._on_close)
         try:
-            self._call.begin(partial(self._inbox.put, None))
+            self._call.start(partial(self._inbox.put, None))
         except BaseException:
             self._call.cancel()
             raise
         return self
 
-    def _close(self) -> None:
-        """End the input, and let what was read of it come to its end."""
-        self._source.end()
-        self._flow.release(2 * (self._places + _PORTION))  # nobody waits for room now
+    def _on_close(self) -> None:
+        """End the input, and let no result wait for the reader."""
+        closing(self._source)()
+        is_sized = isinstance(self._source, Collection)
+        unread = len(self._source) if is_sized else _CHUNK_SIZE
+        self._producer.release(unread + self._concurrency)
 
     def __iter__(self) -> Self:
         return self
@@ -293,24 +305,26 @@ class BlockingStream(Generic[Item]):
                 "a stream is used as: with client.stream(...) as outcomes"
             )
         while not self._ended:
-            self._make_room(self._call)
+            self._release(self._call)
             message = self._inbox.get()
-            if isinstance(message, Feed):
-                message.serve()
+            if isinstance(message, InputPump):
+                message.read_chunk()
             elif message is not None:
-                self._taken += 1
+                self._unreleased += 1
                 item: Item = message
                 return item
             else:
                 self._ended = True
-                _result(self._call)
+                _unwrap(self._call)
         raise StopIteration
 
-    def _make_room(self, call: Call[None]) -> None:
-        """Tell the loop what was taken, but not for each outcome anew."""
-        if self._taken and (self._inbox.empty() or self._taken >= _PORTION // 4):
-            call.tell(partial(self._flow.release, self._taken))
-            self._taken = 0
+    def _release(self, call: Call[None]) -> None:
+        """Let the loop start more, but not with a hop for each result."""
+        if self._unreleased and (
+            self._inbox.empty() or self._unreleased >= _CHUNK_SIZE // 4
+        ):
+            call.call_soon(self._producer.release, self._unreleased)
+            self._unreleased = 0
 
     def __exit__(
         self,
@@ -324,17 +338,17 @@ class BlockingStream(Generic[Item]):
 
 
 class BlockingOutcomeStream(BlockingStream[Outcome[ResultT]], Generic[ResultT]):
-    """Outcomes as they come, in the order in which the requests end.
+    """Outcomes, each when it is there, in the order in which the requests end.
 
-    A context manager and iterator: leaving the block early cancels what is in flight.
+    A context manager and iterator: leaving the block early cancels requests in flight.
     At most `max_concurrency` outcomes wait unread; then nothing more is sent until one
     is read.
     """
 
 
-class BlockingEvaluationStream(BlockingStream["RunTestEvaluation"]):
-    """The ends of run tests as they come.
+class BlockingEvaluationStream(BlockingStream["evaluation.report.RunTestEvaluation"]):
+    """Evaluations of run tests, each when it has ended.
 
-    A context manager and iterator: leaving the block early cancels what is in flight;
-    what was started goes on at the service.
+    A context manager and iterator: leaving the block early cancels requests in flight;
+    evaluations that were started go on at the service.
     """

@@ -13,7 +13,7 @@ from futureagi_async.emulator import __main__ as emulator_command
 from futureagi_async.emulator.synthetic import MAX_RUN_TESTS
 
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     help="Future AGI evaluations for many run tests.",
     no_args_is_help=True,
     add_completion=False,

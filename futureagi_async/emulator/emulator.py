@@ -77,7 +77,9 @@ class Emulator:
         self._control = control
         world = World.synthetic() if world is None else world
         service = Service.create(world, dispatch, run_seconds)
-        self.state = EmulatorState(service, Log(log_size), Faults(), run_seconds)
+        self.state: EmulatorState = EmulatorState(
+            service, Log(log_size), Faults(), run_seconds
+        )
         self._server: HttpServer | None = None
         self._bound_port: int | None = None
         self._thread: _ServingThread | None = None

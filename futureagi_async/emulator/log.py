@@ -47,8 +47,8 @@ class Log:
         self.counts: Counter[tuple[str, int]] = Counter()
         self.runs: Counter[str] = Counter()
         self.configs: Counter[str] = Counter()
-        self.in_flight = 0
-        self.most_in_flight = 0
+        self.in_flight: int = 0
+        self.most_in_flight: int = 0
 
     def clear(self) -> None:
         """Forget everything but what is in flight."""

@@ -1,49 +1,47 @@
 """One module per endpoint, with its request and its result."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from futureagi_async._lazy import lazy_exports
 
 
 if TYPE_CHECKING:
     from futureagi_async.endpoints import (
-        add_eval_configs,
-        delete_eval_config,
-        eval_config,
-        find_by_name,
-        get_eval_summary,
-        get_run_test,
-        list_call_executions,
-        list_eval_templates,
-        list_run_tests,
-        list_test_executions,
-        run_new_evals,
-        scores,
-        status,
-        update_eval_config,
+        add_eval_configs as add_eval_configs,
+        delete_eval_config as delete_eval_config,
+        eval_config as eval_config,
+        find_by_name as find_by_name,
+        get_eval_summary as get_eval_summary,
+        get_run_test as get_run_test,
+        list_call_executions as list_call_executions,
+        list_eval_templates as list_eval_templates,
+        list_run_tests as list_run_tests,
+        list_test_executions as list_test_executions,
+        run_new_evals as run_new_evals,
+        scores as scores,
+        status as status,
+        update_eval_config as update_eval_config,
     )
-
-__all__ = [
-    "add_eval_configs",
-    "delete_eval_config",
-    "eval_config",
-    "find_by_name",
-    "get_eval_summary",
-    "get_run_test",
-    "list_call_executions",
-    "list_eval_templates",
-    "list_run_tests",
-    "list_test_executions",
-    "run_new_evals",
-    "scores",
-    "status",
-    "update_eval_config",
-]
-
-
-def __getattr__(name: str) -> Any:
-    """Import a module when it is first used, which makes importing the package cheap."""
-    if name in __all__:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(
+        globals(),
+        dict.fromkeys(
+            (
+                ".add_eval_configs",
+                ".delete_eval_config",
+                ".eval_config",
+                ".find_by_name",
+                ".get_eval_summary",
+                ".get_run_test",
+                ".list_call_executions",
+                ".list_eval_templates",
+                ".list_run_tests",
+                ".list_test_executions",
+                ".run_new_evals",
+                ".scores",
+                ".status",
+                ".update_eval_config",
+            ),
+            (),
+        ),
+    )

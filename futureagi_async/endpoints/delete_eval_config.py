@@ -20,6 +20,10 @@ from futureagi_async.model.reconciliation import (
     TargetMissing,
 )
 from futureagi_async.model.request import Result
+from futureagi_async.model.resource import (  # in the signature that attrs makes
+    EvalConfigRef,  # noqa: F401 - as above
+    RunTestRef,  # noqa: F401 - as above
+)
 
 
 @attrs.frozen(kw_only=True)

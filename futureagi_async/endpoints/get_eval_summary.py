@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
 from typing import Any, ClassVar, Self
 
 import attrs
@@ -13,8 +12,12 @@ from futureagi_async.endpoints.scores import (
 )
 from futureagi_async.model import codec, validation
 from futureagi_async.model.codec import Serializable
-from futureagi_async.model.request import Request, Requests, Result, build_requests
-from futureagi_async.model.resource import ExecutionRef, IdentifiesExecution, RunTestRef
+from futureagi_async.model.request import Request, Result
+from futureagi_async.model.resource import (
+    ExecutionRef,
+    IdentifiesExecution,
+    RunTestRef,  # noqa: F401 - in the signature that attrs makes
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -135,15 +138,3 @@ class GetEvalSummary(Request[EvalSummary]):
     def body(self) -> None:
         """No body."""
         return
-
-
-def requests_for(
-    run_test_ids: Iterable[RunTestRef] | AsyncIterable[RunTestRef],
-) -> Requests[EvalSummary]:
-    """Return the requests that read the scores of each run test.
-
-    Raises:
-        InvalidRequestError: an id in a collection of ids is invalid. One of an iterator
-            is validated when it is read.
-    """
-    return build_requests(run_test_ids, GetEvalSummary, "run_test_ids")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
 from typing import Any, ClassVar
 
 import attrs
@@ -10,8 +9,11 @@ import attrs
 from futureagi_async.endpoints.eval_config import CreatedEvalConfig
 from futureagi_async.errors import APIResponseError, UnexpectedResponseError
 from futureagi_async.model import validation
-from futureagi_async.model.request import Request, Requests, Result, build_requests
-from futureagi_async.model.resource import IdentifiesRunTest, RunTestRef
+from futureagi_async.model.request import Request, Result
+from futureagi_async.model.resource import (
+    IdentifiesRunTest,
+    RunTestRef,  # noqa: F401 - in the signature that attrs makes
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -70,15 +72,3 @@ class GetRunTest(Request[RunTest]):
                 f"the response is about run test {result.id}",
             )
         return None
-
-
-def requests_for(
-    run_test_ids: Iterable[RunTestRef] | AsyncIterable[RunTestRef],
-) -> Requests[RunTest]:
-    """Return the requests that read each run test.
-
-    Raises:
-        InvalidRequestError: an id in a collection of ids is invalid. One of an iterator
-            is validated when it is read.
-    """
-    return build_requests(run_test_ids, GetRunTest, "run_test_ids")

@@ -11,7 +11,10 @@ from futureagi_async.endpoints.status import ExecutionStatus
 from futureagi_async.model.codec import Serializable
 from futureagi_async.model.page import Page, RunTestPageRequest
 from futureagi_async.model.request import Result
-from futureagi_async.model.resource import IdentifiesCall
+from futureagi_async.model.resource import (
+    IdentifiesCall,
+    RunTestRef,  # noqa: F401 - in the signature that attrs makes
+)
 
 
 class EvalOutputStatus(enum.Enum):

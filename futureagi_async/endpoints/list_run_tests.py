@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import (
+    Any,  # noqa: F401 - in the signature that attrs makes
+    ClassVar,
+)
 
 import attrs
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import (
+    Any,  # noqa: F401 - in the signature that attrs makes
+    ClassVar,
+)
 
 import attrs
 
@@ -12,7 +15,10 @@ from futureagi_async.model import validation
 from futureagi_async.model.codec import Serializable
 from futureagi_async.model.page import Page, RunTestPageRequest
 from futureagi_async.model.request import Result
-from futureagi_async.model.resource import IdentifiesExecution
+from futureagi_async.model.resource import (
+    IdentifiesExecution,
+    RunTestRef,  # noqa: F401 - in the signature that attrs makes
+)
 
 
 @attrs.frozen(kw_only=True)

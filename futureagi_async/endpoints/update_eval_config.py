@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import (
+    Mapping,
+    Sequence,  # noqa: F401 - in the signature that attrs makes
+)
 from typing import Any, ClassVar, Self
 
 import attrs

@@ -1,31 +1,29 @@
 """Evaluation of many run tests: ensure configs, run, wait, read the scores."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from futureagi_async._lazy import lazy_exports
 
 
 if TYPE_CHECKING:
     from futureagi_async.evaluation import (
-        ensure_configs,
-        inputs,
-        report,
-        run_by_name,
-        stream,
+        ensure_configs as ensure_configs,
+        inputs as inputs,
+        options as options,
+        report as report,
+        stream as stream,
     )
-
-__all__ = [
-    "ensure_configs",
-    "inputs",
-    "report",
-    "run_by_name",
-    "stream",
-]
-
-
-def __getattr__(name: str) -> Any:
-    """Import a module when it is first used, so that other uses do not wait for it."""
-    if name in __all__:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(
+        globals(),
+        dict.fromkeys(
+            (
+                ".ensure_configs",
+                ".inputs",
+                ".options",
+                ".report",
+                ".stream",
+            ),
+            (),
+        ),
+    )

@@ -6,8 +6,7 @@ import copy
 import enum
 import itertools
 from collections.abc import (
-    AsyncIterable,
-    Iterable,
+    Iterable,  # noqa: F401 - in the signature that attrs makes
     Mapping,
     Sequence,
 )
@@ -35,8 +34,10 @@ from futureagi_async.errors import (
 from futureagi_async.evaluation.recovery import Recovery
 from futureagi_async.model import validation
 from futureagi_async.model.operation import Executor, Operation
-from futureagi_async.model.request import Requests, Result, build_requests
-from futureagi_async.model.resource import RunTestRef
+from futureagi_async.model.request import Result
+from futureagi_async.model.resource import (
+    RunTestRef,  # noqa: F401 - in the signature that attrs makes
+)
 
 
 OnConflict: TypeAlias = Literal["raise", "keep", "update"]
@@ -361,24 +362,4 @@ def _mismatch_error(
         "or pass on_conflict='keep' or on_conflict='update'",
         run_test_id=run_test_id,
         names=names,
-    )
-
-
-def operations_for(
-    run_test_ids: Iterable[RunTestRef] | AsyncIterable[RunTestRef],
-    configs: Iterable[EvalConfig | Mapping[str, Any]],
-    *,
-    on_conflict: OnConflict,
-) -> Requests[EnsuredEvalConfigs]:
-    """Build the operations that ensure the same eval configs on each run test.
-
-    Raises:
-        InvalidRequestError: a config is invalid, or an id in a collection of ids. An id
-            from an iterator is checked when it is read.
-    """
-    checked, policy = validate_eval_configs(configs), validate_on_conflict(on_conflict)
-    return build_requests(
-        run_test_ids,
-        lambda id_: EnsureEvalConfigs(id_, checked, on_conflict=policy),
-        "run_tests",
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterable, Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -19,7 +19,7 @@ from futureagi_async.evaluation.ensure_configs import validate_on_conflict
 from futureagi_async.evaluation.results import ALL_EXECUTIONS, ExecutionFilter
 from futureagi_async.model import validation
 from futureagi_async.model.request import build_requests
-from futureagi_async.model.resource import RunTestRef
+from futureagi_async.model.resource import RunTestRef, RunTestRefs
 from futureagi_async.transport.settings import positive_int, positive_seconds
 
 
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from futureagi_async.batch.config import BatchConfig
     from futureagi_async.endpoints.eval_config import EvalConfig
     from futureagi_async.evaluation.ensure_configs import OnConflict
-
-
-RunTests: TypeAlias = Iterable[RunTestRef] | AsyncIterable[RunTestRef]
-"""Any number of run tests; an iterator is read as they are evaluated."""
 
 
 @attrs.frozen
@@ -54,7 +50,7 @@ class RunTestInput:
         return cls(run_test)
 
 
-def run_test_inputs(run_tests: RunTests) -> Any:
+def run_test_inputs(run_tests: RunTestRefs) -> Any:
     """Return the id, and the name if it is known, of each run test.
 
     An invalid item of an iterator becomes an `InvalidItem` when it is read.
@@ -144,7 +140,7 @@ def _check_datetime(value: Any) -> None:
 
 
 @attrs.frozen
-class EvaluationOptions:
+class EvaluationSettings:
     """Options of an evaluation.
 
     Attributes:
@@ -170,7 +166,7 @@ class EvaluationOptions:
         spec: EvaluationSpec | None = None,
         waits: bool = True,
         max_in_progress: int | None = None,
-    ) -> EvaluationOptions:
+    ) -> EvaluationSettings:
         """Validate the options of an evaluation.
 
         Raises:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from futureagi_async.batch.batch_executor import BatchExecutor
     from futureagi_async.endpoints.eval_config import EvalConfig
-    from futureagi_async.evaluation.inputs import EvaluationOptions, RunTestInput
+    from futureagi_async.evaluation.inputs import EvaluationSettings, RunTestInput
     from futureagi_async.model.operation import Operation
 
 
@@ -106,7 +106,7 @@ class EvaluationPipeline:
     def __init__(
         self,
         batch: BatchExecutor,
-        options: EvaluationOptions,
+        options: EvaluationSettings,
         deliver: Callable[[int, RunTestEvaluation], object],
         on_progress: Callable[[EvaluationProgress], object] | None = None,
         slots: asyncio.Semaphore | None = None,

@@ -149,7 +149,7 @@ class Poller(Generic[TargetT]):
         self._wakeup = asyncio.Event()
         self._any_finished = False
         self._closed = False
-        self.stopped = False
+        self.stopped: bool = False
         """Whether no more polls are made, and all targets have expired."""
 
     def __len__(self) -> int:

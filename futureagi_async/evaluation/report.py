@@ -556,7 +556,7 @@ class EvaluationInterruptedError(FutureAGIError):
     def __init__(self, message: str, report: EvaluationReport) -> None:
         super().__init__(message)
         self.report = report
-        self.delivery = combined_delivery(
+        self.delivery: Delivery = combined_delivery(
             [each.error for each in report if each.error is not None]
         )
 

@@ -170,8 +170,10 @@ class ResultTable:
     def __init__(
         self, executions: Iterable[TestExecution], config_ids: Sequence[str] | None
     ) -> None:
-        self.executions = {execution.id: execution for execution in executions}
-        self.completed_calls = dict.fromkeys(self.executions, 0)
+        self.executions: dict[str, TestExecution] = {
+            execution.id: execution for execution in executions
+        }
+        self.completed_calls: dict[str, int] = dict.fromkeys(self.executions, 0)
         self._config_ids = config_ids
         self._counts: dict[str, dict[str, ResultCounts]] = {
             execution_id: {} for execution_id in self.executions

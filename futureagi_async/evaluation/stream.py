@@ -9,7 +9,7 @@ from typing import Any
 from futureagi_async.batch.batch_executor import open_batch
 from futureagi_async.batch.stream import Stream
 from futureagi_async.batch.worker_pool import CallerCodeError
-from futureagi_async.evaluation.inputs import EvaluationOptions
+from futureagi_async.evaluation.inputs import EvaluationSettings
 from futureagi_async.evaluation.pipeline import EvaluationPipeline
 from futureagi_async.evaluation.report import (
     EvaluationInterruptedError,
@@ -25,7 +25,7 @@ async def evaluate(
     transport: Transport,
     request_options: RequestOptions,
     items: Any,
-    options: EvaluationOptions,
+    options: EvaluationSettings,
     on_progress: Callable[[EvaluationProgress], object] | None,
 ) -> EvaluationReport:
     """Evaluate every run test; return the evaluations in the order of the input.
@@ -71,7 +71,7 @@ class EvaluationProducer:
         transport: Transport,
         request_options: RequestOptions,
         items: Any,
-        options: EvaluationOptions,
+        options: EvaluationSettings,
     ) -> None:
         self._transport = transport
         self._request_options = request_options

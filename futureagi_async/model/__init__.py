@@ -1,37 +1,35 @@
 """The values that all rooms share: requests, results, operations, outcomes."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from futureagi_async._lazy import lazy_exports
 
 
 if TYPE_CHECKING:
     from futureagi_async.model import (
-        codec,
-        operation,
-        outcome,
-        page,
-        reconciliation,
-        request,
-        resource,
-        validation,
+        codec as codec,
+        operation as operation,
+        outcome as outcome,
+        page as page,
+        reconciliation as reconciliation,
+        request as request,
+        resource as resource,
+        validation as validation,
     )
-
-__all__ = [
-    "codec",
-    "operation",
-    "outcome",
-    "page",
-    "reconciliation",
-    "request",
-    "resource",
-    "validation",
-]
-
-
-def __getattr__(name: str) -> Any:
-    """Import a module when it is first used, so that modules can name each other."""
-    if name in __all__:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(
+        globals(),
+        dict.fromkeys(
+            (
+                ".codec",
+                ".operation",
+                ".outcome",
+                ".page",
+                ".reconciliation",
+                ".request",
+                ".resource",
+                ".validation",
+            ),
+            (),
+        ),
+    )

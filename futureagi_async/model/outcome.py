@@ -201,7 +201,9 @@ class BatchInterruptedError(FutureAGIError):
     def __init__(self, message: str, batch: Batch[Any]) -> None:
         super().__init__(message)
         self.batch = batch
-        self.delivery = combined_delivery([failure.error for failure in batch.failures])
+        self.delivery: Delivery = combined_delivery(
+            [failure.error for failure in batch.failures]
+        )
 
     @classmethod
     def from_cause(

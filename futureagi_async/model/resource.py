@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable, Iterable
 from typing import ClassVar, TypeAlias
 from uuid import UUID
 
@@ -71,3 +72,6 @@ EvalTemplateRef: TypeAlias = UUID | str | IdentifiesEvalTemplate
 
 ExecutionRef: TypeAlias = UUID | str | IdentifiesExecution
 """An execution: its id, or what a list returned."""
+
+RunTestRefs: TypeAlias = Iterable[RunTestRef] | AsyncIterable[RunTestRef]
+"""Any number of run tests; an iterator is read as they are worked on."""

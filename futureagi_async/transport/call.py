@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from futureagi_async.transport.transport import LoopResources
 
 
-logger = logging.getLogger("futureagi_async")
+logger: logging.Logger = logging.getLogger("futureagi_async")
 
 THROTTLE_WINDOW = 600.0
 """Seconds for which a batch goes on when all responses are throttling."""

@@ -20,7 +20,7 @@ class RateLimiter:
     """
 
     def __init__(self, limit: RateLimit | None) -> None:
-        self.is_limited = limit is not None
+        self.is_limited: bool = limit is not None
         self._interval = 0.0 if limit is None else limit.per / limit.requests
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = asyncio.Lock()

@@ -13,6 +13,7 @@ import contextlib
 import contextvars
 import io
 import math
+from collections import abc
 from typing import TYPE_CHECKING, Any, Self
 
 
@@ -31,7 +32,7 @@ class TimeoutRegistry:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.now = loop.time
+        self.now: abc.Callable[[], float] = loop.time
         self._active: set[TaskTimeout] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._next_at = math.inf
@@ -89,7 +90,7 @@ class TaskTimeout:
     def __init__(self, registry: TimeoutRegistry, when: float) -> None:
         self._registry = registry
         self._expired = False
-        self.when = when
+        self.when: float = when
         """The deadline, in loop time; infinity is never."""
 
     def now(self) -> float:

@@ -35,7 +35,6 @@ from futureagi_async import (
     PaymentRequiredError,
     RateLimitError,
     RetryPolicy,
-    RunNewEvalsResult,
     ServerError,
     Success,
     Timeout,
@@ -44,6 +43,7 @@ from futureagi_async import (
 from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
 from futureagi_async.model.operation import Operation
 from futureagi_async.transport.retry import RetryQuota
+from futureagi_async.types import RunNewEvalsResult
 
 
 def requests(count, start=0):

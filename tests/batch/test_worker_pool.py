@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from futureagi_async.batch.worker_pool import CallerCodeError, WorkerPool
 
@@ -56,29 +54,10 @@ async def arriving(items):
         yield item
 
 
-class InPortions(AsyncIterator):
-    """Items of which three are at hand at a time."""
-
-    def __init__(self, items) -> None:
-        self._items = iter(items)
-        self._at_hand: list[int] = []
-
-    def get_nowait(self, default, /):
-        return self._at_hand.pop(0) if self._at_hand else default
-
-    async def __anext__(self):
-        while not self._at_hand:
-            await asyncio.sleep(0)
-            self._at_hand = list(itertools.islice(self._items, 3))
-            if not self._at_hand:
-                raise StopAsyncIteration
-        return self._at_hand.pop(0)
-
-
 steps = st.lists(st.integers(0, 5), max_size=30)
 
 
-@given(steps, st.integers(1, 8), st.sampled_from([iter, arriving, InPortions]))
+@given(steps, st.integers(1, 8), st.sampled_from([iter, arriving]))
 def test_every_item_is_worked_on_once_and_delivered_with_its_place(
     items, workers, given_as
 ):

@@ -121,7 +121,7 @@ def leap(monkeypatch: pytest.MonkeyPatch) -> Callable[[FutureAGI, float], None]:
     """Set the clock of a client's loop forward."""
 
     def forward(client: FutureAGI, seconds: float) -> None:
-        loop = client._portal.start().loop
+        loop = client._portal.start()._running.result().loop
         monkeypatch.setattr(loop, "time", lambda: time.monotonic() + seconds)
         loop.call_soon_threadsafe(lambda: None)  # so that it looks at its clock
 

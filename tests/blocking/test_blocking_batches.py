@@ -16,6 +16,7 @@ from futureagi_async import (
     ClientClosedError,
     ConfigurationError,
     Delivery,
+    EvaluationInterruptedError,
     Failure,
     FutureAGI,
     InvalidRequestError,
@@ -273,6 +274,43 @@ def test_an_error_of_the_last_callback_is_told_as_well(
 
     assert isinstance(caught.value.__cause__, OwnError)
     assert len(caught.value.batch) == 1
+
+
+def test_an_error_of_the_last_progress_is_told_with_the_report(
+    client: FutureAGI, emulator: Emulator
+) -> None:
+    def on_progress(progress: Any) -> None:
+        if progress.finished:
+            raise OwnError("I cannot")
+
+    configs = [{"template_id": emulator.world.template_ids[0]}]
+    with pytest.raises(EvaluationInterruptedError) as caught:
+        client.evaluate(
+            emulator.world.run_test_ids[:1],
+            configs,
+            timeout=None,
+            wait=False,
+            on_progress=on_progress,
+        )
+
+    assert isinstance(caught.value.__cause__, OwnError)
+    assert len(caught.value.report) == 1
+
+
+def test_other_iterators_are_read_in_the_calling_thread_too(
+    client: FutureAGI, emulator: Emulator
+) -> None:
+    threads = set()
+
+    def configs() -> Iterator[Any]:
+        threads.add(threading.current_thread())
+        yield {"template_id": emulator.world.template_ids[0]}
+
+    ids = emulator.world.run_test_ids
+    client.add_eval_configs(ids[0], configs())
+    client.add_eval_configs_many(iter(ids[2:4]), configs=configs())
+
+    assert threads == {threading.current_thread()}
 
 
 @pytest.mark.parametrize("where", ["input", "callback"])

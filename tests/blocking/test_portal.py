@@ -6,11 +6,12 @@ import asyncio
 import gc
 import os
 import threading
+import time
 import weakref
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from anyio.from_thread import BlockingPortal
 
 from futureagi_async.blocking import portal as module
 from futureagi_async.blocking.portal import Call, Portal
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a thread that a busy machine holds up have the time that it needs."""
-    monkeypatch.setattr(module, "_GRACE", 60.0)
+    monkeypatch.setattr(module, "_JOIN_TIMEOUT", 60.0)
 
 
 class Work:
@@ -43,15 +44,6 @@ class Work:
             await asyncio.Event().wait()
         finally:
             self.cancelled.set()
-
-
-def enters(function: Callable[[], object]) -> bool:
-    """Tell the function by which a call enters the loop."""
-    return isinstance(function, partial) and function.func.__name__ == "_enter"
-
-
-def tasks_of(loop: asyncio.AbstractEventLoop) -> set[str]:
-    return {each.get_coro().__name__ for each in asyncio.all_tasks(loop)}
 
 
 async def closed() -> None:
@@ -88,7 +80,7 @@ def test_the_thread_starts_when_it_is_needed(portal: Portal) -> None:
     assert threading.active_count() == before + 1
 
 
-def test_it_prepares_and_closes_in_its_thread() -> None:
+def test_it_prepares_in_the_calling_thread_and_closes_in_its_own() -> None:
     seen: list[tuple[str, str]] = []
 
     def note(what: str) -> None:
@@ -101,7 +93,25 @@ def test_it_prepares_and_closes_in_its_thread() -> None:
     portal.call(answer)
     portal.close()
 
-    assert seen == [("prepare", "futureagi-async"), ("close", "futureagi-async")]
+    here = threading.current_thread().name
+    assert seen == [("prepare", here), ("close", "futureagi-async")]
+
+
+def test_a_loop_that_cannot_be_made_is_an_error_and_may_be_made_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("too many open files")
+
+    portal = Portal(closed)
+    with monkeypatch.context() as patch:
+        patch.setattr(module.anyio, "run", fail)
+        with pytest.raises(OSError, match="too many"):
+            portal.call(answer)
+        portal._thread.request_stop()  # of a thread that never ran: nothing happens
+
+    assert portal.call(answer) == 42
+    portal.close()
 
 
 def test_what_cannot_start_is_told_and_may_start_later() -> None:
@@ -169,74 +179,18 @@ def test_an_interruption_while_waiting_cancels_the_call(
     assert work.cancelled.is_set()
 
 
-@pytest.mark.parametrize("wait_for_begin", [True, False])
-def test_an_interruption_while_a_call_begins_cancels_it(
-    portal: Portal, monkeypatch: pytest.MonkeyPatch, wait_for_begin: bool
-) -> None:
-    work = Work()
-    tell = module._Running.tell
-
-    def interrupted(self: Any, function: Callable[[], object]) -> bool:
-        told = tell(self, function)
-        if not enters(function):
-            return told
-        if wait_for_begin:
-            assert work.begun.wait(60)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(module._Running, "tell", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            portal.call(work)
-
-    assert portal.call(answer) == 42
-    assert work.cancelled.is_set() == work.begun.is_set()
-
-
-def test_a_call_given_up_before_its_first_step_does_nothing(portal: Portal) -> None:
-    """The loop is held up while the call is put into it and given up."""
-    work, release = Work(), threading.Event()
-    running = portal.start()
-    call = Call(portal, work)
-    call._running = running
-
-    def interrupted() -> None:
-        call._given_up = True
-        call._cancel()
-
-    running.loop.call_soon_threadsafe(release.wait, 60)
-    running.loop.call_soon_threadsafe(interrupted)
-    threading.Timer(0, release.set).start()
-    call.begin()
-
-    with pytest.raises(ClientClosedError):
-        call.result()
-    assert not work.begun.is_set()
-
-
 def test_a_call_that_never_began_is_cancelled_at_once(portal: Portal) -> None:
     Call(portal, answer).cancel()
 
 
 def test_cancelling_what_has_ended_does_nothing(portal: Portal) -> None:
     call = Call(portal, answer)
-    call.begin()
+    call.start()
     assert call.result() == 42
 
     call.cancel()
 
     assert call.result() == 42
-
-
-def test_cancelling_when_the_loop_is_gone_does_not_wait(portal: Portal) -> None:
-    running = portal.start()
-    call = Call(portal, answer)
-    call._running = running
-    portal.close()
-
-    call.cancel()
-
-    assert not call._future.done()
 
 
 def test_a_cancelled_call_may_have_done_its_work(
@@ -244,7 +198,7 @@ def test_a_cancelled_call_may_have_done_its_work(
 ) -> None:
     work = Work()
     call = Call(portal, work)
-    call.begin()
+    call.start()
     wait = in_thread(call.result)
     assert work.begun.wait(60)
 
@@ -266,95 +220,12 @@ def test_a_call_is_told_when_the_client_closes(
         return "told"
 
     call = Call(portal, work, told.set)
-    call.begin()
+    call.start()
     assert begun.wait(60)
 
     portal.close()
 
     assert call.result() == "told"
-
-
-def test_a_call_that_comes_while_it_closes_is_turned_away(
-    portal: Portal,
-    monkeypatch: pytest.MonkeyPatch,
-    in_thread: InThread,
-    eventually: Eventually,
-) -> None:
-    tell = module._Running.tell
-    is_entering, may_enter = threading.Event(), threading.Event()
-
-    def late(self: Any, function: Callable[[], object]) -> bool:
-        if enters(function):
-            is_entering.set()
-            assert may_enter.wait(60)
-        return tell(self, function)
-
-    monkeypatch.setattr(module._Running, "tell", late)
-    call = in_thread(portal.call, answer)
-    assert is_entering.wait(60)
-    running = portal.start()
-    close = in_thread(portal.close)
-    eventually(lambda: "serve" not in tasks_of(running.loop))
-
-    for _ in range(100):  # or else what it puts into the loop might never be looked at
-        turned = threading.Event()
-        assert running.tell(turned.set)
-        assert turned.wait(60)
-    may_enter.set()
-
-    with pytest.raises(ClientClosedError) as caught:
-        call()
-    assert caught.value.delivery is Delivery.NOT_SENT
-    close()
-
-
-@pytest.mark.parametrize("is_accepted", [True, False])
-def test_a_call_that_comes_after_the_last_turn_of_the_loop_is_turned_away(
-    portal: Portal,
-    monkeypatch: pytest.MonkeyPatch,
-    in_thread: InThread,
-    is_accepted: bool,
-) -> None:
-    """It enters a loop that is about to be closed, or has been since."""
-    start, tell, loop = Portal.start, module._Running.tell, portal.start().loop
-    end = loop.close
-    has_started, may_enter, enters_now, may_tell, told = (
-        threading.Event() for _ in range(5)
-    )
-
-    def late(self: Portal) -> Any:
-        running = start(self)
-        has_started.set()
-        assert may_enter.wait(60)
-        return running
-
-    def watched(self: Any, function: Callable[[], object]) -> bool:
-        if not enters(function):
-            return tell(self, function)
-        enters_now.set()
-        assert is_accepted or may_tell.wait(60)
-        try:
-            return tell(self, function)
-        finally:
-            told.set()
-
-    def close() -> None:
-        may_enter.set()
-        assert (told if is_accepted else enters_now).wait(60)
-        end()
-
-    monkeypatch.setattr(Portal, "start", late)
-    monkeypatch.setattr(module._Running, "tell", watched)
-    monkeypatch.setattr(loop, "close", close)
-    call = in_thread(portal.call, answer)
-    assert has_started.wait(60)
-
-    portal.close()
-    may_tell.set()
-
-    with pytest.raises(ClientClosedError) as caught:
-        call()
-    assert caught.value.delivery is Delivery.NOT_SENT
 
 
 def test_closing_after_the_loop_has_ended_and_forgetting_then_is_quiet() -> None:
@@ -378,73 +249,124 @@ def test_closing_from_its_own_thread_does_not_wait_for_itself() -> None:
         portal.call(answer)
 
 
-def test_a_forked_child_starts_anew(portal: Portal) -> None:
-    before = portal.start()
-    inherited = len(module._inherited)
-
-    portal.forget()
-
-    assert portal.call(answer) == 42
-    assert portal.start() is not before
-    assert len(module._inherited) == inherited + 1
-    module._inherited.pop().end()
-
-
-def test_forgetting_what_never_started_keeps_nothing(portal: Portal) -> None:
-    inherited = len(module._inherited)
-
-    portal.forget()
-
-    assert len(module._inherited) == inherited
-
-
-def test_a_call_of_the_parent_is_not_cancelled_in_the_child(
-    portal: Portal, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("wait_for_begin", [True, False])
+def test_an_interruption_while_a_call_starts_cancels_it(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch, wait_for_begin: bool
 ) -> None:
-    work = Work()
-    call = Call(portal, work)
-    call.begin()
-    assert work.begun.wait(60)
+    work, start_task_soon = Work(), BlockingPortal.start_task_soon
+
+    def interrupted(*args: Any) -> None:
+        start_task_soon(*args)
+        if wait_for_begin:
+            assert work.begun.wait(60)
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "getpid", lambda: -1)
-        call.cancel()
+        patch.setattr(BlockingPortal, "start_task_soon", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            portal.call(work)
 
-    assert not work.cancelled.is_set()
+    assert portal.call(answer) == 42
+    assert work.cancelled.is_set() == work.begun.is_set()
+
+
+def test_a_call_abandoned_before_its_first_step_does_nothing(portal: Portal) -> None:
+    work = Work()
+    call = Call(portal, work)
+    call._thread = portal.start()
     call.cancel()
-    assert work.cancelled.is_set()
+
+    call.start()
+
+    with pytest.raises(ClientClosedError):
+        call.result()
+    assert not work.begun.is_set()
+
+
+def test_a_call_that_comes_while_it_closes_is_not_left_waiting(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch, in_thread: InThread
+) -> None:
+    """It has been accepted, and enters the loop when the client is closed."""
+    start_task_soon = BlockingPortal.start_task_soon
+    is_entering, thread = threading.Event(), portal.start()
+
+    def late(*args: Any) -> Any:
+        is_entering.set()
+        while thread._accepting:
+            time.sleep(0.001)
+        time.sleep(0.01)  # the loop has had time to end
+        return start_task_soon(*args)
+
+    monkeypatch.setattr(BlockingPortal, "start_task_soon", late)
+    call = in_thread(portal.call, answer)
+    assert is_entering.wait(60)
+
+    portal.close()
+
+    assert call() == 42  # a real client rejects it, since it is closed
+
+
+def test_a_call_that_comes_after_the_loop_has_ended_is_rejected(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = portal.start()
+    portal.close()
+    monkeypatch.setattr(Portal, "start", lambda _: thread)
+
+    with pytest.raises(ClientClosedError) as caught:
+        portal.call(answer)
+
+    assert caught.value.delivery is Delivery.NOT_SENT
+    assert not thread.call_soon(print)
+
+
+def test_an_error_of_a_running_loop_is_not_taken_for_its_end(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    thread = portal.start()
+    with monkeypatch.context() as patch:
+        loop = thread._running.result().loop
+        patch.setattr(loop, "call_soon_threadsafe", fail)
+        with pytest.raises(RuntimeError, match="a defect"):
+            thread.call_soon(print)
+        with pytest.raises(RuntimeError, match="a defect"):
+            portal.call(answer)
+
+    portal.close()
+    monkeypatch.setattr(module._LoopThread, "is_alive", True)
+    assert not thread.call_soon(print)
+
+
+def test_only_one_thread_is_started(portal: Portal) -> None:
+    assert portal._start() is portal._start() is portal.start()
+
+
+def test_a_process_has_a_lock_of_its_own(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with portal._lock, monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: -1)
+        assert not portal._lock.locked()
 
 
 @pytest.fixture
 def apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Portals of this test only, for what is done to all."""
-    for name in ("_portals", "_threads"):
-        monkeypatch.setattr(module, name, weakref.WeakSet())
-    monkeypatch.setattr(module, "_inherited", [])
+    """Only the threads of this test, for what is done to all."""
+    monkeypatch.setattr(module, "_threads", weakref.WeakSet())
     monkeypatch.setattr(module, "_program_ends", threading.Event())
-
-
-@pytest.mark.usefixtures("apart")
-def test_the_child_forgets_all_portals() -> None:
-    portals = [Portal(closed) for _ in range(2)]
-    threads = [portal.start() and portal._thread for portal in portals]
-
-    module._forget_all()
-
-    assert set(module._inherited) == set(threads)
-    assert [portal._thread for portal in portals] == [None, None]
-    for thread in threads:
-        thread.end()
 
 
 @pytest.mark.usefixtures("apart")
 def test_the_end_of_the_program_ends_every_thread() -> None:
     portals = [Portal(closed) for _ in range(3)]
-    threads = [portal.start() and portal._thread.thread for portal in portals]
+    threads = [portal.start() for portal in portals]
 
-    module._end_all()
+    module._stop_all()
 
-    assert not [thread for thread in threads if thread.is_alive()]
+    assert not [thread for thread in threads if thread.is_alive]
 
 
 @pytest.mark.usefixtures("apart")
@@ -456,11 +378,17 @@ def test_at_the_end_of_the_program_a_daemon_thread_leaves_quietly(
 
     portal = Portal(closed)
     call = Call(portal, fail)
-    call.begin()
+    call.start()
 
-    module._end_all()
+    module._stop_all()
 
-    for leaving in (call.result, lambda: portal.call(answer)):
+    late, unused = portal.start, Portal(closed)
+    for leaving in (
+        call.result,
+        late,
+        lambda: portal.call(answer),
+        lambda: unused.call(answer),
+    ):
         with pytest.raises(SystemExit):
             in_thread(leaving)()
         with pytest.raises(ClientClosedError):

@@ -32,7 +32,7 @@ from futureagi_async import FutureAGI, AddEvalConfigs
 from futureagi_async.blocking import portal
 
 # On a busy machine a thread may be held up for long.
-portal._GRACE = 30.0
+portal._JOIN_TIMEOUT = 30.0
 # On a busy machine any step may take the 0.1 s that the development mode reports.
 logging.getLogger("asyncio").setLevel(logging.ERROR)
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -13,21 +13,16 @@ from types import MappingProxyType
 import attrs
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from futureagi_async import (
-    AddEvalConfigs,
-    AddEvalConfigsResult,
-    CreatedEvalConfig,
-    EvalConfig,
-)
+from futureagi_async import AddEvalConfigs, EvalConfig
 from futureagi_async.endpoints.add_eval_configs import (
     requests_for,
     validate_eval_configs,
 )
 from futureagi_async.errors import InvalidRequestError
 from futureagi_async.model.request import InvalidItem
+from futureagi_async.types import AddEvalConfigsResult, CreatedEvalConfig
 
 
 RUN_TEST = "b968b200-c57b-5aca-9c9f-60672e3183e7"

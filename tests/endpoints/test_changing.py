@@ -6,15 +6,14 @@ import pytest
 
 from futureagi_async import (
     BadRequestError,
-    DeleteEvalConfigResult,
     EvalConfig,
     FutureAGI,
     NotFoundError,
     RetryPolicy,
     ServerError,
     UpdateEvalConfig,
-    UpdateEvalConfigResult,
 )
+from futureagi_async.types import DeleteEvalConfigResult, UpdateEvalConfigResult
 
 
 NOBODY = "99999999-9999-4999-8999-999999999999"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from futureagi_async import EvalOutput, EvalOutputStatus
+from futureagi_async.types import EvalOutput, EvalOutputStatus
 
 
 PENDING, DONE, FAILED, SKIPPED = EvalOutputStatus

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from futureagi_async import EvalTemplate, EvalTemplates, ListEvalTemplates
 from futureagi_async.model import codec
+from futureagi_async.types import EvalTemplate, EvalTemplates, ListEvalTemplates
 
 
 WHOLE = {

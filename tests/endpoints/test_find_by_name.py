@@ -7,13 +7,8 @@ import pickle
 import attrs
 import pytest
 
-from futureagi_async import (
-    Delivery,
-    EvalTemplate,
-    FutureAGIError,
-    NameLookupError,
-    RunTestEntry,
-)
+from futureagi_async import Delivery, FutureAGIError, NameLookupError
+from futureagi_async.types import EvalTemplate, RunTestEntry
 
 
 def rename(emulator, index, name):

@@ -12,18 +12,21 @@ from futureagi_async import (
     AddEvalConfigs,
     AsyncFutureAGI,
     BatchInterruptedError,
-    EvalOutputStatus,
-    ExecutionStatus,
     FutureAGI,
+    GetEvalSummary,
     GetRunTest,
     InvalidRequestError,
     NotFoundError,
-    NumericScores,
-    PassFailScores,
     PermissionDeniedError,
-    RunTest,
 )
 from futureagi_async.emulator import Emulator, World
+from futureagi_async.types import (
+    EvalOutputStatus,
+    ExecutionStatus,
+    NumericScores,
+    PassFailScores,
+    RunTest,
+)
 
 
 NOBODY = "99999999-9999-4999-8999-999999999999"
@@ -165,7 +168,7 @@ def test_scores_of_one_execution_are_read_by_its_id(call, emulator):
     of_oldest = call(
         "get_eval_summary",
         run_test_id,
-        execution_id=emulator.world.run_tests.get(run_test_id).executions[0].id,
+        execution=emulator.world.run_tests.get(run_test_id).executions[0].id,
     )
 
     assert of_newest.configs[0].scores == PassFailScores(100.0, 0.0, 2, 0)
@@ -199,7 +202,8 @@ def test_many_run_tests_are_read_at_once(call, emulator):
     ids = emulator.world.run_test_ids
     seen = []
 
-    batch = call("get_run_test_many", [*ids, NOBODY], on_outcome=seen.append)
+    reads = [GetRunTest(each) for each in (*ids, NOBODY)]
+    batch = call("send_many", reads, on_outcome=seen.append)
 
     assert [each.result.id for each in batch.successes] == list(ids)
     assert type(batch.failures[0].error) is NotFoundError
@@ -209,7 +213,8 @@ def test_many_run_tests_are_read_at_once(call, emulator):
 def test_scores_of_many_run_tests_are_read_at_once(call, emulator):
     ids = emulator.world.run_test_ids[:20]
 
-    batch = call("get_eval_summary_many", iter(ids), max_concurrency=4, timeout=60)
+    reads = (GetEvalSummary(each) for each in ids)
+    batch = call("send_many", reads, max_concurrency=4, timeout=60)
 
     assert [each.run_test_id for each in batch.successes] == list(ids)
 
@@ -233,10 +238,9 @@ WRONG = [
     ("find_run_test", (5,), {}),
     ("find_eval_template", (" ",), {}),
     ("find_eval_template", (None,), {}),
-    ("get_run_test_many", (["abc"],), {}),
-    ("get_run_test_many", (NOBODY,), {}),
-    ("get_eval_summary_many", ([NOBODY, 5],), {}),
-    ("get_eval_summary_many", ([NOBODY],), {"on_outcome": 5}),
+    ("send_many", ([GetRunTest(NOBODY), "abc"],), {}),
+    ("send_many", (GetRunTest(NOBODY),), {}),
+    ("send_many", ([GetRunTest(NOBODY)],), {"on_outcome": 5}),
 ]
 WRONG_LISTS = [
     ("list_run_tests", (5,), {}),
@@ -329,8 +333,8 @@ def test_a_list_can_be_the_input_of_a_stream_of_the_same_client(client, emulator
 def test_a_list_can_be_read_while_outcomes_come_in(client):
     listed = []
 
-    batch = client.get_run_test_many(
-        (each.id for each in client.list_run_tests("run test 2")),
+    batch = client.send_many(
+        (GetRunTest(each) for each in client.list_run_tests("run test 2")),
         on_outcome=lambda outcome: listed.extend(client.list_eval_templates("tone")),
     )
 

@@ -9,25 +9,25 @@ from uuid import UUID
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from futureagi_async import (
-    CreatedEvalConfig,
     DeleteEvalConfig,
     EvalConfig,
-    ExecutionStatus,
     GetEvalSummary,
     GetRunTest,
     InvalidRequestError,
+    UpdateEvalConfig,
+)
+from futureagi_async.types import (
+    CreatedEvalConfig,
+    ExecutionStatus,
     ListCallExecutions,
     ListEvalTemplates,
     ListRunTests,
     ListTestExecutions,
     RunTestsPage,
-    UpdateEvalConfig,
 )
-from futureagi_async.endpoints import get_eval_summary, get_run_test
 
 
 ID = "b968b200-c57b-5aca-9c9f-60672e3183e7"
@@ -197,21 +197,6 @@ def test_pages_are_counted_and_keep_what_was_requested():
 @pytest.mark.parametrize("total", [-1, 0, 1])
 def test_a_list_of_one_page_or_none_ends_with_the_first(total):
     assert ListRunTests().next_after(page(total)) is None
-
-
-@pytest.mark.parametrize(
-    ("requests_for", "request_"),
-    [
-        (get_run_test.requests_for, GetRunTest(ID)),
-        (get_eval_summary.requests_for, GetEvalSummary(ID)),
-    ],
-)
-def test_many_run_tests_are_read_by_a_request_each(requests_for, request_):
-    assert requests_for([ID, ID.upper()]) == [request_, request_]
-    with pytest.raises(InvalidRequestError, match=r"^run_test_ids\[1\]: run_test_id: "):
-        requests_for([ID, "abc"])
-    with pytest.raises(InvalidRequestError, match=r"^run_test_ids: an iterable"):
-        requests_for(ID)
 
 
 FILTERS = [{"column_id": "status", "filter_config": {"filter_type": "text"}}]

@@ -17,18 +17,9 @@ import attrs
 import pytest
 
 from futureagi_async import (
-    ChoiceScores,
     DeleteEvalConfig,
-    EvalOutputStatus,
-    ExecutionStatus,
     GetEvalSummary,
     GetRunTest,
-    ListCallExecutions,
-    ListEvalTemplates,
-    ListRunTests,
-    ListTestExecutions,
-    NumericScores,
-    PassFailScores,
     UpdateEvalConfig,
 )
 from futureagi_async.errors import (
@@ -43,6 +34,17 @@ from futureagi_async.errors import (
 )
 from futureagi_async.transport.http import HTTPResponse
 from futureagi_async.transport.response import parse_response
+from futureagi_async.types import (
+    ChoiceScores,
+    EvalOutputStatus,
+    ExecutionStatus,
+    ListCallExecutions,
+    ListEvalTemplates,
+    ListRunTests,
+    ListTestExecutions,
+    NumericScores,
+    PassFailScores,
+)
 
 
 RECORDING = Path(__file__).parents[3] / "shared" / "wire" / "scenarios.jsonl"

@@ -10,17 +10,9 @@ import warnings
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from futureagi_async import (
-    AddEvalConfigs,
-    AddEvalConfigsResult,
-    CreatedEvalConfig,
-    EvalConfig,
-    RunNewEvals,
-    RunNewEvalsResult,
-)
+from futureagi_async import AddEvalConfigs, EvalConfig, RunNewEvals
 from futureagi_async.endpoints.list_call_executions import EvalOutput
 from futureagi_async.endpoints.run_new_evals import (
     StartEvidence,
@@ -35,6 +27,11 @@ from futureagi_async.errors import (
 )
 from futureagi_async.model.outcome import Batch, Failure, NotAttempted, Success
 from futureagi_async.model.request import InvalidItem
+from futureagi_async.types import (
+    AddEvalConfigsResult,
+    CreatedEvalConfig,
+    RunNewEvalsResult,
+)
 
 
 RUN_TEST = "b968b200-c57b-5aca-9c9f-60672e3183e7"

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-from futureagi_async import (
+from futureagi_async.endpoints.scores import read_scores
+from futureagi_async.model import codec
+from futureagi_async.types import (
     ChoiceScores,
     ConfigSummary,
     EvalSummary,
@@ -14,8 +16,6 @@ from futureagi_async import (
     PassFailScores,
     TemplateSummary,
 )
-from futureagi_async.endpoints.scores import read_scores
-from futureagi_async.model import codec
 
 
 CONFIG = {"name": "tone", "id": "c-1", "total_cells": 4}

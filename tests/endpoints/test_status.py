@@ -11,11 +11,10 @@ import weakref
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from futureagi_async import ExecutionStatus
 from futureagi_async.endpoints import status as module
+from futureagi_async.types import ExecutionStatus
 
 
 @pytest.mark.parametrize("state", ExecutionStatus)

@@ -8,21 +8,19 @@ import json
 import threading
 
 import pytest
+from ensuring import ensures
 
 from futureagi_async import (
     BadRequestError,
     Delivery,
-    EnsuredEvalConfigs,
     EnsureEvalConfigs,
     EvalConfig,
-    EvalConfigOrigin,
     EvalConfigsDifferError,
     EvaluationStatus,
     Failure,
     InvalidRequestError,
     Journal,
     JournalError,
-    JournalState,
     NameConflictError,
     NotAttempted,
     NotAttemptedError,
@@ -33,6 +31,7 @@ from futureagi_async import (
 )
 from futureagi_async.batch.journaling import BatchJournal
 from futureagi_async.emulator.world import EvalConfig as KeptConfig
+from futureagi_async.types import EnsuredEvalConfigs, EvalConfigOrigin, JournalState
 
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"
@@ -442,9 +441,9 @@ def test_an_unknown_template_is_a_warning_each_time_that_a_journal_is_resumed(
     blind = client.with_options(retry=RetryPolicy(reconcile=False, max_attempts=1))
     ids = [run_tests[0].id]
 
-    blind.ensure_eval_configs_many(ids, wanted, journal=journal)
+    blind.send_many(ensures(ids, wanted), journal=journal)
     batches = [
-        client.ensure_eval_configs_many(ids, wanted, journal=journal) for _ in range(2)
+        client.send_many(ensures(ids, wanted), journal=journal) for _ in range(2)
     ]
 
     for (outcome,) in batches:
@@ -481,7 +480,7 @@ async def test_two_parallel_operations_of_one_client_create_everything_once(
                 each.ensure_eval_configs(run_test_ids[0], configs)
                 for each in (client, hasty, client)
             ),
-            client.ensure_eval_configs_many([run_test_ids[0]] * 3, configs),
+            client.send_many(ensures([run_test_ids[0]] * 3, configs)),
         )
 
     assert emulator.log.configs[run_test_ids[0]] == 3
@@ -617,8 +616,8 @@ async def test_the_error_of_a_deadline_lists_what_was_created_before(
     leap_when_served("eval-configs")
 
     async with connect(timeout=Timeout(read=None, total=None)) as client:
-        (outcome,) = await client.ensure_eval_configs_many(
-            [differing], wanted, on_conflict="update", timeout=500
+        (outcome,) = await client.send_many(
+            ensures([differing], wanted, on_conflict="update"), timeout=500
         )
 
     assert isinstance(outcome.error, NotAttemptedError)
@@ -684,7 +683,7 @@ def test_a_failed_read_leaves_no_unknown_outcome(client, emulator, run_test_ids)
 
 def test_many_run_tests_have_an_outcome_each(call, run_test_ids, configs):
     batch = call(
-        "ensure_eval_configs_many", [*run_test_ids[:3], NOWHERE], configs, timeout=60
+        "send_many", ensures([*run_test_ids[:3], NOWHERE], configs), timeout=60
     )
 
     assert [type(each) for each in batch] == [Success] * 3 + [Failure]
@@ -703,35 +702,17 @@ def test_an_outcome_counts_the_attempts_of_the_call_that_failed(
 ):
     emulator.faults.add("drop_before", endpoint=endpoint)
 
-    (outcome,) = client.ensure_eval_configs_many(
-        emulator.world.run_test_ids[:1], configs
-    )
+    (outcome,) = client.send_many(ensures(emulator.world.run_test_ids[:1], configs))
 
     assert isinstance(outcome, Failure)
     assert outcome.attempts == attempts
 
 
-def test_invalid_ids_of_a_list_are_rejected_and_those_of_an_iterator_are_outcomes(
-    call, run_test_ids, configs
-):
-    with pytest.raises(InvalidRequestError, match=r"run_tests\[0\]"):
-        call("ensure_eval_configs_many", ["no id"], configs)
-    with pytest.raises(InvalidRequestError, match="on_conflict"):
-        call("ensure_eval_configs_many", run_test_ids, configs, on_conflict="drop")
-
-    batch = call(
-        "ensure_eval_configs_many", iter(["no id", run_test_ids[0]]), configs[:1]
-    )
-
-    assert isinstance(batch[0].error, InvalidRequestError)
-    assert isinstance(batch[1], Success)
-
-
 def test_a_journal_answers_what_was_added_before(
     call, emulator, run_test_ids, configs, journal
 ):
-    first = call("ensure_eval_configs_many", run_test_ids, configs, journal=journal)
-    again = call("ensure_eval_configs_many", run_test_ids, configs, journal=journal)
+    first = call("send_many", ensures(run_test_ids, configs), journal=journal)
+    again = call("send_many", ensures(run_test_ids, configs), journal=journal)
 
     assert len(first.successes) == len(again.successes) == 8
     assert sum(emulator.log.configs.values()) == 24
@@ -748,8 +729,8 @@ def test_an_unknown_addition_is_applied_once_when_it_is_resumed(
     blind = client.with_options(retry=RetryPolicy(reconcile=False, max_attempts=1))
     ids = emulator.world.run_test_ids[:1]
 
-    (lost,) = blind.ensure_eval_configs_many(ids, configs, journal=journal)
-    (found,) = client.ensure_eval_configs_many(ids, configs, journal=journal)
+    (lost,) = blind.send_many(ensures(ids, configs), journal=journal)
+    (found,) = client.send_many(ensures(ids, configs), journal=journal)
 
     assert lost.error.delivery is Delivery.UNKNOWN
     assert isinstance(found, Success)
@@ -760,7 +741,7 @@ def test_an_unknown_addition_is_applied_once_when_it_is_resumed(
 def test_a_deadline_that_has_passed_leaves_nothing_attempted(
     client, emulator, run_test_ids, configs
 ):
-    batch = client.ensure_eval_configs_many(run_test_ids, configs, timeout=1e-9)
+    batch = client.send_many(ensures(run_test_ids, configs), timeout=1e-9)
 
     assert len(batch.not_attempted) == 8
     assert not emulator.log.counts
@@ -773,7 +754,7 @@ async def test_a_deadline_during_the_first_read_leaves_it_not_attempted(
     leap_when_served(one)
 
     async with connect(timeout=Timeout(read=None, total=None)) as client:
-        (outcome,) = await client.ensure_eval_configs_many([one], configs, timeout=500)
+        (outcome,) = await client.send_many(ensures([one], configs), timeout=500)
 
     assert isinstance(outcome, NotAttempted)
     assert "before the answer came" in str(outcome.error)
@@ -789,8 +770,8 @@ async def test_a_deadline_after_the_first_change_is_a_failure(
     async with connect(timeout=Timeout(read=None, total=None)) as client:
         await client.ensure_eval_configs(one, configs[:2])
         leap_when_served("update")
-        (outcome,) = await client.ensure_eval_configs_many(
-            [one], changed, on_conflict="update", timeout=500
+        (outcome,) = await client.send_many(
+            ensures([one], changed, on_conflict="update"), timeout=500
         )
 
     assert isinstance(outcome, Failure)
@@ -803,7 +784,7 @@ def test_a_batch_stops_at_keys_that_do_not_work(
 ):
     emulator.faults.add("status", status=401, endpoint="add_eval_configs", times=1)
 
-    batch = client.ensure_eval_configs_many(run_test_ids, configs, max_concurrency=1)
+    batch = client.send_many(ensures(run_test_ids, configs), max_concurrency=1)
 
     assert len(batch.failures) == 1
     assert len(batch.not_attempted) == 7
@@ -817,8 +798,10 @@ def test_a_journal_that_cannot_be_written_stops_the_batch(
 
     monkeypatch.setattr(BatchJournal, "claim", refuse)
 
-    batch = client.ensure_eval_configs_many(
-        emulator.world.run_test_ids, configs, journal=journal, max_concurrency=1
+    batch = client.send_many(
+        ensures(emulator.world.run_test_ids, configs),
+        journal=journal,
+        max_concurrency=1,
     )
 
     assert isinstance(batch.failures[0].error, JournalError)
@@ -834,9 +817,7 @@ async def test_an_unexpected_timeout_error_is_not_taken_for_the_deadline(
 
     async with connect() as client:
         monkeypatch.setattr(client._transport, "call", break_down)
-        batch = await client.ensure_eval_configs_many(
-            run_test_ids[:1], configs, timeout=60
-        )
+        batch = await client.send_many(ensures(run_test_ids[:1], configs), timeout=60)
 
     assert str(batch.failures[0].error).startswith("TimeoutError: a defect")
 
@@ -853,7 +834,7 @@ def test_an_unexpected_exception_fails_one_run_test_only(
 
     monkeypatch.setattr(EnsureEvalConfigs, "run", work_or_break)
 
-    batch = client.ensure_eval_configs_many(run_test_ids, configs)
+    batch = client.send_many(ensures(run_test_ids, configs))
 
     (failure,) = batch.failures
     assert "ZeroDivisionError: a defect" in str(failure.error)
@@ -865,7 +846,7 @@ def test_a_rejected_addition_is_failed_in_the_journal(
 ):
     emulator.faults.add("status", status=403, endpoint="add_eval_configs", times=1)
 
-    client.ensure_eval_configs_many(run_test_ids[:1], configs, journal=journal)
+    client.send_many(ensures(run_test_ids[:1], configs), journal=journal)
 
     with Journal.open(journal) as entries:
         (entry,) = entries

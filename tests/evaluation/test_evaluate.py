@@ -13,9 +13,7 @@ import pytest
 from futureagi_async import (
     AuthenticationError,
     Delivery,
-    EnsuredEvalConfigs,
     EvalConfig,
-    EvalConfigOrigin,
     EvalConfigsDifferError,
     EvalDispatchError,
     EvaluationStatus,
@@ -29,6 +27,7 @@ from futureagi_async.emulator.rules.evaluations import EvaluationJob, erase_resu
 from futureagi_async.emulator.world import Call, Execution
 from futureagi_async.evaluation.conclusion import conclude
 from futureagi_async.evaluation.start import RunTestState
+from futureagi_async.types import EnsuredEvalConfigs, EvalConfigOrigin
 
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"

@@ -8,17 +8,17 @@ import datetime as dt
 import pytest
 from evaluation_values import RUN_TEST, execution, execution_id
 
-from futureagi_async import (
-    ListCallExecutions,
-    ListTestExecutions,
-    TestExecutionsPage,
-)
 from futureagi_async.evaluation.results import (
     ALL_EXECUTIONS,
     ExecutionFilter,
     is_evaluating,
     read_executions,
     read_results,
+)
+from futureagi_async.types import (
+    ListCallExecutions,
+    ListTestExecutions,
+    TestExecutionsPage,
 )
 
 

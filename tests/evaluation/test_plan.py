@@ -18,8 +18,7 @@ from evaluation_values import (
     ids,
     table_of,
 )
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from futureagi_async import EvaluationStatus, RunNewEvals
 from futureagi_async.evaluation.conclusion import final_status

@@ -8,25 +8,26 @@ from itertools import pairwise
 
 import pytest
 from evaluation_values import RUN_TEST, call, entries, execution
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from jumping_clock import now, on_a_jumping_clock
 
 from futureagi_async import (
     APIConnectionError,
     APITimeoutError,
     AuthenticationError,
-    CallExecutionsPage,
     Delivery,
-    ListCallExecutions,
     NotAttemptedError,
     NotFoundError,
     RateLimitError,
     ServerError,
-    TestExecutionsPage,
 )
 from futureagi_async.evaluation.plan import EvaluationPhase
 from futureagi_async.evaluation.poller import Poller, PollTarget, poll_once
+from futureagi_async.types import (
+    CallExecutionsPage,
+    ListCallExecutions,
+    TestExecutionsPage,
+)
 
 
 def page(kind, results, count=None):

@@ -13,12 +13,12 @@ from futureagi_async import (
     DeleteEvalConfig,
     FutureAGIError,
     GetRunTest,
-    JournalState,
     RunNewEvals,
     UpdateEvalConfig,
 )
 from futureagi_async.evaluation import recovery
 from futureagi_async.journal.entry import request_digest, request_key
+from futureagi_async.types import JournalState
 
 
 TEMPLATE = "22222222-2222-4222-8222-222222222222"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ensuring import ensures
 
 from futureagi_async import (
     AddEvalConfigs,
@@ -10,7 +11,6 @@ from futureagi_async import (
     Failure,
     FutureAGIError,
     Journal,
-    JournalState,
     RetryPolicy,
     RunNewEvals,
     Success,
@@ -20,6 +20,7 @@ from futureagi_async.evaluation.recovery import Recovery
 from futureagi_async.model.operation import Operation
 from futureagi_async.model.reconciliation import Applied, NotApplied
 from futureagi_async.model.request import Result
+from futureagi_async.types import JournalState
 
 
 LONG = {"timeout": 60, "poll_interval": 0.01}
@@ -211,7 +212,7 @@ def test_after_an_unknown_addition_is_rejected_the_next_read_decides(
     leave_in_doubt(AddEvalConfigs(one.id, configs[:1]), "add_eval_configs")
     emulator.faults.add("status", status=status, endpoint="add_eval_configs", times=1)
 
-    (outcome,) = client.ensure_eval_configs_many([one.id], configs, journal=journal)
+    (outcome,) = client.send_many(ensures([one.id], configs), journal=journal)
 
     assert isinstance(outcome, Success) is is_success
 
@@ -221,7 +222,7 @@ def test_an_unknown_addition_is_reconciled_before_configs_are_compared(
 ):
     leave_in_doubt(AddEvalConfigs(one.id, configs[:1]), "add_eval_configs")
 
-    (outcome,) = client.ensure_eval_configs_many([one.id], configs, journal=journal)
+    (outcome,) = client.send_many(ensures([one.id], configs), journal=journal)
 
     assert isinstance(outcome, Success)
     assert names(one) == ["mood", "contains", "similar"]
@@ -232,17 +233,17 @@ def test_an_addition_done_in_the_journal_and_undone_since_fails_its_run_test_alo
     client, emulator, run_tests, configs, journal
 ):
     ids = [each.id for each in run_tests[:2]]
-    client.ensure_eval_configs_many(ids, configs, journal=journal)
+    client.send_many(ensures(ids, configs), journal=journal)
     for each in run_tests[0].eval_configs:
         each.deleted = True
 
-    first, second = client.ensure_eval_configs_many(ids, configs, journal=journal)
+    first, second = client.send_many(ensures(ids, configs), journal=journal)
 
     assert type(first.error) is FutureAGIError
     assert "the journal has this AddEvalConfigs as done" in str(first.error)
     assert "use another journal" in str(first.error)
     assert isinstance(second, Success)
-    (anew,) = client.ensure_eval_configs_many(ids[:1], configs)
+    (anew,) = client.send_many(ensures(ids[:1], configs))
     assert len(anew.result.created) == 3
 
 
@@ -251,11 +252,11 @@ def test_an_update_done_in_the_journal_and_undone_since_is_an_error(
 ):
     client.ensure_eval_configs(one.id, configs[:1])
     wanted = [{**configs[0], "model": "new"}]
-    options = {"on_conflict": "update", "journal": journal}
-    client.ensure_eval_configs_many([one.id], wanted, **options)
+    updates = ensures([one.id], wanted, on_conflict="update")
+    client.send_many(updates, journal=journal)
     one.eval_configs[0].model = "old"
 
-    (outcome,) = client.ensure_eval_configs_many([one.id], wanted, **options)
+    (outcome,) = client.send_many(updates, journal=journal)
 
     assert "the journal has this UpdateEvalConfig as done" in str(outcome.error)
 

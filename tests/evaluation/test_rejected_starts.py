@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from futureagi_async import (
-    EvaluationStatus,
-    ExecutionsNotCompletedError,
-    Journal,
-    JournalState,
-)
+from futureagi_async import EvaluationStatus, ExecutionsNotCompletedError, Journal
+from futureagi_async.types import JournalState
 
 
 LONG = {"timeout": 60, "poll_interval": 0.01}

@@ -12,11 +12,8 @@ import pytest
 
 from futureagi_async import (
     APITimeoutError,
-    ChoiceScores,
     ClientClosedError,
-    ConfigScores,
     Delivery,
-    EvalConfigOrigin,
     EvalConfigsDifferError,
     EvaluationError,
     EvaluationInterruptedError,
@@ -27,12 +24,16 @@ from futureagi_async import (
     InvalidRequestError,
     NotAttemptedError,
     NotFoundError,
-    NumericScores,
-    PassFailScores,
     RunTestEvaluation,
 )
-from futureagi_async.evaluation import ensure_configs, stream
-from futureagi_async.evaluation import report as report_module
+from futureagi_async.evaluation import ensure_configs, report as report_module, stream
+from futureagi_async.types import (
+    ChoiceScores,
+    ConfigScores,
+    EvalConfigOrigin,
+    NumericScores,
+    PassFailScores,
+)
 
 
 ONE, OTHER = (f"{n:08x}-0000-4000-8000-000000000000" for n in (1, 2))

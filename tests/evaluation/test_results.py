@@ -6,15 +6,8 @@ import re
 
 import pytest
 from evaluation_values import DONE, FAILED, PENDING, SKIPPED, call, execution, ids
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
-from futureagi_async import (
-    ChoiceScores,
-    EvalOutput,
-    NumericScores,
-    PassFailScores,
-)
 from futureagi_async.emulator.rules.summaries import config_entry, finished_results
 from futureagi_async.emulator.world import Call, EvalConfig, Execution, RunTest
 from futureagi_async.endpoints.scores import read_scores
@@ -22,6 +15,12 @@ from futureagi_async.evaluation.results import (
     ResultCounts,
     ResultTable,
     ScoreAggregator,
+)
+from futureagi_async.types import (
+    ChoiceScores,
+    EvalOutput,
+    NumericScores,
+    PassFailScores,
 )
 
 

@@ -12,11 +12,11 @@ from futureagi_async import (
     EvaluationStatus,
     Journal,
     JournalError,
-    JournalState,
     RetryPolicy,
     RunNewEvals,
 )
 from futureagi_async.journal.writer import JournalWriter
+from futureagi_async.types import JournalState
 
 
 LONG = {"timeout": 60, "poll_interval": 0.01}

@@ -9,8 +9,7 @@ import weakref
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from journal_requests import (
     URL,
     Ask,

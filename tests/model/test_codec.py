@@ -10,10 +10,11 @@ from typing import Any
 import attrs
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from futureagi_async import (
+from futureagi_async.model import codec
+from futureagi_async.model.request import Result
+from futureagi_async.types import (
     AddEvalConfigsResult,
     CreatedEvalConfig,
     EvalOutput,
@@ -22,8 +23,6 @@ from futureagi_async import (
     ExecutionStatus,
     RunNewEvalsResult,
 )
-from futureagi_async.model import codec
-from futureagi_async.model.request import Result
 
 
 RUN_TEST = "b968b200-c57b-5aca-9c9f-60672e3183e7"

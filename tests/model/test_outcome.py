@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from futureagi_async import RunNewEvals, RunNewEvalsResult
+from futureagi_async import RunNewEvals
 from futureagi_async.errors import (
     APIConnectionError,
     AuthenticationError,
@@ -25,6 +25,7 @@ from futureagi_async.model.outcome import (
     NotAttempted,
     Success,
 )
+from futureagi_async.types import RunNewEvalsResult
 
 
 RUN_TEST = "b968b200-c57b-5aca-9c9f-60672e3183e7"

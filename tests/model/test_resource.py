@@ -16,8 +16,10 @@ from futureagi_async.endpoints.list_call_executions import (
 from futureagi_async.endpoints.list_eval_templates import EvalTemplate
 from futureagi_async.endpoints.list_run_tests import RunTestEntry
 from futureagi_async.endpoints.list_test_executions import TestExecution
-from futureagi_async.endpoints.run_new_evals import RunNewEvals
-from futureagi_async.endpoints.run_new_evals import requests_for as runs_for
+from futureagi_async.endpoints.run_new_evals import (
+    RunNewEvals,
+    requests_for as runs_for,
+)
 from futureagi_async.endpoints.status import ExecutionStatus
 from futureagi_async.endpoints.update_eval_config import UpdateEvalConfig
 from futureagi_async.errors import InvalidRequestError

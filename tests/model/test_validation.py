@@ -11,8 +11,7 @@ from types import MappingProxyType
 import attrs
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from futureagi_async.errors import InvalidRequestError
 from futureagi_async.model import validation

@@ -19,8 +19,9 @@ import evaluating_child
 import pytest
 from proven import POLL, SEED, TEMPLATES
 
-from futureagi_async import Delivery, FutureAGI, Journal, JournalState
+from futureagi_async import Delivery, FutureAGI, Journal
 from futureagi_async.emulator import Emulator, World
+from futureagi_async.types import JournalState
 
 
 if TYPE_CHECKING:

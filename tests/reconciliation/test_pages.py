@@ -16,7 +16,7 @@ from reconciling_service import (
     small_world,
 )
 
-from futureagi_async import Delivery, ExecutionStatus, NotFoundError, ServerError
+from futureagi_async import Delivery, NotFoundError, ServerError
 from futureagi_async.endpoints.list_call_executions import ListCallExecutions
 from futureagi_async.endpoints.list_test_executions import (
     ListTestExecutions,
@@ -24,6 +24,7 @@ from futureagi_async.endpoints.list_test_executions import (
     TestExecutionsPage,
 )
 from futureagi_async.model.page import Paginator
+from futureagi_async.types import ExecutionStatus
 
 
 RUN_TEST = small_world().run_test_ids[0]

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from futureagi_async import CallExecution, EvalOutput, ExecutionStatus, TestExecution
 from futureagi_async.evaluation.results import ResultTable
+from futureagi_async.types import (
+    CallExecution,
+    EvalOutput,
+    ExecutionStatus,
+    TestExecution,
+)
 
 
 if TYPE_CHECKING:

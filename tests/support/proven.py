@@ -21,9 +21,10 @@ from futureagi_async import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from futureagi_async import EvalSummary, EvaluationReport, RunTestEvaluation
+    from futureagi_async import EvaluationReport, RunTestEvaluation
     from futureagi_async.emulator import Emulator, World
     from futureagi_async.emulator.log import Log
+    from futureagi_async.types import EvalSummary
 
 
 SEED = int(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from futureagi_async.errors import ItemError
 from futureagi_async.transport.error_body import ErrorBody, parse_error_body

@@ -9,8 +9,7 @@ import math
 from http import HTTPStatus
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from futureagi_async import AddEvalConfigs, RunNewEvals
 from futureagi_async.errors import (

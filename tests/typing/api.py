@@ -58,8 +58,10 @@ def requests_and_results(text: str, uuid: UUID) -> None:
     assert_type(run.body, bytes)
 
 
-def results(added: fa.AddEvalConfigsResult, started: fa.RunNewEvalsResult) -> None:
-    assert_type(added.created_eval_configs, tuple[fa.CreatedEvalConfig, ...])
+def results(
+    added: fa.types.AddEvalConfigsResult, started: fa.types.RunNewEvalsResult
+) -> None:
+    assert_type(added.created_eval_configs, tuple[fa.types.CreatedEvalConfig, ...])
     assert_type(added.created_eval_configs[0].config, dict[str, Any] | None)
     assert_type(added.created_eval_configs[0].eval_group, str | None)
     assert_type(added.warnings, tuple[str, ...])
@@ -70,15 +72,19 @@ def results(added: fa.AddEvalConfigsResult, started: fa.RunNewEvalsResult) -> No
     assert_type(fa.RunNewEvals.from_added(added, partial="run"), fa.RunNewEvals)
 
 
-def reading_and_changing(text: str, uuid: UUID, kept: fa.CreatedEvalConfig) -> None:
+def reading_and_changing(
+    text: str, uuid: UUID, kept: fa.types.CreatedEvalConfig
+) -> None:
     fa.GetRunTest(uuid)
     fa.GetEvalSummary(text, execution_id=uuid)
-    fa.ListRunTests("support", page=2, limit=10)
-    fa.ListRunTests()
-    fa.ListTestExecutions(text, status=fa.ExecutionStatus.EVALUATING, limit=1)
-    fa.ListTestExecutions(uuid, status="Completed")
-    fa.ListCallExecutions(uuid, 1, 50)
-    fa.ListEvalTemplates()
+    fa.types.ListRunTests("support", page=2, limit=10)
+    fa.types.ListRunTests()
+    fa.types.ListTestExecutions(
+        text, status=fa.types.ExecutionStatus.EVALUATING, limit=1
+    )
+    fa.types.ListTestExecutions(uuid, status="Completed")
+    fa.types.ListCallExecutions(uuid, 1, 50)
+    fa.types.ListEvalTemplates()
     change = fa.UpdateEvalConfig(
         text,
         uuid,
@@ -97,45 +103,45 @@ def reading_and_changing(text: str, uuid: UUID, kept: fa.CreatedEvalConfig) -> N
 
 
 def pages(
-    run_tests: fa.RunTestsPage,
-    executions: fa.TestExecutionsPage,
-    calls: fa.CallExecutionsPage,
-    templates: fa.EvalTemplates,
+    run_tests: fa.types.RunTestsPage,
+    executions: fa.types.TestExecutionsPage,
+    calls: fa.types.CallExecutionsPage,
+    templates: fa.types.EvalTemplates,
 ) -> None:
-    assert_type(run_tests.results, tuple[fa.RunTestEntry, ...])
-    assert_type(executions.results, tuple[fa.TestExecution, ...])
-    assert_type(calls.results, tuple[fa.CallExecution, ...])
-    assert_type(templates.result, tuple[fa.EvalTemplate, ...])
-    following = fa.ListRunTests().next_after(run_tests)
-    assert_type(following, fa.ListRunTests | None)
+    assert_type(run_tests.results, tuple[fa.types.RunTestEntry, ...])
+    assert_type(executions.results, tuple[fa.types.TestExecution, ...])
+    assert_type(calls.results, tuple[fa.types.CallExecution, ...])
+    assert_type(templates.result, tuple[fa.types.EvalTemplate, ...])
+    following = fa.types.ListRunTests().next_after(run_tests)
+    assert_type(following, fa.types.ListRunTests | None)
 
 
 def entries(
-    run_test: fa.RunTestEntry,
-    execution: fa.TestExecution,
-    call: fa.CallExecution,
-    template: fa.EvalTemplate,
+    run_test: fa.types.RunTestEntry,
+    execution: fa.types.TestExecution,
+    call: fa.types.CallExecution,
+    template: fa.types.EvalTemplate,
 ) -> None:
     assert_type(run_test.simulate_eval_configs, tuple[str, ...])
-    assert_type(execution.status, fa.ExecutionStatus)
+    assert_type(execution.status, fa.types.ExecutionStatus)
     assert_type(execution.status.is_known, bool)
-    assert_type(fa.ExecutionStatus("Completed"), fa.ExecutionStatus)
+    assert_type(fa.types.ExecutionStatus("Completed"), fa.types.ExecutionStatus)
     assert_type(execution.start_time, datetime | None)
-    assert_type(call.eval_outputs, dict[str, fa.EvalOutput])
-    assert_type(call.eval_outputs[""].status, fa.EvalOutputStatus)
+    assert_type(call.eval_outputs, dict[str, fa.types.EvalOutput])
+    assert_type(call.eval_outputs[""].status, fa.types.EvalOutputStatus)
     assert_type(template.required_keys, tuple[str, ...] | None)
 
 
-def summaries(summary: fa.EvalSummary) -> None:
-    assert_type(summary.result, tuple[fa.TemplateSummary, ...])
-    assert_type(summary.result[0].result, tuple[fa.ConfigSummary, ...])
+def summaries(summary: fa.types.EvalSummary) -> None:
+    assert_type(summary.result, tuple[fa.types.TemplateSummary, ...])
+    assert_type(summary.result[0].result, tuple[fa.types.ConfigSummary, ...])
     match summary.configs[0].scores:
-        case fa.PassFailScores(pass_rate=rate, pass_count=count):
+        case fa.types.PassFailScores(pass_rate=rate, pass_count=count):
             assert_type((rate, count), tuple[float, int])
-        case fa.NumericScores(average=average, percentiles=percentiles):
+        case fa.types.NumericScores(average=average, percentiles=percentiles):
             assert_type(average, float)
             assert_type(percentiles, dict[int, float])
-        case fa.ChoiceScores(shares=shares):
+        case fa.types.ChoiceScores(shares=shares):
             assert_type(shares, dict[str, float])
         case None:
             pass
@@ -145,63 +151,59 @@ def summaries(summary: fa.EvalSummary) -> None:
 
 async def reading(text: str, uuid: UUID) -> None:
     async with fa.AsyncFutureAGI() as client:
-        assert_type(await client.get_run_test(uuid), fa.RunTest)
-        assert_type(await client.get_eval_summary(text, uuid), fa.EvalSummary)
+        assert_type(await client.get_run_test(uuid), fa.types.RunTest)
+        assert_type(await client.get_eval_summary(text, uuid), fa.types.EvalSummary)
         updated = await client.update_eval_config(text, uuid, name="tone")
-        assert_type(updated, fa.UpdateEvalConfigResult)
+        assert_type(updated, fa.types.UpdateEvalConfigResult)
         deleted = await client.delete_eval_config(text, uuid)
-        assert_type(deleted, fa.DeleteEvalConfigResult)
-        assert_type(await client.get_run_test_many(ids()), fa.Batch[fa.RunTest])
+        assert_type(deleted, fa.types.DeleteEvalConfigResult)
+        reads = [fa.GetRunTest(text), fa.GetRunTest(uuid)]
         assert_type(
-            await client.get_eval_summary_many([text, uuid], timeout=60),
-            fa.Batch[fa.EvalSummary],
+            await client.send_many(reads, timeout=60), fa.Batch[fa.types.RunTest]
         )
         async for run_test in client.list_run_tests("support"):
-            assert_type(run_test, fa.RunTestEntry)
+            assert_type(run_test, fa.types.RunTestEntry)
         async for execution in client.list_test_executions(
-            text, status=fa.ExecutionStatus.COMPLETED
+            text, status=fa.types.ExecutionStatus.COMPLETED
         ):
-            assert_type(execution, fa.TestExecution)
+            assert_type(execution, fa.types.TestExecution)
         async for call in client.list_call_executions(uuid):
-            assert_type(call, fa.CallExecution)
+            assert_type(call, fa.types.CallExecution)
         async for template in client.list_eval_templates(search="tone"):
-            assert_type(template, fa.EvalTemplate)
-        assert_type(await client.find_run_test(text), fa.RunTestEntry)
+            assert_type(template, fa.types.EvalTemplate)
+        assert_type(await client.find_run_test(text), fa.types.RunTestEntry)
         try:
-            assert_type(await client.find_eval_template(text), fa.EvalTemplate)
+            assert_type(await client.find_eval_template(text), fa.types.EvalTemplate)
         except fa.NameLookupError as error:
             assert_type(error.matches, tuple[str, ...])
 
 
 def reading_and_blocking(text: str, uuid: UUID) -> None:
     with fa.FutureAGI() as client:
-        assert_type(client.get_run_test(uuid), fa.RunTest)
-        assert_type(client.get_eval_summary(text), fa.EvalSummary)
+        assert_type(client.get_run_test(uuid), fa.types.RunTest)
+        assert_type(client.get_eval_summary(text), fa.types.EvalSummary)
         updated = client.update_eval_config(text, uuid, mapping={}, model="m")
-        assert_type(updated, fa.UpdateEvalConfigResult)
+        assert_type(updated, fa.types.UpdateEvalConfigResult)
         deleted = client.delete_eval_config(text, uuid)
-        assert_type(deleted, fa.DeleteEvalConfigResult)
-        assert_type(client.get_run_test_many([uuid]), fa.Batch[fa.RunTest])
-        assert_type(client.get_eval_summary_many([text]), fa.Batch[fa.EvalSummary])
-        assert_type(client.list_run_tests(), Iterator[fa.RunTestEntry])
-        assert_type(client.list_test_executions(text), Iterator[fa.TestExecution])
-        assert_type(client.list_call_executions(uuid), Iterator[fa.CallExecution])
-        assert_type(client.list_eval_templates(), Iterator[fa.EvalTemplate])
-        assert_type(client.find_run_test(text), fa.RunTestEntry)
-        assert_type(client.find_eval_template(text), fa.EvalTemplate)
+        assert_type(deleted, fa.types.DeleteEvalConfigResult)
+        summaries = (fa.GetEvalSummary(each) for each in (text, uuid))
+        assert_type(client.send_many(summaries), fa.Batch[fa.types.EvalSummary])
+        assert_type(client.list_run_tests(), Iterator[fa.types.RunTestEntry])
+        assert_type(client.list_test_executions(text), Iterator[fa.types.TestExecution])
+        assert_type(client.list_call_executions(uuid), Iterator[fa.types.CallExecution])
+        assert_type(client.list_eval_templates(), Iterator[fa.types.EvalTemplate])
+        assert_type(client.find_run_test(text), fa.types.RunTestEntry)
+        assert_type(client.find_eval_template(text), fa.types.EvalTemplate)
 
 
 def jobs(text: str, uuid: UUID) -> None:
     ensure = fa.EnsureEvalConfigs(uuid, [fa.EvalConfig(text)], on_conflict="keep")
     assert_type(ensure.configs[0], fa.EvalConfig)
-    run = fa.RunNamedEvals(text, ["tone"], [uuid], enable_tool_evaluation=True)
-    assert_type(run.eval_config_names, tuple[str, ...])
-    fa.RunNamedEvals(uuid, ["tone"], select_all=True)
 
 
-def ensured(found: fa.EnsuredEvalConfigs) -> None:
-    assert_type(found.eval_configs, tuple[fa.EnsuredEvalConfig, ...])
-    assert_type(found.eval_configs[0].eval_config, fa.CreatedEvalConfig)
+def ensured(found: fa.types.EnsuredEvalConfigs) -> None:
+    assert_type(found.eval_configs, tuple[fa.types.EnsuredEvalConfig, ...])
+    assert_type(found.eval_configs[0].eval_config, fa.types.CreatedEvalConfig)
     assert_type(found.run_test_name, str)
     for config in (
         *found.created,
@@ -209,11 +211,11 @@ def ensured(found: fa.EnsuredEvalConfigs) -> None:
         *found.updated,
         *found.different,
     ):
-        assert_type(config, fa.CreatedEvalConfig)
+        assert_type(config, fa.types.CreatedEvalConfig)
     match found.eval_configs[0].origin:
-        case fa.EvalConfigOrigin.CREATED | fa.EvalConfigOrigin.EXISTING:
+        case fa.types.EvalConfigOrigin.CREATED | fa.types.EvalConfigOrigin.EXISTING:
             pass
-        case fa.EvalConfigOrigin.UPDATED | fa.EvalConfigOrigin.DIFFERENT:
+        case fa.types.EvalConfigOrigin.UPDATED | fa.types.EvalConfigOrigin.DIFFERENT:
             pass
         case never:
             assert_never(never)
@@ -227,7 +229,6 @@ def evaluated(report: fa.EvaluationReport) -> None:
     assert_type(report.failures, list[fa.RunTestEvaluation])
     assert_type(report.to_rows(), list[dict[str, Any]])
     assert_type(report.to_dict(), dict[str, Any])
-    assert_type(fa.EvaluationReport.from_dict(report.to_dict()), fa.EvaluationReport)
     assert_type(report.to_markdown(), str)
     assert_type(report.counts(), dict[str, int])
     for each in report:
@@ -249,9 +250,9 @@ def evaluated(report: fa.EvaluationReport) -> None:
         assert_type(error.names, tuple[str, ...])
 
 
-def one_config(config: fa.ConfigScores) -> None:
+def one_config(config: fa.types.ConfigScores) -> None:
     assert_type(config.eval_config_id, str | None)
-    assert_type(config.origin, fa.EvalConfigOrigin | None)
+    assert_type(config.origin, fa.types.EvalConfigOrigin | None)
     assert_type(config.pass_rate, float | None)
     assert_type(config.average, float | None)
     assert_type(config.choices, dict[str, float] | None)
@@ -260,7 +261,7 @@ def one_config(config: fa.ConfigScores) -> None:
     assert_type(config.skipped + config.pending, int)
     assert_type(
         config.scores,
-        fa.PassFailScores | fa.NumericScores | fa.ChoiceScores | None,
+        fa.types.PassFailScores | fa.types.NumericScores | fa.types.ChoiceScores | None,
     )
 
 
@@ -276,19 +277,10 @@ async def whole_job(text: str, uuid: UUID, moment: datetime) -> None:
     ]
     async with fa.AsyncFutureAGI() as client:
         one = await client.ensure_eval_configs(uuid, configs, on_conflict="update")
-        assert_type(one, fa.EnsuredEvalConfigs)
-        many = await client.ensure_eval_configs_many(ids(), configs, journal="a.db")
-        assert_type(many, fa.Batch[fa.EnsuredEvalConfigs])
-        run = await client.run_new_evals(
-            text, eval_config_names=["tone"], select_all=True
-        )
-        assert_type(run, fa.RunNewEvalsResult)
-        runs = await client.run_new_evals_many(
-            run_test_ids=[text, uuid],
-            eval_config_names=["tone"],
-            test_execution_ids={text: [uuid]},
-        )
-        assert_type(runs, fa.Batch[fa.RunNewEvalsResult])
+        assert_type(one, fa.types.EnsuredEvalConfigs)
+        operations = [fa.EnsureEvalConfigs(text, configs)]
+        many = await client.send_many(operations, journal="a.db")
+        assert_type(many, fa.Batch[fa.types.EnsuredEvalConfigs])
         report = await client.evaluate(
             client.list_run_tests("support"),
             configs,
@@ -323,14 +315,9 @@ def whole_job_blocking(text: str, uuid: UUID, moment: datetime) -> None:
     ]
     with fa.FutureAGI() as client:
         one = client.ensure_eval_configs(uuid, configs, on_conflict="raise")
-        assert_type(one, fa.EnsuredEvalConfigs)
-        many = client.ensure_eval_configs_many([text, uuid], configs)
-        assert_type(many, fa.Batch[fa.EnsuredEvalConfigs])
-        client.run_new_evals(text, eval_config_names=["tone"], select_all=True)
-        runs = client.run_new_evals_many(
-            run_test_ids=[text], eval_config_names=["tone"], select_all=True
-        )
-        assert_type(runs, fa.Batch[fa.RunNewEvalsResult])
+        assert_type(one, fa.types.EnsuredEvalConfigs)
+        many = client.send_many([fa.EnsureEvalConfigs(text, configs)])
+        assert_type(many, fa.Batch[fa.types.EnsuredEvalConfigs])
         report = client.evaluate(
             client.list_run_tests(),
             configs,
@@ -355,23 +342,23 @@ async def ids() -> AsyncIterator[str]:
 async def asynchronous(text: str, uuid: UUID) -> None:
     async with fa.AsyncFutureAGI() as client:
         added = await client.add_eval_configs(text, [fa.EvalConfig(uuid)])
-        assert_type(added, fa.AddEvalConfigsResult)
+        assert_type(added, fa.types.AddEvalConfigsResult)
         started = await client.run_new_evals(
             uuid, eval_config_ids=[text], select_all=True
         )
-        assert_type(started, fa.RunNewEvalsResult)
+        assert_type(started, fa.types.RunNewEvalsResult)
 
         batch = await client.add_eval_configs_many(
             [text, uuid], [{"template_id": text}]
         )
-        assert_type(batch, fa.Batch[fa.AddEvalConfigsResult])
+        assert_type(batch, fa.Batch[fa.types.AddEvalConfigsResult])
         await client.add_eval_configs_many(ids(), [fa.EvalConfig(text)])
         runs = fa.RunNewEvals.from_added(batch)
         assert_type(runs, list[fa.RunNewEvals])
-        assert_type(await client.send(runs[0]), fa.RunNewEvalsResult)
+        assert_type(await client.send(runs[0]), fa.types.RunNewEvalsResult)
         assert_type(
             await client.send_many(runs, max_concurrency=8, on_outcome=print),
-            fa.Batch[fa.RunNewEvalsResult],
+            fa.Batch[fa.types.RunNewEvalsResult],
         )
         by_text = {text: [text]}
         by_uuid = {uuid: [uuid]}
@@ -380,7 +367,7 @@ async def asynchronous(text: str, uuid: UUID) -> None:
         await client.run_new_evals_many([(text, [uuid])], select_all=True)
 
         async with client.stream(runs, max_concurrency=4) as outcomes:
-            assert_type(outcomes, fa.OutcomeStream[fa.RunNewEvalsResult])
+            assert_type(outcomes, fa.OutcomeStream[fa.types.RunNewEvalsResult])
             async for outcome in outcomes:
                 one_outcome(outcome)
         quick = client.with_options(timeout=5, retry=fa.RetryPolicy(max_attempts=1))
@@ -391,30 +378,30 @@ async def asynchronous(text: str, uuid: UUID) -> None:
 def blocking(text: str, uuid: UUID) -> None:
     with fa.FutureAGI() as client:
         added = client.add_eval_configs(text, [fa.EvalConfig(uuid)])
-        assert_type(added, fa.AddEvalConfigsResult)
+        assert_type(added, fa.types.AddEvalConfigsResult)
         started = client.run_new_evals(uuid, eval_config_ids=[text], select_all=True)
-        assert_type(started, fa.RunNewEvalsResult)
+        assert_type(started, fa.types.RunNewEvalsResult)
         batch = client.add_eval_configs_many([text, uuid], [{"template_id": text}])
-        assert_type(batch, fa.Batch[fa.AddEvalConfigsResult])
+        assert_type(batch, fa.Batch[fa.types.AddEvalConfigsResult])
         runs = fa.RunNewEvals.from_added(batch)
-        assert_type(client.send(runs[0]), fa.RunNewEvalsResult)
-        assert_type(client.send_many(runs), fa.Batch[fa.RunNewEvalsResult])
+        assert_type(client.send(runs[0]), fa.types.RunNewEvalsResult)
+        assert_type(client.send_many(runs), fa.Batch[fa.types.RunNewEvalsResult])
         client.run_new_evals_many({text: [uuid]}, select_all=True)
         with client.stream(runs) as outcomes:
-            assert_type(outcomes, fa.BlockingOutcomeStream[fa.RunNewEvalsResult])
+            assert_type(outcomes, fa.BlockingOutcomeStream[fa.types.RunNewEvalsResult])
             for outcome in outcomes:
                 one_outcome(outcome)
         assert_type(client.with_options(timeout=5), fa.FutureAGI)
     client.close()
 
 
-def one_outcome(outcome: fa.Outcome[fa.RunNewEvalsResult]) -> None:
+def one_outcome(outcome: fa.Outcome[fa.types.RunNewEvalsResult]) -> None:
     assert_type(outcome.attempts, int)
     assert_type(outcome.elapsed, float)
     assert_type(outcome.run_test_id, str | None)
     match outcome:
         case fa.Success(result=result):
-            assert_type(result, fa.RunNewEvalsResult)
+            assert_type(result, fa.types.RunNewEvalsResult)
         case fa.Failure(error=error):
             assert_type(error, fa.FutureAGIError)
         case fa.NotAttempted(error=why):
@@ -423,30 +410,30 @@ def one_outcome(outcome: fa.Outcome[fa.RunNewEvalsResult]) -> None:
             assert_never(outcome)
 
 
-def batches(batch: fa.Batch[fa.RunNewEvalsResult]) -> None:
-    assert_type(batch.successes, list[fa.Success[fa.RunNewEvalsResult]])
-    assert_type(batch.failures, list[fa.Failure[fa.RunNewEvalsResult]])
-    assert_type(batch.unknown, list[fa.Failure[fa.RunNewEvalsResult]])
-    assert_type(batch.partial, list[fa.Success[fa.RunNewEvalsResult]])
-    assert_type(batch.not_attempted, list[fa.NotAttempted[fa.RunNewEvalsResult]])
-    assert_type(batch[0], fa.Outcome[fa.RunNewEvalsResult])
-    assert_type(batch[1:], fa.Batch[fa.RunNewEvalsResult])
-    assert_type(iter(batch), Iterator[fa.Outcome[fa.RunNewEvalsResult]])
-    assert_type(batch.raise_for_failures(), fa.Batch[fa.RunNewEvalsResult])
+def batches(batch: fa.Batch[fa.types.RunNewEvalsResult]) -> None:
+    assert_type(batch.successes, list[fa.Success[fa.types.RunNewEvalsResult]])
+    assert_type(batch.failures, list[fa.Failure[fa.types.RunNewEvalsResult]])
+    assert_type(batch.unknown, list[fa.Failure[fa.types.RunNewEvalsResult]])
+    assert_type(batch.partial, list[fa.Success[fa.types.RunNewEvalsResult]])
+    assert_type(batch.not_attempted, list[fa.NotAttempted[fa.types.RunNewEvalsResult]])
+    assert_type(batch[0], fa.Outcome[fa.types.RunNewEvalsResult])
+    assert_type(batch[1:], fa.Batch[fa.types.RunNewEvalsResult])
+    assert_type(iter(batch), Iterator[fa.Outcome[fa.types.RunNewEvalsResult]])
+    assert_type(batch.raise_for_failures(), fa.Batch[fa.types.RunNewEvalsResult])
 
 
-def journals(outcome: fa.Outcome[fa.RunNewEvalsResult]) -> None:
+def journals(outcome: fa.Outcome[fa.types.RunNewEvalsResult]) -> None:
     with fa.Journal.open("evals.db") as journal:
         assert_type(journal, fa.Journal)
         assert_type(len(journal), int)
         summary = journal.summary()
-        assert_type(summary, fa.JournalSummary)
+        assert_type(summary, fa.types.JournalSummary)
         assert_type(summary.reconciled, int)
         for entry in journal:
-            assert_type(entry, fa.JournalEntry)
+            assert_type(entry, fa.types.JournalEntry)
             assert_type(entry.response, bytes | None)
             assert_type(entry.delivery, fa.Delivery | None)
-            assert_type(entry.state, fa.JournalState)
+            assert_type(entry.state, fa.types.JournalState)
             journal.resolve(entry, done=True)
         journal.resolve(outcome, done=False)
     journal.close()
@@ -460,7 +447,7 @@ def errors(error: fa.FutureAGIError) -> None:
         case fa.APIStatusError():
             assert_type(error.status_code, int)
             assert_type(error.details, dict[str, tuple[str, ...]])
-            assert_type(error.item_errors, tuple[fa.ItemError, ...])
+            assert_type(error.item_errors, tuple[fa.types.ItemError, ...])
             assert_type(error.body, bytes)
         case fa.EvalDispatchError() | fa.UnexpectedResponseError():
             assert_type(error.status_code, int)
@@ -505,11 +492,11 @@ async def emulator() -> None:
         assert_type(served.api_key, str)
 
 
-class Ping(fa.Request[fa.Result]):
+class Ping(fa.types.Request[fa.types.Result]):
     """A request of one's own."""
 
     method = "GET"
-    result_type = fa.Result
+    result_type = fa.types.Result
     idempotent = True
 
     @property

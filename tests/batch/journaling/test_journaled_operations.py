@@ -13,10 +13,10 @@ from futureagi_async import (
     FutureAGIError,
     RetryPolicy,
     RunNewEvals,
-    RunNewEvalsResult,
     Success,
 )
 from futureagi_async.model.operation import Operation
+from futureagi_async.types import RunNewEvalsResult
 
 
 ONCE = RetryPolicy(reconcile=False, max_attempts=1)

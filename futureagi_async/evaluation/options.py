@@ -1,0 +1,57 @@
+"""The options of `evaluate` and `stream_evaluations`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final, TypedDict
+
+from futureagi_async import evaluation
+from futureagi_async.batch.options import SharedOptions
+
+
+class _RequiredOptions(TypedDict):
+    timeout: float | timedelta | None
+
+
+class EvaluationOptions(_RequiredOptions, SharedOptions, total=False):
+    """Options of `evaluate` and `stream_evaluations`: `SharedOptions`, and these.
+
+    The journal records everything that is added, changed and started, so that work in
+    flight when a process died is reconciled, and `rerun` starts nothing a second time.
+    Use another journal for another run.
+
+    Attributes:
+        timeout: seconds after which nothing more is started and nothing is waited for.
+            Evaluations that were started go on at the service. `None` only without
+            `wait`.
+        rerun: whether to evaluate again what has results, which erases earlier results
+            at once and is charged again.
+        on_conflict: as for `ensure_eval_configs`.
+        latest_executions: how many of the completed executions of each run test are
+            evaluated, the newest first; by default all of them.
+        started_after: only executions that began after this moment, which has a time
+            zone.
+        enable_tool_evaluation: as for `RunNewEvals`; the service stores it.
+        wait: whether to wait for the results, or only to start the evaluations.
+        poll_interval: seconds between the first two polls, which all run tests share;
+            the interval grows while nothing changes.
+        max_in_progress: how many run tests are in progress at a time.
+    """
+
+    rerun: bool
+    on_conflict: evaluation.ensure_configs.OnConflict
+    latest_executions: int | None
+    started_after: datetime | None
+    enable_tool_evaluation: bool | None
+    wait: bool
+    poll_interval: float
+    max_in_progress: int
+
+
+EVALUATION_DEFAULTS: Final[dict[str, Any]] = {
+    "rerun": False,
+    "on_conflict": "raise",
+    "wait": True,
+    "poll_interval": 1.0,
+    "max_in_progress": 1000,
+}

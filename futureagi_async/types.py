@@ -1,0 +1,178 @@
+"""Classes of results, requests for pages, and names for annotations.
+
+Nobody needs to import them to use the package.
+"""
+
+from typing import TYPE_CHECKING
+
+from futureagi_async._lazy import lazy_exports
+
+
+if TYPE_CHECKING:
+    # `as` marks what is public for type checkers; a test compares it with the names below.
+    from futureagi_async.batch.options import (
+        BatchOptions as BatchOptions,
+        StreamOptions as StreamOptions,
+    )
+    from futureagi_async.endpoints.add_eval_configs import (
+        AddEvalConfigsResult as AddEvalConfigsResult,
+    )
+    from futureagi_async.endpoints.delete_eval_config import (
+        DeleteEvalConfigResult as DeleteEvalConfigResult,
+    )
+    from futureagi_async.endpoints.eval_config import (
+        CreatedEvalConfig as CreatedEvalConfig,
+    )
+    from futureagi_async.endpoints.get_eval_summary import (
+        ConfigSummary as ConfigSummary,
+        EvalSummary as EvalSummary,
+        TemplateSummary as TemplateSummary,
+    )
+    from futureagi_async.endpoints.get_run_test import RunTest as RunTest
+    from futureagi_async.endpoints.list_call_executions import (
+        CallExecution as CallExecution,
+        CallExecutionsPage as CallExecutionsPage,
+        EvalOutput as EvalOutput,
+        EvalOutputStatus as EvalOutputStatus,
+        ListCallExecutions as ListCallExecutions,
+    )
+    from futureagi_async.endpoints.list_eval_templates import (
+        EvalTemplate as EvalTemplate,
+        EvalTemplates as EvalTemplates,
+        ListEvalTemplates as ListEvalTemplates,
+    )
+    from futureagi_async.endpoints.list_run_tests import (
+        ListRunTests as ListRunTests,
+        RunTestEntry as RunTestEntry,
+        RunTestsPage as RunTestsPage,
+    )
+    from futureagi_async.endpoints.list_test_executions import (
+        ListTestExecutions as ListTestExecutions,
+        TestExecution as TestExecution,
+        TestExecutionsPage as TestExecutionsPage,
+    )
+    from futureagi_async.endpoints.run_new_evals import (
+        IdsByRunTest as IdsByRunTest,
+        PairsByRunTest as PairsByRunTest,
+        RunNewEvalsResult as RunNewEvalsResult,
+    )
+    from futureagi_async.endpoints.scores import (
+        ChoiceScores as ChoiceScores,
+        NumericScores as NumericScores,
+        PassFailScores as PassFailScores,
+    )
+    from futureagi_async.endpoints.status import ExecutionStatus as ExecutionStatus
+    from futureagi_async.endpoints.update_eval_config import (
+        UpdateEvalConfigResult as UpdateEvalConfigResult,
+    )
+    from futureagi_async.errors import ItemError as ItemError
+    from futureagi_async.evaluation.ensure_configs import (
+        EnsuredEvalConfig as EnsuredEvalConfig,
+        EnsuredEvalConfigs as EnsuredEvalConfigs,
+        EvalConfigOrigin as EvalConfigOrigin,
+        OnConflict as OnConflict,
+    )
+    from futureagi_async.evaluation.options import (
+        EvaluationOptions as EvaluationOptions,
+    )
+    from futureagi_async.evaluation.report import ConfigScores as ConfigScores
+    from futureagi_async.journal.entry import (
+        JournalEntry as JournalEntry,
+        JournalState as JournalState,
+    )
+    from futureagi_async.journal.reader import JournalSummary as JournalSummary
+    from futureagi_async.model.operation import Operation as Operation
+    from futureagi_async.model.page import Paginator as Paginator
+    from futureagi_async.model.request import (
+        Request as Request,
+        Requests as Requests,
+        Result as Result,
+    )
+    from futureagi_async.model.resource import (
+        EvalConfigRef as EvalConfigRef,
+        EvalTemplateRef as EvalTemplateRef,
+        ExecutionRef as ExecutionRef,
+        RunTestRef as RunTestRef,
+        RunTestRefs as RunTestRefs,
+    )
+else:
+    __getattr__, __dir__, __all__ = lazy_exports(
+        globals(),
+        {
+            ".batch.options": (
+                "BatchOptions",
+                "StreamOptions",
+            ),
+            ".endpoints.add_eval_configs": ("AddEvalConfigsResult",),
+            ".endpoints.delete_eval_config": ("DeleteEvalConfigResult",),
+            ".endpoints.eval_config": ("CreatedEvalConfig",),
+            ".endpoints.get_eval_summary": (
+                "ConfigSummary",
+                "EvalSummary",
+                "TemplateSummary",
+            ),
+            ".endpoints.get_run_test": ("RunTest",),
+            ".endpoints.list_call_executions": (
+                "CallExecution",
+                "CallExecutionsPage",
+                "EvalOutput",
+                "EvalOutputStatus",
+                "ListCallExecutions",
+            ),
+            ".endpoints.list_eval_templates": (
+                "EvalTemplate",
+                "EvalTemplates",
+                "ListEvalTemplates",
+            ),
+            ".endpoints.list_run_tests": (
+                "ListRunTests",
+                "RunTestEntry",
+                "RunTestsPage",
+            ),
+            ".endpoints.list_test_executions": (
+                "ListTestExecutions",
+                "TestExecution",
+                "TestExecutionsPage",
+            ),
+            ".endpoints.run_new_evals": (
+                "IdsByRunTest",
+                "PairsByRunTest",
+                "RunNewEvalsResult",
+            ),
+            ".endpoints.scores": (
+                "ChoiceScores",
+                "NumericScores",
+                "PassFailScores",
+            ),
+            ".endpoints.status": ("ExecutionStatus",),
+            ".endpoints.update_eval_config": ("UpdateEvalConfigResult",),
+            ".errors": ("ItemError",),
+            ".evaluation.ensure_configs": (
+                "EnsuredEvalConfig",
+                "EnsuredEvalConfigs",
+                "EvalConfigOrigin",
+                "OnConflict",
+            ),
+            ".evaluation.options": ("EvaluationOptions",),
+            ".evaluation.report": ("ConfigScores",),
+            ".journal.entry": (
+                "JournalEntry",
+                "JournalState",
+            ),
+            ".journal.reader": ("JournalSummary",),
+            ".model.operation": ("Operation",),
+            ".model.page": ("Paginator",),
+            ".model.resource": (
+                "EvalConfigRef",
+                "EvalTemplateRef",
+                "ExecutionRef",
+                "RunTestRef",
+                "RunTestRefs",
+            ),
+            ".model.request": (
+                "Request",
+                "Requests",
+                "Result",
+            ),
+        },
+    )
