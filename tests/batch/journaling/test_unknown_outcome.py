@@ -360,7 +360,7 @@ async def test_what_was_cancelled_before_its_turn_is_in_no_doubt(
     assert left == {"IN_FLIGHT": 4, "FAILED": 4}
     assert {each.error for each in entries(journal)} == {
         None,
-        "not sent: the batch was cancelled before its turn",
+        "not sent: the batch was cancelled before it had a slot",
     }
     batch = await connect().send_many(requests, journal=journal)
     assert len(batch.successes) == 8
