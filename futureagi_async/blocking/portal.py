@@ -147,7 +147,7 @@ class _LoopThread:
 class Portal:
     """Runs coroutine functions in a thread that is started when first needed.
 
-    The thread lives until `close`, until the portal is garbage, or until the program
+    It lives until `close`, until the portal is garbage, or until the program
     ends. A forked child has no such thread and starts another.
 
     Args:

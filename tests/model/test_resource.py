@@ -8,7 +8,7 @@ from futureagi_async.endpoints.add_eval_configs import AddEvalConfigs
 from futureagi_async.endpoints.delete_eval_config import DeleteEvalConfig
 from futureagi_async.endpoints.eval_config import CreatedEvalConfig, EvalConfig
 from futureagi_async.endpoints.get_eval_summary import GetEvalSummary
-from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest, requests_for
+from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
 from futureagi_async.endpoints.list_call_executions import (
     CallExecution,
     ListCallExecutions,
@@ -60,7 +60,6 @@ def test_a_run_test_is_accepted_in_place_of_its_id(run_test):
     assert GetRunTest(run_test).run_test_id == ID
     assert ListCallExecutions(run_test).run_test_id == ID
     assert AddEvalConfigs(run_test, [EvalConfig(ID)]).run_test_id == ID
-    assert [each.run_test_id for each in requests_for([run_test, ID])] == [ID, ID]
 
 
 def test_an_eval_config_is_accepted_in_place_of_its_id():
