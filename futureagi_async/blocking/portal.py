@@ -145,7 +145,7 @@ class _LoopThread:
 
 
 class Portal:
-    """Runs coroutine functions in a thread that is started when first needed.
+    """A thread for coroutine functions, started when first needed.
 
     It lives until `close`, until the portal is garbage, or until the program
     ends. A forked child has no such thread and starts another.
