@@ -216,7 +216,7 @@ def _in_memory(value: Any) -> Any:
 def _mirror(
     wrapper: Any, method: Callable[..., Any], returns: Any = None
 ) -> Callable[..., Any]:
-    """Copy the signature and the docstring of an asynchronous method to a wrapper."""
+    """Copy signature and docstring of an asynchronous method to a wrapper."""
     functools.update_wrapper(wrapper, method)
     wrapper.__qualname__ = method.__qualname__.replace("AsyncFutureAGI", "FutureAGI")
     signature = inspect.signature(method)

@@ -145,9 +145,9 @@ class _LoopThread:
 
 
 class Portal:
-    """The way into a thread with an event loop, which is started when first needed.
+    """A thread for coroutine functions, started when first needed.
 
-    The thread lives until `close`, until the portal is garbage, or until the program
+    It lives until `close`, until the portal is garbage, or until the program
     ends. A forked child has no such thread and starts another.
 
     Args:
