@@ -229,7 +229,7 @@ class APIResponseError(APIError):
         self, message: str, *, status_code: int, body: bytes = b"", **context: Any
     ) -> None:
         super().__init__(message, **context)
-        self.status_code = status_code
+        self.status_code = status_code  # pyright: ignore[reportIncompatibleVariableOverride] - there is a response
         self.body: bytes = body[:BODY_LIMIT]
 
     @property

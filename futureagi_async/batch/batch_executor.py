@@ -73,28 +73,32 @@ class BatchExecutor:
         if stop is not None and not isinstance(operation, InvalidItem):
             await asyncio.sleep(0)  # an input without end can still be cancelled
             return NotAttempted(operation, NotAttemptedError(f"not sent: {stop}"))
-        is_exclusive = operation.is_exclusive
-        started: float | None = context.now()
-        executor = RequestExecutor(context, retry_failures=is_exclusive)
+        started = context.now()
+        executor = RequestExecutor(context, retry_failures=operation.is_exclusive)
         try:
-            if is_exclusive:
+            if operation.is_exclusive:
                 result = await executor.send(operation)
             else:  # one frame less for each request
                 result = await operation.run(executor)
         except (Exception, asyncio.CancelledError) as error:
             if is_own_cancellation(error):
                 raise
-            raised: BaseException | None = error
-        else:
-            raised = None
-        attempts, from_journal = executor.attempts, False
-        if context.journal is not None and not is_exclusive:
-            from_journal = executor.from_journal
-            started = executor.sent_at
-        elapsed = 0.0 if started is None else context.now() - started
-        if raised is None:
-            return Success(operation, result, attempts, elapsed, from_journal)
-        return outcome_of_error(operation, raised, attempts, elapsed, from_journal)
+            return outcome_of_error(
+                operation, error, *self._account(operation, executor, started)
+            )
+        return Success(operation, result, *self._account(operation, executor, started))
+
+    def _account(
+        self, operation: Operation[Any], executor: RequestExecutor, started: float
+    ) -> tuple[int, float, bool]:
+        """Return attempts, elapsed seconds, and whether the journal answered."""
+        context = self.context
+        if context.journal is None or operation.is_exclusive:
+            return executor.attempts, context.now() - started, False
+        # The wait for the disk and for a slot is no time of a request.
+        sent_at = executor.sent_at
+        elapsed = 0.0 if sent_at is None else context.now() - sent_at
+        return executor.attempts, elapsed, executor.from_journal
 
     def stop_reason(self) -> str | None:
         """Return why nothing more is started, if that is so."""

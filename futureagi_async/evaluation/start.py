@@ -83,7 +83,7 @@ class RunTestState(PollTarget):
 class ReadEvaluations(Operation[None]):
     """Reading of the results of a run test, regardless of who started them."""
 
-    run_test_id: str
+    run_test_id: str  # pyright: ignore[reportIncompatibleMethodOverride] - a field of attrs
     state: RunTestState = attrs.field(eq=False, repr=False)
 
     async def run(self, executor: Executor) -> None:
@@ -105,7 +105,7 @@ class StartEvaluations(Operation[None]):
     holds what was done, also after a failure.
     """
 
-    run_test_id: str
+    run_test_id: str  # pyright: ignore[reportIncompatibleMethodOverride] - a field of attrs
     spec: EvaluationSpec
     state: RunTestState = attrs.field(eq=False, repr=False)
 

@@ -7,7 +7,7 @@ its requests to an `Executor`.
 from __future__ import annotations
 
 import abc
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 # A request is an operation, so that its module cannot be imported from here.
@@ -88,9 +88,9 @@ class Executor(Protocol):
         """Send an idempotent request, whose failure leaves no unknown outcome."""
         ...
 
-    async def write(
+    def write(
         self, request: model.request.Request[model.request.ResultT], /
-    ) -> model.request.ResultT:
+    ) -> Coroutine[Any, Any, model.request.ResultT]:
         """Send a request and record it in the journal, if there is one.
 
         The result of a request that is completed in the journal comes from there. A
@@ -133,7 +133,7 @@ class Operation(abc.ABC, Generic[T_co]):
         """The run test that it is about."""
 
     @abc.abstractmethod
-    async def run(self, executor: Executor) -> T_co:
+    def run(self, executor: Executor) -> Coroutine[Any, Any, T_co]:
         """Send the requests and return the result.
 
         Raises:
