@@ -16,6 +16,7 @@ nox.options.sessions = ["lint", "typing", "tests", "oldest", "coverage", "guard"
 PROJECT = nox.project.load_toml("pyproject.toml")
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 COVERED = ("-m", "coverage", "run", "-m", "pytest")
+IN_PARALLEL = ("-n", "2", "--dist", "loadfile")
 
 
 def interpreters() -> list[str]:
@@ -71,14 +72,14 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests, the slow ones too, on the built wheel and on each Python."""
     install_wheel(session)
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", *IN_PARALLEL, *session.posargs)
 
 
 @nox.session
 def oldest(session: nox.Session) -> None:
     """Run all tests with the oldest dependencies that are allowed."""
     install_wheel(session, "-c", "tests/oldest.txt")
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", *IN_PARALLEL, *session.posargs)
 
 
 @nox.session
