@@ -139,7 +139,7 @@ class BatchJournal:
         is_unknown = entry is not None and entry.state is not JournalState.FAILED
         prior = PriorAttempts(
             self._now() - self._opened_at if is_unknown else None,
-            partial(self.history, request.run_test_id),
+            partial(self.history, request.run_test_id or ""),
         )
         return Claim(key, request, prior=prior)
 
@@ -223,14 +223,12 @@ class BatchJournal:
             await self._journal.history(run_test_id, earlier_only=True)
         )
 
-    async def history(self, run_test_id: str | None) -> Sequence[JournalEntry]:
+    async def history(self, run_test_id: str) -> Sequence[JournalEntry]:
         """Return all entries for a run test, those of this batch included.
 
         Raises:
             JournalError: the journal refuses.
         """
-        if run_test_id is None:
-            return ()
         return self._of_service(await self._journal.history(run_test_id))
 
     def _of_service(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:

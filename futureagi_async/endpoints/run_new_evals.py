@@ -386,22 +386,11 @@ def had_no_results_before(
     for entry in entries:
         if entry.path == request.path and entry.body != request.body:
             return False
-        if entry.is_done and not entry.reconciled and entry.response is not None:
-            created |= _created_ids(entry.response)
+        is_add = entry.endpoint == endpoints.add_eval_configs.AddEvalConfigs.__name__
+        if is_add and entry.is_done and not entry.reconciled and entry.response:
+            configs = codec.decode(entry.response)["created_eval_configs"]
+            created.update(config["id"].lower() for config in configs)
     return created.issuperset(request.eval_config_ids)
-
-
-def _created_ids(response: bytes) -> set[str]:
-    if b'"created_eval_configs"' not in response:
-        return set()
-    configs = codec.decode(response).get("created_eval_configs")
-    if not isinstance(configs, list):
-        return set()
-    return {
-        each["id"].lower()
-        for each in configs
-        if isinstance(each, dict) and isinstance(each.get("id"), str)
-    }
 
 
 class StartEvidence(enum.Enum):

@@ -140,9 +140,6 @@ class Transport:
     @contextlib.asynccontextmanager
     async def exclusive(self, run_test_id: str | None) -> AsyncGenerator[None, None]:
         """Hold the lock of a run test against other exclusive operations."""
-        if self.closed:  # every request of the operation will report that
-            yield
-            return
         locks = self._here().operation_locks
         await locks.acquire(run_test_id)
         try:

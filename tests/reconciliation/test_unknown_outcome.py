@@ -341,6 +341,7 @@ def call(sender, request, past, *, patience=False, options=OPTIONS):
 class Created:
     """The entry of a journal whose response says which eval configs were created."""
 
+    endpoint: str = "AddEvalConfigs"
     path: str = f"/simulate/run-tests/{RUN_TEST}/eval-configs/"
     body: bytes = b"{}"
     is_done: bool = True

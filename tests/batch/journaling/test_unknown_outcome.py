@@ -322,6 +322,31 @@ async def test_what_was_in_flight_when_it_was_cancelled_is_settled(
     assert set((emulator.log.configs + emulator.log.runs).values()) == {1}
 
 
+async def test_a_cancellation_while_the_outcome_is_written_loses_nothing(
+    emulator, connect, journal, monkeypatch
+):
+    requests = adds(emulator, 1)
+    record_outcome, writing = JournalWriter.record_outcome, asyncio.Event()
+
+    async def slowly(*arguments):
+        writing.set()
+        await asyncio.sleep(60)
+        await record_outcome(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JournalWriter, "record_outcome", slowly)
+        work = asyncio.create_task(connect().send_many(requests * 2, journal=journal))
+        await writing.wait()
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+    (outcome,) = await connect().send_many(requests, journal=journal)
+
+    assert outcome.result.reconciled
+    assert set(emulator.log.configs.values()) == {1}
+
+
 @pytest.fixture
 def cancelled_with_four_in_flight(emulator, connect, journal, monkeypatch, eventually):
     """Cancel a fan-out of eight: half in flight, and half on disk before their turn."""
