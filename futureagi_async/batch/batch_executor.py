@@ -41,7 +41,6 @@ class BatchExecutor:
         options: their timeouts and retries.
         config: the options of the batch.
         journal: where requests and outcomes are recorded, if there is a journal.
-        polls: whether requests are sent beside the operations as well.
 
     Attributes:
         context: what its requests share.
@@ -53,15 +52,11 @@ class BatchExecutor:
         options: RequestOptions,
         config: BatchConfig,
         journal: BatchJournal | None = None,
-        *,
-        polls: bool = False,
     ) -> None:
         now = asyncio.get_running_loop().time()
         deadline = None if config.timeout is None else now + config.timeout
         throttle = ThrottleBudget(now, deadline)
-        # Without a journal and polls, no more is in flight than there are workers.
-        is_crowded = polls or journal is not None
-        slots = asyncio.Semaphore(config.max_concurrency) if is_crowded else None
+        slots = asyncio.Semaphore(config.max_concurrency)
         self.context: RequestContext = RequestContext(
             transport, options, throttle, slots, journal
         )
@@ -96,9 +91,7 @@ class BatchExecutor:
         if context.journal is None or operation.is_exclusive:
             return executor.attempts, context.now() - started, False
         # The wait for the disk and for a slot is no time of a request.
-        sent_at = executor.sent_at
-        elapsed = 0.0 if sent_at is None else context.now() - sent_at
-        return executor.attempts, elapsed, executor.from_journal
+        return executor.attempts, executor.elapsed, executor.from_journal
 
     def stop_reason(self) -> str | None:
         """Return why nothing more is started, if that is so."""
@@ -131,16 +124,12 @@ class BatchExecutor:
 
 @contextlib.asynccontextmanager
 async def open_batch(
-    transport: Transport,
-    options: RequestOptions,
-    config: BatchConfig,
-    *,
-    polls: bool = False,
+    transport: Transport, options: RequestOptions, config: BatchConfig
 ) -> AsyncGenerator[BatchExecutor, None]:
     """Open what a batch needs: connections, and the journal if there is one."""
     await transport.open()
     if config.journal is None:
-        yield BatchExecutor(transport, options, config, polls=polls)
+        yield BatchExecutor(transport, options, config)
         return
     # Imported when it is used: the database takes its time.
     from futureagi_async.batch.journaling import BatchJournal  # noqa: PLC0415
@@ -148,7 +137,7 @@ async def open_batch(
     async with BatchJournal.open(
         config.journal, config.base_url, config.workspace_id
     ) as journal:
-        yield BatchExecutor(transport, options, config, journal, polls=polls)
+        yield BatchExecutor(transport, options, config, journal)
 
 
 async def send_batch(

@@ -90,17 +90,17 @@ class RequestExecutor:
     Attributes:
         attempts: how many attempts the requests have taken.
         from_journal: whether an outcome of the journal answered the last request.
-        sent_at: when the last journaled request had its slot, by the clock of the loop.
+        elapsed: seconds of the last journaled request, from its slot to its end.
     """
 
-    __slots__ = ("_context", "_retry_failures", "attempts", "from_journal", "sent_at")
+    __slots__ = ("_context", "_retry_failures", "attempts", "elapsed", "from_journal")
 
     def __init__(self, context: RequestContext, *, retry_failures: bool = True) -> None:
         self._context = context
         self._retry_failures = retry_failures
         self.attempts: int = 0
         self.from_journal: bool = False
-        self.sent_at: float | None = None
+        self.elapsed = 0.0
 
     async def send(self, operation: Operation[T]) -> T:
         """Run an operation, with the lock of its run test if it is exclusive.
@@ -157,14 +157,21 @@ class RequestExecutor:
         if claim.outcome is not None:
             self.from_journal = True
             self.attempts += claim.outcome.attempts
+            self.elapsed = claim.outcome.elapsed
             return journal.result_of(claim.outcome)
         try:
             result = await self._send(request, claim)
         except (Exception, asyncio.CancelledError) as error:
+            self._measure(claim)
             await journal.record_error(claim, error)
             raise
+        self._measure(claim)
         await journal.record_result(claim, result)
         return result
+
+    def _measure(self, claim: Claim[Any]) -> None:
+        if claim.sent_at is not None:
+            claim.elapsed = self.elapsed = self._context.now() - claim.sent_at
 
     async def probe(self, request: Reconcilable[Any], /) -> Reconciliation:
         """Find out by reading whether a request of an earlier batch was applied."""
@@ -202,7 +209,7 @@ class RequestExecutor:
         try:
             if claim is not None:
                 prior = claim.prior
-                claim.sent_at = self.sent_at = context.now()
+                claim.sent_at = context.now()
             stop = context.stop_reason()
             if stop is not None:
                 raise NotAttemptedError(f"not sent: {stop}")

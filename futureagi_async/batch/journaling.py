@@ -53,6 +53,7 @@ class Claim(Generic[ResultT]):
         prior: what the journal knows about it, if it is to be sent.
         sent_at: when it had its slot, by the clock of the loop; `None` before that.
         attempts: how many attempts it has taken.
+        elapsed: seconds from its slot to its result or error.
     """
 
     key: bytes
@@ -61,6 +62,7 @@ class Claim(Generic[ResultT]):
     prior: PriorAttempts | None = None
     sent_at: float | None = None
     attempts: int = 0
+    elapsed: float = 0.0
 
 
 class BatchJournal:
@@ -145,8 +147,7 @@ class BatchJournal:
 
     async def record_result(self, claim: Claim[ResultT], result: ResultT) -> None:
         """Write and share the success of a claimed request."""
-        elapsed = self._elapsed(claim)
-        success = Success(claim.request, result, claim.attempts, elapsed)
+        success = Success(claim.request, result, claim.attempts, claim.elapsed)
         await self._record(claim, success)
 
     async def record_error(self, claim: Claim[Any], error: BaseException) -> None:
@@ -157,9 +158,7 @@ class BatchJournal:
         if is_own_cancellation(error):
             self._release(claim)
             return
-        outcome = outcome_of_error(
-            claim.request, error, claim.attempts, self._elapsed(claim)
-        )
+        outcome = outcome_of_error(claim.request, error, claim.attempts, claim.elapsed)
         if isinstance(outcome, Failure):
             self._failed[claim.key] = _Failed.by(outcome)
         elif _is_unknown(claim):  # and so it stays in the journal
@@ -173,9 +172,6 @@ class BatchJournal:
         if isinstance(outcome, Success):
             return outcome.result
         raise outcome.error
-
-    def _elapsed(self, claim: Claim[Any]) -> float:
-        return 0.0 if claim.sent_at is None else self._now() - claim.sent_at
 
     async def _record(self, claim: Claim[ResultT], outcome: Outcome[ResultT]) -> None:
         """Write an outcome, and share it with equal requests of the batch.
@@ -219,24 +215,22 @@ class BatchJournal:
         Raises:
             JournalError: the journal refuses.
         """
-        return self._of_service(
-            await self._journal.history(run_test_id, earlier_only=True)
-        )
-
-    async def history(self, run_test_id: str) -> Sequence[JournalEntry]:
-        """Return all entries for a run test, those of this batch included.
-
-        Raises:
-            JournalError: the journal refuses.
-        """
-        return self._of_service(await self._journal.history(run_test_id))
-
-    def _of_service(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+        entries = await self._journal.history(run_test_id, earlier_only=True)
         return [
             entry
             for entry in entries
             if (entry.base_url, entry.workspace_id) == self._service
         ]
+
+    async def history(self, run_test_id: str) -> Sequence[JournalEntry]:
+        """Return all entries for a run test, of whichever batch, service or workspace.
+
+        One service can have two addresses: a start through the other one counts too.
+
+        Raises:
+            JournalError: the journal refuses.
+        """
+        return await self._journal.history(run_test_id)
 
     async def _record_intent(
         self, key: bytes, request: Request[Any]

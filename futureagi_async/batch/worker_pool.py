@@ -51,9 +51,7 @@ class WorkerPool(Generic[ItemT, OutcomeT]):
     """Processes every item of an iterable with bounded concurrency.
 
     Args:
-        items: read lazily, an item when a worker is free for it. An asynchronous
-            iterable may have `get_nowait(default)`, which returns an item without
-            waiting.
+        items: read lazily, an item when a worker is free for it.
         process: does the work of one item; it may not raise.
         on_result: called with what `process` returned and the item's index in the input.
         workers: how many items are processed at a time.

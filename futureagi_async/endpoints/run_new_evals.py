@@ -383,9 +383,9 @@ def had_no_results_before(
     own requests, and it has no other start for the run test.
     """
     created: set[str] = set()
+    if sum(entry.path == request.path for entry in entries) > 1:
+        return False
     for entry in entries:
-        if entry.path == request.path and entry.body != request.body:
-            return False
         is_add = entry.endpoint == endpoints.add_eval_configs.AddEvalConfigs.__name__
         if is_add and entry.is_done and not entry.reconciled and entry.response:
             configs = codec.decode(entry.response)["created_eval_configs"]

@@ -194,8 +194,8 @@ class Call:
         has_deadline = throttle is not None and throttle.deadline is not None
         if shared.rate_limiter.is_limited or has_deadline:
             await self._await_rate_limit()
-            if shared.closed:  # since it has waited
-                raise ClientClosedError
+        if shared.closed:  # since it has waited for a lock, a retry or the limit
+            raise ClientClosedError
         attempt = self.attempt = HTTPRequest(
             request.method,
             request.path,

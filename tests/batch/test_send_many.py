@@ -550,6 +550,66 @@ def test_a_job_that_only_read_is_in_no_doubt_when_its_client_closes(reads, in_a_
     on_a_jumping_clock(main())
 
 
+@attrs.frozen
+class ReadsInParallel(Operation[RunTest]):
+    """An operation of many reads at the same time."""
+
+    run_test_id: str
+
+    async def run(self, executor):
+        reads = (executor.read(GetRunTest(self.run_test_id)) for _ in range(12))
+        return (await asyncio.gather(*reads))[0]
+
+
+async def test_operations_that_read_in_parallel_keep_to_max_concurrency():
+    in_flight = peak = 0
+
+    async def answer_slowly(attempt):
+        nonlocal in_flight, peak
+        in_flight += 1
+        peak = max(peak, in_flight)
+        await asyncio.sleep(0.001)
+        in_flight -= 1
+        return accepted(attempt)
+
+    client = simulated(FakeSender(answer_slowly))
+
+    operations = [ReadsInParallel(run_test_id(number)) for number in range(2)]
+    await client.send_many(operations, max_concurrency=2)
+
+    assert peak == 2
+
+
+@pytest.mark.parametrize("in_a_batch", [True, False])
+async def test_a_write_that_waits_for_another_is_not_sent_by_a_client_that_closes(
+    in_a_batch,
+):
+    async def answer_later(attempt):
+        await asyncio.sleep(0.01)
+        return accepted(attempt)
+
+    client = simulated(FakeSender(answer_later))
+    first, second = requests(1)[0], requests(1)[0]
+
+    async def send_first():
+        await client.send(first)
+        await client.aclose()
+
+    async def send_second():
+        if in_a_batch:
+            (outcome,) = await client.send_many([second])
+            raise outcome.error
+        await client.send(second)
+
+    closing = asyncio.create_task(send_first())
+    await asyncio.sleep(0)
+    with pytest.raises(ClientClosedError) as caught:
+        await send_second()
+    await closing
+
+    assert caught.value.delivery is Delivery.NOT_SENT
+
+
 async def test_an_input_that_was_cancelled_elsewhere_interrupts_the_batch():
     async def items():
         for each in requests(3):

@@ -36,7 +36,8 @@ async def make_client() -> AsyncIterator[Callable[..., AsyncFutureAGI]]:
         def make(emulator: Emulator, **options: Any) -> AsyncFutureAGI:
             keys = emulator.api_key, emulator.secret_key
             options = {"retry": QUICK, "timeout": Timeout(total=20)} | options
-            client = AsyncFutureAGI(*keys, base_url=emulator.url, **options)
+            options = {"base_url": emulator.url} | options
+            client = AsyncFutureAGI(*keys, **options)
             transport = client._transport
             transport._shared = attrs.evolve(transport._shared, random=lambda: 0.0)
             stack.push_async_callback(client.aclose)

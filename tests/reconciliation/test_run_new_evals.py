@@ -212,6 +212,26 @@ async def test_finished_results_are_a_success_only_if_a_journal_saw_their_config
         assert outcome.error.delivery is Delivery.UNKNOWN
 
 
+async def test_a_start_through_another_address_of_the_service_proves_nothing(
+    finishing, make_client, configs, tmp_path
+):
+    run_test, journal = finishing.world.run_test_ids[0], tmp_path / "evals.db"
+    retry = RetryPolicy(reconcile_after=0.05, max_attempts=1)
+    client = make_client(finishing, retry=retry)
+    elsewhere = make_client(
+        finishing, retry=retry, base_url=finishing.url.replace("127.0.0.1", "localhost")
+    )
+    added = await client.add_eval_configs_many([run_test], configs, journal=journal)
+    requests = RunNewEvals.from_added(added)
+    await elsewhere.send_many(requests, journal=journal)
+    finishing.faults.add("drop_before", endpoint=RUN)
+
+    (outcome,) = await client.send_many(requests, journal=journal)
+
+    assert outcome.error.delivery is Delivery.UNKNOWN
+    assert finishing.log.runs == {run_test: 1}
+
+
 async def test_evaluations_that_were_prepared_and_never_started_are_sent_again(
     emulator, connect, run_test, config_ids
 ):

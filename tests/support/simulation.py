@@ -33,9 +33,10 @@ class FakeSender:
         self._handle = handle
         self.attempts: list[HTTPRequest] = []
         self.closed = False
-        self.detached = False
 
     async def send(self, attempt: HTTPRequest) -> HTTPResponse:
+        if self.closed:
+            raise RuntimeError("Session is closed")  # as aiohttp does
         self.attempts.append(attempt)
         attempt.connection_acquired = True
         answer = self._handle(attempt)
@@ -45,7 +46,7 @@ class FakeSender:
         self.closed = True
 
     def detach(self) -> None:
-        self.detached = True
+        """Do nothing: there is no socket."""
 
 
 def simulated(sender: Any, **options: Any) -> AsyncFutureAGI:
