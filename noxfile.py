@@ -114,7 +114,12 @@ def kills(session: nox.Session) -> None:
     session.install("-e", ".[cli]", *dependencies("tests"))
     environment = {"FUTUREAGI_TEST_KILLS": "1000"}
     session.run(
-        "python", "-m", "pytest", "tests/proof", *session.posargs, env=environment
+        "python",
+        "-m",
+        "pytest",
+        "tests/proof/test_killed_batch.py",
+        *session.posargs,
+        env=environment,
     )
 
 

@@ -310,7 +310,7 @@ class PermissionDeniedError(APIStatusError):
 
 
 class NotFoundError(APIStatusError):
-    """404: there is no such run test for these keys."""
+    """404: what the request is about does not exist for these keys."""
 
 
 class ConflictError(APIStatusError):

@@ -129,7 +129,7 @@ class RequestExecutor:
             if not limit.expired():
                 raise
             raise NotAttemptedError(
-                "not read: the deadline of the batch has passed before the answer came"
+                "not read: the deadline of the batch has passed before the response came"
             ) from None
 
     def write(

@@ -1,4 +1,4 @@
-"""The options of batches and streams, and what a client is given to send, checked."""
+"""The options of batches and streams, and requests to send, validated."""
 
 from __future__ import annotations
 

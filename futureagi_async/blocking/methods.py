@@ -13,9 +13,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Collection,
     Coroutine,
-    Iterable,
     Iterator,
 )
 from functools import partial
@@ -26,6 +24,7 @@ from futureagi_async.batch.options import validate_callback
 from futureagi_async.blocking.streams import (
     BlockingEvaluationStream,
     BlockingOutcomeStream,
+    in_memory,
     pump_input,
     run_batch,
 )
@@ -90,8 +89,8 @@ def blocking_method(
     """Return a method that waits for the result of a coroutine function."""
 
     def call(self: FutureAGI, /, *args: Any, **kwargs: Any) -> T:
-        args = tuple(map(_in_memory, args))
-        kwargs = {name: _in_memory(value) for name, value in kwargs.items()}
+        args = tuple(map(in_memory, args))
+        kwargs = {name: in_memory(value) for name, value in kwargs.items()}
         return self._portal.call(partial(method, self._client, *args, **kwargs))
 
     return _mirror(call, method)
@@ -194,7 +193,7 @@ def _bind(
     bound = signature.bind(client, *args, **kwargs)
     input_name = list(bound.arguments)[1]
     for name in list(bound.arguments)[2:]:
-        bound.arguments[name] = _in_memory(bound.arguments[name])
+        bound.arguments[name] = in_memory(bound.arguments[name])
     source = pump_input(bound.arguments[input_name], inbox, _concurrency(bound))
     bound.arguments[input_name] = source
     return bound, source
@@ -205,12 +204,6 @@ def _concurrency(bound: inspect.BoundArguments) -> int:
     if isinstance(value, int) and value > 0:
         return value
     return DEFAULT_MAX_CONCURRENCY  # or it is invalid, and rejected later
-
-
-def _in_memory(value: Any) -> Any:
-    """Return a list in the place of an iterator: it is read in the calling thread."""
-    is_lazy = isinstance(value, Iterable) and not isinstance(value, Collection)
-    return list(value) if is_lazy else value
 
 
 def _mirror(

@@ -195,13 +195,15 @@ class Portal:
         return thread
 
     def _start(self) -> _LoopThread:
+        if not self._closed:
+            # Outside the lock: a signal handler may close the client meanwhile.
+            self._on_thread_start()
         with self._lock:
             thread = self._thread
             if self._closed or _program_ends.is_set():
                 _exit_daemon_at_shutdown()
                 raise ClientClosedError
             if thread is None or not thread.is_alive:
-                self._on_thread_start()
                 thread = _LoopThread(self._close)
                 thread.start()
                 self._thread = thread
@@ -231,6 +233,14 @@ class Portal:
     def __del__(self) -> None:
         if self._thread is not None and self._thread.is_alive:
             self._thread.request_stop()
+
+
+class _ExitError(Exception):
+    """The way of a `SystemExit` or the like to the calling thread."""
+
+    def __init__(self, reason: BaseException) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Call(Generic[T]):
@@ -280,6 +290,11 @@ class Call(Generic[T]):
         thread.on_close.add(self._on_close)
         try:
             return await self._function()
+        except (Exception, asyncio.CancelledError):
+            raise
+        except BaseException as error:
+            # It would end the loop, and with it the calls of other threads.
+            raise _ExitError(error) from error
         finally:
             thread.on_close.discard(self._on_close)
 
@@ -291,6 +306,8 @@ class Call(Generic[T]):
             raise ClientClosedError(
                 "the call was cancelled", delivery=Delivery.UNKNOWN
             ) from None
+        except _ExitError as error:
+            raise error.reason from None
         except Exception:
             _exit_daemon_at_shutdown()
             raise

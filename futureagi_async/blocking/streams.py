@@ -16,6 +16,7 @@ from collections.abc import (
     Callable,
     Collection,
     Iterable,
+    Mapping,
 )
 from functools import partial
 from types import TracebackType
@@ -165,15 +166,25 @@ class AsyncInputPump(AsyncIterator[Item], Generic[Item]):
 
 
 def pump_input(items: Any, inbox: queue.SimpleQueue[Any], chunk_size: int) -> Any:
-    """Return an input that the loop can read: what may block is read by the caller.
-
-    A collection is returned as it is, and so is what is no iterable at all.
-    """
+    """Return an input that the loop can read: what may block is read by the caller."""
     if isinstance(items, AsyncIterable):
         return AsyncInputPump(items)
-    if isinstance(items, Collection) or not isinstance(items, Iterable):
-        return items
-    return InputPump(items, inbox, chunk_size)
+    if isinstance(items, Iterable) and not isinstance(items, Collection):
+        return InputPump(items, inbox, chunk_size)
+    return in_memory(items)
+
+
+_BUILT_IN = (str, bytes, list, tuple, set, frozenset, dict)
+
+
+def in_memory(value: Any) -> Any:
+    """Return an iterable as a list or dict, read here: it may belong to this thread.
+
+    What Python itself keeps in memory, and what is no iterable, is returned unchanged.
+    """
+    if isinstance(value, _BUILT_IN) or not isinstance(value, Iterable):
+        return value
+    return dict(value) if isinstance(value, Mapping) else list(value)
 
 
 def closing(source: Any) -> Callable[[], object]:
@@ -293,8 +304,9 @@ class BlockingStream(Generic[Item]):
         """End the input, and let no result wait for the reader."""
         closing(self._source)()
         is_sized = isinstance(self._source, Collection)
-        unread = len(self._source) if is_sized else _CHUNK_SIZE
-        self._producer.release(unread + self._concurrency)
+        unread = len(self._source) if is_sized else 2 * _CHUNK_SIZE
+        # A slot for each item, and one for each worker to find that there are no more.
+        self._producer.release(unread + 2 * self._concurrency)
 
     def __iter__(self) -> Self:
         return self

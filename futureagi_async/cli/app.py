@@ -83,4 +83,4 @@ def emulator(
     arguments: Annotated[list[str] | None, typer.Argument()] = None,
 ) -> None:
     """Serve an emulator of the service until Ctrl-C; --help shows its options."""
-    sys.exit(emulator_command.main(arguments or []))
+    sys.exit(emulator_command.main(arguments or [], "futureagi-async emulator"))

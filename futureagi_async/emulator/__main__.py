@@ -62,7 +62,6 @@ def _seconds(text: str) -> float:
 def argument_parser() -> argparse.ArgumentParser:
     """Build the parser of the options."""
     parser = argparse.ArgumentParser(
-        prog="python -m futureagi_async.emulator",
         description="A local server that answers like the Future AGI service.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="where to listen")
@@ -154,9 +153,14 @@ async def _serve(emulator: Emulator) -> None:
         await stopping.wait()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None,
+    program: str = "python -m futureagi_async.emulator",
+) -> int:
     """Run the command; return its exit status."""
-    options = argument_parser().parse_args(arguments)
+    parser = argument_parser()
+    parser.prog = program
+    options = parser.parse_args(arguments)
     gc.set_threshold(_GC_THRESHOLD)
     try:
         asyncio.run(_serve(create_emulator(options)))

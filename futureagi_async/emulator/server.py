@@ -1,4 +1,4 @@
-"""The service on a socket: the only place that knows aiohttp."""
+"""The service on a socket: the only module of the emulator that imports aiohttp."""
 
 from __future__ import annotations
 

@@ -18,7 +18,6 @@ from futureagi_async.model.resource import (
 )
 
 
-_WHERE = "evaluations_config"
 MAX_LENGTH = 255  # of names and models
 
 
@@ -241,6 +240,7 @@ class EncodedEvalConfigs(tuple[EvalConfig, ...]):  # noqa: SLOT001 - it holds th
 
 def validate_eval_configs(
     values: Iterable[EvalConfig | Mapping[str, Any]],
+    location: str = "evaluations_config",
 ) -> EncodedEvalConfigs:
     """Return a list of `EvalConfig` or plain dicts, validated and encoded.
 
@@ -250,38 +250,40 @@ def validate_eval_configs(
     """
     if isinstance(values, EncodedEvalConfigs):
         return values
-    given = validation.as_list(values, _WHERE, "eval configs")
-    if not given:
+    values = validation.as_list(values, location, "eval configs")
+    if not values:
         raise InvalidRequestError(
-            f"{_WHERE}: the list is empty; at least one is expected"
+            f"{location}: the list is empty; at least one is expected"
         )
-    checked = EncodedEvalConfigs([_item(value, i) for i, value in enumerate(given)])
+    checked = EncodedEvalConfigs(
+        [_item(value, location, index) for index, value in enumerate(values)]
+    )
     names = [item.effective_name for item in checked]
     if len(set(names)) < len(names):
-        raise _duplicate_name_error(names)
+        raise _duplicate_name_error(names, location)
     joined = b",".join([item.encoded for item in checked])
     checked.body = b'{"evaluations_config":[%b]}' % joined
     return checked
 
 
-def _duplicate_name_error(names: list[str]) -> InvalidRequestError:
+def _duplicate_name_error(names: list[str], location: str) -> InvalidRequestError:
     first: dict[str, int] = {}
     again = [i for i, name in enumerate(names) if first.setdefault(name, i) != i]
     index, name = again[0], names[again[0]]
     return InvalidRequestError(
-        f"{_WHERE}[{index}]: the name {validation.truncate_repr(name)} is that of "
-        f"{_WHERE}[{first[name]}] too; names are compared trimmed, and a config "
+        f"{location}[{index}]: the name {validation.truncate_repr(name)} is that of "
+        f"{location}[{first[name]}] too; names are compared trimmed, and a config "
         "without one is called Eval-<template_id>: name it differently"
     )
 
 
-def _item(value: Any, index: int) -> EvalConfig:
+def _item(value: Any, location: str, index: int) -> EvalConfig:
     if isinstance(value, EvalConfig):
         return value
     try:
         return EvalConfig.from_dict(value)
     except InvalidRequestError as error:
-        raise InvalidRequestError(f"{_WHERE}[{index}]: {error}") from None
+        raise InvalidRequestError(f"{location}[{index}]: {error}") from None
 
 
 @attrs.frozen(kw_only=True)

@@ -334,16 +334,15 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
 
 
 def _results(added: Any) -> list[endpoints.add_eval_configs.AddEvalConfigsResult]:
-    match added:
-        case endpoints.add_eval_configs.AddEvalConfigsResult():
-            return [added]
-        case Batch():
-            return [success.result for success in added.successes]
-        case _:
+    is_batch = isinstance(added, Batch)
+    results = [success.result for success in added.successes] if is_batch else [added]
+    for result in results:
+        if not isinstance(result, endpoints.add_eval_configs.AddEvalConfigsResult):
             raise InvalidRequestError(
                 "added: a result of add_eval_configs or add_eval_configs_many is expected, "
-                f"not {validation.describe_type(added)}"
+                f"not {validation.describe_type(result)}"
             )
+    return results
 
 
 def _reject_partial(

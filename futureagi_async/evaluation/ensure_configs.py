@@ -6,7 +6,7 @@ import copy
 import enum
 import itertools
 from collections.abc import (
-    Iterable,  # noqa: F401 - in the signature that attrs makes
+    Iterable,
     Mapping,
     Sequence,
 )
@@ -173,6 +173,12 @@ def validate_on_conflict(value: Any) -> OnConflict:
     )
 
 
+def _validate_configs(
+    values: Iterable[EvalConfig | Mapping[str, Any]],
+) -> EncodedEvalConfigs:
+    return validate_eval_configs(values, "configs")
+
+
 @attrs.frozen
 class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
     """Creation of the eval configs that a run test does not have.
@@ -193,7 +199,7 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
     """
 
     run_test_id: str = attrs.field(converter=validation.run_test_id)
-    configs: EncodedEvalConfigs = attrs.field(converter=validate_eval_configs)
+    configs: EncodedEvalConfigs = attrs.field(converter=_validate_configs)
     on_conflict: OnConflict = attrs.field(
         default="raise", converter=validate_on_conflict, kw_only=True
     )

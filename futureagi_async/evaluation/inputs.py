@@ -101,7 +101,7 @@ class EvaluationSpec:
                 f"rerun: True or False is expected, not {validation.truncate_repr(rerun)}"
             )
         return cls(
-            configs=validate_eval_configs(configs),
+            configs=validate_eval_configs(configs, "configs"),
             execution_filter=_execution_filter(latest_executions, started_after),
             on_conflict=validate_on_conflict(on_conflict),
             rerun=rerun,
@@ -180,7 +180,7 @@ class EvaluationSettings:
         if waits and batch.timeout is None:
             raise ConfigurationError(
                 "timeout: a duration is expected, since evaluations can stay unfinished "
-                "for ever; None is possible with wait=False only"
+                "for ever" + ("; None is possible with wait=False only" if spec else "")
             )
         if max_in_progress is not None:
             positive_int(max_in_progress, "max_in_progress")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen
-class StartBatch:
+class StartGroup:
     """Evaluations that are started by one request.
 
     A request erases every result that its configs have on its executions. So executions
@@ -42,7 +42,7 @@ class Plan:
             and is left so.
     """
 
-    starts: tuple[StartBatch, ...]
+    starts: tuple[StartGroup, ...]
     waits_for_running: bool
     blocked_by_others: bool
     relies_on_prepared: bool
@@ -110,7 +110,7 @@ def make_plan(table: ResultTable, started: StartedPairs, *, rerun: bool) -> Plan
                 by_config[config].pending for config in to_start
             )
     return Plan(
-        tuple(StartBatch(tuple(ids), configs) for configs, ids in groups.items()),
+        tuple(StartGroup(tuple(ids), configs) for configs, ids in groups.items()),
         waits_for_running,
         blocked_by_others,
         relies_on_prepared,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         EnsuredEvalConfigs,
     )
     from futureagi_async.evaluation.inputs import EvaluationSpec
-    from futureagi_async.evaluation.plan import Plan, StartBatch
+    from futureagi_async.evaluation.plan import Plan, StartGroup
 
 
 _MAX_REPLANS = 2
@@ -210,7 +210,7 @@ class StartEvaluations(Operation[None]):
         state.plan = plan
         return plan
 
-    def _request(self, start: StartBatch) -> RunNewEvals:
+    def _request(self, start: StartGroup) -> RunNewEvals:
         return RunNewEvals(
             self.run_test_id,
             start.config_ids,

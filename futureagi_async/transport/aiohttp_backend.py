@@ -271,7 +271,7 @@ def _drop_tracebacks(error: Exception) -> None:
 def _describe(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientHttpProxyError):
         reason = _replace_surrogates(error.message)
-        return f"the proxy answered {error.status} {reason}".rstrip()
+        return f"the proxy responded with {error.status} {reason}".rstrip()
     if isinstance(error, aiohttp.ClientResponseError):
         problem = (
             _replace_surrogates(error.message).strip().partition("\n")[0].rstrip(":")

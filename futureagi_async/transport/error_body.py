@@ -26,7 +26,7 @@ _TITLE = re.compile(rb"<title>(.*?)</title>", re.DOTALL | re.IGNORECASE)
 _ITEM = re.compile(r"(?:^|; )(\d{1,9}): ", re.ASCII)
 _MAX_TEXT = 200
 _MAX_DEPTH = 20
-_NO_REASON = "the service gave no reason"
+_NO_REASON = "the service returned no reason"
 
 
 @attrs.frozen

@@ -291,6 +291,11 @@ def _redact_userinfo(url: str) -> str:
 
 
 def _base_url(value: str | None, *, allow_http: bool) -> str:
+    if not isinstance(allow_http, bool):
+        raise ConfigurationError(
+            "allow_http: True or False is expected, "
+            f"not {validation.describe_type(allow_http)}"
+        )
     if value is None:
         value = os.environ.get("FI_BASE_URL") or DEFAULT_BASE_URL
     if not isinstance(value, str):

@@ -7,6 +7,7 @@ import itertools
 import queue
 import threading
 import time
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from futureagi_async import (
     ClientClosedError,
     Failure,
     FutureAGI,
+    GetRunTest,
     InvalidRequestError,
     NotAttempted,
     Success,
@@ -25,6 +27,7 @@ from futureagi_async import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
     from conftest import SilentServer
 
@@ -398,3 +401,57 @@ def test_two_streams_of_one_client_run_beside_each_other(
         pairs = list(zip(even, odd, strict=True))
 
     assert len(pairs) == 20
+
+
+def test_a_client_closes_though_a_large_stream_is_not_read(
+    connect: Callable[..., FutureAGI],
+    emulator: Emulator,
+    in_thread: Any,
+    eventually: Any,
+    tmp_path: Path,
+) -> None:
+    client = connect(max_connections=200)
+    ids = itertools.cycle(emulator.world.run_test_ids)
+    requests = (GetRunTest(run_test_id) for run_test_id in ids)
+
+    with client.stream(
+        requests, max_concurrency=200, journal=tmp_path / "evals.db"
+    ) as outcomes:
+        next(outcomes)
+        eventually(lambda: outcomes._inbox.qsize() > 150)
+
+        in_thread(client.close)()
+
+
+class Query(Collection[Any]):
+    """A collection that notes in which thread it is read."""
+
+    def __init__(self, rows: list[Any]) -> None:
+        self.rows = rows
+        self.threads: set[int] = set()
+
+    def __iter__(self) -> Iterator[Any]:
+        self.threads.add(threading.get_ident())
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __contains__(self, row: object) -> bool:
+        return row in self.rows
+
+
+def test_collections_are_read_in_the_calling_thread(
+    client: FutureAGI, emulator: Emulator
+) -> None:
+    ids = emulator.world.run_test_ids[:2]
+    requests = Query([GetRunTest(run_test_id) for run_test_id in ids])
+    run_tests, configs = Query(ids), Query([{"template_id": ids[0]}])
+
+    assert len(client.send_many(requests).successes) == 2
+    client.add_eval_configs_many(run_tests, configs)
+    with client.stream(requests) as outcomes:
+        assert len(list(outcomes)) == 2
+
+    for query in (requests, run_tests, configs):
+        assert query.threads == {threading.get_ident()}

@@ -193,6 +193,35 @@ def test_cancelling_what_has_ended_does_nothing(portal: Portal) -> None:
     assert call.result() == 42
 
 
+@pytest.mark.parametrize("reason", [SystemExit, GeneratorExit, KeyboardInterrupt])
+def test_an_exit_in_a_coroutine_ends_its_caller_and_no_other_call(
+    portal: Portal, reason: type[BaseException]
+) -> None:
+    async def leave() -> None:
+        raise reason
+
+    async def stay() -> int:
+        return 7
+
+    with pytest.raises(reason):
+        portal.call(leave)
+
+    assert portal.call(stay) == 7
+
+
+def test_a_client_may_be_closed_while_its_first_call_prepares_the_thread() -> None:
+    async def nothing() -> None:
+        raise AssertionError("it is closed")
+
+    def close_as_a_signal_handler_does() -> None:
+        portal.close()
+
+    portal = Portal(nothing, close_as_a_signal_handler_does)
+
+    with pytest.raises(ClientClosedError):
+        portal.call(nothing)
+
+
 def test_a_cancelled_call_may_have_done_its_work(
     portal: Portal, in_thread: InThread
 ) -> None:

@@ -252,13 +252,13 @@ def test_the_emulator_command_passes_its_arguments_to_its_module(
     taken: list[Any] = []
     monkeypatch.setattr(
         "futureagi_async.emulator.__main__.main",
-        lambda arguments: taken.append(arguments) or 7,
+        lambda arguments, program: taken.append((arguments, program)) or 7,
     )
     arguments = "--port 8400 --run-tests 100 --dispatch run --latency 0.05 --world FILE"
 
     ended = run("emulator", *arguments.split())
 
-    assert taken == [arguments.split()]
+    assert taken == [(arguments.split(), "futureagi-async emulator")]
     assert ended.exit_code == 7
 
 

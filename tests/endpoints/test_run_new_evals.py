@@ -326,7 +326,15 @@ def test_a_partial_that_is_neither_word_is_rejected():
         RunNewEvals.from_added(added(), partial="skip")
 
 
-@pytest.mark.parametrize("value", [None, [], {"run_test_id": RUN_TEST}])
+RUN_RESULT = RunNewEvalsResult(
+    raw={}, message="", run_test_id=RUN_TEST, call_execution_count=1
+)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, [], {"run_test_id": RUN_TEST}, RUN_RESULT, Batch([succeeded(RUN_RESULT)])],
+)
 def test_only_what_was_added_can_be_run(value):
     with pytest.raises(
         InvalidRequestError, match=r"^added: a result of add_eval_configs or"

@@ -757,7 +757,7 @@ async def test_a_deadline_during_the_first_read_leaves_it_not_attempted(
         (outcome,) = await client.send_many(ensures([one], configs), timeout=500)
 
     assert isinstance(outcome, NotAttempted)
-    assert "before the answer came" in str(outcome.error)
+    assert "before the response came" in str(outcome.error)
     assert not emulator.log.configs
 
 

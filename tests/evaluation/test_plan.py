@@ -25,8 +25,8 @@ from futureagi_async.evaluation.conclusion import final_status
 from futureagi_async.evaluation.plan import (
     Assessment,
     EvaluationPhase,
-    StartBatch,
     StartedPairs,
+    StartGroup,
     assess,
     make_plan,
 )
@@ -134,8 +134,8 @@ def test_executions_share_a_request_only_if_the_same_configs_are_missing():
     )
 
     assert make_plan(table, StartedPairs(), rerun=False).starts == (
-        StartBatch((execution_id(0), execution_id(2)), (config_id(0),)),
-        StartBatch((execution_id(1),), (config_id(1),)),
+        StartGroup((execution_id(0), execution_id(2)), (config_id(0),)),
+        StartGroup((execution_id(1),), (config_id(1),)),
     )
 
 
@@ -351,4 +351,4 @@ def test_a_pending_entry_is_no_result():
 
     plan = make_plan(table, StartedPairs(), rerun=False)
 
-    assert plan.starts == (StartBatch((execution_id(0),), (config_id(0),)),)
+    assert plan.starts == (StartGroup((execution_id(0),), (config_id(0),)),)

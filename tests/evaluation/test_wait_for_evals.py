@@ -127,7 +127,7 @@ async def test_a_read_is_cut_off_at_the_deadline(
         (end,) = await client.wait_for_evals(run_test_ids[:1], timeout=500)
 
     assert end.status is EvaluationStatus.NOT_ATTEMPTED
-    assert "before the answer came" in end.reason
+    assert "before the response came" in end.reason
 
 
 def test_a_run_test_under_way_at_the_deadline_is_pending(

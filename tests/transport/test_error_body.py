@@ -281,7 +281,7 @@ def test_a_truncated_body_is_shown_as_it_came():
 def test_an_answer_without_any_reason_still_has_a_message(content, reason):
     body = parse_error_body(content, reason=reason)
 
-    assert body.message.startswith("the service gave no reason")
+    assert body.message.startswith("the service returned no reason")
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,8 @@ async def run_script(
     """Run a script in a process of its own; give its exit code, output, and errors."""
     prelude = """\
         import asyncio, gc, logging, os, signal, ssl, sys
+        # It is ignored in what a shell starts in the background.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         from futureagi_async import AsyncFutureAGI, Delivery, FutureAGIError
         from simulation import request
         # On a busy machine any step may take the 0.1 s that the development mode reports.

@@ -87,8 +87,8 @@ async def test_a_certificate_behind_a_tunnel_is_refused_without_the_password(
     ("answer", "says"),
     [
         (http("407 Proxy Authentication Required"), "407 Proxy Authentication"),
-        (http("502"), "the proxy answered 502"),
-        (b"HTTP/1.1 403 Refus\xe9\r\n\r\n", "answered 403 Refus\ufffd"),
+        (http("502"), "the proxy responded with 502"),
+        (b"HTTP/1.1 403 Refus\xe9\r\n\r\n", "responded with 403 Refus\ufffd"),
     ],
 )
 async def test_a_proxy_that_refuses_means_not_sent(answer, says, connect):
@@ -145,7 +145,7 @@ async def test_the_proxy_of_the_environment_is_used(connect, monkeypatch):
         client = connect("https://api.example.org", retry=ONCE)
         monkeypatch.delenv("HTTPS_PROXY")
 
-        with pytest.raises(APIConnectionError, match="the proxy answered 403"):
+        with pytest.raises(APIConnectionError, match="the proxy responded with 403"):
             await client.send(request())
 
 

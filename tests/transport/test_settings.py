@@ -261,6 +261,12 @@ def test_keys_are_not_sent_unencrypted_unless_it_is_allowed(url):
     assert resolve(base_url=url, allow_http=True).base_url == url
 
 
+@pytest.mark.parametrize("value", ["no", 1, None])
+def test_allow_http_is_true_or_false(value):
+    with pytest.raises(ConfigurationError, match=r"^allow_http: True or False is"):
+        resolve(allow_http=value)
+
+
 @pytest.mark.parametrize("spelling", [WORKSPACE.upper(), uuid.UUID(WORKSPACE)])
 def test_a_workspace_comes_out_canonical(spelling):
     assert resolve(workspace_id=spelling).workspace_id == WORKSPACE

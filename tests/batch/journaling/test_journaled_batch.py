@@ -266,7 +266,7 @@ async def test_what_comes_after_an_equal_failure_is_told_the_same_in_short(
         assert (each.request, each.attempts, each.elapsed, each.from_journal) == (
             request,
             first.attempts,
-            0.0,
+            first.elapsed,
             True,
         )
         assert not each.error.body
