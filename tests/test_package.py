@@ -202,7 +202,7 @@ def test_what_few_clients_need_is_loaded_by_those_that_do():
     assert loaded_after(f"{client})").isdisjoint({"difflib", "html"})
 
 
-def test_a_client_and_a_request_load_nothing_of_fan_outs_lists_and_error_bodies():
+def test_a_client_and_a_request_load_nothing_of_batches_lists_and_error_bodies():
     loaded = loaded_after(
         "from futureagi_async import AsyncFutureAGI, RunNewEvals\n"
         "AsyncFutureAGI('key', 'secret')"

@@ -1,4 +1,4 @@
-"""Fan-out: bounded, ordered, one outcome an item, and nothing twice."""
+"""Batch: bounded, ordered, one outcome an item, and nothing twice."""
 
 from __future__ import annotations
 
@@ -659,7 +659,7 @@ class AdmitsAMinute:
     ],
     ids=str,
 )
-def test_a_limit_a_minute_fails_no_item_of_a_large_fan_out(limit, refusal, monkeypatch):
+def test_a_limit_a_minute_fails_no_item_of_a_large_batch(limit, refusal, monkeypatch):
     def acquire(quota, *, timeout):
         raise AssertionError("being turned away costs no retry tokens")
 

@@ -1,4 +1,4 @@
-"""What a fan-out gives back."""
+"""What a batch gives back."""
 
 from __future__ import annotations
 

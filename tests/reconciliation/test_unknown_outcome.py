@@ -1,4 +1,4 @@
-"""Doubt in general: in fan-outs, after an earlier process, and when all is closed."""
+"""Doubt in general: in batches, after an earlier process, and when all is closed."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_what_an_endpoint_does_not_override_does_nothing():
     assert error.hint == ""
 
 
-# In a fan-out.
+# In a batch.
 
 
 def batch_of(sender, requests, *, deadline=None, **options):

@@ -19,7 +19,7 @@ from futureagi_async import (
 
 @attrs.frozen
 class Job:
-    """The fan-out that is to survive."""
+    """The batch that is to survive."""
 
     url: str
     api_key: str

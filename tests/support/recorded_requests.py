@@ -1,4 +1,4 @@
-"""Requests for journalled fan-outs, and what a journal holds of them."""
+"""Requests for journaled batches, and what a journal holds of them."""
 
 from __future__ import annotations
 

@@ -357,7 +357,7 @@ def test_the_quota_is_one_for_all_copies():
     on_a_jumping_clock(main())
 
 
-def test_a_single_call_pays_for_being_turned_away():
+def test_a_single_call_pays_for_being_throttled():
     async def main():
         sender = FakeSender(lambda _: answer(429))
         client = simulated(sender)

@@ -276,7 +276,7 @@ async def test_the_timer_keeps_nothing_of_the_context_of_who_set_it():
     assert remembered() is None
 
 
-def test_in_a_fan_out_waiting_for_the_turn_is_no_part_of_it():
+def test_in_a_batch_waiting_for_the_turn_is_no_part_of_it():
     async def main():
         async def slow(attempt):
             await asyncio.sleep(15)
@@ -290,7 +290,7 @@ def test_in_a_fan_out_waiting_for_the_turn_is_no_part_of_it():
     on_a_jumping_clock(main())
 
 
-def test_in_a_fan_out_being_turned_away_is_no_part_of_it():
+def test_in_a_batch_being_throttled_is_no_part_of_it():
     async def main():
         async def turned_away_for_long(attempt):
             if asyncio.get_running_loop().time() < 300:
@@ -304,7 +304,7 @@ def test_in_a_fan_out_being_turned_away_is_no_part_of_it():
     on_a_jumping_clock(main())
 
 
-def test_in_a_fan_out_an_attempt_under_way_is_cut_short():
+def test_in_a_batch_an_attempt_under_way_is_cut_short():
     async def main():
         async def turned_away_then_stall(attempt):
             if len(sender.attempts) == 1:

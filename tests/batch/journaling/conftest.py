@@ -1,4 +1,4 @@
-"""What the tests of journalled fan-outs share: an emulator, clients of it, a clock."""
+"""What the tests of journaled batches share: an emulator, clients of it, a clock."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def test_what_is_in_flight_is_retried_after_the_deadline():
     on_a_jumping_clock(main())
 
 
-def test_being_turned_away_is_borne_until_the_deadline():
+def test_being_throttled_is_borne_until_the_deadline():
     async def main():
         service = Service(lambda _: answered(429, retry_after="10"))
         (outcome,) = await client_of(service).send_many(requests(1), timeout=35)
@@ -110,7 +110,7 @@ def test_being_turned_away_is_borne_until_the_deadline():
     on_a_jumping_clock(main())
 
 
-def test_a_deadline_lets_a_batch_be_turned_away_no_longer_than_ten_minutes():
+def test_a_deadline_lets_a_batch_be_throttled_no_longer_than_ten_minutes():
     async def main():
         service = Service(lambda _: answered(429, retry_after="60"))
         (outcome,) = await client_of(service).send_many(requests(1), timeout=9999)
@@ -200,7 +200,7 @@ async def test_a_deadline_that_is_none_is_refused(
     assert not emulator.log.requests
 
 
-async def test_what_the_deadline_left_over_is_sent_by_the_next_fan_out(
+async def test_what_the_deadline_left_over_is_sent_by_the_next_batch(
     emulator, connect, journal, leap_when_served
 ):
     leap_when_served(20)

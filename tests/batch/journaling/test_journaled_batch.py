@@ -1,4 +1,4 @@
-"""The same fan-out again: what a journal answers, and what is sent all the same."""
+"""The same batch again: what a journal answers, and what is sent all the same."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def assert_answered(again, first):
 
 @pytest.mark.parametrize("make", [adds, runs])
 @pytest.mark.parametrize("way", [sent_many, sent_from_generator, streamed, by_method])
-async def test_the_same_fan_out_again_sends_nothing(
+async def test_the_same_batch_again_sends_nothing(
     way, make, emulator, connect, journal
 ):
     first = await way(connect(), make(emulator), journal=journal)
@@ -128,7 +128,7 @@ BLOCKING = {
 
 @pytest.mark.parametrize("make", [adds, runs])
 @pytest.mark.parametrize("way", BLOCKING)
-def test_the_same_fan_out_of_the_blocking_client_again_sends_nothing(
+def test_the_same_batch_of_the_blocking_client_again_sends_nothing(
     way, make, emulator, connect_blocking, journal
 ):
     first = BLOCKING[way](connect_blocking(), make(emulator), journal=journal)
@@ -213,7 +213,7 @@ async def test_another_workspace_is_never_answered_for(emulator, connect, journa
 
 
 @pytest.mark.parametrize("max_concurrency", [1, 8])
-async def test_equal_requests_of_one_fan_out_are_sent_once(
+async def test_equal_requests_of_one_batch_are_sent_once(
     max_concurrency, emulator, connect, journal
 ):
     one, other = adds(emulator, 2)
@@ -482,7 +482,7 @@ async def test_a_journal_that_cannot_be_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("method", ["send_many", "stream"])
-async def test_a_journal_of_another_fan_out_is_refused_before_anything_is_sent(
+async def test_a_journal_of_another_batch_is_refused_before_anything_is_sent(
     method, emulator, connect, journal
 ):
     client = connect()
@@ -590,7 +590,7 @@ async def test_a_failure_that_cannot_be_written_keeps_its_delivery(
     assert outcome.error.delivery.value == "unknown"
 
 
-async def test_a_journal_that_breaks_while_settling_leaves_the_doubt(
+async def test_a_journal_that_breaks_while_reconciling_leaves_the_doubt(
     emulator, connect, journal, monkeypatch
 ):
     requests = runs(emulator, 1)

@@ -138,7 +138,7 @@ WAITING = {
 
 
 @pytest.mark.parametrize("waiting", ["a_batch_of_a_generator", "a_stream"])
-def test_after_ctrl_c_the_same_fan_out_goes_on_in_the_same_program(
+def test_after_ctrl_c_the_same_batch_goes_on_in_the_same_program(
     waiting, program, emulator, journal, until_stuck
 ):
     running = program(f"""

@@ -1,4 +1,4 @@
-"""A journalled fan-out that ends before its time: nothing runs on, the journal is true."""
+"""A journaled batch that ends before its time: nothing runs on, the journal is true."""
 
 from __future__ import annotations
 
@@ -351,7 +351,7 @@ def test_leaving_a_blocking_stream_leaves_a_true_journal(
     assert_true()
 
 
-async def test_a_journal_that_is_held_is_free_when_its_fan_out_is_cancelled(
+async def test_a_journal_that_is_held_is_free_when_its_batch_is_cancelled(
     emulator, connect, journal, eventually
 ):
     emulator.faults.add("latency", seconds=60, endpoint=ADD)

@@ -1,4 +1,4 @@
-"""What an earlier fan-out left in doubt: reconciled, sent again, or decided by a person."""
+"""What an earlier batch left in doubt: reconciled, sent again, or decided by a person."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def doubt(emulator, connect, journal):
 
 
 @pytest.mark.parametrize("make", [adds, runs])
-async def test_what_had_been_done_is_a_settled_success(
+async def test_what_had_been_done_is_a_reconciled_success(
     make, emulator, connect, journal, doubt
 ):
     requests = make(emulator)
@@ -73,7 +73,7 @@ async def test_what_had_been_done_is_a_settled_success(
 
 
 @pytest.mark.parametrize("make", [adds, runs])
-async def test_a_settled_success_comes_back_whole(
+async def test_a_reconciled_success_comes_back_whole(
     make, emulator, connect, journal, doubt
 ):
     requests = make(emulator)
@@ -154,7 +154,7 @@ def finish(emulator, request):
 
 
 @pytest.mark.parametrize("done", [True, False])
-async def test_without_settling_it_stays_unknown_and_is_not_sent(
+async def test_without_reconciling_it_stays_unknown_and_is_not_sent(
     done, emulator, connect, journal, doubt
 ):
     requests = adds(emulator)
@@ -303,7 +303,7 @@ async def test_finished_results_of_configs_from_elsewhere_prove_nothing(
 
 
 @pytest.mark.parametrize("make", [adds, runs])
-async def test_what_was_in_flight_when_it_was_cancelled_is_settled(
+async def test_what_was_in_flight_when_it_was_cancelled_is_reconciled(
     make, emulator, connect, journal, eventually
 ):
     requests = make(emulator)
@@ -349,7 +349,7 @@ async def test_a_cancellation_while_the_outcome_is_written_loses_nothing(
 
 @pytest.fixture
 def cancelled_with_four_in_flight(emulator, connect, journal, monkeypatch, eventually):
-    """Cancel a fan-out of eight: half in flight, and half on disk before their turn."""
+    """Cancel a batch of eight: half in flight, and half on disk before their turn."""
     intended = []
     intend = JournalWriter.record_intent
 
@@ -471,7 +471,7 @@ async def test_what_was_found_undone_and_then_refused_is_known_not_to_be_done(
     assert states(journal) == {outcome.run_test_id: "FAILED"}
 
 
-async def test_an_equal_request_in_doubt_is_settled_once(
+async def test_an_equal_request_in_doubt_is_reconciled_once(
     emulator, connect, journal, doubt
 ):
     (request,) = adds(emulator, 1)
@@ -485,7 +485,7 @@ async def test_an_equal_request_in_doubt_is_settled_once(
     assert len(emulator.log.requests) == 2
 
 
-def test_the_blocking_client_settles_as_well(emulator, connect_blocking, journal):
+def test_the_blocking_client_reconciles_as_well(emulator, connect_blocking, journal):
     requests = adds(emulator)
     emulator.faults.add("drop_after", endpoint=ADD)
     lost = connect_blocking(retry=UNSETTLED).send_many(requests, journal=journal)
