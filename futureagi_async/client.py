@@ -94,7 +94,7 @@ class AsyncFutureAGI:
         *,
         base_url: str | None = None,
         workspace_id: UUID | str | None = None,
-        timeout: Timeout | float = Timeout(),  # noqa: B008 - a frozen value
+        timeout: Timeout | timedelta | float = Timeout(),  # noqa: B008 - a frozen value
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - a frozen value
         rate_limit: RateLimit | None = None,
         max_connections: int = 100,
@@ -126,7 +126,7 @@ class AsyncFutureAGI:
     def with_options(
         self,
         *,
-        timeout: Timeout | float | Default = DEFAULT,
+        timeout: Timeout | timedelta | float | Default = DEFAULT,
         retry: RetryPolicy | Default = DEFAULT,
     ) -> Self:
         """Return a copy with other options on the same connections.
@@ -343,7 +343,7 @@ class AsyncFutureAGI:
         run_tests: RunTestRefs,
         *,
         timeout: float | timedelta,
-        poll_interval: float = 1.0,
+        poll_interval: float | timedelta = 1.0,
         max_concurrency: int | None = None,
         on_progress: abc.Callable[[evaluation.report.EvaluationProgress], object]
         | None = None,

@@ -162,7 +162,7 @@ class EvaluationSettings:
         cls,
         batch: BatchConfig,
         *,
-        poll_interval: float,
+        poll_interval: float | dt.timedelta,
         spec: EvaluationSpec | None = None,
         waits: bool = True,
         max_in_progress: int | None = None,

@@ -25,7 +25,9 @@ class EvaluationOptions(_RequiredOptions, SharedOptions, total=False):
             Evaluations that were started go on at the service. `None` only without
             `wait`.
         rerun: whether to evaluate again what has results, which erases earlier results
-            at once and is charged again.
+            at once and is charged again. A run test that the input has twice is run
+            again once; a stream, which forgets finished run tests, runs it again if it
+            comes after its first evaluation was returned.
         on_conflict: as for `ensure_eval_configs`.
         latest_executions: how many of the completed executions of each run test are
             evaluated, the newest first; by default all of them.
@@ -44,7 +46,7 @@ class EvaluationOptions(_RequiredOptions, SharedOptions, total=False):
     started_after: datetime | None
     enable_tool_evaluation: bool | None
     wait: bool
-    poll_interval: float
+    poll_interval: float | timedelta
     max_in_progress: int
 
 
