@@ -41,6 +41,7 @@ class BatchExecutor:
         options: their timeouts and retries.
         config: the options of the batch.
         journal: where requests and outcomes are recorded, if there is a journal.
+        polls: whether requests are sent beside the operations as well.
 
     Attributes:
         context: what its requests share.
@@ -52,11 +53,15 @@ class BatchExecutor:
         options: RequestOptions,
         config: BatchConfig,
         journal: BatchJournal | None = None,
+        *,
+        polls: bool = False,
     ) -> None:
         now = asyncio.get_running_loop().time()
         deadline = None if config.timeout is None else now + config.timeout
         throttle = ThrottleBudget(now, deadline)
-        slots = asyncio.Semaphore(config.max_concurrency)
+        # Otherwise a worker has one request in flight, and there are no more workers.
+        is_crowded = polls or journal is not None
+        slots = asyncio.Semaphore(config.max_concurrency) if is_crowded else None
         self.context: RequestContext = RequestContext(
             transport, options, throttle, slots, journal
         )
@@ -69,9 +74,11 @@ class BatchExecutor:
             await asyncio.sleep(0)  # an input without end can still be cancelled
             return NotAttempted(operation, NotAttemptedError(f"not sent: {stop}"))
         started = context.now()
-        executor = RequestExecutor(context, retry_failures=operation.is_exclusive)
+        is_exclusive = operation.is_exclusive
+        slots = asyncio.Semaphore(1) if is_exclusive and not context.slots else None
+        executor = RequestExecutor(context, slots, retry_failures=is_exclusive)
         try:
-            if operation.is_exclusive:
+            if is_exclusive:
                 result = await executor.send(operation)
             else:  # one frame less for each request
                 result = await operation.run(executor)
@@ -124,12 +131,16 @@ class BatchExecutor:
 
 @contextlib.asynccontextmanager
 async def open_batch(
-    transport: Transport, options: RequestOptions, config: BatchConfig
+    transport: Transport,
+    options: RequestOptions,
+    config: BatchConfig,
+    *,
+    polls: bool = False,
 ) -> AsyncGenerator[BatchExecutor, None]:
     """Open what a batch needs: connections, and the journal if there is one."""
     await transport.open()
     if config.journal is None:
-        yield BatchExecutor(transport, options, config)
+        yield BatchExecutor(transport, options, config, polls=polls)
         return
     # Imported when it is used: the database takes its time.
     from futureagi_async.batch.journaling import BatchJournal  # noqa: PLC0415
@@ -137,7 +148,7 @@ async def open_batch(
     async with BatchJournal.open(
         config.journal, config.base_url, config.workspace_id
     ) as journal:
-        yield BatchExecutor(transport, options, config, journal)
+        yield BatchExecutor(transport, options, config, journal, polls=polls)
 
 
 async def send_batch(

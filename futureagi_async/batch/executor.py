@@ -46,7 +46,8 @@ class RequestContext:
         options: their timeouts and retries.
         throttle: how long throttled requests go on; without one each of them counts as
             an attempt.
-        slots: one for each request that may be in flight; `None` without a bound.
+        slots: one for each request that may be in flight; `None` where something else
+            bounds them.
         journal: where requests and outcomes are recorded, if there is a journal.
         now: the clock of the loop.
         began_at: when it began, by that clock.
@@ -84,6 +85,7 @@ class RequestExecutor:
 
     Args:
         context: what they share with others.
+        slots: one for each request that may be in flight; by default the context's.
         retry_failures: whether a request that the journal has as failed in this batch is
             sent once more.
 
@@ -93,10 +95,24 @@ class RequestExecutor:
         elapsed: seconds of the last journaled request, from its slot to its end.
     """
 
-    __slots__ = ("_context", "_retry_failures", "attempts", "elapsed", "from_journal")
+    __slots__ = (
+        "_context",
+        "_retry_failures",
+        "_slots",
+        "attempts",
+        "elapsed",
+        "from_journal",
+    )
 
-    def __init__(self, context: RequestContext, *, retry_failures: bool = True) -> None:
+    def __init__(
+        self,
+        context: RequestContext,
+        slots: asyncio.Semaphore | None = None,
+        *,
+        retry_failures: bool = True,
+    ) -> None:
         self._context = context
+        self._slots = slots or context.slots
         self._retry_failures = retry_failures
         self.attempts: int = 0
         self.from_journal: bool = False
@@ -203,7 +219,7 @@ class RequestExecutor:
     ) -> PartResultT:
         """Send a request, in a batch once it has one of the slots."""
         context = self._context
-        slots, prior = context.slots, None
+        slots, prior = self._slots, None
         if slots is not None:
             await slots.acquire()
         try:

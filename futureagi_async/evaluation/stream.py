@@ -45,7 +45,9 @@ async def evaluate(
     def report() -> EvaluationReport:
         return EvaluationReport(evaluations[index] for index in sorted(evaluations))
 
-    async with open_batch(transport, request_options, options.batch) as batch:
+    async with open_batch(
+        transport, request_options, options.batch, polls=True
+    ) as batch:
         pipeline = EvaluationPipeline(
             batch, options, deliver, on_progress, slots, remembers_all=True
         )
@@ -91,7 +93,7 @@ class EvaluationProducer:
             deliver(evaluation)
 
         async with open_batch(
-            self._transport, self._request_options, self._options.batch
+            self._transport, self._request_options, self._options.batch, polls=True
         ) as batch:
             pipeline = EvaluationPipeline(
                 batch, self._options, forward, slots=self._slots, remembers_all=False
