@@ -223,12 +223,11 @@ class RequestExecutor:
         if slots is not None:
             await slots.acquire()
         try:
+            if slots is not None and (stop := context.stop_reason()):
+                raise NotAttemptedError(f"not sent: {stop}")
             if claim is not None:
                 prior = claim.prior
                 claim.sent_at = context.now()
-            stop = context.stop_reason()
-            if stop is not None:
-                raise NotAttemptedError(f"not sent: {stop}")
             result, attempts = await context.transport.call(
                 request, context.options, context.throttle, prior
             )

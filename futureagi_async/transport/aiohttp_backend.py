@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import functools
 import platform
 import ssl
 from typing import TYPE_CHECKING, Any
@@ -85,6 +84,7 @@ class AiohttpBackend:
         # aiohttp sends the headers of a session to the proxy, too, when it asks for a
         # tunnel; those of a request only to the service.
         self._headers = headers if settings.proxy else {}
+        self._default_timeout = _client_timeout(settings.timeout)
         self._session = aiohttp.ClientSession(
             connector=_Connector(
                 limit=settings.max_connections,
@@ -111,7 +111,7 @@ class AiohttpBackend:
                     yarl.URL(self._settings.base_url + attempt.path, encoded=True),
                     data=_body_payload(attempt.body, read_timeout),
                     headers=self._request_headers(attempt),
-                    timeout=_client_timeout(attempt.timeout),
+                    timeout=self._client_timeout(attempt.timeout),
                     allow_redirects=False,
                 )
             try:
@@ -176,6 +176,14 @@ class AiohttpBackend:
             )
         return b"".join(chunks)
 
+    def _client_timeout(self, timeout: Timeout) -> aiohttp.ClientTimeout:
+        # Nearly every attempt has that of the settings: this saves 2 % of a request.
+        return (
+            self._default_timeout
+            if timeout is self._settings.timeout
+            else _client_timeout(timeout)
+        )
+
     def _request_headers(self, attempt: HTTPRequest) -> CIMultiDict[str]:
         headers = CIMultiDict(self._headers)
         headers[_REQUEST_ID] = attempt.request_id
@@ -217,7 +225,6 @@ def _headers(settings: Settings) -> dict[str, str]:
     return headers
 
 
-@functools.lru_cache(maxsize=8)  # saves more than 1 % of a request
 def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
     # The other limits are in `timeouts`, at less cost.
     return aiohttp.ClientTimeout(
