@@ -116,7 +116,7 @@ class RequestExecutor:
         self._retry_failures = retry_failures
         self.attempts: int = 0
         self.from_journal: bool = False
-        self.elapsed = 0.0
+        self.elapsed: float = 0.0
 
     async def send(self, operation: Operation[T]) -> T:
         """Run an operation, with the lock of its run test if it is exclusive.
