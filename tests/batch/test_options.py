@@ -55,7 +55,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 async def test_other_options_are_type_errors(call: Callable[[Any], Any]) -> None:
-    expected = r"unexpected keyword argument|missing a required( keyword)? argument"
+    expected = r"unexpected keyword argument|missing a required( keyword| keyword-only)? argument"
     async with AsyncFutureAGI("key", "secret") as client:
         with pytest.raises(TypeError, match=expected):
             await call(client)
