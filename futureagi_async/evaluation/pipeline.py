@@ -182,7 +182,7 @@ class EvaluationPipeline:
         return self._batch.stop_reason()
 
     async def _start_run_test(self, item: RunTestInput | InvalidItem) -> _RunTestTask:
-        state = RunTestState("")
+        state = RunTestState(run_test_id="")
         task = _RunTestTask(
             item=item, index=self._read, started_at=self._now(), state=state
         )

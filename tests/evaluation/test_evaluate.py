@@ -761,7 +761,7 @@ def test_the_reason_of_a_missing_config_is_the_warning_that_names_it_or_all(
     )
     asked = [EvalConfig(NOWHERE, name="one")]
 
-    state = RunTestState(NOWHERE, ensured=ensured)
+    state = RunTestState(run_test_id=NOWHERE, ensured=ensured)
     end = conclude(NOWHERE, asked, state, SCORED, 0.0)
 
     assert end.configs[0].reason == f"not created: {told}"
