@@ -732,6 +732,7 @@ async def test_another_process_has_connections_and_locks_of_its_own(
         async with asyncio.timeout(20):
             while server.open_connections > 1:
                 await asyncio.sleep(0.01)
+        assert server.open_connections == 1
         assert not connector.closed
         of_parent.cancel()
         await asyncio.gather(of_parent, return_exceptions=True)
