@@ -304,8 +304,8 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
                 `"run"` that part.
 
         Raises:
-            InvalidRequestError: configs are missing, with `partial="raise"`; the message
-                has the run tests and the service's reasons.
+            InvalidRequestError: configs are missing, with `partial="raise"`, or no id of
+                a config is known; the message has the run tests and the reasons.
         """
         if partial not in ("raise", "run"):
             raise InvalidRequestError(
@@ -315,6 +315,7 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
         is_batch = not isinstance(added, Result)
         if partial == "raise":
             _reject_partial(results)
+        _reject_unknown_ids(results)
         if test_execution_ids is not None and is_batch:
             raise InvalidRequestError(
                 "test_execution_ids: executions belong to one run test; for a batch, "
@@ -356,6 +357,20 @@ def _reject_partial(
         )
         raise InvalidRequestError(
             f"not every config was created: {reasons}; partial='run' runs the others"
+        )
+
+
+def _reject_unknown_ids(
+    results: list[endpoints.add_eval_configs.AddEvalConfigsResult],
+) -> None:
+    """Refuse results without configs: a person's decision in a journal has no ids."""
+    listed = ", ".join(
+        result.run_test_id for result in results if not result.created_eval_configs
+    )
+    if listed:
+        raise InvalidRequestError(
+            f"added: no id of an eval config is known for run test {listed}; read the "
+            "ids with get_run_test, and create RunNewEvals with them"
         )
 
 

@@ -239,12 +239,12 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
     async def _converge(
         self, executor: Executor, recovery: Recovery, changes: ConfigChanges
     ) -> EnsuredEvalConfigs:
-        attempted: dict[str, EvalConfig] = {}
+        attempted: set[str] = set()
         retries = 0
         while True:
             run_test = await executor.read(GetRunTest(self.run_test_id))
             diff = diff_configs(self.configs, run_test.simulate_eval_configs_detail)
-            for name in attempted.keys() & diff.existing.keys():
+            for name in attempted & diff.existing.keys():
                 changes[name] = EvalConfigOrigin.CREATED
             if diff.different and self.on_conflict == "raise":
                 raise _mismatch_error(self.run_test_id, diff.different)
@@ -331,8 +331,8 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
 
 def _created_before_conflict(
     error: NameConflictError, configs: Sequence[EvalConfig]
-) -> dict[str, EvalConfig]:
-    """Return those that a request can have created before it met an existing name.
+) -> set[str]:
+    """Return the names that a request can have created before it met an existing name.
 
     The service adds one after the other and keeps them; its message names the last.
     """
@@ -340,7 +340,7 @@ def _created_before_conflict(
         lambda config: f"'{config.effective_name}' already exists" not in error.message,
         configs,
     )
-    return {config.effective_name: config for config in before}
+    return {config.effective_name for config in before}
 
 
 def _annotate_with_changes(

@@ -225,13 +225,25 @@ def _error_key(error: FutureAGIError | None) -> Any:
     return type(error).__name__, str(error), error.delivery, request_id
 
 
-_PLAIN = (str, int, float, type(None))
+_NOT_RESTORED: Mapping[str, Any] = {
+    "earlier": (),
+    "body": b"",
+    "details": {},
+    "item_errors": (),
+}
 
 
 def _error_to_dict(error: FutureAGIError | None) -> dict[str, Any] | None:
     if error is None:
         return None
-    attributes = {k: v for k, v in vars(error).items() if isinstance(v, _PLAIN)}
+    attributes: dict[str, Any] = {}
+    kept = {k: v for k, v in vars(error).items() if k not in _NOT_RESTORED}
+    for name, attribute in kept.items():
+        match attribute:
+            case str() | int() | float() | None as value:
+                attributes[name] = value
+            case tuple(values) if all(isinstance(each, str) for each in values):
+                attributes[name] = list(values)
     return {
         "class": type(error).__name__,
         "message": str(error),
@@ -244,17 +256,20 @@ def _error_to_dict(error: FutureAGIError | None) -> dict[str, Any] | None:
 def _error_from_dict(values: Mapping[str, Any] | None) -> FutureAGIError | None:
     """Return an error that is equal by class, message, delivery and request id.
 
-    Other attributes are restored if they are plain values, as the body of an answer is
-    not.
+    Other attributes are restored if they are plain values or names, as the body of an
+    answer is not.
     """
     if values is None:
         return None
     cls = getattr(errors, values["class"], FutureAGIError)
-    attributes = dict(values["attributes"])
+    attributes = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in values["attributes"].items()
+    }
     error: FutureAGIError = cls.__new__(cls)
     if isinstance(error, APIError):
         attributes["request_id"] = values["request_id"]
-        attributes |= {"earlier": (), "body": b"", "details": {}, "item_errors": ()}
+        attributes |= {**_NOT_RESTORED, "details": {}}
     error.args = (attributes.get("message", values["message"]),)
     error.__dict__.update(attributes, delivery=Delivery(values["delivery"]))
     return error

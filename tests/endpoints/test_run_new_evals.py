@@ -314,6 +314,16 @@ def test_configs_that_were_created_are_run_without_the_others_if_asked():
     assert request.eval_config_ids == (CONFIG_1,)
 
 
+@pytest.mark.parametrize("partial", ["raise", "run"])
+def test_a_result_without_ids_is_reported_with_its_run_test(partial):
+    decided = succeeded(added(OTHER, []))
+
+    with pytest.raises(
+        InvalidRequestError, match=f"^added: no id .* run test {OTHER}; read the ids"
+    ):
+        RunNewEvals.from_added(Batch([succeeded(added()), decided]), partial=partial)
+
+
 def test_executions_cannot_be_named_for_a_batch():
     with pytest.raises(
         InvalidRequestError, match=r"^test_execution_ids: executions belong to one run"

@@ -248,6 +248,7 @@ def test_a_report_can_be_read_back_from_its_dict(error):
     assert again.to_dict() == written
     restored = again[-1].error
     assert (type(restored), str(restored)) == (type(error), str(error))
+    assert getattr(restored, "names", None) == getattr(error, "names", None)
     assert restored.delivery is error.delivery
     assert getattr(restored, "request_id", None) == getattr(error, "request_id", None)
 

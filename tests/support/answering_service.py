@@ -17,17 +17,17 @@ from futureagi_async.transport.transport import Transport
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from futureagi_async.transport.http import Attempt
+    from futureagi_async.transport.http import HTTPRequest
 
 
 class Service:
     """Answers attempts by a function, and notes when each of them came."""
 
-    def __init__(self, handle: Callable[[Attempt], Any]) -> None:
+    def __init__(self, handle: Callable[[HTTPRequest], Any]) -> None:
         self._handle = handle
         self.attempts: list[tuple[float, str]] = []
 
-    async def send(self, attempt: Attempt) -> HTTPResponse:
+    async def send(self, attempt: HTTPRequest) -> HTTPResponse:
         self.attempts.append((now(), run_test_of(attempt)))
         attempt.connection_acquired = True
         answer = self._handle(attempt)
@@ -50,7 +50,7 @@ def client_of(service: Service, **options: Any) -> AsyncFutureAGI:
     return client
 
 
-def run_test_of(attempt: Attempt) -> str:
+def run_test_of(attempt: HTTPRequest) -> str:
     return attempt.path.split("/run-tests/")[1].split("/")[0]
 
 
@@ -63,7 +63,7 @@ def answered(
     )
 
 
-def accepted(attempt: Attempt) -> HTTPResponse:
+def accepted(attempt: HTTPRequest) -> HTTPResponse:
     body = {
         "message": "started",
         "run_test_id": run_test_of(attempt),
@@ -72,7 +72,7 @@ def accepted(attempt: Attempt) -> HTTPResponse:
     return answered(200, body)
 
 
-async def accepted_after_ten_seconds(attempt: Attempt) -> HTTPResponse:
+async def accepted_after_ten_seconds(attempt: HTTPRequest) -> HTTPResponse:
     await asyncio.sleep(10)
     return accepted(attempt)
 

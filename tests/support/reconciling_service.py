@@ -29,7 +29,7 @@ from futureagi_async.transport.transport import Transport
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from futureagi_async.transport.http import Attempt
+    from futureagi_async.transport.http import HTTPRequest
 
 
 TICK = 1e-6
@@ -78,7 +78,7 @@ class RulesSender:
     def writes(self) -> list[Sent]:
         return [each for each in self.sent if each.method == "POST"]
 
-    async def send(self, attempt: Attempt) -> HTTPResponse:
+    async def send(self, attempt: HTTPRequest) -> HTTPResponse:
         self.sent.append(Sent(now(), attempt.method, attempt.path, attempt.body))
         attempt.connection_acquired = True
         if attempt.method == "GET":
@@ -96,7 +96,7 @@ class RulesSender:
             raise lost()
         return answer
 
-    def served(self, attempt: Attempt) -> HTTPResponse:
+    def served(self, attempt: HTTPRequest) -> HTTPResponse:
         """What the service does and answers."""
         world = self.service.world
         headers = CIMultiDict(
