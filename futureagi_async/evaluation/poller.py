@@ -78,7 +78,7 @@ async def poll_once(
 ) -> EvaluationPhase | FutureAGIError | None:
     """Poll once; return the final phase or error, or `None` while it is under way.
 
-    Most polls only count the executions that are being evaluated. Every poll whose
+    Most polls only count the executions that are being evaluated. Every later poll whose
     number is a power of two reads the calls as well: an execution can have the status
     "evaluating" for ever.
     """

@@ -33,8 +33,8 @@ class Success(_RequestOutcome[ResultT_co]):
         result: its result.
         attempts: number of attempts.
         elapsed: seconds from its start to its outcome, pauses between attempts included.
-        from_journal: whether this is the outcome of an earlier batch with the same
-            journal, so that nothing was sent.
+        from_journal: whether the journal has this outcome, of an earlier batch or of an
+            equal request in this one, so that nothing was sent.
     """
 
     result: ResultT_co
@@ -52,8 +52,8 @@ class Failure(_RequestOutcome[ResultT_co]):
         error: the error; its `delivery` is whether the work was done.
         attempts: number of attempts.
         elapsed: seconds from its start to its outcome, pauses between attempts included.
-        from_journal: whether this is the outcome of an earlier batch with the same
-            journal, so that nothing was sent.
+        from_journal: whether the journal has this outcome, of an earlier batch or of an
+            equal request in this one, so that nothing was sent.
     """
 
     error: FutureAGIError

@@ -259,7 +259,7 @@ class Call:
         )
 
     async def _reconcile(self, error: APIError) -> Reconciliation | None:
-        """Settle a failed attempt by reading; `None` if no more is known of it than before.
+        """Reconcile a failed attempt; `None` if no more is known of it than before.
 
         What was read becomes the hint of the error, and what remains to be sent the
         request of the call.
