@@ -11,20 +11,13 @@ import pytest
 from futureagi_async.emulator import Emulator, World
 
 
-RECORDED = Path(__file__).resolve().parents[2].parent / "shared" / "wire"
-
-pytestmark = pytest.mark.skipif(
-    not (RECORDED / "scenarios.jsonl").is_file(),
-    reason="the recorded exchanges are not part of the project and not here",
-)
+RECORDED = Path(__file__).resolve().parents[1] / "recordings"
 
 
 def scenarios():
-    """Return all recorded scenarios, or none where there is no recording."""
-    files = RECORDED.glob("scenarios.jsonl")
-    return [
-        json.loads(line) for each in files for line in each.read_text().splitlines()
-    ]
+    """Return the recorded scenarios."""
+    lines = (RECORDED / "scenarios.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
 
 
 @pytest.fixture(scope="module")

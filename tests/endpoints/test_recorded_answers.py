@@ -1,6 +1,6 @@
 """What a real instance of the service answered, read by the package.
 
-The recordings lie beside the checkout; without them these tests are skipped.
+`tests/recordings` holds them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from futureagi_async.transport.http import HTTPResponse
 from futureagi_async.transport.response import parse_response
 
 
-RECORDING = Path(__file__).parents[3] / "shared" / "wire" / "scenarios.jsonl"
+RECORDING = Path(__file__).parents[1] / "recordings" / "scenarios.jsonl"
 ENDPOINTS = ("/eval-configs/", "/run-new-evals/")
 DISPATCHED = (
     "New evaluations dispatched successfully. Individual tasks will run in parallel."
@@ -109,7 +109,7 @@ def exchange(step: dict[str, Any]) -> Exchange:
 
 
 def recorded() -> dict[str, Exchange]:
-    lines = RECORDING.read_text("utf-8").splitlines() if RECORDING.exists() else []
+    lines = RECORDING.read_text("utf-8").splitlines()
     scenarios = map(json.loads, lines)
     return {
         f"{scenario['name']}-{number}": exchange(step)
@@ -121,13 +121,11 @@ def recorded() -> dict[str, Exchange]:
 
 def those(*, at: str = "", status: range) -> list[Any]:
     """Parametrize over the recorded answers of an endpoint in a range of statuses."""
-    found = [
+    return [
         pytest.param(each, id=name)
         for name, each in RECORDED.items()
         if at in each.path and each.status in status
     ]
-    reason = "the recorded answers are not beside the checkout"
-    return found or [pytest.param(None, marks=pytest.mark.skip(reason), id="absent")]
 
 
 RECORDED = recorded()
@@ -194,7 +192,6 @@ def items_in(details: dict[str, list[str]]) -> tuple[ItemError, ...]:
     )
 
 
-@pytest.mark.skipif(not RECORDED, reason="the recorded answers are not beside it")
 def test_the_recording_has_both_endpoints_and_each_status():
     statuses = {each.status for each in RECORDED.values()}
 

@@ -1,6 +1,6 @@
 """What a real instance of the service answered to reads, updates and deletions.
 
-The recordings lie beside the checkout; without them these tests are skipped.
+`tests/recordings` holds them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from futureagi_async.types import (
 )
 
 
-RECORDING = Path(__file__).parents[3] / "shared" / "wire" / "scenarios.jsonl"
+RECORDING = Path(__file__).parents[1] / "recordings" / "scenarios.jsonl"
 RUN_TEST = "b968b200-c57b-5aca-9c9f-60672e3183e7"
 CONFIG = "7bbd24d3-22e3-525d-9bf5-b54e5d107041"
 HTML = b"<html><head><title>Not what was asked for</title></head></html>"
@@ -153,7 +153,7 @@ def exchange(endpoint: str, step: dict[str, Any]) -> Exchange:
 
 
 def recorded() -> dict[str, Exchange]:
-    lines = RECORDING.read_text("utf-8").splitlines() if RECORDING.exists() else []
+    lines = RECORDING.read_text("utf-8").splitlines()
     return {
         f"{scenario['name']}-{number}": exchange(endpoint, step)
         for scenario in map(json.loads, lines)
@@ -168,13 +168,11 @@ SUCCESS, REFUSAL = range(200, 300), range(300, 600)
 
 def those(*endpoints: str, status: range) -> list[Any]:
     """Parametrize over the recorded answers of endpoints in a range of statuses."""
-    found = [
+    return [
         pytest.param(each, id=name)
         for name, each in RECORDED.items()
         if (not endpoints or each.endpoint in endpoints) and each.status in status
     ]
-    reason = "the recorded answers are not beside the checkout"
-    return found or [pytest.param(None, marks=pytest.mark.skip(reason), id="absent")]
 
 
 def id_in(path: str, place: int, otherwise: str) -> str:
@@ -215,7 +213,6 @@ def read(recording: Exchange) -> Any:
     return parse_response(request_for(recording), answer, 0.0)
 
 
-@pytest.mark.skipif(not RECORDED, reason="the recorded answers are not beside it")
 def test_the_recording_has_every_endpoint_with_successes_and_rejections():
     every = {name for entries in ENDPOINTS.values() for name, _ in entries}
 
@@ -299,7 +296,6 @@ def test_calls_are_read_with_the_state_of_each_evaluation(recording):
                 assert getattr(found, field) == output.get(field)
 
 
-@pytest.mark.skipif(not RECORDED, reason="the recorded answers are not beside it")
 def test_the_recording_has_evaluations_in_every_state():
     states = {
         output.status
@@ -411,7 +407,6 @@ def test_a_page_that_lost_a_field_is_rejected_by_name(recording, field):
         read(cut)
 
 
-@pytest.mark.skipif(not RECORDED, reason="the recorded answers are not beside it")
 def test_every_state_that_was_recorded_is_known():
     pages = [
         read(each)
