@@ -23,14 +23,27 @@ if TYPE_CHECKING:
     from futureagi_async.endpoints.add_eval_configs import (
         AddEvalConfigs as AddEvalConfigs,
     )
+    from futureagi_async.endpoints.cancel_execution import (
+        CancelExecution as CancelExecution,
+    )
     from futureagi_async.endpoints.delete_eval_config import (
         DeleteEvalConfig as DeleteEvalConfig,
     )
     from futureagi_async.endpoints.eval_config import EvalConfig as EvalConfig
+    from futureagi_async.endpoints.execute_run_test import (
+        ExecuteRunTest as ExecuteRunTest,
+    )
     from futureagi_async.endpoints.get_eval_summary import (
         GetEvalSummary as GetEvalSummary,
     )
+    from futureagi_async.endpoints.get_execution_status import (
+        GetExecutionStatus as GetExecutionStatus,
+    )
     from futureagi_async.endpoints.get_run_test import GetRunTest as GetRunTest
+    from futureagi_async.endpoints.rerun_calls import RerunCalls as RerunCalls
+    from futureagi_async.endpoints.rerun_executions import (
+        RerunExecutions as RerunExecutions,
+    )
     from futureagi_async.endpoints.run_new_evals import RunNewEvals as RunNewEvals
     from futureagi_async.endpoints.update_eval_config import (
         UpdateEvalConfig as UpdateEvalConfig,
@@ -50,7 +63,10 @@ if TYPE_CHECKING:
         Delivery as Delivery,
         EvalConfigsDifferError as EvalConfigsDifferError,
         EvalDispatchError as EvalDispatchError,
+        ExecutionCompletedError as ExecutionCompletedError,
         ExecutionsNotCompletedError as ExecutionsNotCompletedError,
+        ExecutionStartError as ExecutionStartError,
+        FeatureNotIncludedError as FeatureNotIncludedError,
         FutureAGIError as FutureAGIError,
         InvalidRequestError as InvalidRequestError,
         JournalError as JournalError,
@@ -61,6 +77,7 @@ if TYPE_CHECKING:
         PaymentRequiredError as PaymentRequiredError,
         PermissionDeniedError as PermissionDeniedError,
         RateLimitError as RateLimitError,
+        RerunDispatchError as RerunDispatchError,
         ServerError as ServerError,
         UnexpectedResponseError as UnexpectedResponseError,
     )
@@ -103,10 +120,15 @@ else:
             ),
             ".client": ("AsyncFutureAGI",),
             ".endpoints.add_eval_configs": ("AddEvalConfigs",),
+            ".endpoints.cancel_execution": ("CancelExecution",),
             ".endpoints.delete_eval_config": ("DeleteEvalConfig",),
             ".endpoints.eval_config": ("EvalConfig",),
+            ".endpoints.execute_run_test": ("ExecuteRunTest",),
             ".endpoints.get_eval_summary": ("GetEvalSummary",),
+            ".endpoints.get_execution_status": ("GetExecutionStatus",),
             ".endpoints.get_run_test": ("GetRunTest",),
+            ".endpoints.rerun_calls": ("RerunCalls",),
+            ".endpoints.rerun_executions": ("RerunExecutions",),
             ".endpoints.run_new_evals": ("RunNewEvals",),
             ".endpoints.update_eval_config": ("UpdateEvalConfig",),
             ".errors": (
@@ -124,7 +146,10 @@ else:
                 "Delivery",
                 "EvalConfigsDifferError",
                 "EvalDispatchError",
+                "ExecutionCompletedError",
+                "ExecutionStartError",
                 "ExecutionsNotCompletedError",
+                "FeatureNotIncludedError",
                 "FutureAGIError",
                 "InvalidRequestError",
                 "JournalError",
@@ -135,6 +160,7 @@ else:
                 "PaymentRequiredError",
                 "PermissionDeniedError",
                 "RateLimitError",
+                "RerunDispatchError",
                 "ServerError",
                 "UnexpectedResponseError",
             ),

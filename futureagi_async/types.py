@@ -17,16 +17,25 @@ if TYPE_CHECKING:
     from futureagi_async.endpoints.add_eval_configs import (
         AddEvalConfigsResult as AddEvalConfigsResult,
     )
+    from futureagi_async.endpoints.cancel_execution import (
+        CancelExecutionResult as CancelExecutionResult,
+    )
     from futureagi_async.endpoints.delete_eval_config import (
         DeleteEvalConfigResult as DeleteEvalConfigResult,
     )
     from futureagi_async.endpoints.eval_config import (
         CreatedEvalConfig as CreatedEvalConfig,
     )
+    from futureagi_async.endpoints.execute_run_test import (
+        ExecutionStarted as ExecutionStarted,
+    )
     from futureagi_async.endpoints.get_eval_summary import (
         ConfigSummary as ConfigSummary,
         EvalSummary as EvalSummary,
         TemplateSummary as TemplateSummary,
+    )
+    from futureagi_async.endpoints.get_execution_status import (
+        NewestExecution as NewestExecution,
     )
     from futureagi_async.endpoints.get_run_test import RunTest as RunTest
     from futureagi_async.endpoints.list_call_executions import (
@@ -50,6 +59,18 @@ if TYPE_CHECKING:
         ListTestExecutions as ListTestExecutions,
         TestExecution as TestExecution,
         TestExecutionsPage as TestExecutionsPage,
+    )
+    from futureagi_async.endpoints.ping import Ping as Ping
+    from futureagi_async.endpoints.rerun import (
+        FailedRerun as FailedRerun,
+        RerunType as RerunType,
+    )
+    from futureagi_async.endpoints.rerun_calls import (
+        RerunCallsResult as RerunCallsResult,
+    )
+    from futureagi_async.endpoints.rerun_executions import (
+        ExecutionRerun as ExecutionRerun,
+        RerunExecutionsResult as RerunExecutionsResult,
     )
     from futureagi_async.endpoints.run_new_evals import (
         IdsByRunTest as IdsByRunTest,
@@ -89,6 +110,7 @@ if TYPE_CHECKING:
         Result as Result,
     )
     from futureagi_async.model.resource import (
+        CallRef as CallRef,
         EvalConfigRef as EvalConfigRef,
         EvalTemplateRef as EvalTemplateRef,
         ExecutionRef as ExecutionRef,
@@ -104,13 +126,16 @@ else:
                 "StreamOptions",
             ),
             ".endpoints.add_eval_configs": ("AddEvalConfigsResult",),
+            ".endpoints.cancel_execution": ("CancelExecutionResult",),
             ".endpoints.delete_eval_config": ("DeleteEvalConfigResult",),
             ".endpoints.eval_config": ("CreatedEvalConfig",),
+            ".endpoints.execute_run_test": ("ExecutionStarted",),
             ".endpoints.get_eval_summary": (
                 "ConfigSummary",
                 "EvalSummary",
                 "TemplateSummary",
             ),
+            ".endpoints.get_execution_status": ("NewestExecution",),
             ".endpoints.get_run_test": ("RunTest",),
             ".endpoints.list_call_executions": (
                 "CallExecution",
@@ -133,6 +158,16 @@ else:
                 "ListTestExecutions",
                 "TestExecution",
                 "TestExecutionsPage",
+            ),
+            ".endpoints.ping": ("Ping",),
+            ".endpoints.rerun": (
+                "FailedRerun",
+                "RerunType",
+            ),
+            ".endpoints.rerun_calls": ("RerunCallsResult",),
+            ".endpoints.rerun_executions": (
+                "ExecutionRerun",
+                "RerunExecutionsResult",
             ),
             ".endpoints.run_new_evals": (
                 "IdsByRunTest",
@@ -163,6 +198,7 @@ else:
             ".model.operation": ("Operation",),
             ".model.page": ("Paginator",),
             ".model.resource": (
+                "CallRef",
                 "EvalConfigRef",
                 "EvalTemplateRef",
                 "ExecutionRef",

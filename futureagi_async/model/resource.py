@@ -61,6 +61,14 @@ class IdentifiesCall(Identifiable):
     resource_name: ClassVar[str] = "call"
 
 
+class IdentifiesScenario(Identifiable):
+    """Something that has the id of a scenario."""
+
+    __slots__ = ()
+
+    resource_name: ClassVar[str] = "scenario"
+
+
 RunTestRef: TypeAlias = UUID | str | IdentifiesRunTest
 """A run test: its id, or what a list or a lookup returned."""
 
@@ -72,6 +80,9 @@ EvalTemplateRef: TypeAlias = UUID | str | IdentifiesEvalTemplate
 
 ExecutionRef: TypeAlias = UUID | str | IdentifiesExecution
 """An execution: its id, or what a list returned."""
+
+CallRef: TypeAlias = UUID | str | IdentifiesCall
+"""A call: its id, or what a list returned."""
 
 RunTestRefs: TypeAlias = Iterable[RunTestRef] | AsyncIterable[RunTestRef]
 """Any number of run tests; an iterator is read as they are worked on."""

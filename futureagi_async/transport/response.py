@@ -79,7 +79,7 @@ def _status_error(
     if response.location is not None:
         message = f"{message} (redirects are not followed; to {response.location})"
     error_class = request.error_class(response.status, message)
-    return (error_class or class_for_status(response.status))(
+    return (error_class or class_for_status(response.status, parsed.code))(
         message,
         status_code=response.status,
         code=parsed.code,
