@@ -347,6 +347,13 @@ class NotFoundError(APIStatusError):
     """404: what the request is about does not exist for these keys."""
 
 
+class EndpointMissingError(NotFoundError):
+    """404 or 405: this instance of the service does not have the endpoint.
+
+    The client remembers it, and raises the same error without sending a request.
+    """
+
+
 class ConflictError(APIStatusError):
     """409: the request contradicts the state of the service."""
 

@@ -26,8 +26,15 @@ if TYPE_CHECKING:
     from futureagi_async.endpoints.eval_config import (
         CreatedEvalConfig as CreatedEvalConfig,
     )
+    from futureagi_async.endpoints.eval_output import (
+        EvalOutput as EvalOutput,
+        EvalOutputStatus as EvalOutputStatus,
+    )
     from futureagi_async.endpoints.execute_run_test import (
         ExecutionStarted as ExecutionStarted,
+    )
+    from futureagi_async.endpoints.get_call_execution import (
+        GetCallExecution as GetCallExecution,
     )
     from futureagi_async.endpoints.get_eval_summary import (
         ConfigSummary as ConfigSummary,
@@ -38,11 +45,19 @@ if TYPE_CHECKING:
         NewestExecution as NewestExecution,
     )
     from futureagi_async.endpoints.get_run_test import RunTest as RunTest
+    from futureagi_async.endpoints.get_simulation_metrics import (
+        CallCounts as CallCounts,
+        GetSimulationMetrics as GetSimulationMetrics,
+        SimulationMetrics as SimulationMetrics,
+    )
+    from futureagi_async.endpoints.get_simulation_runs import (
+        GetSimulationRuns as GetSimulationRuns,
+        SimulationCall as SimulationCall,
+        SimulationRuns as SimulationRuns,
+    )
     from futureagi_async.endpoints.list_call_executions import (
         CallExecution as CallExecution,
         CallExecutionsPage as CallExecutionsPage,
-        EvalOutput as EvalOutput,
-        EvalOutputStatus as EvalOutputStatus,
         ListCallExecutions as ListCallExecutions,
     )
     from futureagi_async.endpoints.list_eval_templates import (
@@ -83,6 +98,7 @@ if TYPE_CHECKING:
         PassFailScores as PassFailScores,
     )
     from futureagi_async.endpoints.status import ExecutionStatus as ExecutionStatus
+    from futureagi_async.endpoints.transcript import TranscriptTurn as TranscriptTurn
     from futureagi_async.endpoints.update_eval_config import (
         UpdateEvalConfigResult as UpdateEvalConfigResult,
     )
@@ -130,18 +146,28 @@ else:
             ".endpoints.delete_eval_config": ("DeleteEvalConfigResult",),
             ".endpoints.eval_config": ("CreatedEvalConfig",),
             ".endpoints.execute_run_test": ("ExecutionStarted",),
+            ".endpoints.eval_output": ("EvalOutput", "EvalOutputStatus"),
             ".endpoints.get_eval_summary": (
                 "ConfigSummary",
                 "EvalSummary",
                 "TemplateSummary",
             ),
             ".endpoints.get_execution_status": ("NewestExecution",),
+            ".endpoints.get_call_execution": ("GetCallExecution",),
             ".endpoints.get_run_test": ("RunTest",),
+            ".endpoints.get_simulation_metrics": (
+                "CallCounts",
+                "GetSimulationMetrics",
+                "SimulationMetrics",
+            ),
+            ".endpoints.get_simulation_runs": (
+                "GetSimulationRuns",
+                "SimulationCall",
+                "SimulationRuns",
+            ),
             ".endpoints.list_call_executions": (
                 "CallExecution",
                 "CallExecutionsPage",
-                "EvalOutput",
-                "EvalOutputStatus",
                 "ListCallExecutions",
             ),
             ".endpoints.list_eval_templates": (
@@ -180,6 +206,7 @@ else:
                 "PassFailScores",
             ),
             ".endpoints.status": ("ExecutionStatus",),
+            ".endpoints.transcript": ("TranscriptTurn",),
             ".endpoints.update_eval_config": ("UpdateEvalConfigResult",),
             ".errors": ("ItemError",),
             ".evaluation.ensure_configs": (

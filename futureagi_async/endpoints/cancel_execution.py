@@ -6,15 +6,16 @@ from typing import Any, ClassVar
 
 import attrs
 
-from futureagi_async.endpoints.execution_state import (
-    ExecutionState,
-    ReadExecutionState,
-    execution_id,
+from futureagi_async.endpoints.get_simulation_metrics import (
+    GetSimulationMetrics,
+    SimulationMetrics,
 )
+from futureagi_async.endpoints.get_simulation_runs import execution_id
 from futureagi_async.endpoints.status import ExecutionStatus
 from futureagi_async.errors import (
     APIError,
     APIResponseError,
+    EndpointMissingError,
     ExecutionCompletedError,
     NotFoundError,
     UnexpectedResponseError,
@@ -119,14 +120,14 @@ class CancelExecution(Reconcilable[CancelExecutionResult]):
 
     async def _reject_completed(self, executor: Executor) -> None:
         try:
-            response = await executor.read(ReadExecutionState(self.execution_id))
+            state = await executor.read(GetSimulationMetrics(self.execution_id))
         except APIError as error:
             error.hint = (
                 "it was not cancelled, since its state could not be read; "
                 "even_if_completed=True cancels without reading"
             )
             raise
-        if response.result.status is ExecutionStatus.COMPLETED:
+        if state.status is ExecutionStatus.COMPLETED:
             raise ExecutionCompletedError(
                 f"execution {self.execution_id} is completed; cancelled, it would accept "
                 "no new evaluations: pass even_if_completed=True if that is intended",
@@ -148,10 +149,11 @@ class CancelExecution(Reconcilable[CancelExecutionResult]):
     async def reconcile(self, read: SendRead, history: History) -> Reconciliation:  # noqa: ARG002 - its state is enough
         """Check whether the execution is cancelled."""
         try:
-            response = await read(ReadExecutionState(self.execution_id))
+            state = await read(GetSimulationMetrics(self.execution_id))
+        except EndpointMissingError:
+            raise
         except NotFoundError as error:
             return TargetMissing(error.message)
-        state = response.result
         if state.status in _CANCELLED:
             return Applied(self.result_from(state))
         if state.status is ExecutionStatus.COMPLETED and not self.even_if_completed:
@@ -161,7 +163,7 @@ class CancelExecution(Reconcilable[CancelExecutionResult]):
             )
         return NotApplied(self)
 
-    def result_from(self, observed: ExecutionState | None) -> CancelExecutionResult:
+    def result_from(self, observed: SimulationMetrics | None) -> CancelExecutionResult:
         """Return the result for an execution that is cancelled."""
         reason = (
             f"it is {_describe(observed.status)}"

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import attrs
 
-from futureagi_async.endpoints.execution_state import (
-    ExecutionState,
-    ReadExecutionState,
+from futureagi_async.endpoints.get_simulation_metrics import (
+    GetSimulationMetrics,
+    SimulationMetrics,
 )
 from futureagi_async.endpoints.status import ExecutionStatus
 from futureagi_async.errors import (
@@ -40,7 +40,7 @@ from futureagi_async.model.request import ResultT_co
 RerunType: TypeAlias = Literal["eval_only", "call_and_eval"]
 """What a rerun does again: the evaluations, or the calls and their evaluations."""
 
-States: TypeAlias = Mapping[str, ExecutionState]
+States: TypeAlias = Mapping[str, SimulationMetrics]
 """States of executions by their ids in canonical form."""
 
 MAX_STATES = 10
@@ -132,7 +132,7 @@ class Rerun(Reconcilable[ResultT_co]):
         """Return the executions that it is about."""
 
     @abc.abstractmethod
-    def can_run(self, state: ExecutionState) -> bool:
+    def can_run(self, state: SimulationMetrics) -> bool:
         """Return whether the service runs an execution in this state again."""
 
     async def run(self, executor: Executor) -> ResultT_co:
@@ -166,13 +166,15 @@ class Rerun(Reconcilable[ResultT_co]):
         return Indeterminate(f"read back: {_describe(after)}")
 
 
-async def read_states(read: SendRead, ids: Iterable[str]) -> dict[str, ExecutionState]:
+async def read_states(
+    read: SendRead, ids: Iterable[str]
+) -> dict[str, SimulationMetrics]:
     """Return the states of executions that exist, unless there are too many."""
     ids = tuple(ids)
-    states: dict[str, ExecutionState] = {}
+    states: dict[str, SimulationMetrics] = {}
     for id_ in ids if len(ids) <= MAX_STATES else ():
         with contextlib.suppress(NotFoundError):
-            states[id_] = (await read(ReadExecutionState(id_))).result
+            states[id_] = await read(GetSimulationMetrics(id_))
     return states
 
 
@@ -185,7 +187,7 @@ class RerunEvidence(enum.Enum):
 
 
 def weigh_evidence(
-    before: ExecutionState, after: ExecutionState | None, rerun_type: RerunType
+    before: SimulationMetrics, after: SimulationMetrics | None, rerun_type: RerunType
 ) -> RerunEvidence:
     """Return whether an execution was run again between two reads.
 

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import attrs
 
-from futureagi_async.endpoints.execution_state import ExecutionState, execution_id
+from futureagi_async.endpoints.get_simulation_metrics import SimulationMetrics
+from futureagi_async.endpoints.get_simulation_runs import execution_id
 from futureagi_async.endpoints.rerun import (
     FailedRerun,
     Rerun,
@@ -125,7 +126,7 @@ class RerunCalls(Rerun[RerunCallsResult]):
         """Return its execution."""
         return (self.execution_id,)
 
-    def can_run(self, state: ExecutionState) -> bool:  # noqa: ARG002 - the service refuses
+    def can_run(self, state: SimulationMetrics) -> bool:  # noqa: ARG002 - the service refuses
         """Return true: what the service does not run again, it rejects."""
         return True
 

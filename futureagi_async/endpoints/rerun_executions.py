@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from futureagi_async.endpoints.execution_state import ExecutionState
+from futureagi_async.endpoints.get_simulation_metrics import SimulationMetrics
 from futureagi_async.endpoints.list_test_executions import ListTestExecutions
 from futureagi_async.endpoints.rerun import (
     MAX_STATES,
@@ -163,7 +163,7 @@ class RerunExecutions(Rerun[RerunExecutionsResult]):
         page = await read(ListTestExecutions(self.run_test_id, limit=MAX_STATES + 1))
         return tuple(each.id.lower() for each in page.results)
 
-    def can_run(self, state: ExecutionState) -> bool:
+    def can_run(self, state: SimulationMetrics) -> bool:
         """Return whether the service does not leave it out."""
         return state.status not in _LEFT_OUT
 
@@ -203,7 +203,7 @@ class RerunExecutions(Rerun[RerunExecutionsResult]):
             if observed
             else "a person decided that it was applied"
         )
-        counts = {id_: _calls(state) for id_, state in (observed or {}).items()}
+        counts = {id_: state.calls.total for id_, state in (observed or {}).items()}
         raw = {
             "message": f"no response came, but {reason}",
             "run_test_id": self.run_test_id,
@@ -217,12 +217,6 @@ class RerunExecutions(Rerun[RerunExecutionsResult]):
         }
         result = codec.build_result(raw, RerunExecutionsResult, reconciled=True)
         return self.merge(result) if observed else result
-
-
-def _calls(state: ExecutionState) -> int:
-    calls = state.metrics.get("calls")
-    total = calls.get("total") if isinstance(calls, dict) else None
-    return total if isinstance(total, int) else 0
 
 
 def _warnings(results: Sequence[ExecutionRerun]) -> list[str]:

@@ -21,7 +21,6 @@ from futureagi_async import (
     RerunCalls,
     RerunExecutions,
 )
-from futureagi_async.endpoints.execution_state import ReadExecutionState
 from futureagi_async.errors import (
     APIStatusError,
     BadRequestError,
@@ -102,7 +101,6 @@ CANCELLED = recorded(r"/cancel/$", "POST")
 RERUN = recorded(r"/rerun-test-executions/$", "POST")
 CALLS_RERUN = recorded(r"/rerun-calls/$", "POST")
 STATUSES = recorded(r"/status/$", "GET")
-METRICS = recorded(r"/metrics/\?execution_id=[^&]*$", "GET")
 
 
 def read(request: Any, recording: Exchange) -> Any:
@@ -151,7 +149,7 @@ def these(recordings: list[Exchange]) -> list[Any]:
 
 
 def test_the_recording_has_each_endpoint_and_each_status():
-    assert all(map(len, (EXECUTED, CANCELLED, RERUN, CALLS_RERUN, STATUSES, METRICS)))
+    assert all(map(len, (EXECUTED, CANCELLED, RERUN, CALLS_RERUN, STATUSES)))
     assert {each.status for each in WRITES} == {200, *REJECTED}
 
 
@@ -273,14 +271,3 @@ def test_the_status_is_that_of_the_newest_execution(recording):
 def test_the_status_of_what_is_not_there_is_an_error(recording):
     with pytest.raises((NotFoundError, PermissionDeniedError, ServerError)):
         read(GetExecutionStatus(recording.id), recording)
-
-
-@pytest.mark.parametrize("recording", these([e for e in METRICS if e.status == 200]))
-def test_the_state_of_an_execution_has_its_status_and_when_it_was_completed(recording):
-    body = recording.body["result"]
-
-    state = read(ReadExecutionState(recording.id), recording).result
-
-    assert state.status == body["status"]
-    assert (state.completed_at is None) == (not body.get("completed_at"))
-    assert state.metrics == body["metrics"]

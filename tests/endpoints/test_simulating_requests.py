@@ -17,7 +17,6 @@ from futureagi_async import (
     RerunExecutions,
     UnexpectedResponseError,
 )
-from futureagi_async.endpoints.execution_state import ReadExecutionState
 from futureagi_async.errors import EvalDispatchError, RerunDispatchError
 from futureagi_async.model import codec
 from futureagi_async.types import CallExecution, ExecutionStarted, TestExecution
@@ -83,31 +82,22 @@ def test_what_is_sent_is_what_the_service_takes(request_, path, body):
     assert not request_.idempotent
 
 
-@pytest.mark.parametrize(
-    ("request_", "path", "run_test_id"),
-    [
-        (
-            GetExecutionStatus(RUN_TEST),
-            f"/simulate/run-tests/{RUN_TEST}/status/",
-            RUN_TEST,
-        ),
-        (
-            ReadExecutionState(FIRST),
-            f"/sdk/api/v1/simulation/metrics/?execution_id={FIRST}",
-            None,
-        ),
-    ],
-)
-def test_a_read_has_no_body_and_may_be_repeated(request_, path, run_test_id):
-    assert (request_.method, request_.path, request_.body) == ("GET", path, None)
-    assert request_.idempotent
-    assert request_.run_test_id == run_test_id
+def test_reading_the_status_has_no_body_and_may_be_repeated():
+    request = GetExecutionStatus(RUN_TEST.upper())
+
+    assert request.path == f"/simulate/run-tests/{RUN_TEST}/status/"
+    assert (request.method, request.body) == ("GET", None)
+    assert request.idempotent
 
 
 def test_objects_of_the_service_are_taken_for_their_ids():
     execution = TestExecution(id=FIRST, status="completed")
     call = CallExecution(
-        id=SECOND, status="completed", test_execution_id=FIRST, eval_outputs={}
+        raw={},
+        id=SECOND,
+        status="completed",
+        test_execution_id=FIRST,
+        eval_outputs={},
     )
     started = ExecutionStarted(
         raw={}, message="", execution_id=SECOND, run_test_id=RUN_TEST, status="started"
@@ -197,7 +187,6 @@ STARTED = {
     "run_test_id": RUN_TEST,
     "status": "started",
 }
-STATE = {"execution_id": FIRST, "status": "completed"}
 
 
 @pytest.mark.parametrize(
@@ -209,7 +198,6 @@ STATE = {"execution_id": FIRST, "status": "completed"}
             {"run_test_id": RUN_TEST, "status": "running"},
             f"about run test {RUN_TEST}",
         ),
-        (ReadExecutionState(SECOND), {"result": STATE}, f"about execution {FIRST}"),
         (
             CancelExecution(SECOND),
             {"success": True, "message": "ok", "test_execution_id": FIRST},

@@ -161,6 +161,20 @@ def test_an_execution_that_was_deleted_meanwhile_does_not_exist():
     assert isinstance(error.__cause__, ServerError)
 
 
+def test_a_service_without_metrics_proves_nothing():
+    service = having("running", "after")
+
+    def missing_from_the_second_read(number):
+        service.has_metrics = number == 1
+
+    service.on_read = missing_from_the_second_read
+
+    error = error_of(service)
+
+    assert error.delivery is Delivery.UNKNOWN
+    assert len(service.writes) == 1
+
+
 def test_a_response_without_success_is_reconciled():
     service = having("running")
     body = b'{"success": false, "message": "no", "test_execution_id": "%b"}'

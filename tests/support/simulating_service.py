@@ -54,6 +54,7 @@ class SimulatingService:
         self.trouble = deque(trouble)
         self.rows = rows if rows is not None else [Row()]
         self.dispatch_fails = False
+        self.has_metrics = True
         self.on_read: Callable[[int], object] = lambda number: None
         self.sent: list[Sent] = []
 
@@ -83,6 +84,8 @@ class SimulatingService:
 
     def served(self, attempt: HTTPRequest) -> HTTPResponse:
         """What the service does and answers."""
+        if not self.has_metrics and "/metrics/" in attempt.path:
+            return answered(404, b"<html>not found</html>")
         for pattern, serve in _ROUTES:
             found = re.fullmatch(pattern, attempt.path)
             if found:
@@ -133,7 +136,14 @@ class SimulatingService:
             "execution_id": row.id,
             "status": row.status,
             "completed_at": row.completed_at,
-            "metrics": {"calls": {"total": row.calls}},
+            "metrics": {
+                "calls": {
+                    "total": row.calls,
+                    "completed": row.calls,
+                    "failed": 0,
+                    "pending": 0,
+                }
+            },
         }
         return 200, {"status": True, "result": state}
 

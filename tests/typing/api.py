@@ -474,6 +474,7 @@ ERRORS: list[type[fa.FutureAGIError]] = [
     fa.ConfigurationError,
     fa.ConflictError,
     fa.DeadlineExceededError,
+    fa.EndpointMissingError,
     fa.InvalidRequestError,
     fa.JournalError,
     fa.NotFoundError,
