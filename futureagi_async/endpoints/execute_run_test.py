@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -41,7 +42,8 @@ from futureagi_async.model.resource import (
 )
 
 
-_START_FAILED = "failed to start test execution"
+# With "hosted" in it where the agent is a text agent.
+_START_FAILED = re.compile(r"\bfailed to start (\w+ )?test execution\b", re.IGNORECASE)
 _PAGE_SIZE = 10
 """Executions requested at a time: for each of them the service loads all its calls."""
 
@@ -178,7 +180,7 @@ class ExecuteRunTest(Reconcilable[ExecutionStarted]):
 
     def error_class(self, status: int, message: str) -> type[APIStatusError] | None:
         """Recognize a start that failed, which only the wording shows."""
-        if status == 400 and _START_FAILED in message.lower():  # noqa: PLR2004 - Bad Request
+        if status == 400 and _START_FAILED.search(message):  # noqa: PLR2004 - Bad Request
             return ExecutionStartError
         return None
 

@@ -51,6 +51,7 @@ class ExecutionRerun(Serializable):
             reconciled one.
         failed_reruns: the calls that are not, with the reasons.
         dispatch_error: why none of them could be started, if so.
+        reason: why nothing was tried, as with an execution without calls.
     """
 
     test_execution_id: str
@@ -59,6 +60,7 @@ class ExecutionRerun(Serializable):
     successful_reruns: tuple[str, ...] = ()
     failed_reruns: tuple[FailedRerun, ...] = ()
     dispatch_error: str | None = None
+    reason: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -230,7 +232,7 @@ def _warnings(results: Sequence[ExecutionRerun]) -> list[str]:
 def _problem(rerun: ExecutionRerun) -> str:
     """Return what was not run again, with the reasons, each once."""
     if not rerun.failure_count and not rerun.dispatch_error:
-        return "it has no call to run again"
+        return rerun.reason or "it has no call to run again"
     errors = dict.fromkeys(each.error for each in rerun.failed_reruns)
     reasons = "; ".join(errors) or rerun.dispatch_error or "without a reason"
     total = rerun.success_count + rerun.failure_count

@@ -17,7 +17,11 @@ from futureagi_async import (
     RerunExecutions,
     UnexpectedResponseError,
 )
-from futureagi_async.errors import EvalDispatchError, RerunDispatchError
+from futureagi_async.errors import (
+    EvalDispatchError,
+    ExecutionStartError,
+    RerunDispatchError,
+)
 from futureagi_async.model import codec
 from futureagi_async.types import CallExecution, ExecutionStarted, TestExecution
 
@@ -273,6 +277,7 @@ def test_an_execution_that_could_not_be_dispatched_beside_another_is_a_warning()
     ("fields", "problem"),
     [
         ({}, "it has no call to run again"),
+        ({"reason": "No call executions found"}, "No call executions found"),
         ({"dispatch_error": "no server"}, "0 of 0 calls are not run again: no server"),
         ({"failure_count": 2}, "2 of 2 calls are not run again: without a reason"),
     ],
@@ -296,6 +301,19 @@ def test_what_is_reported_comes_back_from_the_answer_in_a_journal():
 
     assert again == result
     assert again.left_out == (SECOND,)
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "expected"),
+    [
+        (400, "Failed to start test execution: no", ExecutionStartError),
+        (400, "Failed to start hosted test execution: no", ExecutionStartError),
+        (400, "No scenario", None),
+        (500, "Failed to start test execution: no", None),
+    ],
+)
+def test_a_start_that_failed_is_known_by_its_words(status, message, expected):
+    assert ExecuteRunTest(RUN_TEST).error_class(status, message) is expected
 
 
 @pytest.mark.parametrize(
