@@ -6,8 +6,9 @@ import math
 import sys
 import threading
 import warnings
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from futureagi_async.emulator.control import EmulatorState, check_dispatch
 from futureagi_async.emulator.faults import Faults
@@ -132,6 +133,18 @@ class Emulator:
             dispatch: what becomes of evaluations; unchanged by default.
         """
         self.state.reset(world, dispatch)
+
+    def change_rows(self, changes: Sequence[Mapping[str, Any]]) -> None:
+        """Change rows as the service's workers change them, all of them or none.
+
+        Args:
+            changes: objects as `{"call": id, "status": "completed"}`; see the page
+                about testing.
+
+        Raises:
+            ValueError: a change makes no sense; it is named by its place.
+        """
+        self.state.change_rows(changes)
 
     async def start(self) -> None:
         """Listen in the running loop.

@@ -112,7 +112,7 @@ class HttpServer:
             if self._state.faults.active:
                 return await self._serve_with_faults(raw, request)
             request_id = _request_id(request)
-            served = self._state.service.serve(request, time.monotonic())
+            served = self._state.service.serve(request, time.time())
             self._log(request, served, request_id, "answered")
             return _to_aiohttp(served.response, request_id)
         finally:
@@ -122,7 +122,7 @@ class HttpServer:
         self, raw: web.BaseRequest, request: Request
     ) -> web.StreamResponse:
         """Respond to one request while faults are active."""
-        faults = self._state.faults.matching(*identify(request.path), time.monotonic())
+        faults = self._state.faults.matching(*identify(request.path), time.time())
         by_kind: dict[str, Fault] = {fault.fault: fault for fault in faults}
         request_id = _request_id(request)
         if slow := by_kind.get("latency"):
@@ -132,11 +132,11 @@ class HttpServer:
             return _close_connection(raw)
         rejecting = by_kind.get("rate_limit") or by_kind.get("status")
         if rejecting:
-            served = Served(fault_response(rejecting, time.monotonic()))
+            served = Served(fault_response(rejecting, time.time()))
             self._log(request, served, request_id, rejecting.fault)
             return _to_aiohttp(served.response, request_id)
         dispatch: Dispatch | None = "fail" if "dispatch" in by_kind else None
-        served = self._state.service.serve(request, time.monotonic(), dispatch=dispatch)
+        served = self._state.service.serve(request, time.time(), dispatch=dispatch)
         for kind in ("drop_after", "truncate", "garbage"):
             if kind in by_kind:
                 self._log(request, served, request_id, kind)

@@ -10,7 +10,7 @@ An id contains the position of its row, so that no table of ids is needed:
 import datetime as dt
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, Self, TypeVar, overload
 
 from futureagi_async.emulator.rows import (
@@ -47,6 +47,9 @@ _TEMPLATES = (
 )
 
 _AGENT = "Synthetic agent"
+
+_CALL_SECONDS = 40
+"""How long every call lasted."""
 
 
 def _row_id(
@@ -136,11 +139,16 @@ class SyntheticRunTests:
         self._owner = synthetic_key(seed)
         self._scenarios = (Scenario(_row_id(_SCENARIO, seed), "Scenario 0"),)
         self._made: dict[str, RunTest] = {}
+        self._adopted: dict[str, RunTest] = {}
 
     @property
     def ids(self) -> Sequence[str]:
         """All ids in order of creation."""
         return _LazySequence(range(self._count), self._run_test_id)
+
+    def used(self) -> Iterator[RunTest]:
+        """Iterate over those that are made already."""
+        return iter(self._made.values())
 
     def get(self, run_test_id: str) -> RunTest | None:
         """Return the run test with this id."""
@@ -148,11 +156,19 @@ class SyntheticRunTests:
 
     def of_execution(self, execution_id: str) -> RunTest | None:
         """Return the run test that has this execution."""
-        return self._find(execution_id, _EXECUTION)
+        return self._adopted.get(execution_id) or self._find(execution_id, _EXECUTION)
 
     def of_call(self, call_id: str) -> RunTest | None:
         """Return the run test that has this call."""
-        return self._find(call_id, _CALL)
+        return self._adopted.get(call_id) or self._find(call_id, _CALL)
+
+    def adopt(self, run_test: RunTest, row: Execution | Call) -> None:
+        """Remember that a new execution or call belongs to a run test."""
+        self._adopted[row.id] = run_test
+
+    def forget(self, row: Execution | Call) -> None:
+        """Forget a new execution or call."""
+        del self._adopted[row.id]
 
     def visible_to(self, key: ApiKey, search: str = "") -> Sequence[RunTest]:
         """Return all of them, newest first, or those with a matching name or agent."""
@@ -204,17 +220,24 @@ class SyntheticRunTests:
             id=run_test_id,
             name=_run_test_name(index),
             organization=self._owner.organization,
-            workspace=self._owner.workspace,
+            workspace=_row_id(_WORKSPACE, self._seed),
             agent_name=_AGENT,
             scenarios=self._scenarios,
             executions=[
                 Execution(
                     _row_id(_EXECUTION, self._seed, index, execution),
                     calls=[
-                        Call(_row_id(_CALL, self._seed, index, execution, call))
+                        Call(
+                            _row_id(_CALL, self._seed, index, execution, call),
+                            duration_seconds=_CALL_SECONDS,
+                        )
                         for call in range(self._calls)
                     ],
-                    start_time=_start_time(execution),
+                    created_at=_start_time(execution),
+                    started_at=_start_time(execution),
+                    completed_at=_start_time(execution),
+                    total_calls=self._calls,
+                    completed_calls=self._calls,
                 )
                 for execution in range(self._executions)
             ],
@@ -222,10 +245,9 @@ class SyntheticRunTests:
 
 
 @functools.cache
-def _start_time(execution: int) -> str:
+def _start_time(execution: int) -> dt.datetime:
     """Return when an execution started: one a day, the newest last."""
-    first = dt.datetime.fromisoformat(DEFAULT_TIME)
-    return f"{first + dt.timedelta(days=execution):%Y-%m-%dT%H:%M:%SZ}"
+    return DEFAULT_TIME + dt.timedelta(days=execution)
 
 
 def _run_test_name(index: int | str) -> str:

@@ -2,21 +2,23 @@
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import attrs
 
+from futureagi_async.emulator.clock import Clock
+from futureagi_async.emulator.loading import Loader, WorldError
 from futureagi_async.emulator.rows import (
     ApiKey,
     Call,
-    EvalConfig,
     Execution,
     RunTest,
     RunTests,
-    Scenario,
     Template,
+    User,
+    Workspace,
     is_usable,
 )
 from futureagi_async.emulator.synthetic import (
@@ -24,10 +26,6 @@ from futureagi_async.emulator.synthetic import (
     synthetic_key,
     synthetic_templates,
 )
-
-
-class WorldError(ValueError):
-    """A world that cannot be loaded; the message names the part and the reason."""
 
 
 class _LoadedRunTests:
@@ -43,13 +41,18 @@ class _LoadedRunTests:
         self._by_call = {
             call.id: run_test
             for run_test in self._by_id.values()
-            for _, call in run_test.calls()
+            for execution in run_test.executions
+            for call in execution.calls
         }
 
     @property
     def ids(self) -> Sequence[str]:
         """All ids in order of creation."""
         return tuple(self._by_id)
+
+    def used(self) -> Iterator[RunTest]:
+        """Iterate over all of them."""
+        return iter(self._by_id.values())
 
     def get(self, run_test_id: str) -> RunTest | None:
         """Return the run test with this id."""
@@ -62,6 +65,18 @@ class _LoadedRunTests:
     def of_call(self, call_id: str) -> RunTest | None:
         """Return the run test that has this call."""
         return self._by_call.get(call_id)
+
+    def adopt(self, run_test: RunTest, row: Execution | Call) -> None:
+        """Remember that a new execution or call belongs to a run test."""
+        self._owners(row)[row.id] = run_test
+
+    def forget(self, row: Execution | Call) -> None:
+        """Forget a new execution or call."""
+        del self._owners(row)[row.id]
+
+    def _owners(self, row: Execution | Call) -> dict[str, RunTest]:
+        """Return the run tests of rows of this kind by the ids of the rows."""
+        return self._by_call if isinstance(row, Call) else self._by_execution
 
     def visible_to(self, key: ApiKey, search: str = "") -> Sequence[RunTest]:
         """Return what the key sees, newest first."""
@@ -96,12 +111,20 @@ class World:
         templates: the eval templates by id, oldest first.
         run_tests: the run tests.
         reset_copy: returns a copy of the world as it was at the beginning.
+        workspaces: the workspaces that a key which is bound to none can name.
+        users: the people whose rights such a key has.
+        loader: the reader of further rows.
+        clock: the times of rows that change.
     """
 
     keys: list[ApiKey]
     templates: dict[str, Template]
     run_tests: RunTests
     reset_copy: Callable[[], Self] = attrs.field(repr=False)
+    workspaces: list[Workspace] = attrs.field(factory=list)
+    users: list[User] = attrs.field(factory=list)
+    loader: Loader = attrs.field(factory=Loader, repr=False)
+    clock: Clock = attrs.field(factory=Clock, repr=False)
 
     @classmethod
     def synthetic(
@@ -164,11 +187,15 @@ class World:
                 raise WorldError(f"the world is not JSON: {error}") from error
         if not isinstance(source, Mapping):
             raise WorldError("a world is an object, with api_keys and run_tests")
+        loader = Loader.of(source)
         return cls(
-            _load_rows(source, "api_keys", ApiKey),
-            _by_id(_load_rows(source, "eval_templates", Template)),
-            _LoadedRunTests(_load_rows(source, "run_tests", RunTest)),
+            loader.rows(ApiKey, source, "api_keys"),
+            _by_id(loader.rows(Template, source, "eval_templates")),
+            _LoadedRunTests(loader.rows(RunTest, source, "run_tests")),
             functools.partial(cls.load, source),
+            loader.rows(Workspace, source, "workspaces"),
+            loader.rows(User, source, "users"),
+            loader,
         )
 
     @property
@@ -216,39 +243,3 @@ class World:
 def _by_id(templates: Iterable[Template]) -> dict[str, Template]:
     """Return templates by their ids."""
     return {template.id: template for template in templates}
-
-
-_NESTED_ROWS = {
-    "scenarios": Scenario,
-    "eval_configs": EvalConfig,
-    "executions": Execution,
-    "calls": Call,
-}
-
-
-def _load_rows(source: Mapping[str, Any], name: str, kind: type[Any]) -> list[Any]:
-    """Build the rows of one list of a world, with the rows inside them."""
-    rows = source.get(name, [])
-    if not isinstance(rows, list):
-        raise WorldError(f"{name} is a list")
-    return [_load_row(row, f"{name}[{i}]", kind) for i, row in enumerate(rows)]
-
-
-def _load_row(source: Any, location: str, kind: type[Any]) -> Any:
-    """Build one row; columns that the emulator does not know are left out."""
-    if not isinstance(source, Mapping):
-        raise WorldError(f"{location} is an object")
-    names = [field.name for field in attrs.fields(kind)]
-    values = {name: source[name] for name in names if name in source}
-    for name in _NESTED_ROWS.keys() & values.keys():
-        try:
-            values[name] = _load_rows(source, name, _NESTED_ROWS[name])
-        except WorldError as error:
-            raise WorldError(f"{location}.{error}") from None
-    if "eval_outputs" in values:
-        # Results change; the content that was passed in does not.
-        values["eval_outputs"] = dict(values["eval_outputs"])
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise WorldError(f"{location}: {error}") from None

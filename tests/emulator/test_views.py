@@ -319,7 +319,7 @@ def put(ask, config_id, *values, output_type):
     """Put results of one type into the calls of Monday."""
     execution = ask.world.run_tests.get(SHOP).execution(MONDAY)
     for call, value in zip(execution.calls, values, strict=True):
-        call.eval_outputs[config_id] = {"value": value, "type": output_type}
+        call.eval_outputs[config_id] = {"output": value, "output_type": output_type}
 
 
 def test_passes_are_counted(ask):

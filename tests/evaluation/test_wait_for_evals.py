@@ -13,8 +13,8 @@ from futureagi_async import (
     ServerError,
     Timeout,
 )
+from futureagi_async.emulator.rows import Call, Execution
 from futureagi_async.emulator.rules.evaluations import EvaluationJob
-from futureagi_async.emulator.world import Call, Execution
 
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"

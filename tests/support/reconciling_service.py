@@ -148,10 +148,10 @@ def small_world(**sizes: int) -> World:
 
 def pending(world: World, run_test_id: str, config_ids: Any) -> None:
     """Make the results of these configs pending, as a dispatch that never came does."""
-    fill(world, run_test_id, config_ids, {})
+    fill(world, run_test_id, config_ids, {"status": "pending"})
 
 
-RESULT = {"value": "Passed", "reason": "it was polite", "status": "Completed"}
+RESULT = {"output": "Passed", "reason": "it was polite", "status": "Completed"}
 
 
 def fill(world: World, run_test_id: str, config_ids: Any, result: Any) -> None:

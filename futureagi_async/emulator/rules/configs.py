@@ -42,7 +42,7 @@ def add(context: Context) -> Response:
         if template is None:
             warnings.append(f"EvalTemplate with id {item['template_id']} not found")
             continue
-        name = item.get("name") or f"Eval-{template.id}"
+        name: str = item.get("name") or f"Eval-{template.id}"
         if name in names:
             return error_response(400, _name_exists(name))
         try:
@@ -108,7 +108,7 @@ def _new_config(item: dict[str, Any], name: str, template: Template) -> EvalConf
 
 def _check_storable(config: EvalConfig) -> None:
     """Raise `_StorageError` for what the database would reject."""
-    if max(len(config.name), len(config.model or "")) > _MAX_LENGTH:
+    if any(len(text or "") > _MAX_LENGTH for text in (config.name, config.model)):
         raise _StorageError(f"value too long for type character varying({_MAX_LENGTH})")
     if any(map(_is_unstorable, (config.config, config.mapping, config.filters))):
         raise _StorageError("unsupported Unicode escape sequence")
@@ -259,7 +259,7 @@ def _rerun(
             "Only test executions with COMPLETED, CANCELLED, or FAILED status can "
             "have evaluations rerun",
         )
-    count = len(execution.calls)
+    count = len(execution.live_calls())
     if not count:
         message = (
             "Evaluation config updated successfully. No call executions found to rerun."

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 
+from futureagi_async.emulator.cells import pending
+
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,12 +75,13 @@ class Evaluations:
             if (config := job.run_test.live_config(config_id))
         ]
         for execution in job.executions:
-            for call in execution.calls:
-                for config in configs:
-                    call.eval_outputs[config.id] = self._result(config, call)
+            calls = execution.live_calls()
+            for call in calls:
+                results = {each.id: self._result(each, call) for each in configs}
+                call.eval_outputs = {**(call.eval_outputs or {}), **results}
             # The service counts completed calls alone, so that an execution whose
             # calls have all failed waits for ever.
-            if any(call.status == "completed" for call in execution.calls):
+            if any(call.status == "completed" for call in calls):
                 execution.status = "completed"
 
     def _result(self, config: EvalConfig, call: Call) -> Mapping[str, Any]:
@@ -93,9 +96,9 @@ class Evaluations:
 def erase_results(executions: Sequence[Execution], config_ids: Sequence[str]) -> None:
     """Erase earlier results of the configs, before anything is run."""
     for execution in executions:
-        for call in execution.calls:
-            for config_id in config_ids:
-                call.eval_outputs[config_id] = {}
+        for call in execution.live_calls():
+            erased = {config_id: pending() for config_id in config_ids}
+            call.eval_outputs = {**(call.eval_outputs or {}), **erased}
 
 
 _CHOICES = ("positive", "neutral", "negative")
@@ -105,7 +108,7 @@ _PASS_RATE = 0.75
 
 
 def synthetic_result(output_type: str, subject: str) -> dict[str, Any]:
-    """Make up a result; it is always the same for the same subject."""
+    """Make up a stored result; it is always the same for the same subject."""
     share = hashlib.blake2b(subject.encode(), digest_size=1).digest()[0] / 255
     value: Any
     match output_type:
@@ -116,11 +119,9 @@ def synthetic_result(output_type: str, subject: str) -> dict[str, Any]:
         case _:
             value = "Passed" if share < _PASS_RATE else "Failed"
     return {
-        "value": value,
+        "output": value,
         "reason": "Made up by the emulator; the same call and name give the same.",
         # A number is a score; the service has no other type for its results.
-        "type": "score" if output_type == "numeric" else output_type,
-        "error": False,
+        "output_type": "score" if output_type == "numeric" else output_type,
         "status": "Completed",
-        "skipped": False,
     }

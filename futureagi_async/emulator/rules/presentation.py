@@ -10,10 +10,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_OID, uuid5
 
+from futureagi_async.emulator.cells import show_cells
 from futureagi_async.emulator.rows import DEFAULT_TIME
 
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
 
     from futureagi_async.emulator.rows import (
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
     )
 
 
-_CALL_SECONDS = 40
+def show_time(time: dt.datetime | None) -> str | None:
+    """Return a time as most responses show it."""
+    return time.isoformat().replace("+00:00", "Z") if time else None
+
 
 _IDLE_AGENT: Mapping[str, Any] = MappingProxyType(
     {
@@ -44,8 +49,8 @@ _IDLE_AGENT: Mapping[str, Any] = MappingProxyType(
         "knowledge_base": None,
         "api_key": "",
         "observability_provider": None,
-        "created_at": DEFAULT_TIME,
-        "updated_at": DEFAULT_TIME,
+        "created_at": show_time(DEFAULT_TIME),
+        "updated_at": show_time(DEFAULT_TIME),
         "model": None,
         "model_details": {},
     }
@@ -136,9 +141,11 @@ def run_test(row: RunTest) -> dict[str, Any]:
         "evals": configs,
         "organization": row.organization,
         "enable_tool_evaluation": row.enable_tool_evaluation,
-        "created_at": DEFAULT_TIME,
-        "updated_at": DEFAULT_TIME,
-        "last_run_at": row.executions[-1].start_time if row.executions else None,
+        "created_at": show_time(row.created_at),
+        "updated_at": show_time(row.created_at),
+        "last_run_at": next(
+            (show_time(each.started_at) for each in row.live_executions()), None
+        ),
         "deleted": row.deleted,
         "deleted_at": None,
     }
@@ -162,8 +169,8 @@ def _scenario_detail(row: RunTest, scenario: Scenario, agent_id: str) -> dict[st
         "dataset": _derived_id("dataset", scenario.id),
         "dataset_rows": scenario.row_count,
         "agent": {"id": agent_id, "name": row.agent_name},
-        "created_at": DEFAULT_TIME,
-        "updated_at": DEFAULT_TIME,
+        "created_at": show_time(row.created_at),
+        "updated_at": show_time(row.created_at),
         "deleted": False,
     }
 
@@ -175,15 +182,15 @@ def scenario(row: Scenario) -> dict[str, Any]:
 
 def execution(run_test: RunTest, row: Execution) -> dict[str, Any]:
     """Return an execution in the list of a run test's executions."""
-    calls = len(row.calls)
+    calls = len(row.live_calls())
     connected = _calls_with(row, "completed")
     return {
         "id": row.id,
         # A filter expects the state in small letters; here it has a capital.
         "status": row.status.capitalize(),
         "scenarios": scenario_names(run_test),
-        "start_time": row.start_time,
-        "duration": calls * _CALL_SECONDS,
+        "start_time": row.started_at and row.started_at.isoformat(),
+        "duration": sum(call.duration_seconds or 0 for call in row.live_calls()),
         "error_reason": None,
         "success_rate": _percent(connected, calls),
         "avg_response_time": 0.0,
@@ -206,19 +213,19 @@ def call(run_test: RunTest, execution: Execution, row: Call) -> dict[str, Any]:
     return {
         **dict.fromkeys(_UNKNOWN_IN_CALLS),
         "id": row.id,
-        "timestamp": execution.start_time,
-        "start_time": execution.start_time,
+        "timestamp": show_time(row.created_at),
+        "start_time": show_time(row.started_at),
         "call_type": "Inbound",
         "simulation_call_type": "text",
         "status": row.status,
         "duration": 0.0,
-        "duration_seconds": _CALL_SECONDS,
+        "duration_seconds": row.duration_seconds,
         "transcript": [],
         "scenario": scenario_names(run_test),
         "scenario_id": scenarios[0].id if scenarios else None,
         "scenario_columns": {},
         "scenario_graph": {},
-        "eval_outputs": _visible_outputs(run_test, row),
+        "eval_outputs": show_cells(_live_cells(run_test, row)),
         "agent_definition_used_name": run_test.agent_name,
         "agent_definition_used_id": _derived_id(
             "agent", run_test.workspace, run_test.agent_name
@@ -230,26 +237,23 @@ def call(run_test: RunTest, execution: Execution, row: Call) -> dict[str, Any]:
     }
 
 
-def _visible_outputs(run_test: RunTest, row: Call) -> dict[str, Any]:
-    """Return a call's results; those of deleted configs are stored, but not shown."""
+def _live_cells(run_test: RunTest, row: Call) -> dict[str, Any]:
+    """Return a call's stored cells without those of deleted configs."""
     live = {config.id for config in run_test.live_configs()}
-    return {
-        config_id: result
-        for config_id, result in row.eval_outputs.items()
-        if config_id in live
-    }
+    cells = row.eval_outputs or {}
+    return {config_id: cell for config_id, cell in cells.items() if config_id in live}
 
 
 def status(row: RunTest) -> dict[str, Any]:
     """Return the state of a run test, which is that of its newest execution."""
-    if not row.executions:
+    newest = next(iter(row.live_executions()), None)
+    if newest is None:
         # Not an HTTP error: the response is a 200 with this inside.
         return {
             "run_test_id": row.id,
             "status": "not_found",
             "error": "Test execution not found in database",
         }
-    newest = row.executions[-1]
     completed = _calls_with(newest, "completed")
     failed = _calls_with(newest, "failed")
     return {
@@ -257,12 +261,12 @@ def status(row: RunTest) -> dict[str, Any]:
         "execution_id": newest.id,
         "status": newest.status,
         "total_scenarios": len(row.scenarios),
-        "total_calls": len(newest.calls),
+        "total_calls": len(newest.live_calls()),
         "completed_calls": completed,
         "failed_calls": failed,
-        "success_rate": _percent(completed, len(newest.calls)),
-        "start_time": newest.start_time,
-        "end_time": newest.start_time if newest.status == "completed" else None,
+        "success_rate": _percent(completed, len(newest.live_calls())),
+        "start_time": show_time(newest.started_at),
+        "end_time": show_time(newest.completed_at),
         "message": (
             f"Test execution {newest.status} with {completed} successful "
             f"and {failed} failed calls"
@@ -277,7 +281,7 @@ def scenario_names(row: RunTest) -> str:
 
 def _calls_with(row: Execution, status: str) -> int:
     """Count the calls of an execution that have a status."""
-    return sum(call.status == status for call in row.calls)
+    return sum(call.status == status for call in row.live_calls())
 
 
 def _percent(part: int, whole: int) -> float:

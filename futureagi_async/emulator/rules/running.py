@@ -41,7 +41,7 @@ def run_new_evals(context: Context) -> Response:
     if problem:
         return error_response(400, problem)
     _set_status(executions, "evaluating")
-    calls = sum(len(execution.calls) for execution in executions)
+    calls = sum(len(execution.live_calls()) for execution in executions)
     if not calls:
         return error_response(
             400, "No call executions found in the selected test executions."
@@ -104,7 +104,7 @@ def _select_executions(run_test: RunTest, body: dict[str, Any]) -> list[Executio
     all_but_named = body["select_all"]
     return [
         execution
-        for execution in run_test.executions
+        for execution in reversed(run_test.live_executions())
         if (execution.id in named) != all_but_named
     ]
 

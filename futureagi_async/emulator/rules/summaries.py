@@ -50,13 +50,16 @@ def summarize(
 def finished_results(
     run_test: RunTest, execution_id: str | None
 ) -> dict[str, list[Mapping[str, Any]]]:
-    """Return the results that count, by config: with a value, of completed calls."""
+    """Return the stored results that count, by config.
+
+    They have an output and a type, and belong to completed calls.
+    """
     found: dict[str, list[Mapping[str, Any]]] = {}
     for execution, call in run_test.calls():
         if execution_id not in (None, execution.id) or call.status != "completed":
             continue
-        for config_id, result in call.eval_outputs.items():
-            if result.get("value") is not None and result.get("type") is not None:
+        for config_id, result in (call.eval_outputs or {}).items():
+            if None not in (result.get("output"), result.get("output_type")):
                 found.setdefault(config_id, []).append(result)
     return found
 
@@ -76,8 +79,8 @@ def config_entry(
     }
     if not results:
         return {**entry, "output": {}}
-    values = [result["value"] for result in results]
-    match results[0]["type"]:
+    values = [result["output"] for result in results]
+    match results[0]["output_type"]:
         case "Pass/Fail":
             return {**entry, "output": _pass_rates(values)}
         case "score":

@@ -114,7 +114,7 @@ def executions(context: Context) -> Response:
         return _failed("test executions", _CANNOT_SEARCH)
     found = [
         execution
-        for execution in reversed(row.executions)
+        for execution in row.live_executions()
         if not search and state in ("", execution.status)
     ]
     return _page(
@@ -149,7 +149,9 @@ def call_execution(context: Context) -> Response:
     row = context.world.run_tests.of_call(call_id)
     if row is None or not row.is_visible_to(context.key):
         return error_response(404, "Call execution not found")
-    pair = next(pair for pair in row.calls() if pair[1].id == call_id)
+    pair = row.call(call_id)
+    if pair is None:
+        return error_response(404, "Call execution not found")
     return json_response(200, presentation.call(row, *pair))
 
 
@@ -161,7 +163,7 @@ def execution_calls(context: Context) -> Response:
     if not row or not execution:
         return _failed("test execution", "No TestExecution matches the given query.")
     calls: list[tuple[Execution, Call]] = [
-        (execution, call) for call in reversed(execution.calls)
+        (execution, call) for call in reversed(execution.live_calls())
     ]
     try:
         page = paginate(context.request, calls)
