@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aiohttp.web_protocol import RequestHandler
 
     from futureagi_async.emulator.control import EmulatorState
-    from futureagi_async.emulator.rules.evaluations import Dispatch
+    from futureagi_async.emulator.rules.workers import Dispatch
 
 
 _IDLE_TIMEOUT = 30.0

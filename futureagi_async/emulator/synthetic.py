@@ -230,6 +230,7 @@ class SyntheticRunTests:
                         Call(
                             _row_id(_CALL, self._seed, index, execution, call),
                             duration_seconds=_CALL_SECONDS,
+                            transcript=(),
                         )
                         for call in range(self._calls)
                     ],
@@ -255,9 +256,12 @@ def _run_test_name(index: int | str) -> str:
     return f"run test {index}"
 
 
-def check_whole_number(name: str, value: int, maximum: int) -> None:
-    """Raise `ValueError` unless a value is a whole number from 0 to the maximum."""
-    if not isinstance(value, int) or not 0 <= value <= maximum:
+def check_whole_number(
+    name: str, value: int, maximum: int, *, minimum: int = 0
+) -> None:
+    """Raise `ValueError` unless a value is a whole number within its bounds."""
+    if not isinstance(value, int) or not minimum <= value <= maximum:
         raise ValueError(
-            f"{name} must be a whole number between 0 and {maximum}, not {value!r}"
+            f"{name} must be a whole number between {minimum} and {maximum}, "
+            f"not {value!r}"
         )

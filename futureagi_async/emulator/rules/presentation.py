@@ -254,13 +254,14 @@ def status(row: RunTest) -> dict[str, Any]:
             "status": "not_found",
             "error": "Test execution not found in database",
         }
-    completed = _calls_with(newest, "completed")
+    # A call that is talked to its end counts as completed before it is evaluated.
+    completed = _calls_with(newest, "completed") + _calls_with(newest, "analyzing")
     failed = _calls_with(newest, "failed")
     return {
         "run_test_id": row.id,
         "execution_id": newest.id,
         "status": newest.status,
-        "total_scenarios": len(row.scenarios),
+        "total_scenarios": len(newest.scenarios or row.scenarios),
         "total_calls": len(newest.live_calls()),
         "completed_calls": completed,
         "failed_calls": failed,
