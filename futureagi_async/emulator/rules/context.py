@@ -16,6 +16,8 @@ from futureagi_async.emulator.rules.fields import Form, FormError
 
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from futureagi_async.emulator.rows import ApiKey, RunTest
     from futureagi_async.emulator.rules.evaluations import Evaluations
     from futureagi_async.emulator.rules.exchange import Request
@@ -45,7 +47,7 @@ class Context:
         ids: the ids in its path.
         world: the state.
         evaluations: where evaluations are submitted.
-        now: the time in seconds.
+        now: the time in seconds since 1970.
         effects: where the view counts what it changed.
     """
 
@@ -56,6 +58,10 @@ class Context:
     evaluations: Evaluations
     now: float
     effects: Effects = attrs.field(factory=Effects)
+
+    def stamp(self) -> dt.datetime:
+        """Return the time of a change, later than that of any change before."""
+        return self.world.clock.stamp(self.now)
 
     def body(self, form: Form) -> dict[str, Any]:
         """Return the validated body."""

@@ -74,6 +74,9 @@ class Evaluations:
             for config_id in job.config_ids
             if (config := job.run_test.live_config(config_id))
         ]
+        if not configs:
+            # Nothing finishes, so that nothing looks whether all is finished.
+            return
         for execution in job.executions:
             calls = execution.live_calls()
             for call in calls:

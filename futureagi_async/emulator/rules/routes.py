@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
@@ -32,6 +32,7 @@ class Route:
         title: its name in the response to OPTIONS.
         about: its description in the response to OPTIONS.
         read_only: whether a POST only reads, so that a read-only key may send it.
+        unserved: methods that the service has, and the emulator has not.
     """
 
     endpoint: str
@@ -40,6 +41,17 @@ class Route:
     title: str
     about: str
     read_only: bool = False
+    unserved: frozenset[str] = frozenset()
+
+    @property
+    def allowed(self) -> list[str]:
+        """The methods of the service, in the order in which it names them."""
+        known = self.views.keys() | self.unserved
+        known |= {"OPTIONS", *("HEAD" for _ in known & {"GET"})}
+        return [method for method in _METHODS if method in known]
+
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 def _route(
@@ -49,11 +61,12 @@ def _route(
     about: str,
     *,
     read_only: bool = False,
+    unserved: Iterable[str] = (),
     **views: _View,
 ) -> Route:
     """Build a route from a path, in which ID stands for an id."""
     pattern = re.compile(path.replace("ID", _ID))
-    return Route(endpoint, pattern, views, title, about, read_only)
+    return Route(endpoint, pattern, views, title, about, read_only, frozenset(unserved))
 
 
 _RUN_TEST = "/simulate/run-tests/ID/"
@@ -93,6 +106,7 @@ _ROUTES = (
         _RUN_TEST,
         "Run Test Detail",
         "API View to retrieve a specific run test",
+        unserved=("PATCH", "DELETE"),
         GET=views.run_test,
     ),
     _route(
@@ -158,7 +172,15 @@ _ROUTES = (
         "/simulate/call-executions/ID/",
         "Call Execution Detail",
         "API View to retrieve a specific call execution with all its details",
+        unserved=("PATCH",),
         GET=views.call_execution,
+    ),
+    _route(
+        "delete_call",
+        "/simulate/call-executions/ID/delete/",
+        "Call Execution Delete",
+        "API View to delete a specific call execution",
+        DELETE=views.delete_call,
     ),
     _route(
         "execution_calls",
