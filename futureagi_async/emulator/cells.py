@@ -47,7 +47,7 @@ def show_cell(cell: Mapping[str, Any]) -> dict[str, Any]:
         "type": kind,
         "name": cell.get("name", ""),
         "error": failed,
-        "status": status or ("error" if failed else "completed"),
+        "status": cell.get("status", "error" if failed else "completed"),
         "skipped": bool(cell.get("skipped")) or status == "skipped",
     }
 

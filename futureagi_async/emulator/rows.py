@@ -48,6 +48,10 @@ class User:
     role: str = "owner"
     workspaces: list[str] = attrs.field(factory=list)
 
+    def may_use(self, workspace: Workspace) -> bool:
+        """Return whether the user reaches a workspace of the organization."""
+        return self.role == "owner" or workspace.id in self.workspaces
+
 
 @attrs.define
 class ApiKey:
@@ -304,6 +308,22 @@ class RunTest:
             for call in reversed(execution.live_calls())
         ]
 
+    def places(self) -> "list[Place]":
+        """Return the places of the list of calls, the newest first.
+
+        Calls stand where they changed last, and snapshots of reruns that called again
+        where they were taken. What is deleted leaves its place empty.
+        """
+        places = [
+            Place(execution, call, snapshot)
+            for execution in reversed(self.executions)
+            for call in reversed(execution.calls)
+            for snapshot in (None, *reversed(call.snapshots))
+            if snapshot is None or snapshot.rerun_type == "call_and_eval"
+        ]
+        places.sort(key=lambda place: place.time, reverse=True)
+        return places
+
     def call(self, call_id: str) -> tuple[Execution, Call] | None:
         """Return the call with this id and its execution, unless one is deleted."""
         return next((pair for pair in self.calls() if pair[1].id == call_id), None)
@@ -314,6 +334,40 @@ class RunTest:
         return next(
             (each for each in self.scenarios if each.id == call.scenario), first
         )
+
+
+@attrs.frozen
+class Place:
+    """A place in the list of a run test's calls.
+
+    Args:
+        execution: the execution of the call.
+        call: the call.
+        snapshot: the snapshot of the call that stands here, or `None` for itself.
+    """
+
+    execution: Execution
+    call: Call
+    snapshot: Snapshot | None
+
+    @property
+    def time(self) -> dt.datetime:
+        """When what stands here changed last."""
+        return (
+            self.snapshot.snapshot_timestamp if self.snapshot else self.call.updated_at
+        )
+
+    @property
+    def status(self) -> str | None:
+        """The status of what stands here."""
+        return self.snapshot.status if self.snapshot else self.call.status
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether what stood here is deleted; a snapshot stays without its call."""
+        if self.snapshot:
+            return False
+        return self.call.deleted or self.execution.deleted
 
 
 class RunTests(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -71,7 +72,7 @@ class HttpServer:
         Raises:
             OSError: the port is taken.
         """
-        server = web.Server(
+        server = _Server(
             self._handle,
             request_factory=_unlimited_request,
             access_log=None,
@@ -158,6 +159,29 @@ class HttpServer:
             outcome,
         )
         self._state.log.add(logged, endpoint, served.effects)
+
+
+class _Protocol(web.RequestHandler):
+    """A connection on which methods may be in small letters, as to the service."""
+
+    __slots__ = ()
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on what was received, with the method in capitals."""
+        if data[:1].islower() and (line := _REQUEST_LINE.match(data)):
+            data = line[1].upper() + data[line.end(1) :]
+        super().data_received(data)
+
+
+_REQUEST_LINE = re.compile(rb"([a-z]+) /[^ \r\n]* HTTP/1\.[01]\r\n")
+
+
+class _Server(web.Server):
+    """Server whose connections are of the protocol above."""
+
+    def __call__(self) -> web.RequestHandler:
+        """Return the protocol of a new connection."""
+        return _Protocol(self, loop=self._loop, **self._kwargs)
 
 
 async def _close_listener(listener: asyncio.Server) -> None:

@@ -218,6 +218,13 @@ class World:
         """The secret that belongs to `api_key`."""
         return self.writing_key().secret_key
 
+    def user(self, key: ApiKey) -> User:
+        """Return the user whose rights a key has; by default one with its role."""
+        for user in self.users:
+            if (user.name, user.organization) == (key.user, key.organization):
+                return user
+        return User(key.name, key.organization, key.role)
+
     def writing_key(self) -> ApiKey:
         """Return the first key that is enabled and may write.
 

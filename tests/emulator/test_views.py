@@ -21,6 +21,7 @@ from emulator_small_world import (
     NUMERIC,
     OURS,
     POLITE,
+    REMOVED,
     RUNNING,
     SCORE,
     SECOND_CALL,
@@ -208,7 +209,7 @@ def test_calls_are_listed_over_all_executions(ask):
     reply = ask.get(path_of(SHOP, "call-executions/"))
 
     assert ids(reply)[1:] == [SECOND_CALL, FIRST_CALL]
-    assert list(reply.json["results"][2]["eval_outputs"]) == [POLITE]
+    assert list(reply.json["results"][2]["eval_outputs"]) == [POLITE, REMOVED]
     assert reply.json["results"][0]["test_execution_id"] == TUESDAY
 
 

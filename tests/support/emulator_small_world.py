@@ -273,6 +273,12 @@ class Caller:
         listed = self.get(path_of(run_test_id, "executions/?limit=100")).json["results"]
         return {execution["id"]: execution["status"] for execution in listed}
 
+    def listed_outputs(self, run_test_id, call_id):
+        """Return the results that a call shows in the list of calls."""
+        path = path_of(run_test_id, "call-executions/?limit=100")
+        listed = {each["id"]: each for each in self.get(path).json["results"]}
+        return listed[call_id]["eval_outputs"]
+
     def outputs(self, call_id):
         """Return the results that a call shows."""
         return self.get(f"/simulate/call-executions/{call_id}/").json["eval_outputs"]

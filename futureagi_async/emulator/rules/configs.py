@@ -14,6 +14,7 @@ from futureagi_async.emulator.rules.envelope import RejectedError, error_respons
 from futureagi_async.emulator.rules.evaluations import erase_results
 from futureagi_async.emulator.rules.exchange import Response, json_response
 from futureagi_async.emulator.rules.forms import ADD_EVAL_CONFIGS, UPDATE_EVAL_CONFIG
+from futureagi_async.emulator.rules.nesting import leaves
 from futureagi_async.emulator.rules.parameters import ParameterError, apply_schema
 from futureagi_async.emulator.rules.phases import start_pending_evaluations
 
@@ -111,7 +112,9 @@ def _check_storable(config: EvalConfig) -> None:
     """Raise `_StorageError` for what the database would reject."""
     if any(len(text or "") > _MAX_LENGTH for text in (config.name, config.model)):
         raise _StorageError(f"value too long for type character varying({_MAX_LENGTH})")
-    if any(map(_is_unstorable, (config.config, config.mapping, config.filters))):
+    if any(
+        map(_is_unstorable, leaves([config.config, config.mapping, config.filters]))
+    ):
         raise _StorageError("unsupported Unicode escape sequence")
 
 
@@ -119,16 +122,8 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def _is_unstorable(value: Any) -> bool:
-    """Return whether a text inside a value contains what the database cannot store."""
-    match value:
-        case str():
-            return _UNSTORABLE.search(value) is not None
-        case dict():
-            return any(map(_is_unstorable, [*value, *value.values()]))
-        case list():
-            return any(map(_is_unstorable, value))
-        case _:
-            return False
+    """Return whether a value is a text with what the database cannot store."""
+    return isinstance(value, str) and _UNSTORABLE.search(value) is not None
 
 
 _NOT_UPDATED = "Unable to update and run evaluation. Please try again."

@@ -16,6 +16,7 @@ from futureagi_async.emulator.rules.fields import Form, FormError
 
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Mapping
 
     from futureagi_async.emulator.rows import ApiKey, Execution, RunTest
@@ -59,6 +60,10 @@ class Context:
     workers: Workers
     dispatch: Dispatch
     effects: Effects = attrs.field(factory=Effects)
+
+    def stamp(self) -> dt.datetime:
+        """Return the time of a change, later than that of any change before."""
+        return self.workers.stamp()
 
     def body(self, form: Form) -> dict[str, Any]:
         """Return the validated body."""

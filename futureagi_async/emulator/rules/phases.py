@@ -122,12 +122,15 @@ def _evaluate_pending(
         for call in execution.live_calls()
         for config in configs
     ]
+    stored = False
     for end, call, config in cells:
         if end > workers.now:
             yield end
-        _store(workers, run_test, call, config)
+        stored |= _store(workers, run_test, call, config)
     statuses = {call.status for call in execution.live_calls()}
-    if "completed" in statuses and workers.is_last(execution, _EVALUATIONS):
+    is_last = workers.is_last(execution, _EVALUATIONS)
+    # What stores a result looks whether all are there; without one nobody does.
+    if stored and is_last and "completed" in statuses:
         execution.status = "completed"
 
 
@@ -253,7 +256,7 @@ def _store(
     loaded: EvalConfig,
     *,
     with_status: bool = True,
-) -> None:
+) -> bool:
     """Store the result of an evaluation, unless its eval config was deleted.
 
     Args:
@@ -263,17 +266,20 @@ def _store(
         loaded: the config as it was when the evaluation began.
         with_status: whether a result has a status of its own; those of voice runs and
             of reruns have none.
+
+    Returns:
+        Whether there was a result to store.
     """
     config = next(each for each in run_test.eval_configs if each.id == loaded.id)
     if workers.settings.restore_configs:
         for field in attrs.fields(type(config)):
             setattr(config, field.name, getattr(loaded, field.name))
     if config.deleted:
-        return
+        return False
     cell = evaluate(workers.world, config, call)
     call.eval_outputs = {**(call.eval_outputs or {}), config.id: cell}
-    if cell.get("skipped"):
-        return
-    config.status = loaded.status = "Failed" if is_failed(cell) else "Completed"
-    if not with_status:
-        del cell["status"]
+    if not cell.get("skipped"):
+        config.status = loaded.status = "Failed" if is_failed(cell) else "Completed"
+        if not with_status:
+            del cell["status"]
+    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
@@ -43,6 +43,7 @@ class Route:
         title: its name in the response to OPTIONS.
         about: its description in the response to OPTIONS.
         read_only: whether a POST only reads, so that a read-only key may send it.
+        unserved: methods that the service has, and the emulator has not.
     """
 
     endpoint: str
@@ -51,6 +52,17 @@ class Route:
     title: str
     about: str
     read_only: bool = False
+    unserved: frozenset[str] = frozenset()
+
+    @property
+    def allowed(self) -> list[str]:
+        """The methods of the service, in the order in which it names them."""
+        known = self.views.keys() | self.unserved
+        known |= {"OPTIONS", *("HEAD" for _ in known & {"GET"})}
+        return [method for method in _METHODS if method in known]
+
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 def _route(
@@ -60,11 +72,12 @@ def _route(
     about: str,
     *,
     read_only: bool = False,
+    unserved: Iterable[str] = (),
     **views: _View,
 ) -> Route:
     """Build a route from a path, in which ID stands for an id."""
     pattern = re.compile(path.replace("ID", _ID))
-    return Route(endpoint, pattern, views, title, about, read_only)
+    return Route(endpoint, pattern, views, title, about, read_only, frozenset(unserved))
 
 
 _RUN_TEST = "/simulate/run-tests/ID/"
@@ -104,6 +117,7 @@ _ROUTES = (
         _RUN_TEST,
         "Run Test Detail",
         "API View to retrieve a specific run test",
+        unserved=("PATCH", "DELETE"),
         GET=views.run_test,
     ),
     _route(
@@ -169,7 +183,15 @@ _ROUTES = (
         "/simulate/call-executions/ID/",
         "Call Execution Detail",
         "API View to retrieve a specific call execution with all its details",
+        unserved=("PATCH",),
         GET=views.call_execution,
+    ),
+    _route(
+        "delete_call",
+        "/simulate/call-executions/ID/delete/",
+        "Call Execution Delete",
+        "API View to delete a specific call execution",
+        DELETE=views.delete_call,
     ),
     _route(
         "execution_detail",

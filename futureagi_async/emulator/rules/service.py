@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import attrs
 
@@ -108,7 +109,7 @@ class Service:
     def _check(self, request: Request, route: Route) -> ApiKey:
         """Run the checks of the framework in its order; return the key."""
         negotiate(request)
-        return authenticate(request, self.world.keys, read_only_view=route.read_only)
+        return authenticate(request, self.world, read_only_view=route.read_only)
 
 
 def _call_view(route: Route, context: Context) -> Response:
@@ -118,7 +119,7 @@ def _call_view(route: Route, context: Context) -> Response:
         return json_response(200, _describe(route))
     view = route.views.get("GET" if method == "HEAD" else method)
     if view is None:
-        return _method_not_allowed(context.request, route.views)
+        return _method_not_allowed(context.request, route.allowed)
     return view(context)
 
 
@@ -133,7 +134,7 @@ def _is_preflight(request: Request) -> bool:
 def _health(request: Request) -> Response:
     """Return a sign of life."""
     if request.method not in ("GET", "HEAD"):
-        return _method_not_allowed(request, ("GET",))
+        return _method_not_allowed(request, ("GET", "OPTIONS"))
     return json_response(200, {"status": True, "result": "Server is up and running"})
 
 
@@ -142,17 +143,23 @@ def _not_found(request: Request) -> Response:
 
     A client that follows the 301 turns its POST into a GET.
     """
+    if request.path == "/":
+        return Response(302, content_type=HTML)
     completed = f"{request.path}/"
     if request.path.endswith("/") or not (completed == HEALTH or find_route(completed)):
         return html_response(404, "Not Found")
     query = f"?{request.query}" if request.query else ""
-    location = {"Location": f"{completed}{query}"}
+    location = {"Location": f"{quote(completed, safe=_UNQUOTED)}{query}"}
     return Response(301, content_type=HTML, headers=location)
+
+
+_UNQUOTED = "/:@&+$,-_.!~*'()"
+"""Characters of a path that the framework leaves as they are."""
 
 
 def _method_not_allowed(request: Request, methods: Iterable[str]) -> Response:
     """Return 405, with the methods that are allowed."""
-    allowed = {"Allow": ", ".join([*methods, "OPTIONS"])}
+    allowed = {"Allow": ", ".join(methods)}
     return framework_error(
         405, f'Method "{request.method}" not allowed.', "method_not_allowed", allowed
     )
