@@ -368,7 +368,9 @@ class Loader:
             if "created_at" in values
         }
         if self.format == 1:
-            values = {"duration_seconds": _CALL_SECONDS, "transcript": (), **values}
+            values = {"duration_seconds": _CALL_SECONDS, **values}
+        else:
+            values = {"transcript": None, **values}
         return times | values
 
 

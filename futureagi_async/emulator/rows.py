@@ -182,7 +182,7 @@ class Call:
     completed_at: dt.datetime | None = None
     duration_seconds: int | None = None
     phone_number: str | None = None
-    transcript: Sequence[Turn] | None = None
+    transcript: Sequence[Turn] | None = ()
     scenario: str | None = None
     deleted: bool = False
     tool_outputs: Any = None

@@ -230,7 +230,6 @@ class SyntheticRunTests:
                         Call(
                             _row_id(_CALL, self._seed, index, execution, call),
                             duration_seconds=_CALL_SECONDS,
-                            transcript=(),
                         )
                         for call in range(self._calls)
                     ],

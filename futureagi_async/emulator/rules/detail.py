@@ -11,6 +11,7 @@ from futureagi_async.emulator.rules.exchange import Response, json_response
 from futureagi_async.emulator.rules.forms import EXECUTION_DETAIL
 from futureagi_async.emulator.rules.pagination import PageError, paginate
 from futureagi_async.emulator.rules.row_filters import select_calls
+from futureagi_async.emulator.rules.times import show_time
 
 
 if TYPE_CHECKING:
@@ -54,8 +55,7 @@ def execution_detail(context: Context) -> Response:
 def _call(run_test: RunTest, execution: Execution, call: Call) -> dict[str, Any]:
     """Return a call with its snapshots, and without its transcript."""
     return {
-        **presentation.call(run_test, execution, call),
-        "transcript": [],
+        **presentation.call(run_test, execution, call, with_transcript=False),
         "rerun_snapshots": [
             _snapshot(snapshot)
             for snapshot in reversed(call.snapshots)
@@ -69,7 +69,7 @@ def _snapshot(row: Snapshot) -> dict[str, Any]:
     return {
         "id": row.id,
         "rerun_type": row.rerun_type,
-        "snapshot_timestamp": presentation.show_time(row.snapshot_timestamp),
+        "snapshot_timestamp": show_time(row.snapshot_timestamp),
         "status": row.status,
         "duration_seconds": row.duration_seconds,
         "eval_outputs": row.eval_outputs or {},

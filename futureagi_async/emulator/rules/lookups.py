@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from futureagi_async.emulator.rules.envelope import RejectedError, error_response
-from futureagi_async.emulator.rules.presentation import show_time
+from futureagi_async.emulator.rules.times import show_time
 
 
 if TYPE_CHECKING:

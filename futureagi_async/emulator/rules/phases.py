@@ -52,7 +52,7 @@ def add_calls(workers: Workers, run_test: RunTest, execution: Execution) -> None
     for scenario_id in execution.scenarios or rows:
         for _ in range(max(1, rows[scenario_id]) if scenario_id in rows else 0):
             call = Call(str(uuid.uuid4()), "pending", scenario=scenario_id)
-            call.started_at = None
+            call.started_at = call.transcript = None
             call.created_at = call.updated_at = workers.stamp()
             execution.calls.append(call)
             workers.world.run_tests.adopt(run_test, call)

@@ -196,6 +196,6 @@ def _empty(workers: Workers, calls: Sequence[Call]) -> None:
 def _fail(workers: Workers, execution: Execution, calls: Sequence[Call]) -> None:
     """Have emptied calls and their execution fail."""
     execution.status = "failed"
+    time = workers.stamp()
     for call in calls:
-        call.status = "failed"
-        call.completed_at = call.updated_at = workers.stamp()
+        call.status, call.completed_at, call.updated_at = "failed", time, time

@@ -12,8 +12,8 @@ from futureagi_async.emulator.rules.envelope import (
 from futureagi_async.emulator.rules.exchange import Response, json_response
 from futureagi_async.emulator.rules.forms import RUNS
 from futureagi_async.emulator.rules.pagination import PageError, paginate
-from futureagi_async.emulator.rules.presentation import show_time
 from futureagi_async.emulator.rules.summaries import SummaryError, summarize
+from futureagi_async.emulator.rules.times import show_time
 
 
 if TYPE_CHECKING:
