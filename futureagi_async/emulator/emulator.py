@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from futureagi_async.emulator.control import EmulatorState, check_dispatch
 from futureagi_async.emulator.faults import Faults
 from futureagi_async.emulator.log import Log
+from futureagi_async.emulator.rate_limit import RateLimit
 from futureagi_async.emulator.rules.evaluations import Dispatch
 from futureagi_async.emulator.rules.service import Service
 from futureagi_async.emulator.synthetic import check_whole_number
@@ -40,6 +41,8 @@ class Emulator:
             `run` finishes them after `run_seconds`, `fail` cannot start them.
         latency: seconds by which every response is delayed.
         run_seconds: seconds that evaluations take with `run`.
+        rate_limit: how many requests of an organization are served in a calendar
+            minute, refused ones counted; by default there is no limit.
         control: whether `/_emulator/...` can be reached over HTTP.
         log_size: how many requests the log stores; its counts are of all.
 
@@ -64,6 +67,7 @@ class Emulator:
         dispatch: Dispatch = "accept",
         latency: float = 0.0,
         run_seconds: float = 0.5,
+        rate_limit: int | None = None,
         control: bool = True,
         log_size: int = 10_000,
     ) -> None:
@@ -72,6 +76,8 @@ class Emulator:
         check_whole_number("log_size", log_size, sys.maxsize)
         _check_seconds("latency", latency)
         _check_seconds("run_seconds", run_seconds)
+        if rate_limit is not None:
+            check_whole_number("rate_limit", rate_limit, sys.maxsize)
         self._host = host
         self._port = port
         self._latency = latency
@@ -79,7 +85,11 @@ class Emulator:
         world = World.synthetic() if world is None else world
         service = Service.create(world, dispatch, run_seconds)
         self.state: EmulatorState = EmulatorState(
-            service, Log(log_size), Faults(), run_seconds
+            service,
+            Log(log_size),
+            Faults(),
+            run_seconds,
+            None if rate_limit is None else RateLimit(rate_limit),
         )
         self._server: HttpServer | None = None
         self._bound_port: int | None = None

@@ -89,6 +89,9 @@ class Evaluations:
 
     def _result(self, config: EvalConfig, call: Call) -> Mapping[str, Any]:
         """Return the result of one evaluation for one call."""
+        scripted = self.world.scripted_cell(config, call)
+        if scripted:
+            return scripted
         template = self.world.templates.get(config.template_id)
         fixed = config.on_run or (template and template.on_run)
         output_type = template.output_type if template else "Pass/Fail"
