@@ -11,6 +11,7 @@ from futureagi_async.emulator.faults import Faults
 from futureagi_async.emulator.loading import WorldError
 from futureagi_async.emulator.log import Log
 from futureagi_async.emulator.moments import apply_changes
+from futureagi_async.emulator.rate_limit import RateLimit
 from futureagi_async.emulator.rules.exchange import Request, Response, json_response
 from futureagi_async.emulator.rules.service import Service
 from futureagi_async.emulator.rules.workers import Dispatch
@@ -28,11 +29,13 @@ class EmulatorState:
         service: the service; a reset replaces it.
         log: what arrived.
         faults: the active faults.
+        rate_limit: the limit of requests; `None`: none.
     """
 
     service: Service
     log: Log
     faults: Faults
+    rate_limit: RateLimit | None = None
 
     def reset(self, world: World | None, dispatch: Dispatch | None) -> None:
         """Start over with an empty log and no faults.
@@ -48,6 +51,8 @@ class EmulatorState:
         self.service = Service.create(world, dispatch, workers.settings)
         self.log.clear()
         self.faults.clear()
+        if self.rate_limit:
+            self.rate_limit.clear()
 
     def change_rows(self, changes: Sequence[Mapping[str, Any]]) -> None:
         """Change rows in the order of the changes, all of them or none.

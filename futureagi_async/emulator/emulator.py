@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from futureagi_async.emulator.control import EmulatorState, check_dispatch
 from futureagi_async.emulator.faults import Faults
 from futureagi_async.emulator.log import Log
+from futureagi_async.emulator.rate_limit import RateLimit
 from futureagi_async.emulator.rules.service import Service
 from futureagi_async.emulator.rules.workers import Dispatch, WorkSettings
 from futureagi_async.emulator.synthetic import check_whole_number
@@ -46,6 +47,8 @@ class Emulator:
         evaluations_at_once: how many evaluations are made at a time; by default all.
         restore_configs: whether an evaluation that ends after its eval config was
             deleted or updated undoes that, as the service's workers can.
+        rate_limit: how many requests of an organization are served in a calendar
+            minute, refused ones counted; by default there is no limit.
         control: whether `/_emulator/...` can be reached over HTTP.
         log_size: how many requests the log stores; its counts are of all.
 
@@ -74,6 +77,7 @@ class Emulator:
         monitor_seconds: float = 0.5,
         evaluations_at_once: int | None = None,
         restore_configs: bool = False,
+        rate_limit: int | None = None,
         control: bool = True,
         log_size: int = 10_000,
     ) -> None:
@@ -88,6 +92,8 @@ class Emulator:
             check_whole_number(
                 "evaluations_at_once", evaluations_at_once, sys.maxsize, minimum=1
             )
+        if rate_limit is not None:
+            check_whole_number("rate_limit", rate_limit, sys.maxsize)
         self._host = host
         self._port = port
         self._latency = latency
@@ -101,7 +107,12 @@ class Emulator:
             restore_configs,
         )
         service = Service.create(world, dispatch, settings)
-        self.state: EmulatorState = EmulatorState(service, Log(log_size), Faults())
+        self.state: EmulatorState = EmulatorState(
+            service,
+            Log(log_size),
+            Faults(),
+            None if rate_limit is None else RateLimit(rate_limit),
+        )
         self._server: HttpServer | None = None
         self._bound_port: int | None = None
         self._thread: _ServingThread | None = None

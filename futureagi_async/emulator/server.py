@@ -13,7 +13,7 @@ from uuid import uuid4
 from aiohttp import web
 
 from futureagi_async.emulator import control
-from futureagi_async.emulator.faults import Fault, fault_response
+from futureagi_async.emulator.faults import Fault, fault_response, rate_limited
 from futureagi_async.emulator.log import LoggedRequest
 from futureagi_async.emulator.rules.exchange import Request, Response
 from futureagi_async.emulator.rules.routes import identify
@@ -110,6 +110,8 @@ class HttpServer:
         try:
             if self._latency:
                 await asyncio.sleep(self._latency)
+            if refused := self._refuse(request):
+                return refused
             if self._state.faults.active:
                 return await self._serve_with_faults(raw, request)
             request_id = _request_id(request)
@@ -118,6 +120,20 @@ class HttpServer:
             return _to_aiohttp(served.response, request_id)
         finally:
             log.request_finished()
+
+    def _refuse(self, request: Request) -> web.Response | None:
+        """Return the response to a request beyond the limit, if it is one."""
+        limit = self._state.rate_limit
+        organization = limit and self._state.service.organization_of(request)
+        if not limit or not organization:
+            return None
+        retry_after = limit.count(organization, time.time())
+        if retry_after is None:
+            return None
+        request_id = _request_id(request)
+        served = Served(rate_limited(retry_after))
+        self._log(request, served, request_id, "rate_limit")
+        return _to_aiohttp(served.response, request_id)
 
     async def _serve_with_faults(
         self, raw: web.BaseRequest, request: Request

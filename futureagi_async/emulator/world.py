@@ -5,14 +5,23 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
+from uuid import UUID
 
 import attrs
 
 from futureagi_async.emulator.clock import Clock
+from futureagi_async.emulator.lived_in import (
+    LivedInRunTests,
+    lived_in_keys,
+    lived_in_templates,
+    lived_in_users,
+    lived_in_workspaces,
+)
 from futureagi_async.emulator.loading import Loader, WorldError
 from futureagi_async.emulator.rows import (
     ApiKey,
     Call,
+    EvalConfig,
     Execution,
     RunTest,
     RunTests,
@@ -21,6 +30,7 @@ from futureagi_async.emulator.rows import (
     Workspace,
     is_usable,
 )
+from futureagi_async.emulator.scores import ScriptedResult
 from futureagi_async.emulator.synthetic import (
     SyntheticRunTests,
     synthetic_key,
@@ -104,27 +114,29 @@ class _LoadedRunTests:
 class World:
     """The state of an emulator.
 
-    Create one with `World.synthetic` or `World.load`.
+    Create one with `World.synthetic`, `World.lived_in` or `World.load`.
 
     Attributes:
         keys: the pairs of key and secret.
         templates: the eval templates by id, oldest first.
         run_tests: the run tests.
-        reset_copy: returns a copy of the world as it was at the beginning.
+        renew: returns the world as it was at the beginning, without scores.
         workspaces: the workspaces that a key which is bound to none can name.
         users: the people whose rights such a key has.
         loader: the reader of further rows.
         clock: the times of rows that change.
+        scores: the scripted results of evaluations; the last one that matches counts.
     """
 
     keys: list[ApiKey]
     templates: dict[str, Template]
     run_tests: RunTests
-    reset_copy: Callable[[], Self] = attrs.field(repr=False)
+    renew: Callable[[], Self] = attrs.field(repr=False)
     workspaces: list[Workspace] = attrs.field(factory=list)
     users: list[User] = attrs.field(factory=list)
     loader: Loader = attrs.field(factory=Loader, repr=False)
     clock: Clock = attrs.field(factory=Clock, repr=False)
+    scores: list[ScriptedResult] = attrs.field(factory=list)
 
     @classmethod
     def synthetic(
@@ -170,6 +182,50 @@ class World:
         )
 
     @classmethod
+    def lived_in(
+        cls,
+        run_tests: int = 200,
+        *,
+        executions: int = 3,
+        calls: int = 10,
+        seed: int = 0,
+    ) -> Self:
+        """Create the world of an account that people have worked in.
+
+        The run tests have histories of many kinds in turn, and are named after them:
+        "fresh 0", "scored 1", "stuck 13", "fresh 17". The kinds and what they mean are
+        `futureagi_async.emulator.lived_in.KINDS`. Beside the owner's key there are
+        one that is bound to no workspace, and one that only reads. Rows are made when
+        they are first used.
+
+        Args:
+            run_tests: how many run tests; from 17 on there is one of each kind.
+            executions: how many executions each of them has, give or take one or two
+                where its kind asks for it.
+            calls: how many calls each execution has.
+            seed: other ids and other results for another seed.
+
+        Raises:
+            ValueError: a number is negative or too large.
+
+        Example:
+            >>> world = World.lived_in(run_tests=20)
+            >>> world.run_tests.get(world.run_test_ids[13]).name
+            'stuck 13'
+        """
+        templates = lived_in_templates(seed)
+        return cls(
+            lived_in_keys(seed),
+            _by_id(templates),
+            LivedInRunTests(run_tests, executions, calls, seed, templates),
+            functools.partial(
+                cls.lived_in, run_tests, executions=executions, calls=calls, seed=seed
+            ),
+            lived_in_workspaces(seed),
+            lived_in_users(seed),
+        )
+
+    @classmethod
     def load(cls, source: str | Path | Mapping[str, Any]) -> Self:
         """Load a world from a JSON file, or from the content of one.
 
@@ -197,6 +253,69 @@ class World:
             loader.rows(User, source, "users"),
             loader,
         )
+
+    def reset_copy(self) -> Self:
+        """Return a copy of the world as it was at the beginning, with the scores."""
+        copy = self.renew()
+        copy.scores += self.scores
+        return copy
+
+    def score(
+        self,
+        name: str,
+        value: Any = None,
+        *,
+        output_type: str | None = None,
+        reason: str = "Scripted.",
+        failed: bool = False,
+        skipped: bool = False,
+        calls: Iterable[UUID | str] | None = None,
+        run_tests: Iterable[UUID | str] | None = None,
+    ) -> None:
+        """Script what evaluations yield from now on, where they really run.
+
+        Of several that match the last one counts; results that exist stay.
+
+        Args:
+            name: the name of eval configs, or of their template.
+            value: the result, in the form in which the service stores it: "Passed",
+                0.4, "negative", ["price", "delivery"].
+            output_type: its type; by default that of the template.
+            reason: the reason of the result.
+            failed: whether the evaluations fail instead.
+            skipped: whether they are skipped instead.
+            calls: the ids of the calls; by default of all.
+            run_tests: the ids or names of the run tests; by default of all.
+
+        Raises:
+            ValueError: the arguments contradict each other.
+
+        Example:
+            >>> world = World.synthetic(run_tests=1)
+            >>> world.score("tone", "negative", reason="The caller was cut off.")
+        """
+        scripted = ScriptedResult.create(
+            name,
+            value,
+            output_type=output_type,
+            reason=reason,
+            failed=failed,
+            skipped=skipped,
+            calls=calls,
+            run_tests=run_tests,
+        )
+        self.scores.append(scripted)
+
+    def scripted_cell(self, config: EvalConfig, call: Call) -> dict[str, Any] | None:
+        """Return the stored cell that is scripted for a config and a call, if any."""
+        if not self.scores:
+            return None
+        template = self.templates.get(config.template_id)
+        run_test = self.run_tests.of_call(call.id)
+        for scripted in reversed(self.scores):
+            if scripted.matches(config, template, run_test, call):
+                return scripted.cell(config, template)
+        return None
 
     @property
     def run_test_ids(self) -> Sequence[str]:

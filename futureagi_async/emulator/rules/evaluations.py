@@ -21,6 +21,9 @@ _NO_TRANSCRIPT = "Call transcript is unavailable, so processing was skipped."
 
 def evaluate(world: World, config: EvalConfig, call: Call) -> dict[str, Any]:
     """Return the stored result of one evaluation of one call."""
+    scripted = world.scripted_cell(config, call)
+    if scripted:
+        return scripted
     if not _has_both_sides(call.transcript):
         return {
             "output": None,

@@ -281,5 +281,5 @@ def _store(
     if not cell.get("skipped"):
         config.status = loaded.status = "Failed" if is_failed(cell) else "Completed"
         if not with_status:
-            del cell["status"]
+            cell.pop("status", None)
     return True

@@ -106,6 +106,12 @@ class Service:
             response = html_response(500, "Server Error (500)")
         return Served(response, effects)
 
+    def organization_of(self, request: Request) -> str | None:
+        """Return the organization whose key a request was sent with, if there is one."""
+        sent = request.headers.get("X-Api-Key", "").strip()
+        keys = (key for key in self.world.keys if key.api_key == sent)
+        return next((key.organization for key in keys), None)
+
     def _check(self, request: Request, route: Route) -> ApiKey:
         """Run the checks of the framework in its order; return the key."""
         negotiate(request)
