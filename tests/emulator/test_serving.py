@@ -195,7 +195,7 @@ async def test_the_work_is_done_even_if_the_client_disconnects(leap):
 
 async def test_evaluations_finish_after_run_seconds(monkeypatch):
     now = 1000.0
-    clock = SimpleNamespace(monotonic=lambda: now)
+    clock = SimpleNamespace(time=lambda: now)
     monkeypatch.setattr("futureagi_async.emulator.server.time", clock)
     emulator = Emulator(World.load(small_world()), dispatch="run", run_seconds=0.3)
     async with emulator, Client(emulator) as client:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from futureagi_async.emulator.rows import EvalConfig, RunTest, Template
     from futureagi_async.emulator.world import World
@@ -22,7 +22,10 @@ class SummaryError(Exception):
 
 
 def summarize(
-    world: World, run_test: RunTest, execution_id: str | None
+    world: World,
+    run_test: RunTest,
+    execution_id: str | None,
+    names: Collection[str] | None = None,
 ) -> list[dict[str, Any]]:
     """Return one entry per template, the newest config's first.
 
@@ -30,6 +33,7 @@ def summarize(
         world: where the templates are.
         run_test: whose evaluations are summarized.
         execution_id: the one execution to summarize, or `None` for all.
+        names: the names of the configs to summarize; by default all.
 
     Raises:
         SummaryError: a result is of a type that has no summary.
@@ -37,6 +41,8 @@ def summarize(
     results = finished_results(run_test, execution_id)
     by_template: dict[str, list[EvalConfig]] = {}
     for config in run_test.live_configs():
+        if names and config.name not in names:
+            continue
         by_template.setdefault(config.template_id, []).append(config)
     return [
         _template_entry(
@@ -50,13 +56,16 @@ def summarize(
 def finished_results(
     run_test: RunTest, execution_id: str | None
 ) -> dict[str, list[Mapping[str, Any]]]:
-    """Return the results that count, by config: with a value, of completed calls."""
+    """Return the stored results that count, by config.
+
+    They have an output and a type, and belong to completed calls.
+    """
     found: dict[str, list[Mapping[str, Any]]] = {}
     for execution, call in run_test.calls():
         if execution_id not in (None, execution.id) or call.status != "completed":
             continue
-        for config_id, result in call.eval_outputs.items():
-            if result.get("value") is not None and result.get("type") is not None:
+        for config_id, result in (call.eval_outputs or {}).items():
+            if None not in (result.get("output"), result.get("output_type")):
                 found.setdefault(config_id, []).append(result)
     return found
 
@@ -76,8 +85,8 @@ def config_entry(
     }
     if not results:
         return {**entry, "output": {}}
-    values = [result["value"] for result in results]
-    match results[0]["type"]:
+    values = [result["output"] for result in results]
+    match results[0]["output_type"]:
         case "Pass/Fail":
             return {**entry, "output": _pass_rates(values)}
         case "score":
