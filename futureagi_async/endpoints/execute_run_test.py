@@ -189,12 +189,13 @@ class ExecuteRunTest(Reconcilable[ExecutionStarted]):
         entries = await history()
         sent_at = _sent_at(entries, self)
         listed = await self._list_since(read, sent_at)
-        explained = set(_started_by_others(entries, self))
-        new = [each for each in listed if each.id.lower() not in explained]
+        new: Sequence[TestExecution] = listed
         if self.before is not None:
-            new = [each for each in new if not _is_old(each, self.before)]
+            new = _newer(listed, self.before)
         elif sent_at is not None:
-            new = [each for each in new if not _is_before(each, sent_at)]
+            new = [each for each in listed if not _is_before(each, sent_at)]
+        explained = set(_started_by_others(entries, self))
+        new = [each for each in new if each.id.lower() not in explained]
         if not new:
             return NotApplied(attrs.evolve(self, before=tuple(listed[:1])))
         if len(new) == 1 and (self.before is not None or _starts_with(new[0], sent_at)):
@@ -227,8 +228,8 @@ class ExecuteRunTest(Reconcilable[ExecutionStarted]):
         listed = await self._list_since(read, None)
         new = [
             each
-            for each in listed
-            if each.status is ExecutionStatus.PENDING and not _is_old(each, self.before)
+            for each in _newer(listed, self.before)
+            if each.status is ExecutionStatus.PENDING
         ]
         if len(new) == 1:
             error.execution_id = new[0].id
@@ -239,6 +240,7 @@ class ExecuteRunTest(Reconcilable[ExecutionStarted]):
         self, read: SendRead, sent_at: datetime | None
     ) -> list[TestExecution]:
         """Return the executions that can be new, the newest first, and one more."""
+        known = {each.id for each in self.before or ()}
         listed: list[TestExecution] = []
         pages = Paginator[TestExecution](
             read, ListTestExecutions(self.run_test_id, limit=_PAGE_SIZE)
@@ -247,24 +249,31 @@ class ExecuteRunTest(Reconcilable[ExecutionStarted]):
             listed.append(each)
             if self.before is None and sent_at is None:
                 break  # nothing to compare with, so that one more proves no more
-            if self.before is not None and _is_old(each, self.before):
+            if each.id in known:
                 break
             if sent_at is not None and _is_before(each, sent_at):
                 break
         return listed
 
 
-def _is_old(execution: TestExecution, before: Sequence[TestExecution]) -> bool:
-    """Return whether an execution is not newer than the newest one before."""
-    return any(
-        execution.id == newest.id
-        or (
-            execution.start_time is not None
-            and newest.start_time is not None
-            and execution.start_time <= newest.start_time
-        )
-        for newest in before
-    )
+def _newer(
+    listed: Sequence[TestExecution], before: Sequence[TestExecution]
+) -> Sequence[TestExecution]:
+    """Return those that are listed before the newest one of an earlier read.
+
+    Where that one was deleted, times of start decide.
+    """
+    if not before:
+        return listed
+    newest, ids = before[0], [each.id for each in listed]
+    if newest.id in ids:
+        return listed[: ids.index(newest.id)]
+    return [each for each in listed if not _has_started_by(each, newest.start_time)]
+
+
+def _has_started_by(execution: TestExecution, time: datetime | None) -> bool:
+    started = execution.start_time
+    return started is not None and time is not None and started <= time
 
 
 def _is_before(execution: TestExecution, sent_at: datetime) -> bool:

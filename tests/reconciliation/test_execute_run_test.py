@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
 
 import attrs
 import pytest
@@ -15,8 +16,10 @@ from futureagi_async import (
     Delivery,
     ExecuteRunTest,
     ExecutionStartError,
+    FeatureNotIncludedError,
     Journal,
     NotFoundError,
+    PermissionDeniedError,
     RetryPolicy,
     ServerError,
 )
@@ -131,6 +134,29 @@ def test_an_execution_that_was_deleted_meanwhile_hides_nothing():
     assert executed(service).execution_id == service.rows[0].id
 
 
+def test_the_order_of_the_list_comes_before_what_the_clock_of_the_service_shows():
+    service = SimulatingService("after", rows=[Row(started_at=ago(-90_000))])
+
+    assert executed(service).execution_id == service.rows[0].id
+
+
+@pytest.mark.parametrize("started_at", [None, ago(60)])
+def test_without_a_time_of_start_a_deleted_execution_proves_nothing(started_at):
+    service = SimulatingService(rows=[Row(started_at=started_at), Row(), Row()])
+
+    def newest_deleted(serve):
+        del service.rows[0]
+        service.rows[0].started_at = None
+        serve()
+        raise lost()
+
+    service.trouble.append(newest_deleted)
+
+    unknown(service)
+
+    assert len(service.writes) == 1
+
+
 def test_pages_are_read_until_an_old_execution_comes():
     service = SimulatingService()
 
@@ -238,6 +264,38 @@ def test_a_failed_start_that_left_nothing_behind_keeps_its_warning():
 
     assert error.execution_id is None
     assert "may have been left behind" in str(error)
+
+
+OTHER = "116b391d-70d3-54fc-a34d-b481317665ee"
+DENIED = {
+    "status": False,
+    "type": "entitlement_error",
+    "code": "ENTITLEMENT_DENIED",
+    **dict.fromkeys(
+        ("detail", "message", "error", "result"), "Voice simulation is not available."
+    ),
+    "upgrade_required": True,
+    "feature": "voice_sim",
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(402, FeatureNotIncludedError), (403, PermissionDeniedError)],
+)
+async def test_a_plan_without_voice_leaves_the_text_agents_of_a_batch(status, expected):
+    service = SimulatingService(
+        lambda serve: answered(status, json.dumps(DENIED).encode())
+    )
+    async with client_of(service, retry=QUICK) as client:
+        denied, started = await client.send_many(
+            [ExecuteRunTest(RUN_TEST), ExecuteRunTest(OTHER)], max_concurrency=1
+        )
+
+    assert type(denied.error) is expected
+    assert denied.error.code == "ENTITLEMENT_DENIED"
+    assert denied.error.delivery is Delivery.REJECTED
+    assert started.result.run_test_id == OTHER
 
 
 def test_another_refusal_is_not_enriched():
