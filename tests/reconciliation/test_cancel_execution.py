@@ -188,25 +188,16 @@ def test_a_response_without_success_is_reconciled():
 
 async def test_executions_are_cancelled_beside_each_other_in_a_batch():
     rows = [Row(status="running") for _ in range(5)]
-    in_progress = asyncio.Event()
+    all_sent = asyncio.Barrier(5)
 
     class Slow(SimulatingService):
         async def send(self, attempt):
             if attempt.method == "POST":
-                in_progress.set()
                 await asyncio.wait_for(all_sent.wait(), 5)
             return await super().send(attempt)
 
-    service, all_sent = Slow(rows=rows), asyncio.Event()
-    async with client_of(service) as client:
-        sending = asyncio.create_task(
-            client.send_many([CancelExecution(each.id) for each in rows])
-        )
-        await in_progress.wait()
-        for _ in range(20):
-            await asyncio.sleep(0)
-        all_sent.set()
-        batch = await sending
+    async with client_of(Slow(rows=rows)) as client:
+        batch = await client.send_many([CancelExecution(each.id) for each in rows])
 
     assert len(batch.successes) == 5
     assert {each.status for each in rows} == {"cancelled"}

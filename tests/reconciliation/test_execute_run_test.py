@@ -363,6 +363,7 @@ async def test_a_journal_starts_nothing_a_second_time(path):
     (second,) = await batch(service, path)
 
     assert second.result == first.result
+    assert (first.from_journal, second.from_journal) == (False, True)
     assert not service.sent
 
 
@@ -450,6 +451,33 @@ async def test_one_that_failed_in_an_earlier_batch_is_preceded_by_a_read(path):
     assert failed.error.execution_id == service.rows[1].id
     assert outcome.result.execution_id == service.rows[0].id
     assert service.sent[0].method == "GET"
+
+
+async def test_a_person_decides_that_it_was_started(path):
+    service = SimulatingService()
+    await left_unknown(service, path, "after")
+    with Journal.open(path) as journal:
+        (entry,) = journal
+        journal.resolve(entry, done=True)
+
+    (outcome,) = await batch(service, path)
+
+    assert outcome.result.execution_id == ""
+    assert "a person decided" in outcome.result.message
+    assert not service.sent
+
+
+async def test_a_person_decides_that_it_was_not_started(path):
+    service = SimulatingService()
+    await left_unknown(service, path, "before")
+    with Journal.open(path) as journal:
+        (entry,) = journal
+        journal.resolve(entry, done=False)
+
+    (outcome,) = await batch(service, path)
+
+    assert outcome.result.execution_id == service.rows[0].id
+    assert [each.method for each in service.sent] == ["GET", "POST"]
 
 
 async def test_one_run_test_is_executed_once_at_a_time():
