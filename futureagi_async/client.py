@@ -479,10 +479,10 @@ class AsyncFutureAGI:
         """Read all run tests that the keys see, the newest first, page by page.
 
         Use it as `async for entry in client.list_run_tests():`. A page is read when its
-        first entry is needed. New entries push others onto the next page, where they
-        are skipped unless a full page of new ones came; where entries are removed
-        meanwhile, others can be missed. A throttled page (429, or 503 with
-        `Retry-After`) is retried for up to ten minutes, as in a batch.
+        first entry is needed. No entry comes twice, and none is missed: where the list
+        became shorter meanwhile, or entries have moved, it is read again from its start
+        (three times at most), and what had come before is left out. A throttled page
+        (429, or 503 with `Retry-After`) is retried for up to ten minutes, as in a batch.
 
         Args:
             search: only those whose name, or whose agent's name, contains this text in
@@ -515,19 +515,37 @@ class AsyncFutureAGI:
         )
 
     def list_call_executions(
-        self, run_test: RunTestRef
+        self,
+        run_test: RunTestRef,
+        *,
+        execution: ExecutionRef | None = None,
+        status: endpoints.status.ExecutionStatus | str | None = None,
+        snapshots: bool = False,
     ) -> abc.AsyncIterator[endpoints.list_call_executions.CallExecution]:
-        """Read all calls of a run test with their results, the newest first.
+        """Read all calls of a run test with their results, the last changed first.
+
+        Each has its transcript, of 12 to 160 kB. Pages that are too large, or take too
+        long, are read in smaller ones. `GetSimulationRuns` reads the results of one
+        execution without transcripts.
 
         Args:
             run_test: the run test, or its id.
+            execution: only calls of this execution. The service has no such filter: the
+                calls of the others are read too, and left out here.
+            status: only those with this status, in any case.
+            snapshots: whether to include what calls were before they were made again;
+                see `CallExecution.is_snapshot`.
 
         Raises:
-            InvalidRequestError: the id is not one; nothing was sent.
+            InvalidRequestError: a value could never be accepted; nothing was sent.
             APIError: a page could not be read; raised by the iterator.
+            ListChangedError: the calls changed each time they were read; raised by the
+                iterator.
         """
+        lists = endpoints.list_call_executions
         return self._paginate(
-            endpoints.list_call_executions.ListCallExecutions(run_test)
+            lists.ListCallExecutions(run_test, status=status),
+            lists.call_filter(execution, snapshots=snapshots),
         )
 
     def list_eval_templates(
@@ -680,8 +698,12 @@ class AsyncFutureAGI:
             options.get("journal"),
         )
 
-    def _paginate(self, request: PagedRequest[Any]) -> Paginator[Any]:
-        return Paginator(self._read_page, request)
+    def _paginate(
+        self,
+        request: PagedRequest[Any],
+        keep: abc.Callable[[Any], bool] | None = None,
+    ) -> Paginator[Any]:
+        return Paginator(self._read_page, request, keep)
 
     async def _read_page(self, request: Request[ResultT], /) -> ResultT:
         throttle = ThrottleBudget(asyncio.get_running_loop().time())

@@ -240,12 +240,12 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
         list[endpoints.list_call_executions.CallExecution],
     ]:
         list_executions = endpoints.list_test_executions.ListTestExecutions
-        list_calls = endpoints.list_call_executions.ListCallExecutions
+        lists = endpoints.list_call_executions
         execution_pages: Paginator[endpoints.list_test_executions.TestExecution] = (
             Paginator(read, list_executions(self.run_test_id))
         )
         call_pages: Paginator[endpoints.list_call_executions.CallExecution] = Paginator(
-            read, list_calls(self.run_test_id)
+            read, lists.ListCallExecutions(self.run_test_id), lists.call_filter()
         )
         executions = [execution async for execution in execution_pages]
         calls = [call async for call in call_pages]

@@ -477,10 +477,12 @@ ERRORS: list[type[fa.FutureAGIError]] = [
     fa.EndpointMissingError,
     fa.InvalidRequestError,
     fa.JournalError,
+    fa.ListChangedError,
     fa.NotFoundError,
     fa.PaymentRequiredError,
     fa.PermissionDeniedError,
     fa.RateLimitError,
+    fa.ResponseTooLargeError,
     fa.ServerError,
 ]
 
