@@ -376,16 +376,16 @@ def _reject_unknown_ids(
 
 def _state(
     call: endpoints.list_call_executions.CallExecution, config_id: str
-) -> endpoints.list_call_executions.EvalOutputStatus | None:
+) -> endpoints.eval_output.EvalOutputStatus | None:
     """Return the state of the evaluation of a call by a config; `None` without one."""
     output = call.eval_outputs.get(config_id)
     return None if output is None else output.status
 
 
 def _pending(
-    states: list[endpoints.list_call_executions.EvalOutputStatus | None],
+    states: list[endpoints.eval_output.EvalOutputStatus | None],
 ) -> int:
-    return states.count(endpoints.list_call_executions.EvalOutputStatus.PENDING)
+    return states.count(endpoints.eval_output.EvalOutputStatus.PENDING)
 
 
 def had_no_results_before(
@@ -416,7 +416,7 @@ class StartEvidence(enum.Enum):
 
 
 def weigh_evidence(
-    states: list[endpoints.list_call_executions.EvalOutputStatus | None],
+    states: list[endpoints.eval_output.EvalOutputStatus | None],
     *,
     is_evaluating: bool,
     had_no_results: bool,

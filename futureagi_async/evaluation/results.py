@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from futureagi_async.endpoints.list_call_executions import (
-    EvalOutputStatus,
-    ListCallExecutions,
-)
+from futureagi_async.endpoints.eval_output import EvalOutputStatus, choices_label
+from futureagi_async.endpoints.list_call_executions import ListCallExecutions
 from futureagi_async.endpoints.list_test_executions import ListTestExecutions
 from futureagi_async.endpoints.scores import (
     ChoiceScores,
@@ -27,10 +25,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Collection, Iterable, Sequence
 
-    from futureagi_async.endpoints.list_call_executions import (
-        CallExecution,
-        EvalOutput,
-    )
+    from futureagi_async.endpoints.eval_output import EvalOutput
+    from futureagi_async.endpoints.list_call_executions import CallExecution
     from futureagi_async.endpoints.list_test_executions import TestExecution
     from futureagi_async.endpoints.scores import Scores
     from futureagi_async.model.page import SendRead
@@ -100,14 +96,15 @@ class ScoreAggregator:
 
     def add(self, output: EvalOutput) -> None:
         """Add one value."""
-        if output.type is None:
+        if output.type is None or not output.has_value:
             return
         if self._type is None:
             self._type = output.type
         self._count += 1
         value = output.value
         if self._type != "score":
-            self._words[str(value)] += 1
+            is_choices = isinstance(value, tuple)
+            self._words[choices_label(value) if is_choices else str(value)] += 1
         elif isinstance(value, int | float):
             self._numbers.append(float(value) * 100)
 
@@ -192,7 +189,7 @@ class ResultTable:
 
     def add(self, call: CallExecution) -> None:
         """Add one call, if it counts; each may be added only once."""
-        if not self.includes(call):
+        if call.test_execution_id is None or not self.includes(call):
             return
         by_config = self._counts[call.test_execution_id]
         self.completed_calls[call.test_execution_id] += 1

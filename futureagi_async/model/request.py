@@ -77,6 +77,8 @@ class Request(Operation[ResultT_co]):
     result_type: ClassVar[type[Result]]
     idempotent: ClassVar[bool] = False
     """Whether it is safe to repeat, like a read."""
+    server_error_hint: ClassVar[str] = ""
+    """What is known of its 500s, for the hint of the error."""
 
     @property
     @abc.abstractmethod

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
+_SERVER_ERROR = 500
 _UNAVAILABLE = 503
 
 
@@ -79,7 +80,7 @@ def _status_error(
     if response.location is not None:
         message = f"{message} (redirects are not followed; to {response.location})"
     error_class = request.error_class(response.status, message)
-    return (error_class or class_for_status(response.status))(
+    error = (error_class or class_for_status(response.status))(
         message,
         status_code=response.status,
         code=parsed.code,
@@ -90,6 +91,9 @@ def _status_error(
         request_id=response.request_id,
         retry_after=retry_after,
     )
+    if response.status == _SERVER_ERROR:
+        error.hint = request.server_error_hint
+    return error
 
 
 def status_delivery(status: int, retry_after: float | None) -> Delivery:
