@@ -23,17 +23,32 @@ if TYPE_CHECKING:
     from futureagi_async.endpoints.eval_config import (
         CreatedEvalConfig as CreatedEvalConfig,
     )
+    from futureagi_async.endpoints.eval_output import (
+        EvalOutput as EvalOutput,
+        EvalOutputStatus as EvalOutputStatus,
+    )
+    from futureagi_async.endpoints.get_call_execution import (
+        GetCallExecution as GetCallExecution,
+    )
     from futureagi_async.endpoints.get_eval_summary import (
         ConfigSummary as ConfigSummary,
         EvalSummary as EvalSummary,
         TemplateSummary as TemplateSummary,
     )
     from futureagi_async.endpoints.get_run_test import RunTest as RunTest
+    from futureagi_async.endpoints.get_simulation_metrics import (
+        CallCounts as CallCounts,
+        GetSimulationMetrics as GetSimulationMetrics,
+        SimulationMetrics as SimulationMetrics,
+    )
+    from futureagi_async.endpoints.get_simulation_runs import (
+        GetSimulationRuns as GetSimulationRuns,
+        SimulationCall as SimulationCall,
+        SimulationRuns as SimulationRuns,
+    )
     from futureagi_async.endpoints.list_call_executions import (
         CallExecution as CallExecution,
         CallExecutionsPage as CallExecutionsPage,
-        EvalOutput as EvalOutput,
-        EvalOutputStatus as EvalOutputStatus,
         ListCallExecutions as ListCallExecutions,
     )
     from futureagi_async.endpoints.list_eval_templates import (
@@ -62,6 +77,7 @@ if TYPE_CHECKING:
         PassFailScores as PassFailScores,
     )
     from futureagi_async.endpoints.status import ExecutionStatus as ExecutionStatus
+    from futureagi_async.endpoints.transcript import TranscriptTurn as TranscriptTurn
     from futureagi_async.endpoints.update_eval_config import (
         UpdateEvalConfigResult as UpdateEvalConfigResult,
     )
@@ -89,6 +105,7 @@ if TYPE_CHECKING:
         Result as Result,
     )
     from futureagi_async.model.resource import (
+        CallRef as CallRef,
         EvalConfigRef as EvalConfigRef,
         EvalTemplateRef as EvalTemplateRef,
         ExecutionRef as ExecutionRef,
@@ -106,17 +123,27 @@ else:
             ".endpoints.add_eval_configs": ("AddEvalConfigsResult",),
             ".endpoints.delete_eval_config": ("DeleteEvalConfigResult",),
             ".endpoints.eval_config": ("CreatedEvalConfig",),
+            ".endpoints.eval_output": ("EvalOutput", "EvalOutputStatus"),
             ".endpoints.get_eval_summary": (
                 "ConfigSummary",
                 "EvalSummary",
                 "TemplateSummary",
             ),
+            ".endpoints.get_call_execution": ("GetCallExecution",),
             ".endpoints.get_run_test": ("RunTest",),
+            ".endpoints.get_simulation_metrics": (
+                "CallCounts",
+                "GetSimulationMetrics",
+                "SimulationMetrics",
+            ),
+            ".endpoints.get_simulation_runs": (
+                "GetSimulationRuns",
+                "SimulationCall",
+                "SimulationRuns",
+            ),
             ".endpoints.list_call_executions": (
                 "CallExecution",
                 "CallExecutionsPage",
-                "EvalOutput",
-                "EvalOutputStatus",
                 "ListCallExecutions",
             ),
             ".endpoints.list_eval_templates": (
@@ -145,6 +172,7 @@ else:
                 "PassFailScores",
             ),
             ".endpoints.status": ("ExecutionStatus",),
+            ".endpoints.transcript": ("TranscriptTurn",),
             ".endpoints.update_eval_config": ("UpdateEvalConfigResult",),
             ".errors": ("ItemError",),
             ".evaluation.ensure_configs": (
@@ -163,6 +191,7 @@ else:
             ".model.operation": ("Operation",),
             ".model.page": ("Paginator",),
             ".model.resource": (
+                "CallRef",
                 "EvalConfigRef",
                 "EvalTemplateRef",
                 "ExecutionRef",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import attrs
 
@@ -26,9 +25,6 @@ from futureagi_async.model.page import Paginator, SendRead
 from futureagi_async.model.request import Request
 
 
-Call: TypeAlias = SimulationCall | CallExecution
-"""A call; a snapshot of an earlier state of a call is none."""
-
 _READ_DIFFERENTLY = (NotFoundError, ServerError, UnexpectedResponseError)
 """Errors of the lighter endpoint that the list of calls may not have: it is not there in
 every version, and fails for results of some kinds."""
@@ -47,7 +43,7 @@ class ExecutionCalls:
     """
 
     execution_id: str
-    calls: Sequence[Call]
+    calls: Sequence[SimulationCall]
     status: ExecutionStatus | None = None
 
 
@@ -96,10 +92,23 @@ async def _read_light(read: SendRead, execution_id: str) -> ExecutionCalls:
 async def _read_list(
     read: SendRead, run_test_id: str, execution_ids: Collection[str]
 ) -> AsyncIterator[ExecutionCalls]:
-    by_execution: dict[str, list[CallExecution]] = defaultdict(list)
+    by_execution: dict[str, list[SimulationCall]] = {id_: [] for id_ in execution_ids}
     pages = Paginator[CallExecution](read, ListCallExecutions(run_test_id))
     async for call in pages:
-        if call.test_execution_id in execution_ids:
-            by_execution[call.test_execution_id].append(call)
-    for execution_id in execution_ids:
-        yield ExecutionCalls(execution_id, by_execution[execution_id])
+        # A snapshot of an earlier state of a call has no execution.
+        execution_id, status = call.test_execution_id, call.status
+        if execution_id in by_execution and status is not None:
+            by_execution[execution_id].append(_without_transcript(call, status))
+    for execution_id, calls in by_execution.items():
+        yield ExecutionCalls(execution_id, calls)
+
+
+def _without_transcript(call: CallExecution, status: ExecutionStatus) -> SimulationCall:
+    return SimulationCall(
+        id=call.id,
+        status=status,
+        scenario_id=call.scenario_id,
+        scenario_name=call.scenario_name,
+        duration_seconds=call.duration_seconds,
+        eval_outputs=call.eval_outputs,
+    )

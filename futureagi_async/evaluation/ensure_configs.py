@@ -278,8 +278,9 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
         updates = self._updates(diff.different) if self.on_conflict == "update" else {}
         added, warnings = await self._add(executor, recovery, diff)
         for stored in added:
-            by_name[stored.name] = EnsuredEvalConfig(stored, EvalConfigOrigin.CREATED)
-            changes[stored.name] = EvalConfigOrigin.CREATED
+            name = stored.name or ""
+            by_name[name] = EnsuredEvalConfig(stored, EvalConfigOrigin.CREATED)
+            changes[name] = EvalConfigOrigin.CREATED
         for name, stored in diff.different.items():
             update = updates.get(name)
             if update is None:

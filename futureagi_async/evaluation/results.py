@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from futureagi_async.endpoints.eval_output import (
-    CHOICES,
-    EvalOutputStatus,
-    choices_label,
-)
+from futureagi_async.endpoints.eval_output import EvalOutputStatus, choices_label
 from futureagi_async.endpoints.execution_calls import read_calls
 from futureagi_async.endpoints.list_test_executions import ListTestExecutions
 from futureagi_async.endpoints.scores import (
@@ -30,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Sequence
 
     from futureagi_async.endpoints.eval_output import EvalOutput
-    from futureagi_async.endpoints.execution_calls import Call
+    from futureagi_async.endpoints.get_simulation_runs import SimulationCall
     from futureagi_async.endpoints.list_test_executions import TestExecution
     from futureagi_async.endpoints.scores import Scores
     from futureagi_async.model.page import SendRead
@@ -115,10 +111,9 @@ class ScoreAggregator:
         if self._type == "score":
             if isinstance(value, int | float):
                 self._numbers.append(float(value) * 100)
-        elif output.type == CHOICES:
-            self._words[choices_label(value)] += 1
         else:
-            self._words[str(value)] += 1
+            is_choices = isinstance(value, tuple)
+            self._words[choices_label(value) if is_choices else str(value)] += 1
 
     def merge(self, other: ScoreAggregator) -> None:
         """Add the values of another one after those of this one."""
@@ -222,7 +217,7 @@ class ExecutionResults:
         self.execution = execution
         self.statuses: collections.Counter[ExecutionStatus] = collections.Counter()
         self.pending = 0
-        self.calls: list[Call] = []
+        self.calls: list[SimulationCall] = []
         self.names: dict[str, str] = {}
         self.failures: dict[str, str] = {}
         self.limit_reached = ""
@@ -242,7 +237,7 @@ class ExecutionResults:
             n for status, n in self.statuses.items() if status not in _ENDED_CALL
         )
 
-    def add(self, call: Call) -> None:
+    def add(self, call: SimulationCall) -> None:
         """Add one call; each may be added only once."""
         self.statuses[call.status] += 1
         live = [

@@ -115,7 +115,7 @@ class ReadEvaluations(Operation[None]):
         run_test = await executor.read(GetRunTest(self.run_test_id))
         configs = run_test.simulate_eval_configs_detail
         state.run_test_name = run_test.name
-        state.config_names = {each.id: each.name for each in configs}
+        state.config_names = {each.id: each.name or "" for each in configs}
         state.scope = attrs.evolve(state.scope, live_ids=tuple(state.config_names))
         await state.read(executor.read)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _NOT_FOUND = 404
 _NOT_ALLOWED = 405
+_SERVER_ERROR = 500
 _UNAVAILABLE = 503
 
 
@@ -85,7 +86,7 @@ def _status_error(
     error_class = request.error_class(response.status, message)
     if request.has_substitute and _is_missing(response.status, parsed):
         error_class = EndpointMissingError
-    return (error_class or class_for_status(response.status))(
+    error = (error_class or class_for_status(response.status))(
         message,
         status_code=response.status,
         code=parsed.code,
@@ -96,6 +97,9 @@ def _status_error(
         request_id=response.request_id,
         retry_after=retry_after,
     )
+    if response.status == _SERVER_ERROR:
+        error.hint = request.server_error_hint
+    return error
 
 
 def _is_missing(status: int, body: ErrorBody) -> bool:

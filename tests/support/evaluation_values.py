@@ -53,6 +53,7 @@ def call(
 ) -> CallExecution:
     """A call of an execution, with results as they stand in an answer."""
     return CallExecution(
+        raw={},
         id=name,
         status=ExecutionStatus(status),
         test_execution_id=execution_id(number),
