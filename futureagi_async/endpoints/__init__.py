@@ -11,7 +11,10 @@ if TYPE_CHECKING:
         delete_eval_config as delete_eval_config,
         eval_config as eval_config,
         eval_output as eval_output,
+<<<<<<< HEAD
         execution_calls as execution_calls,
+=======
+>>>>>>> light
         find_by_name as find_by_name,
         get_call_execution as get_call_execution,
         get_eval_summary as get_eval_summary,
@@ -37,7 +40,10 @@ else:
                 ".delete_eval_config",
                 ".eval_config",
                 ".eval_output",
+<<<<<<< HEAD
                 ".execution_calls",
+=======
+>>>>>>> light
                 ".find_by_name",
                 ".get_call_execution",
                 ".get_eval_summary",

@@ -94,6 +94,10 @@ class GetSimulationMetrics(Request[SimulationMetrics]):
 
     method: ClassVar[str] = "GET"
     result_type: ClassVar[type[Result]] = SimulationMetrics
+<<<<<<< HEAD
+=======
+    has_substitute: ClassVar[bool] = True
+>>>>>>> light
     idempotent: ClassVar[bool] = True
 
     execution_id: str = attrs.field(converter=execution_id)

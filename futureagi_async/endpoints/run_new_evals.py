@@ -371,7 +371,11 @@ def _reject_unknown_ids(
 
 
 def _state(
+<<<<<<< HEAD
     call: endpoints.get_simulation_runs.SimulationCall, config_id: str
+=======
+    call: endpoints.list_call_executions.CallExecution, config_id: str
+>>>>>>> light
 ) -> endpoints.eval_output.EvalOutputStatus | None:
     """Return the state of the evaluation of a call by a config; `None` without one."""
     output = call.eval_outputs.get(config_id)
