@@ -344,21 +344,28 @@ class AsyncFutureAGI:
         *,
         timeout: float | timedelta,
         poll_interval: float | timedelta = 1.0,
+        stuck_after: float | timedelta = 60.0,
+        include_calls: bool = False,
         max_concurrency: int | None = None,
         on_progress: abc.Callable[[evaluation.report.EvaluationProgress], object]
         | None = None,
     ) -> evaluation.report.EvaluationReport:
         """Wait until no evaluation of these run tests is running; return their scores.
 
-        It does not matter who started the evaluations. Those that can never finish,
-        because an execution has no completed call, and those that were prepared and
-        never started, are reported as such and not waited for. Only prepared evaluations
-        are known: a call on which an eval config was never run is not missed.
+        It does not matter who started the evaluations: a person, or the service after
+        an execution or a rerun. They are under way in every execution that has the
+        status "evaluating"; one that is still running is left out, with a warning. Those
+        that can never finish, because an execution has no completed call, and those
+        that were prepared and never started, are reported as such when nothing has
+        changed for `stuck_after` seconds. An eval config that was never run is not
+        missed once the execution is completed.
 
         Args:
             run_tests: as for `evaluate`.
             timeout: seconds after which unfinished evaluations are reported so.
             poll_interval: as for `evaluate`.
+            stuck_after: as for `evaluate`.
+            include_calls: as for `evaluate`.
             max_concurrency: as for `evaluate`.
             on_progress: as for `evaluate`.
 
@@ -376,6 +383,8 @@ class AsyncFutureAGI:
                 {"timeout": timeout, "max_concurrency": max_concurrency}
             ),
             poll_interval=poll_interval,
+            stuck_after=stuck_after,
+            includes_calls=include_calls,
         )
         operations = evaluation.inputs.run_test_inputs(run_tests)
         return await self._evaluate(operations, settings, on_progress)
@@ -739,6 +748,8 @@ class AsyncFutureAGI:
             spec=spec,
             waits=given["wait"],
             max_in_progress=positive_int(given["max_in_progress"], "max_in_progress"),
+            stuck_after=given["stuck_after"],
+            includes_calls=given["include_calls"],
         )
         return operations, settings
 

@@ -15,13 +15,20 @@ from futureagi_async.batch.failures import (
 from futureagi_async.batch.worker_pool import CallerCodeError, WorkerPool
 from futureagi_async.errors import FutureAGIError, NotAttemptedError
 from futureagi_async.evaluation import conclusion
-from futureagi_async.evaluation.plan import EvaluationPhase, Plan, assess, make_plan
+from futureagi_async.evaluation.plan import (
+    EvaluationPhase,
+    Plan,
+    assess,
+    describe_busy,
+    make_plan,
+)
 from futureagi_async.evaluation.poller import Poller, poll_once
 from futureagi_async.evaluation.report import (
     EvaluationProgress,
     EvaluationStatus,
     RunTestEvaluation,
 )
+from futureagi_async.evaluation.results import ResultScope
 from futureagi_async.evaluation.start import (
     ReadEvaluations,
     RunTestState,
@@ -53,6 +60,12 @@ _BLOCKED_BY_OTHERS = (
     "others have evaluations under way on its executions, and the service accepts no "
     "more until those are finished, so that not everything was started; evaluate again "
     "then"
+)
+
+_UNSETTLED = (
+    "results of a completed execution seem to come in still, and to start them again "
+    "would erase and bill them; with wait=True they are started once nothing has changed "
+    "for a while (stuck_after)"
 )
 
 _MAX_RESTARTS = 3
@@ -191,6 +204,8 @@ class EvaluationPipeline:
             self._fail(task, item.error)
             return task
         state.run_test_id, state.run_test_name = item.run_test_id, item.name
+        state.stuck_after = self._options.stuck_after
+        state.scope = ResultScope(keeps_calls=self._options.includes_calls)
         if self._spec is None:
             await self._start(task)
             return task
@@ -225,8 +240,9 @@ class EvaluationPipeline:
             raise self._failure  # so that no more of the input is read
 
     def _expire(self, task: _RunTestTask) -> None:
-        reason = f"not waited for any longer: {self._stop_reason()}"
-        self._finish(task, EvaluationStatus.PENDING, reason)
+        seen = [f"not waited for any longer: {self._stop_reason()}"]
+        seen += describe_busy(task.state.table)
+        self._finish(task, EvaluationStatus.PENDING, "; ".join(seen))
 
     async def _start(self, task: _RunTestTask) -> None:
         """Do everything before the wait; finish the run test if there is none."""
@@ -240,20 +256,17 @@ class EvaluationPipeline:
             self._fail(task, error)
             return
         plan = state.plan
-        if plan is not None and (plan.starts or plan.waits_for_running):
+        if plan is not None and (
+            plan.starts or plan.waits_for_running or plan.is_unsettled
+        ):
             if not self._options.waits:
                 self._finish_without_waiting(task, plan)
             return
         found = assess(state.table)
-        if found.phase is EvaluationPhase.UNDER_WAY:
-            if plan is not None and not self._options.waits:
-                # All that was requested has results; others evaluate something else.
-                self._conclude(task, EvaluationPhase.FINISHED, plan)
-            return
-        if found.is_certain or not self._options.waits:
+        if found.is_certain and found.phase is not EvaluationPhase.UNDER_WAY:
             self._conclude(task, found.phase, plan)
-        else:
-            state.unconfirmed = found.phase
+        elif not self._options.waits:
+            self._finish(task, EvaluationStatus.STARTED)
 
     async def _run(self, operation: Operation[Any]) -> FutureAGIError | None:
         """Run an operation; return the error if it fails."""
@@ -273,6 +286,8 @@ class EvaluationPipeline:
     def _finish_without_waiting(self, task: _RunTestTask, plan: Plan) -> None:
         if plan.blocked_by_others:
             self._finish(task, EvaluationStatus.NOT_STARTED, _BLOCKED_BY_OTHERS)
+        elif plan.is_unsettled:
+            self._finish(task, EvaluationStatus.NOT_STARTED, _UNSETTLED)
         else:
             self._finish(task, EvaluationStatus.STARTED)
 
@@ -286,7 +301,7 @@ class EvaluationPipeline:
         limit = asyncio.timeout_at(self._batch.deadline)
         try:
             async with limit:
-                found = await poll_once(self._executor.read, state)
+                found = await poll_once(self._executor.read, state, self._now)
         except Exception as error:  # noqa: BLE001 - other run tests go on
             if limit.expired():
                 return
@@ -303,7 +318,7 @@ class EvaluationPipeline:
         if spec is None:
             self._conclude(task, phase, None)
             return
-        plan = make_plan(state.table, state.started, rerun=spec.rerun)
+        plan = make_plan(state.table, state.started, rerun=spec.rerun, is_settled=True)
         if spec.rerun and plan.waits_for_running:
             self._finish(task, EvaluationStatus.STUCK, _STUCK_EXECUTION)
         elif not plan.starts:
@@ -312,7 +327,6 @@ class EvaluationPipeline:
             self._finish(task, EvaluationStatus.NOT_STARTED, _TOO_MANY_RESTARTS)
         else:
             task.restarts += 1
-            state.unconfirmed = None
             state.polls = 0
             await self._start(task)
 

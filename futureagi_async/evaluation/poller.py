@@ -15,19 +15,22 @@ from futureagi_async.errors import (
     RateLimitError,
     ServerError,
 )
-from futureagi_async.evaluation.plan import EvaluationPhase, assess
+from futureagi_async.evaluation.plan import Assessment, EvaluationPhase, assess
 from futureagi_async.evaluation.results import (
     ALL_EXECUTIONS,
     ExecutionFilter,
+    ResultScope,
     ResultTable,
-    is_evaluating,
+    read_executions,
     read_results,
 )
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from futureagi_async.endpoints.list_test_executions import TestExecution
+    from futureagi_async.endpoints.status import ExecutionStatus
     from futureagi_async.model.page import SendRead
 
 
@@ -43,6 +46,10 @@ _JITTER = 0.2
 _MAX_FAILURES = 3
 """Failed polls of a run test in a row that count as its failure."""
 
+STUCK_AFTER = 60.0
+"""Seconds between two visits of the service's slowest monitor, which completes what the
+others have left."""
+
 _TRANSIENT_ERRORS = (APIConnectionError, RateLimitError, ServerError)
 """Errors that the next poll may not meet."""
 
@@ -54,43 +61,65 @@ class PollTarget:
     Attributes:
         run_test_id: the run test.
         execution_filter: the executions to read.
-        config_ids: the eval configs to read; `None` for all.
+        scope: what to read of their calls.
+        stuck_after: seconds without a change after which what one reading cannot prove
+            is believed.
         polls: how often it was polled.
-        unconfirmed: the phase that the last poll found and the next has to confirm.
         failures: how many polls in a row have failed.
         table: the results that were last read.
+        left_out: the status of executions that are not evaluated for it.
+        assessment: what was concluded from the results.
+        unchanged_since: when they were first read as they are, by the loop's clock.
     """
 
     run_test_id: str
     execution_filter: ExecutionFilter = ALL_EXECUTIONS
-    config_ids: Sequence[str] | None = None
+    scope: ResultScope = attrs.field(factory=ResultScope)
+    stuck_after: float = STUCK_AFTER
     polls: int = 0
-    unconfirmed: EvaluationPhase | None = None
     failures: int = 0
-    table: ResultTable = attrs.field(factory=lambda: ResultTable((), ()), kw_only=True)
+    table: ResultTable = attrs.field(factory=ResultTable, kw_only=True)
+    left_out: Mapping[str, ExecutionStatus] = attrs.field(factory=dict, kw_only=True)
+    assessment: Assessment | None = attrs.field(default=None, kw_only=True)
+    unchanged_since: float = attrs.field(default=0.0, kw_only=True)
+
+    def is_settled(self, now: float) -> bool:
+        """Return whether nothing has changed for so long that nothing goes on."""
+        return now - self.unchanged_since > self.stuck_after
+
+    def store(self, table: ResultTable, now: float) -> EvaluationPhase | None:
+        """Store what was read; return the phase if it is final."""
+        if self.assessment is None or table.fingerprint != self.table.fingerprint:
+            self.unchanged_since = now
+        self.table = table
+        self.assessment = found = assess(table)
+        if found.phase is EvaluationPhase.UNDER_WAY:
+            return None
+        return found.phase if found.is_certain or self.is_settled(now) else None
 
 
 TargetT = TypeVar("TargetT")
 
 
 async def poll_once(
-    read: SendRead, target: PollTarget
+    read: SendRead, target: PollTarget, now: Callable[[], float]
 ) -> EvaluationPhase | FutureAGIError | None:
     """Poll once; return the final phase or error, or `None` while it is under way.
 
-    Most polls only count the executions that are being evaluated. Every later poll whose
-    number is a power of two reads the calls as well: an execution can have the status
-    "evaluating" for ever.
+    Most polls only read the status of the executions. The results are read when one
+    has changed, when it is time to believe what they were, and by every later poll
+    whose number is a power of two.
     """
     target.polls += 1
-    reads_calls = target.unconfirmed is not None or _is_power_of_two(target.polls)
     try:
-        if not reads_calls and await is_evaluating(read, target.run_test_id):
+        executions, target.left_out = await read_executions(
+            read, target.run_test_id, target.execution_filter
+        )
+        if not _reads_results(target, executions, now()):
             target.failures = 0
             return None
-        target.table = await read_results(
-            read, target.run_test_id, target.execution_filter, target.config_ids
-        )
+        began = now()
+        table = await read_results(read, target.run_test_id, executions, target.scope)
     except NotAttemptedError:
         return None  # the poller is about to stop, and knows why
     except FutureAGIError as error:
@@ -100,13 +129,25 @@ async def poll_once(
         )
         return None if is_transient else error
     target.failures = 0
-    found = assess(target.table)
-    if found.phase is EvaluationPhase.UNDER_WAY:
-        target.unconfirmed = None
-        return None
-    is_confirmed = found.is_certain or target.unconfirmed is found.phase
-    target.unconfirmed = found.phase
-    return found.phase if is_confirmed else None
+    return target.store(table, began)
+
+
+def _reads_results(
+    target: PollTarget, executions: Sequence[TestExecution], now: float
+) -> bool:
+    """Return whether the results are worth reading, beside the executions."""
+    known = target.table.executions
+    has_changed = known.keys() != {each.id for each in executions} or any(
+        known[each.id].status != each.status for each in executions
+    )
+    found = target.assessment
+    is_doubtful = found is None or found.phase is not EvaluationPhase.UNDER_WAY
+    return (
+        has_changed
+        or _is_power_of_two(target.polls)
+        or not any(each.is_evaluating for each in executions)
+        or (is_doubtful and target.is_settled(now))
+    )
 
 
 def _is_power_of_two(number: int) -> bool:

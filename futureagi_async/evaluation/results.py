@@ -1,4 +1,4 @@
-"""Results of the calls of a run test, read page by page and counted."""
+"""Results of the calls of a run test, read execution by execution and counted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from futureagi_async.endpoints.eval_output import EvalOutputStatus, choices_label
-from futureagi_async.endpoints.list_call_executions import ListCallExecutions
+from futureagi_async.endpoints.execution_calls import read_calls
 from futureagi_async.endpoints.list_test_executions import ListTestExecutions
 from futureagi_async.endpoints.scores import (
     ChoiceScores,
@@ -23,10 +23,10 @@ from futureagi_async.model.page import Paginator
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Sequence
 
     from futureagi_async.endpoints.eval_output import EvalOutput
-    from futureagi_async.endpoints.list_call_executions import CallExecution
+    from futureagi_async.endpoints.get_simulation_runs import SimulationCall
     from futureagi_async.endpoints.list_test_executions import TestExecution
     from futureagi_async.endpoints.scores import Scores
     from futureagi_async.model.page import SendRead
@@ -38,6 +38,13 @@ PERCENTILES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 100)
 _PASSED = {"passed", "true"}
 _FAILED = {"failed", "false"}
 
+_ENDED_CALL = {
+    ExecutionStatus.COMPLETED,
+    ExecutionStatus.FAILED,
+    ExecutionStatus.CANCELLED,
+}
+"""States of a call in which nothing happens to it any more."""
+
 
 @attrs.define
 class ResultCounts:
@@ -46,7 +53,8 @@ class ResultCounts:
     Attributes:
         completed: calls with a value.
         failed: calls whose evaluation ended without a value.
-        skipped: calls that the service left out.
+        skipped: calls that the service left out, or for which the evaluator had no
+            answer.
         pending: calls for which it was prepared, and that have no result yet.
         not_prepared: calls for which it was never prepared.
     """
@@ -57,19 +65,17 @@ class ResultCounts:
     pending: int = 0
     not_prepared: int = 0
 
-    def add(self, output: EvalOutput | None) -> None:
-        """Count one call."""
-        match output and output.status:
-            case None:
-                self.not_prepared += 1
+    def add(self, output: EvalOutput) -> None:
+        """Count one call that has anything of the eval config."""
+        match output.status:
             case EvalOutputStatus.PENDING:
                 self.pending += 1
             case EvalOutputStatus.FAILED:
                 self.failed += 1
-            case EvalOutputStatus.SKIPPED:
-                self.skipped += 1
-            case _:
+            case EvalOutputStatus.COMPLETED if output.has_value:
                 self.completed += 1
+            case _:
+                self.skipped += 1
 
     @property
     def finished(self) -> int:
@@ -96,17 +102,26 @@ class ScoreAggregator:
 
     def add(self, output: EvalOutput) -> None:
         """Add one value."""
-        if output.type is None or not output.has_value:
+        if output.type is None:
             return
         if self._type is None:
             self._type = output.type
         self._count += 1
         value = output.value
-        if self._type != "score":
+        if self._type == "score":
+            if isinstance(value, int | float):
+                self._numbers.append(float(value) * 100)
+        else:
             is_choices = isinstance(value, tuple)
             self._words[choices_label(value) if is_choices else str(value)] += 1
-        elif isinstance(value, int | float):
-            self._numbers.append(float(value) * 100)
+
+    def merge(self, other: ScoreAggregator) -> None:
+        """Add the values of another one after those of this one."""
+        if self._type is None:
+            self._type = other._type
+        self._count += other._count
+        self._words.update(other._words)
+        self._numbers.extend(other._numbers)
 
     def scores(self) -> Scores | None:
         """Return the scores of all values; `None` without any."""
@@ -149,119 +164,244 @@ def _percentile(numbers: Sequence[float], share: int) -> float:
     return low + (high - low) * (index % 1)
 
 
-class ResultTable:
-    """Table of counts and scores of eval configs, over completed calls of executions.
-
-    Args:
-        executions: the executions that count.
-        config_ids: the eval configs that count; `None` for all that the calls have.
+@attrs.frozen
+class ResultScope:
+    """Scope of what is read of the calls.
 
     Attributes:
-        executions: the executions, by id.
-        completed_calls: the number of completed calls, by execution id.
+        config_ids: the eval configs that were requested; `None` for all live ones.
+        live_ids: all eval configs of the run test. Calls have results of deleted ones
+            as well, of which a pending one stays so for ever. `None` if unknown: then
+            all count.
+        created_ids: eval configs that were created just now, of which nobody else can
+            have started anything.
+        keeps_calls: whether the results of each call are kept.
+    """
+
+    config_ids: tuple[str, ...] | None = None
+    live_ids: tuple[str, ...] | None = None
+    created_ids: frozenset[str] = frozenset()
+    keeps_calls: bool = False
+
+    @property
+    def expected_ids(self) -> tuple[str, ...] | None:
+        """The eval configs that every call is expected to have; `None` if unknown."""
+        return self.live_ids if self.config_ids is None else self.config_ids
+
+    def is_live(self, config_id: str) -> bool:
+        """Return whether an eval config was not deleted."""
+        return (
+            self.live_ids is None
+            or config_id in self.live_ids
+            or config_id in (self.config_ids or ())
+        )
+
+
+class ExecutionResults:
+    """Counts and scores of the eval configs over the calls of one execution.
+
+    Attributes:
+        execution: the execution.
+        statuses: the number of its calls by their status.
+        pending: the number of results that are being prepared, of any eval config and
+            in calls of any status.
+        calls: what was read of each completed call, if it is kept.
         names: the name of each eval config in the first of its results: calls are read
             newest first, and an eval config can have been renamed.
         failures: one reason why an evaluation failed, by eval config id.
+        limit_reached: the reason of an evaluation that failed since a limit of the
+            account was reached; empty if none did.
     """
 
-    def __init__(
-        self, executions: Iterable[TestExecution], config_ids: Sequence[str] | None
-    ) -> None:
-        self.executions: dict[str, TestExecution] = {
-            execution.id: execution for execution in executions
-        }
-        self.completed_calls: dict[str, int] = dict.fromkeys(self.executions, 0)
-        self._config_ids = config_ids
-        self._counts: dict[str, dict[str, ResultCounts]] = {
-            execution_id: {} for execution_id in self.executions
-        }
-        self._scores: dict[str, ScoreAggregator] = {}
-        self._with_pending: set[str] = set()
+    def __init__(self, execution: TestExecution, scope: ResultScope) -> None:
+        self.execution = execution
+        self.statuses: collections.Counter[ExecutionStatus] = collections.Counter()
+        self.pending = 0
+        self.calls: list[SimulationCall] = []
         self.names: dict[str, str] = {}
         self.failures: dict[str, str] = {}
+        self.limit_reached = ""
+        self._scope = scope
+        self._counts: dict[str, ResultCounts] = {}
+        self._scores: dict[str, ScoreAggregator] = {}
 
-    def includes(self, call: CallExecution) -> bool:
-        """Return whether a call counts: only completed ones are evaluated."""
-        return (
-            call.status is ExecutionStatus.COMPLETED
-            and call.test_execution_id in self.executions
+    @property
+    def completed_calls(self) -> int:
+        """The number of its completed calls, which are those that count."""
+        return self.statuses[ExecutionStatus.COMPLETED]
+
+    @property
+    def open_calls(self) -> int:
+        """The number of its calls that have not ended."""
+        return sum(
+            n for status, n in self.statuses.items() if status not in _ENDED_CALL
         )
 
-    def add(self, call: CallExecution) -> None:
-        """Add one call, if it counts; each may be added only once."""
-        if call.test_execution_id is None or not self.includes(call):
+    def add(self, call: SimulationCall) -> None:
+        """Add one call; each may be added only once."""
+        self.statuses[call.status] += 1
+        live = [
+            (config_id, output)
+            for config_id, output in call.eval_outputs.items()
+            if self._scope.is_live(config_id)
+        ]
+        self.pending += sum(o.status is EvalOutputStatus.PENDING for _, o in live)
+        if call.status is not ExecutionStatus.COMPLETED:
             return
-        by_config = self._counts[call.test_execution_id]
-        self.completed_calls[call.test_execution_id] += 1
-        outputs = call.eval_outputs
-        for config_id in outputs if self._config_ids is None else self._config_ids:
-            output = outputs.get(config_id)
-            counts = by_config.get(config_id)
-            if counts is None:
-                counts = by_config[config_id] = ResultCounts()
-            counts.add(output)
-            if output is not None:
-                self._add_output(config_id, output)
-        if any(each.status is EvalOutputStatus.PENDING for each in outputs.values()):
-            self._with_pending.add(call.test_execution_id)
+        for config_id, output in live:
+            self._counts.setdefault(config_id, ResultCounts()).add(output)
+            self._add_output(config_id, output)
+        if self._scope.keeps_calls:
+            self.calls.append(call)
 
     def _add_output(self, config_id: str, output: EvalOutput) -> None:
-        if output.name is not None:
+        if output.name:
             self.names.setdefault(config_id, output.name)
-        if output.status is EvalOutputStatus.COMPLETED:
+        if output.status is EvalOutputStatus.COMPLETED and output.has_value:
             self._scores.setdefault(config_id, ScoreAggregator()).add(output)
         elif output.status is EvalOutputStatus.FAILED and output.reason:
             self.failures.setdefault(config_id, output.reason)
+            if output.hit_limit and not self.limit_reached:
+                self.limit_reached = output.reason
+
+    def counts(self, config_id: str) -> ResultCounts:
+        """Return the counts of one eval config."""
+        found = self._counts.get(config_id) or ResultCounts()
+        present = found.finished + found.pending
+        return attrs.evolve(found, not_prepared=self.completed_calls - present)
+
+    def score_of(self, config_id: str) -> ScoreAggregator | None:
+        """Return the values of one eval config."""
+        return self._scores.get(config_id)
+
+    @property
+    def seen_ids(self) -> list[str]:
+        """The eval configs of which a completed call has anything."""
+        return list(self._counts)
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether something seems to go on in it, whatever its status.
+
+        The service completes executions whose calls are done without a look at their
+        results, which can come in later.
+        """
+        counts = map(self.counts, self._counts)
+        is_partial = any(each.finished and each.unfinished for each in counts)
+        return bool(self.pending or self.open_calls or is_partial)
+
+    def mark_pending(self, config_ids: Collection[str]) -> None:
+        """Count as pending what was started after it was read: the results are gone."""
+        for config_id in config_ids:
+            self._counts[config_id] = ResultCounts(pending=self.completed_calls)
+            self._scores.pop(config_id, None)
+            self.failures.pop(config_id, None)
+
+    @property
+    def fingerprint(self) -> Hashable:
+        """What changes whenever anything happens to it that can be read."""
+        counts = ((id_, attrs.astuple(each)) for id_, each in self._counts.items())
+        return (
+            self.execution.id,
+            self.execution.status,
+            frozenset(self.statuses.items()),
+            frozenset(counts),
+            self.pending,
+        )
+
+
+class ResultTable:
+    """Table of counts and scores of eval configs, over completed calls of executions.
+
+    Attributes:
+        results: what was read of each execution, by its id, the newest first.
+        scope: what was to be read.
+    """
+
+    def __init__(
+        self,
+        results: Iterable[ExecutionResults] = (),
+        scope: ResultScope | None = None,
+    ) -> None:
+        self.results: dict[str, ExecutionResults] = {
+            each.execution.id: each for each in results
+        }
+        self.scope = scope or ResultScope()
+
+    @property
+    def executions(self) -> dict[str, TestExecution]:
+        """The executions, by id."""
+        return {id_: each.execution for id_, each in self.results.items()}
+
+    @property
+    def completed_calls(self) -> dict[str, int]:
+        """The number of completed calls, by execution id."""
+        return {id_: each.completed_calls for id_, each in self.results.items()}
+
+    @property
+    def statuses(self) -> collections.Counter[ExecutionStatus]:
+        """The number of calls by their status."""
+        total: collections.Counter[ExecutionStatus] = collections.Counter()
+        for each in self.results.values():
+            total.update(each.statuses)
+        return total
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The name of each eval config in the newest of its results."""
+        return self._first("names")
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """One reason why an evaluation failed, by eval config id."""
+        return self._first("failures")
+
+    def _first(self, attribute: str) -> dict[str, str]:
+        oldest_first = reversed(self.results.values())
+        return {
+            k: v for each in oldest_first for k, v in getattr(each, attribute).items()
+        }
 
     def mark_pending(
         self, execution_ids: Collection[str], config_ids: Collection[str]
     ) -> None:
         """Count as pending what was started after it was read: the results are gone."""
         for execution_id in execution_ids:
-            calls = self.completed_calls.get(execution_id, 0)
-            for config_id in config_ids:
-                self._counts[execution_id][config_id] = ResultCounts(pending=calls)
-        for config_id in config_ids:
-            self._scores.pop(config_id, None)
-            self.failures.pop(config_id, None)
-
-    def has_pending(self, execution_id: str) -> bool:
-        """Return whether a call waits for a result, of any eval config."""
-        return execution_id in self._with_pending
+            self.results[execution_id].mark_pending(config_ids)
 
     def counts(self, execution_id: str, config_id: str) -> ResultCounts:
         """Return the counts of one eval config in one execution."""
-        return self._counts[execution_id].get(config_id) or ResultCounts()
-
-    def execution_counts(self, execution_id: str) -> ResultCounts:
-        """Return the counts of all eval configs in one execution."""
-        return _sum(self._counts[execution_id].values())
+        return self.results[execution_id].counts(config_id)
 
     def config_counts(self, config_id: str) -> ResultCounts:
         """Return the counts of one eval config in all executions."""
-        return _sum(
-            counts[config_id] for counts in self._counts.values() if config_id in counts
-        )
+        total: collections.Counter[str] = collections.Counter()
+        for each in self.results.values():
+            values: dict[str, Any] = attrs.asdict(each.counts(config_id))
+            total.update(values)
+        return ResultCounts(**total)
 
     def scores(self, config_id: str) -> Scores | None:
         """Return the scores of one eval config in all executions."""
-        aggregator = self._scores.get(config_id)
-        return aggregator.scores() if aggregator else None
+        merged = ScoreAggregator()
+        for each in self.results.values():
+            found = each.score_of(config_id)
+            if found is not None:
+                merged.merge(found)
+        return merged.scores()
 
     @property
     def config_ids(self) -> list[str]:
-        """The eval configs that count, or those that were seen."""
-        if self._config_ids is not None:
-            return list(self._config_ids)
-        return list(dict.fromkeys(c for each in self._counts.values() for c in each))
+        """The eval configs that count: the requested ones, or those that were seen."""
+        if self.scope.config_ids is not None:
+            return list(self.scope.config_ids)
+        seen = (id_ for each in self.results.values() for id_ in each.seen_ids)
+        return list(dict.fromkeys(seen))
 
-
-def _sum(parts: Iterable[ResultCounts]) -> ResultCounts:
-    total: collections.Counter[str] = collections.Counter()
-    for part in parts:
-        values: dict[str, Any] = attrs.asdict(part)
-        total.update(values)
-    return ResultCounts(**total)
+    @property
+    def fingerprint(self) -> Hashable:
+        """What changes whenever anything happens that can be read."""
+        return frozenset(each.fingerprint for each in self.results.values())
 
 
 def can_be_evaluated(execution: TestExecution) -> bool:
@@ -307,56 +447,44 @@ ALL_EXECUTIONS = ExecutionFilter()
 
 async def read_executions(
     read: SendRead, run_test_id: str, execution_filter: ExecutionFilter
-) -> list[TestExecution]:
-    """Read the executions that fit, the newest first.
+) -> tuple[list[TestExecution], dict[str, ExecutionStatus]]:
+    """Read the executions that fit, and the status of those that cannot be evaluated.
+
+    Both are in order, the newest first; what is older than the last one that can fit is
+    not read.
 
     Raises:
         APIError: they could not be read.
     """
     found: dict[str, TestExecution] = {}
+    left_out: dict[str, ExecutionStatus] = {}
     pages: Paginator[TestExecution] = Paginator(read, ListTestExecutions(run_test_id))
     async for execution in pages:
         if execution_filter.includes(execution):
             found[execution.id] = execution
             if execution_filter.limit_reached(len(found)):
                 break
-    return list(found.values())
+        elif execution_filter.ids is None and not can_be_evaluated(execution):
+            left_out[execution.id] = execution.status
+    return list(found.values()), left_out
 
 
 async def read_results(
     read: SendRead,
     run_test_id: str,
-    execution_filter: ExecutionFilter,
-    config_ids: Sequence[str] | None,
+    executions: Iterable[TestExecution],
+    scope: ResultScope,
 ) -> ResultTable:
-    """Read the results of the executions that fit.
-
-    An execution of many calls that begins between two pages pushes calls that were read
-    already onto later pages: their ids are remembered, so that each counts once.
+    """Read the results of executions.
 
     Raises:
         APIError: something could not be read.
     """
-    executions = await read_executions(read, run_test_id, execution_filter)
-    table = ResultTable(executions, config_ids)
-    if not executions:
-        return table
-    counted: set[str] = set()
-    pages: Paginator[CallExecution] = Paginator(read, ListCallExecutions(run_test_id))
-    async for call in pages:
-        if table.includes(call) and call.id not in counted:
-            counted.add(call.id)
-            table.add(call)
-    return table
-
-
-async def is_evaluating(read: SendRead, run_test_id: str) -> bool:
-    """Read, with one small request, whether an execution is being evaluated.
-
-    Raises:
-        APIError: it could not be read.
-    """
-    request = ListTestExecutions(
-        run_test_id, limit=1, status=ExecutionStatus.EVALUATING
-    )
-    return (await read(request)).count > 0
+    results = {each.id: ExecutionResults(each, scope) for each in executions}
+    async for found in read_calls(read, run_test_id, results):
+        result = results[found.execution_id]
+        if found.status is not None:
+            result.execution = attrs.evolve(result.execution, status=found.status)
+        for call in found.calls:
+            result.add(call)
+    return ResultTable(results.values(), scope)

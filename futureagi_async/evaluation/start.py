@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import attrs
 
+from futureagi_async.endpoints.get_run_test import GetRunTest
 from futureagi_async.endpoints.run_new_evals import RunNewEvals
 from futureagi_async.errors import (
     APIError,
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
         EnsuredEvalConfigs,
     )
     from futureagi_async.evaluation.inputs import EvaluationSpec
-    from futureagi_async.evaluation.plan import Plan, StartGroup
+    from futureagi_async.evaluation.plan import EvaluationPhase, Plan, StartGroup
+    from futureagi_async.model.page import SendRead
 
 
 _MAX_REPLANS = 2
@@ -56,6 +59,7 @@ class RunTestState(PollTarget):
         is_resolved: whether what was read afterwards answered that.
         changes: which eval configs were added or changed.
         warnings: requests in the journal that stay unknown, and are no part of this.
+        config_names: the names of its eval configs by their ids, if it was read.
     """
 
     run_test_name: str | None = None
@@ -67,6 +71,7 @@ class RunTestState(PollTarget):
     is_resolved: bool = False
     changes: ConfigChanges = attrs.field(factory=dict)
     warnings: list[str] = attrs.field(factory=list)
+    config_names: dict[str, str] = attrs.field(factory=dict)
 
     @property
     def has_written(self) -> bool:
@@ -75,8 +80,22 @@ class RunTestState(PollTarget):
 
     def mark_reset(self, request: RunNewEvals) -> None:
         """Note that the results of what a request starts are gone."""
-        chosen = set(request.test_execution_ids or ()) & self.table.executions.keys()
+        chosen = set(request.test_execution_ids or ()) & self.table.results.keys()
         self.table.mark_pending(chosen, request.eval_config_ids)
+
+    async def read(self, read: SendRead) -> EvaluationPhase | None:
+        """Read everything; return the phase if it is final.
+
+        Raises:
+            FutureAGIError: it could not be read.
+        """
+        executions, self.left_out = await read_executions(
+            read, self.run_test_id, self.execution_filter
+        )
+        began = asyncio.get_running_loop().time()
+        return self.store(
+            await read_results(read, self.run_test_id, executions, self.scope), began
+        )
 
 
 @attrs.frozen
@@ -92,9 +111,13 @@ class ReadEvaluations(Operation[None]):
         Raises:
             FutureAGIError: it could not be read.
         """
-        self.state.table = await read_results(
-            executor.read, self.run_test_id, self.state.execution_filter, None
-        )
+        state = self.state
+        run_test = await executor.read(GetRunTest(self.run_test_id))
+        configs = run_test.simulate_eval_configs_detail
+        state.run_test_name = run_test.name
+        state.config_names = {each.id: each.name or "" for each in configs}
+        state.scope = attrs.evolve(state.scope, live_ids=tuple(state.config_names))
+        await state.read(executor.read)
 
 
 @attrs.frozen
@@ -138,12 +161,18 @@ class StartEvaluations(Operation[None]):
             self.run_test_id, spec.configs, on_conflict=spec.on_conflict
         )
         state.ensured = await ensure.ensure(executor, recovery, state.changes)
-        state.config_ids = [each.eval_config.id for each in state.ensured.eval_configs]
-        await self._recover_starts(executor, recovery, state.config_ids)
+        config_ids = tuple(each.eval_config.id for each in state.ensured.eval_configs)
+        state.scope = attrs.evolve(
+            state.scope,
+            config_ids=config_ids,
+            live_ids=state.ensured.all_config_ids,
+            created_ids=frozenset(each.id for each in state.ensured.created),
+        )
+        await self._recover_starts(executor, recovery, config_ids)
         state.warnings += recovery.warnings
 
     async def _recover_starts(
-        self, executor: Executor, recovery: Recovery, config_ids: list[str]
+        self, executor: Executor, recovery: Recovery, config_ids: tuple[str, ...]
     ) -> None:
         """Reconcile unknown starts of what is requested now; probe the others."""
         state = self.state
@@ -151,12 +180,10 @@ class StartEvaluations(Operation[None]):
             state.started.add(request)
         if not recovery.starts:
             return
-        chosen = {
-            execution.id
-            for execution in await read_executions(
-                executor.read, self.run_test_id, state.execution_filter
-            )
-        }
+        executions, _ = await read_executions(
+            executor.read, self.run_test_id, state.execution_filter
+        )
+        chosen = {execution.id for execution in executions}
         for start in recovery.starts:
             is_chosen = (
                 state.execution_filter == ALL_EXECUTIONS
@@ -180,9 +207,6 @@ class StartEvaluations(Operation[None]):
         state, replans = self.state, 0
         while True:
             plan = await self._replan(executor)
-            if plan.relies_on_prepared:
-                # It may have been prepared a moment ago, and be started by now.
-                plan = await self._replan(executor)
             if state.unknown_error is not None and plan.starts:
                 raise state.unknown_error
             if not plan.starts:
@@ -201,13 +225,15 @@ class StartEvaluations(Operation[None]):
 
     async def _replan(self, executor: Executor) -> Plan:
         state = self.state
-        state.table = await read_results(
-            executor.read, self.run_test_id, state.execution_filter, state.config_ids
-        )
+        await state.read(executor.read)
         # From now on only these count, whatever is executed meanwhile.
-        state.execution_filter = ExecutionFilter(ids=frozenset(state.table.executions))
-        plan = make_plan(state.table, state.started, rerun=self.spec.rerun)
-        state.plan = plan
+        state.execution_filter = ExecutionFilter(ids=frozenset(state.table.results))
+        state.plan = plan = make_plan(
+            state.table,
+            state.started,
+            rerun=self.spec.rerun,
+            is_settled=state.is_settled(asyncio.get_running_loop().time()),
+        )
         return plan
 
     def _request(self, start: StartGroup) -> RunNewEvals:

@@ -136,6 +136,8 @@ class Call:
     """Makes another call from a request, options and a throttle budget."""
     now: Callable[[], float]
     """The time of the event loop."""
+    rank: int = 0
+    """Requests of a lower rank are sent first, where they wait for the rate limiter."""
 
     resources: LoopResources = attrs.field(init=False)
     deadline: TaskTimeout = attrs.field(init=False)
@@ -248,7 +250,7 @@ class Call:
             with self._clock_paused():
                 try:
                     async with asyncio.timeout_at(deadline):
-                        await self.shared.rate_limiter.acquire()
+                        await self.shared.rate_limiter.acquire(self.rank)
                 except TimeoutError:
                     raise _deadline_passed() from None
 
