@@ -94,6 +94,7 @@ class GetSimulationMetrics(Request[SimulationMetrics]):
 
     method: ClassVar[str] = "GET"
     result_type: ClassVar[type[Result]] = SimulationMetrics
+    has_substitute: ClassVar[bool] = True
     idempotent: ClassVar[bool] = True
 
     execution_id: str = attrs.field(converter=execution_id)
