@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sized
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,6 +16,7 @@ from futureagi_async.batch.failures import (
 from futureagi_async.batch.worker_pool import CallerCodeError, WorkerPool
 from futureagi_async.errors import FutureAGIError, NotAttemptedError
 from futureagi_async.evaluation import conclusion
+from futureagi_async.evaluation.directory import RunTestDirectory
 from futureagi_async.evaluation.plan import (
     EvaluationPhase,
     Plan,
@@ -135,6 +137,7 @@ class EvaluationPipeline:
         self._slots = slots
         self._remembers_all = remembers_all
         self._now = asyncio.get_running_loop().time
+        self._directory = RunTestDirectory(None, self._now)
         self._wakeup = asyncio.Event()
         self._poller = Poller(
             self._poll,
@@ -156,6 +159,7 @@ class EvaluationPipeline:
                 under way was delivered.
         """
         workers = self._options.batch.workers
+        self._directory.expected = len(items) if isinstance(items, Sized) else None
         # A worker that finds no more input keeps the slot that it acquired.
         self._pool = WorkerPool(
             items,
@@ -195,7 +199,7 @@ class EvaluationPipeline:
         return self._batch.stop_reason()
 
     async def _start_run_test(self, item: RunTestInput | InvalidItem) -> _RunTestTask:
-        state = RunTestState(run_test_id="")
+        state = RunTestState(run_test_id="", directory=self._directory)
         task = _RunTestTask(
             item=item, index=self._read, started_at=self._now(), state=state
         )
@@ -276,7 +280,7 @@ class EvaluationPipeline:
             return NotAttemptedError(f"not sent: {stop}")
         try:
             async with self._batch.exclusive(operation.run_test_id):
-                await operation.run(self._executor)
+                await operation.run(self._batch.new_executor())
         except (Exception, asyncio.CancelledError) as error:
             if is_own_cancellation(error):
                 raise

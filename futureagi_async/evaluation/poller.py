@@ -19,10 +19,12 @@ from futureagi_async.evaluation.plan import Assessment, EvaluationPhase, assess
 from futureagi_async.evaluation.results import (
     ALL_EXECUTIONS,
     ExecutionFilter,
+    Overview,
     ResultScope,
     ResultTable,
-    read_executions,
+    read_overview,
     read_results,
+    read_scored_overview,
 )
 
 
@@ -60,10 +62,12 @@ class PollTarget:
 
     Attributes:
         run_test_id: the run test.
+        run_test_name: its name, if it is known.
         execution_filter: the executions to read.
         scope: what to read of their calls.
         stuck_after: seconds without a change after which what one reading cannot prove
             is believed.
+        reads_scores: whether executions are read with their scores.
         polls: how often it was polled.
         failures: how many polls in a row have failed.
         table: the results that were last read.
@@ -73,15 +77,36 @@ class PollTarget:
     """
 
     run_test_id: str
+    run_test_name: str | None = None
     execution_filter: ExecutionFilter = ALL_EXECUTIONS
     scope: ResultScope = attrs.field(factory=ResultScope)
     stuck_after: float = STUCK_AFTER
+    reads_scores: bool = True
     polls: int = 0
     failures: int = 0
     table: ResultTable = attrs.field(factory=ResultTable, kw_only=True)
     left_out: Mapping[str, ExecutionStatus] = attrs.field(factory=dict, kw_only=True)
     assessment: Assessment | None = attrs.field(default=None, kw_only=True)
     unchanged_since: float = attrs.field(default=0.0, kw_only=True)
+
+    async def read_overview(self, read: SendRead) -> Overview:
+        """Read the executions, with their scores if that is possible.
+
+        Raises:
+            APIError: they could not be read.
+        """
+        overview = None
+        if self.reads_scores and self.run_test_name:
+            overview = await read_scored_overview(
+                read, self.run_test_name, self.execution_filter, self.scope
+            )
+            self.reads_scores = overview is not None
+        if overview is None:
+            overview = await read_overview(
+                read, self.run_test_id, self.execution_filter
+            )
+        self.left_out = overview.left_out
+        return overview
 
     def is_settled(self, now: float) -> bool:
         """Return whether nothing has changed for so long that nothing goes on."""
@@ -112,14 +137,12 @@ async def poll_once(
     """
     target.polls += 1
     try:
-        executions, target.left_out = await read_executions(
-            read, target.run_test_id, target.execution_filter
-        )
-        if not _reads_results(target, executions, now()):
+        began = now()
+        overview = await target.read_overview(read)
+        if not _reads_results(target, overview.executions, began):
             target.failures = 0
             return None
-        began = now()
-        table = await read_results(read, target.run_test_id, executions, target.scope)
+        table = await read_results(read, target.run_test_id, overview, target.scope)
     except NotAttemptedError:
         return None  # the poller is about to stop, and knows why
     except FutureAGIError as error:
