@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import attrs
@@ -42,11 +43,11 @@ class RunTestDirectory:
 
     Args:
         expected: how many will be asked for; `None` if that is unknown.
-        now: the clock of the loop.
+        now: a clock.
     """
 
-    expected: int | None
-    now: Callable[[], float]
+    expected: int | None = 1
+    now: Callable[[], float] = time.monotonic
     _asked: int = 0
     _next: ListRunTests | None = attrs.field(init=False, factory=ListRunTests)
     _listed: dict[str, tuple[float, RunTest]] = attrs.field(init=False, factory=dict)

@@ -24,6 +24,7 @@ from futureagi_async.evaluation.plan import (
     describe_busy,
     make_plan,
 )
+from futureagi_async.evaluation.poll_schedule import PollSchedule
 from futureagi_async.evaluation.poller import Poller, poll_once
 from futureagi_async.evaluation.report import (
     EvaluationProgress,
@@ -137,14 +138,13 @@ class EvaluationPipeline:
         self._slots = slots
         self._remembers_all = remembers_all
         self._now = asyncio.get_running_loop().time
-        self._directory = RunTestDirectory(None, self._now)
-        self._wakeup = asyncio.Event()
+        self._directory = RunTestDirectory()
         self._poller = Poller(
             self._poll,
             self._expire,
-            pause=options.poll_interval,
+            schedule=PollSchedule(options.poll_interval),
             workers=options.batch.max_concurrency,
-            sleep=lambda seconds: batch.pause(seconds, self._wakeup),
+            wait=batch.wait,
         )
         self._read = self._finished = self._scored = 0
         self._duplicates: dict[str, list[_RunTestTask]] = {}
@@ -186,7 +186,7 @@ class EvaluationPipeline:
     def _interrupt(self, failure: BaseException | None) -> None:
         """Stop, since the caller's code has raised."""
         self._failure = self._failure or failure
-        self._wakeup.set()
+        self._poller.wake()
 
     def _is_stopped(self) -> bool:
         return self._stop_reason() is not None
@@ -270,6 +270,16 @@ class EvaluationPipeline:
         if found.is_certain and found.phase is not EvaluationPhase.UNDER_WAY:
             self._conclude(task, found.phase, plan)
         elif not self._options.waits:
+            self._conclude_now(task, found.phase, plan)
+
+    def _conclude_now(
+        self, task: _RunTestTask, phase: EvaluationPhase, plan: Plan | None
+    ) -> None:
+        """Finish a run test of which nothing is to be started, without confirmation."""
+        if phase in {EvaluationPhase.UNDER_WAY, EvaluationPhase.FINISHED}:
+            # All that was requested has results; others evaluate something else.
+            self._conclude(task, EvaluationPhase.FINISHED, plan)
+        else:
             self._finish(task, EvaluationStatus.STARTED)
 
     async def _run(self, operation: Operation[Any]) -> FutureAGIError | None:
@@ -332,6 +342,7 @@ class EvaluationPipeline:
         else:
             task.restarts += 1
             state.polls = 0
+            self._poller.add(task)
             await self._start(task)
 
     def _conclude(
@@ -385,7 +396,7 @@ class EvaluationPipeline:
         self._finished += 1
         self._scored += evaluation.is_scored
         if self._is_stopped():
-            self._wakeup.set()  # a pause would be in vain
+            self._poller.wake()  # a pause would be in vain
         self._deliver(task.index, evaluation)
         self._report_progress(evaluation)
 

@@ -222,8 +222,8 @@ class ResultScope:
         live_ids: all eval configs of the run test. Calls have results of deleted ones
             as well, of which a pending one stays so for ever. `None` if unknown: then
             all count.
-        created_ids: eval configs that were created just now, of which nobody else can
-            have started anything.
+        created_ids: eval configs that were created just now, and of which nothing was
+            started: nobody else can have started it.
         keeps_calls: whether the results of each call are kept.
     """
 
@@ -278,13 +278,13 @@ class ExecutionResults:
     def from_summary(
         cls, run: SimulationRun, execution: TestExecution, scope: ResultScope
     ) -> Self | None:
-        """Return the results of an execution whose scores alone tell that all are there.
+        """Return the results of an execution whose scores alone show that all are there.
 
         The number of its completed calls was stored when it ended, and can be another
         one since: then it does not fit the number of the results, and `None` is
         returned.
         """
-        expected, configs = scope.expected_ids, run.configs
+        expected, configs = set(scope.expected_ids or ()), run.configs
         completed, failed = run.completed_calls, run.failed_calls
         if (
             execution.status is not ExecutionStatus.COMPLETED
@@ -292,10 +292,7 @@ class ExecutionResults:
             or not expected
             or not completed
             or run.total_calls != completed + failed
-            or any(
-                id_ not in configs or configs[id_].total_cells != completed
-                for id_ in expected
-            )
+            or not expected <= configs.keys()
         ):
             return None
         found = cls(execution, scope)
@@ -303,8 +300,10 @@ class ExecutionResults:
         if failed:
             found.statuses[ExecutionStatus.FAILED] = failed
         for config_id in expected:
+            if not configs[config_id].total_cells and config_id in scope.created_ids:
+                continue
             scores = ScoreAggregator.from_summary(configs[config_id])
-            if scores is None:
+            if scores is None or configs[config_id].total_cells != completed:
                 return None
             found._scores[config_id] = scores
             found._counts[config_id] = ResultCounts(completed=completed)

@@ -16,6 +16,7 @@ from futureagi_async.errors import (
     ExecutionsNotCompletedError,
     FutureAGIError,
 )
+from futureagi_async.evaluation.directory import RunTestDirectory
 from futureagi_async.evaluation.ensure_configs import EnsureEvalConfigs
 from futureagi_async.evaluation.plan import StartedPairs, make_plan
 from futureagi_async.evaluation.poller import PollTarget
@@ -30,7 +31,6 @@ from futureagi_async.model.operation import Executor, Operation
 
 if TYPE_CHECKING:
     from futureagi_async.endpoints.get_run_test import RunTest
-    from futureagi_async.evaluation.directory import RunTestDirectory
     from futureagi_async.evaluation.ensure_configs import (
         ConfigChanges,
         EnsuredEvalConfigs,
@@ -64,7 +64,7 @@ class RunTestState(PollTarget):
         config_names: the names of its eval configs by their ids, if it was read.
     """
 
-    directory: RunTestDirectory
+    directory: RunTestDirectory = attrs.field(factory=RunTestDirectory)
     is_listed: bool = False
     ensured: EnsuredEvalConfigs | None = None
     plan: Plan | None = None
@@ -81,8 +81,10 @@ class RunTestState(PollTarget):
         """Whether anything was changed or started."""
         return bool(self.changes) or self.requests > 0
 
-    def mark_reset(self, request: RunNewEvals) -> None:
+    def mark_started(self, request: RunNewEvals) -> None:
         """Note that the results of what a request starts are gone."""
+        left = self.scope.created_ids.difference(request.eval_config_ids)
+        self.scope = attrs.evolve(self.scope, created_ids=left)
         chosen = set(request.test_execution_ids or ()) & self.table.results.keys()
         self.table.mark_pending(chosen, request.eval_config_ids)
 
@@ -265,14 +267,14 @@ class StartEvaluations(Operation[None]):
             await executor.write(request)
         except FutureAGIError as error:
             if _may_have_reset_results(error):
-                state.mark_reset(request)
+                state.mark_started(request)
             if error.delivery is not Delivery.UNKNOWN or self.spec.rerun:
                 raise
             state.unknown_error, state.is_resolved = error, False
             return
         state.started.add(request)
         state.requests += 1
-        state.mark_reset(request)
+        state.mark_started(request)
 
 
 def _may_have_reset_results(error: FutureAGIError) -> bool:
