@@ -125,9 +125,9 @@ class BatchExecutor:
         """Return the lock of a run test against other exclusive operations."""
         return self.context.transport.exclusive(run_test_id)
 
-    async def pause(self, seconds: float, interrupted: asyncio.Event) -> None:
-        """Wait so many seconds, or until interrupted, or until the client is closed."""
-        await self.context.transport.wait(interrupted, seconds)
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait for an event, or so many seconds, or until the client is closed."""
+        await self.context.transport.wait(event, seconds)
 
 
 @contextlib.asynccontextmanager
