@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from futureagi_async.endpoints.cancel_execution import (
         CancelExecutionResult as CancelExecutionResult,
     )
+    from futureagi_async.endpoints.compare_executions import (
+        CompareExecutions as CompareExecutions,
+        ExecutionComparison as ExecutionComparison,
+    )
     from futureagi_async.endpoints.delete_eval_config import (
         DeleteEvalConfigResult as DeleteEvalConfigResult,
     )
@@ -143,6 +147,10 @@ else:
             ),
             ".endpoints.add_eval_configs": ("AddEvalConfigsResult",),
             ".endpoints.cancel_execution": ("CancelExecutionResult",),
+            ".endpoints.compare_executions": (
+                "CompareExecutions",
+                "ExecutionComparison",
+            ),
             ".endpoints.delete_eval_config": ("DeleteEvalConfigResult",),
             ".endpoints.eval_config": ("CreatedEvalConfig",),
             ".endpoints.execute_run_test": ("ExecutionStarted",),

@@ -31,6 +31,7 @@ from futureagi_async.errors import (
     FutureAGIError,
     InvalidRequestError,
     ItemError,
+    ListChangedError,
     NameConflictError,
     NameLookupError,
     NotAttemptedError,
@@ -39,6 +40,7 @@ from futureagi_async.errors import (
     PermissionDeniedError,
     RateLimitError,
     RerunDispatchError,
+    ResponseTooLargeError,
     ServerError,
     UnexpectedResponseError,
     class_for_status,
@@ -102,6 +104,8 @@ EVERY_KIND = [
     EvalDispatchError("no", status_code=200, body=b"{}", **CONTEXT),
     RerunDispatchError("no", status_code=200, body=b"{}", **CONTEXT),
     UnexpectedResponseError("no", status_code=200, body=b"{}", **CONTEXT),
+    ResponseTooLargeError("no", status_code=200, **CONTEXT),
+    ListChangedError("no", **CONTEXT),
     *(
         kind(
             "no",

@@ -29,8 +29,12 @@ if TYPE_CHECKING:
     from futureagi_async.model.reconciliation import Reconcilable, Reconciliation
     from futureagi_async.model.request import Request
     from futureagi_async.transport.call import RequestOptions, ThrottleBudget
+    from futureagi_async.transport.semaphore import RankedSemaphore
     from futureagi_async.transport.transport import Transport
 
+
+_BEGUN, _NEW = 0, 1
+"""Ranks of the further requests of an operation, and of its first one."""
 
 T = TypeVar("T")
 PartResultT = TypeVar("PartResultT", bound=Result)
@@ -58,7 +62,7 @@ class RequestContext:
     transport: Transport
     options: RequestOptions
     throttle: ThrottleBudget | None = None
-    slots: asyncio.Semaphore | None = None
+    slots: RankedSemaphore | None = None
     journal: BatchJournal | None = None
     now: Callable[[], float] = attrs.field(
         init=False, factory=lambda: asyncio.get_running_loop().time
@@ -107,7 +111,7 @@ class RequestExecutor:
     def __init__(
         self,
         context: RequestContext,
-        slots: asyncio.Semaphore | None = None,
+        slots: RankedSemaphore | None = None,
         *,
         retry_failures: bool = True,
     ) -> None:
@@ -220,8 +224,10 @@ class RequestExecutor:
         """Send a request, in a batch once it has one of the slots."""
         context = self._context
         slots, prior = self._slots, None
+        # What was begun is finished before more is begun.
+        rank = _BEGUN if self.attempts else _NEW
         if slots is not None:
-            await slots.acquire()
+            await slots.acquire(rank)
         try:
             if slots is not None and (stop := context.stop_reason()):
                 raise NotAttemptedError(f"not sent: {stop}")
@@ -229,7 +235,7 @@ class RequestExecutor:
                 prior = claim.prior
                 claim.sent_at = context.now()
             result, attempts = await context.transport.call(
-                request, context.options, context.throttle, prior
+                request, context.options, context.throttle, prior, rank
             )
         except FutureAGIError as error:
             if isinstance(error, APIError):

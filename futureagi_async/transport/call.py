@@ -25,6 +25,7 @@ from futureagi_async.errors import (
     NameConflictError,
     NotAttemptedError,
     NotFoundError,
+    ResponseTooLargeError,
 )
 from futureagi_async.model.reconciliation import (
     Applied,
@@ -135,6 +136,8 @@ class Call:
     """Makes another call from a request, options and a throttle budget."""
     now: Callable[[], float]
     """The time of the event loop."""
+    rank: int = 0
+    """Requests of a lower rank are sent first, where they wait for the rate limiter."""
 
     resources: LoopResources = attrs.field(init=False)
     deadline: TaskTimeout = attrs.field(init=False)
@@ -247,7 +250,7 @@ class Call:
             with self._clock_paused():
                 try:
                     async with asyncio.timeout_at(deadline):
-                        await self.shared.rate_limiter.acquire()
+                        await self.shared.rate_limiter.acquire(self.rank)
                 except TimeoutError:
                     raise _deadline_passed() from None
 
@@ -348,8 +351,8 @@ class Call:
         policy, throttle = self.options.retry, self.throttle
         reason = retry.retry_reason(
             error,
-            retry_unknown=policy.retry_unknown
-            or (self.request.idempotent and not self._has_better(error)),
+            retry_unknown=(policy.retry_unknown or self.request.idempotent)
+            and not self._has_better(error),
         )
         delay = retry.retry_delay(self.retries, error.retry_after, self.shared.random)
         self.retries += 1
@@ -378,6 +381,10 @@ class Call:
 
     def _has_better(self, error: APIError) -> bool:
         """Return whether other requests can succeed, and this one not, after an error."""
+        if self.request.is_divisible and isinstance(
+            error, APITimeoutError | ResponseTooLargeError
+        ):
+            return True
         return (
             self.request.has_substitute
             and isinstance(error, APIResponseError)

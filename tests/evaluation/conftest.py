@@ -13,6 +13,7 @@ import pytest
 from futureagi_async import AsyncFutureAGI, FutureAGI, RetryPolicy
 from futureagi_async.emulator import Emulator, World
 from futureagi_async.emulator.rules.service import Service
+from futureagi_async.evaluation.options import EVALUATION_DEFAULTS
 
 
 if TYPE_CHECKING:
@@ -27,6 +28,14 @@ QUICK = RetryPolicy(reconcile_after=0.02)
 def _without_jitter(client: AsyncFutureAGI) -> None:
     transport = client._transport
     transport._shared = attrs.evolve(transport._shared, random=lambda: 0.0)
+
+
+@pytest.fixture(autouse=True)
+def soon_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Believe after a moment that nothing goes on where nothing changes."""
+    monkeypatch.setitem(EVALUATION_DEFAULTS, "stuck_after", 0.05)
+    defaults = AsyncFutureAGI.wait_for_evals.__kwdefaults__
+    monkeypatch.setitem(defaults, "stuck_after", 0.05)
 
 
 @pytest.fixture

@@ -548,10 +548,12 @@ ERRORS: list[type[fa.FutureAGIError]] = [
     fa.FeatureNotIncludedError,
     fa.InvalidRequestError,
     fa.JournalError,
+    fa.ListChangedError,
     fa.NotFoundError,
     fa.PaymentRequiredError,
     fa.PermissionDeniedError,
     fa.RateLimitError,
+    fa.ResponseTooLargeError,
     fa.ServerError,
 ]
 
