@@ -96,7 +96,7 @@ def _scenario_ids(value: Iterable[UUID | str] | None) -> tuple[str, ...] | None:
             "scenario; leave it out to do that"
         )
     for index, each in enumerate(ids):
-        # The service executes a repeated scenario twice.
+        # The service accepts a repeated scenario, with its calls to be paid for.
         if each in ids[:index]:
             raise InvalidRequestError(
                 f"scenario_ids[{index}]: {each} comes twice; name each scenario once"
