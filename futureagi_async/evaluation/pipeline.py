@@ -341,7 +341,6 @@ class EvaluationPipeline:
             self._finish(task, EvaluationStatus.NOT_STARTED, _TOO_MANY_RESTARTS)
         else:
             task.restarts += 1
-            state.polls = 0
             self._poller.add(task)
             await self._start(task)
 
