@@ -8,6 +8,7 @@ from futureagi_async._lazy import lazy_exports
 if TYPE_CHECKING:
     from futureagi_async.endpoints import (
         add_eval_configs as add_eval_configs,
+        compare_executions as compare_executions,
         delete_eval_config as delete_eval_config,
         eval_config as eval_config,
         eval_output as eval_output,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         list_run_tests as list_run_tests,
         list_simulation_runs as list_simulation_runs,
         list_test_executions as list_test_executions,
+        mapping as mapping,
         run_new_evals as run_new_evals,
         scores as scores,
         status as status,
@@ -35,6 +37,7 @@ else:
         dict.fromkeys(
             (
                 ".add_eval_configs",
+                ".compare_executions",
                 ".delete_eval_config",
                 ".eval_config",
                 ".eval_output",
@@ -50,6 +53,7 @@ else:
                 ".list_run_tests",
                 ".list_simulation_runs",
                 ".list_test_executions",
+                ".mapping",
                 ".run_new_evals",
                 ".scores",
                 ".status",
