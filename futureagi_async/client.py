@@ -427,6 +427,94 @@ class AsyncFutureAGI:
             endpoints.get_eval_summary.GetEvalSummary(run_test, execution)
         )
 
+    async def compare_executions(
+        self, run_test: RunTestRef, executions: abc.Iterable[ExecutionRef]
+    ) -> endpoints.compare_executions.ExecutionComparison:
+        """Read the scores of several executions of a run test side by side.
+
+        Args:
+            run_test: the run test, or its id.
+            executions: the executions, or their ids. One that does not exist is no
+                error of the service: it has no results.
+
+        Raises:
+            InvalidRequestError: an id is not one, or there are none; nothing was sent.
+            NotFoundError: the keys see no such run test.
+            APIError: it failed otherwise.
+        """
+        return await self.send(
+            endpoints.compare_executions.CompareExecutions(run_test, executions)
+        )
+
+    async def get_simulation_metrics(
+        self, execution: ExecutionRef
+    ) -> endpoints.get_simulation_metrics.SimulationMetrics:
+        """Read the state of an execution, and how many calls it has in which state.
+
+        It is the cheapest read: under 1 kB, whatever the number of calls.
+
+        Args:
+            execution: the execution, or its id.
+
+        Raises:
+            InvalidRequestError: the id is not one; nothing was sent.
+            NotFoundError: the keys see no such execution, or (`EndpointMissingError`)
+                this instance of the service has no such endpoint.
+            APIError: it failed otherwise.
+        """
+        return await self.send(
+            endpoints.get_simulation_metrics.GetSimulationMetrics(execution)
+        )
+
+    async def get_simulation_runs(
+        self,
+        execution: ExecutionRef,
+        *,
+        page: int = 1,
+        limit: int = 1000,
+        eval_names: abc.Iterable[str] | None = None,
+    ) -> endpoints.get_simulation_runs.SimulationRuns:
+        """Read an execution with its scores, and a page of its calls with results.
+
+        The calls have no transcripts: 100 calls are 0.25 MB, where the pages of
+        `list_call_executions` have 4 MB and more.
+
+        Args:
+            execution: the execution, or its id.
+            page: number of the page, counted from 1; past `total_pages` it is a 500.
+            limit: calls on a page.
+            eval_names: only results of eval configs with these names.
+
+        Raises:
+            InvalidRequestError: a value could never be accepted; nothing was sent.
+            NotFoundError: the keys see no such execution, or (`EndpointMissingError`)
+                this instance of the service has no such endpoint.
+            ServerError: a result is of a template of numbers or reasons, or the page
+                is past the end.
+            APIError: it failed otherwise.
+        """
+        request = endpoints.get_simulation_runs.GetSimulationRuns(
+            execution, page, limit, eval_names
+        )
+        return await self.send(request)
+
+    async def get_call_execution(
+        self, call: CallRef
+    ) -> endpoints.list_call_executions.CallExecution:
+        """Read one call with its transcript and results.
+
+        Results of deleted eval configs are left out, unlike in lists.
+
+        Args:
+            call: the call, or its id; a snapshot is no call.
+
+        Raises:
+            InvalidRequestError: the id is not one; nothing was sent.
+            NotFoundError: the keys see no such call.
+            APIError: it failed otherwise.
+        """
+        return await self.send(endpoints.get_call_execution.GetCallExecution(call))
+
     async def update_eval_config(
         self,
         run_test: RunTestRef,

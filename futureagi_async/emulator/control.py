@@ -118,6 +118,7 @@ def _log(_request: Request, state: EmulatorState) -> Response:
     body: dict[str, Any] = {
         "requests": [attrs.asdict(request) for request in log.requests],
         "counts": counts,
+        "response_bytes": dict(log.response_bytes),
         "in_flight": log.in_flight,
         "most_in_flight": log.most_in_flight,
         "runs": dict(log.runs),

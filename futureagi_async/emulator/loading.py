@@ -105,6 +105,8 @@ def _stored_cells(value: Any) -> dict[str, Any] | None:
 
 def _shown_cells(value: Any) -> dict[str, Any]:
     """Return shown cells as they are stored."""
+    if value is None:
+        return {}
     return {key: store_cell(_object(cell)) for key, cell in _object(value).items()}
 
 
@@ -348,8 +350,10 @@ class Loader:
         """Return the transcript of a name or a size."""
         if isinstance(source, Mapping):
             return _filled(source)
-        if source is None or source in self.transcripts:
-            return source and self.transcripts[source]
+        if source is None:
+            return None
+        if isinstance(source, str) and source in self.transcripts:
+            return self.transcripts[source]
         raise ColumnError(f"is one of the world's transcripts, not {source!r:.80}")
 
     def _with_defaults(self, kind: type, values: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from futureagi_async.emulator.rows import (
 if TYPE_CHECKING:
     import datetime as dt
 
+    from futureagi_async.emulator.loading import Loader
     from futureagi_async.emulator.world import World
 
 
@@ -61,7 +62,9 @@ def apply_changes(
     """
     if not isinstance(changes, Sequence) or isinstance(changes, str):
         raise WorldError("a moment is a list of changes")
-    moment = _Moment(world, time)
+    # Cells are in the stored form here, whatever the format of the world's file.
+    loader = attrs.evolve(world.loader, format=2)
+    moment = _Moment(world, loader, time)
     for place, change in enumerate(changes):
         try:
             moment.apply(change)
@@ -76,10 +79,12 @@ class _Moment:
 
     Args:
         world: whose rows change.
+        loader: the reader of their values.
         time: returns the time of a change.
     """
 
     world: World
+    loader: Loader
     time: Callable[[], dt.datetime]
     _undo: list[Callable[[], None]] = attrs.field(factory=list)
 
@@ -106,7 +111,7 @@ class _Moment:
         (kind,) = named
         row = self._find(kind, change[kind])
         fields = {name: value for name, value in change.items() if name != kind}
-        touched = fields.pop("touched", False)
+        touched = _is_touched(row, fields.pop("touched", False))
         cells = fields.pop("cells", None)
         for name, value in self._values(type(row), fields).items():
             self._set(row, name, value)
@@ -117,8 +122,7 @@ class _Moment:
 
     def _values(self, kind: type, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of fields as rows have them."""
-        loader = self.world.loader
-        known = loader.columns(kind) - {"id"}
+        known = self.loader.columns(kind) - {"id"}
         unknown = sorted(fields.keys() - known)
         if unknown:
             raise WorldError(
@@ -126,7 +130,7 @@ class _Moment:
                 f"{', '.join(sorted(known))}"
             )
         return {
-            name: loader.value(kind, name, value)
+            name: self.loader.value(kind, name, value)
             for name, value in self._timed(fields).items()
         }
 
@@ -150,7 +154,7 @@ class _Moment:
             for name, value in change.items()
             if name not in ("new", owner_kind)
         }
-        row = self.world.loader.row(kind, self._timed(fields), f"new {change['new']}")
+        row = self.loader.row(kind, self._timed(fields), f"new {change['new']}")
         rows: list[Any] = owner.calls if kind is Call else owner.snapshots
         if kind is Call:
             self._adopt(owner, row)
@@ -181,6 +185,15 @@ class _Moment:
         if found is None:
             raise WorldError(f"there is no {kind} {row_id}")
         return found
+
+
+def _is_touched(row: Any, touched: object) -> bool:
+    """Return whether a change makes a call the newest of the list."""
+    if not isinstance(touched, bool):
+        raise WorldError(f"touched is true or false, not {touched!r:.80}")
+    if touched and not isinstance(row, Call):
+        raise WorldError("touched is for calls alone")
+    return touched
 
 
 def _changed_cells(row: Any, cells: object) -> dict[str, Any]:

@@ -173,6 +173,7 @@ class HttpServer:
             served.response.status,
             request_id,
             outcome,
+            len(served.response.body),
         )
         self._state.log.add(logged, endpoint, served.effects)
 

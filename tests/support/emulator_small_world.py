@@ -231,7 +231,7 @@ class Caller:
 
     def __init__(self, world, dispatch="accept", seconds=10.0):
         self.service = Service.create(world, dispatch, WorkSettings(seconds))
-        self.now = 1000.0
+        self.now = 1_800_000_000.0
 
     @property
     def world(self):

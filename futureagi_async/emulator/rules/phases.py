@@ -43,27 +43,11 @@ _NOT_TALKED = frozenset({"pending", "queued", "ongoing"})
 """The statuses of a call that was not talked to its end."""
 
 
-def add_calls(workers: Workers, run_test: RunTest, execution: Execution) -> None:
-    """Add the calls of a run: one for every row of each scenario, at least one.
-
-    Ids that are no scenario of the run test make no call.
-    """
-    rows = {scenario.id: scenario.row_count for scenario in run_test.scenarios}
-    for scenario_id in execution.scenarios or rows:
-        for _ in range(max(1, rows[scenario_id]) if scenario_id in rows else 0):
-            call = Call(str(uuid.uuid4()), "pending", scenario=scenario_id)
-            call.started_at = call.transcript = None
-            call.created_at = call.updated_at = workers.stamp()
-            execution.calls.append(call)
-            workers.world.run_tests.adopt(run_test, call)
-    execution.total_calls = len(execution.calls)
-
-
-def _voice_run(workers: Workers, run_test: RunTest, execution: Execution) -> Process:
-    """Prepare the calls of a run, and have them made."""
-    yield workers.now + workers.settings.call_seconds
-    add_calls(workers, run_test, execution)
-    start_calls(workers, run_test, execution, execution.live_calls())
+def start_run(workers: Workers, run_test: RunTest, execution: Execution) -> None:
+    """Have an execution run that is pending."""
+    run = _text_run if run_test.is_text else _voice_run
+    workers.begin_workflow(execution)
+    workers.start(execution, _RUN, run(workers, run_test, execution))
 
 
 def start_calls(
@@ -96,42 +80,55 @@ def start_pending_evaluations(
         workers.start(execution, _EVALUATIONS, process)
 
 
-def start_run(workers: Workers, run_test: RunTest, execution: Execution) -> None:
-    """Have an execution run that is pending."""
-    run = _text_run if run_test.is_text else _voice_run
-    workers.begin_workflow(execution)
-    workers.start(execution, _RUN, run(workers, run_test, execution))
-
-
 def start_cancellation(workers: Workers, execution: Execution) -> None:
-    """Have the workflow of an execution cancelled."""
-    workers.start(execution, _CANCELLATION, _cancellation(workers, execution))
+    """Have the workflow of an execution stop, and clean up after a while."""
+    workers.give_up(execution)
+    workers.begin_workflow(execution)
+    workers.start(execution, _CANCELLATION, _clean_up(workers, execution))
 
 
-def _evaluate_pending(
-    workers: Workers, run_test: RunTest, execution: Execution, config_ids: Sequence[str]
-) -> Process:
-    """Store the results of pending cells, and complete their execution.
+def cancel_now(workers: Workers, execution: Execution) -> None:
+    """Cancel an execution with the calls that were not talked to their ends."""
+    for call in execution.live_calls():
+        if call.status in _NOT_TALKED:
+            call.status = "cancelled"
+    execution.status, execution.completed_at = "cancelled", workers.stamp()
 
-    The service counts completed calls alone: an execution without one is evaluating
-    for ever.
+
+def add_calls(workers: Workers, run_test: RunTest, execution: Execution) -> None:
+    """Add the calls of a run: one for every row of each scenario, at least one.
+
+    Ids that are no scenario of the run test make no call.
     """
-    configs = _load(run_test, config_ids)
-    cells = [
-        (workers.evaluate(), call, config)
-        for call in execution.live_calls()
-        for config in configs
-    ]
-    stored = False
-    for end, call, config in cells:
-        if end > workers.now:
-            yield end
-        stored |= _store(workers, run_test, call, config)
-    statuses = {call.status for call in execution.live_calls()}
-    is_last = workers.is_last(execution, _EVALUATIONS)
-    # What stores a result looks whether all are there; without one nobody does.
-    if stored and is_last and "completed" in statuses:
-        execution.status = "completed"
+    rows = {scenario.id: scenario.row_count for scenario in run_test.scenarios}
+    for scenario_id in dict.fromkeys(execution.scenarios or rows):
+        for _ in range(max(1, rows[scenario_id]) if scenario_id in rows else 0):
+            call = Call(str(uuid.uuid4()), "pending", scenario=scenario_id)
+            call.started_at = call.transcript = None
+            call.created_at = call.updated_at = workers.stamp()
+            execution.calls.append(call)
+            workers.world.run_tests.adopt(run_test, call)
+    execution.total_calls = len(execution.calls)
+
+
+def _voice_run(workers: Workers, run_test: RunTest, execution: Execution) -> Process:
+    """Prepare the calls of a run, and have them made."""
+    yield workers.now + workers.settings.call_seconds
+    add_calls(workers, run_test, execution)
+    start_calls(workers, run_test, execution, execution.live_calls())
+
+
+def _voice_call(
+    workers: Workers, run_test: RunTest, execution: Execution, call: Call
+) -> Process:
+    """Make a call, and evaluate it."""
+    execution.status = "running"
+    call.status, call.started_at = "ongoing", workers.stamp()
+    yield workers.now + workers.settings.call_seconds
+    _end_talk(workers, call, "analyzing")
+    if not any(each.status in _NOT_TALKED for each in execution.live_calls()):
+        execution.status = "evaluating"
+    yield from _evaluate_call(workers, run_test, execution, call)
 
 
 def _text_run(workers: Workers, run_test: RunTest, execution: Execution) -> Process:
@@ -160,53 +157,25 @@ def _text_run(workers: Workers, run_test: RunTest, execution: Execution) -> Proc
         execution.status = "completed"
 
 
-def _cancellation(workers: Workers, execution: Execution) -> Process:
-    """Have a workflow clean up after it was cancelled."""
-    yield workers.now + workers.settings.call_seconds
-    workers.give_up(execution)
-    cancel_now(workers, execution)
-
-
-def cancel_now(workers: Workers, execution: Execution) -> None:
-    """Cancel an execution with the calls that were not talked to their ends."""
-    for call in execution.live_calls():
-        if call.status in _NOT_TALKED:
-            call.status = "cancelled"
-    execution.status, execution.completed_at = "cancelled", workers.stamp()
-
-
-def _one_by_one(workers: Workers, calls: Sequence[Call]) -> list[tuple[float, Call]]:
-    """Return calls with the times at which they begin, evenly over one call's time."""
-    step = workers.settings.call_seconds / max(1, len(calls))
-    return [
-        (workers.now + step * place, call) for place, call in enumerate(calls, start=1)
-    ]
-
-
-def _from(begin: float, process: Process) -> Process:
-    """Return a process that begins later."""
-    yield begin
-    yield from process
-
-
-def _voice_call(
-    workers: Workers, run_test: RunTest, execution: Execution, call: Call
-) -> Process:
-    """Make a call, and evaluate it."""
-    execution.status = "running"
-    call.status, call.started_at = "ongoing", workers.stamp()
-    yield workers.now + workers.settings.call_seconds
-    _end_talk(workers, call, "analyzing")
-    if not any(each.status in _NOT_TALKED for each in execution.live_calls()):
-        execution.status = "evaluating"
-    yield from _evaluate_call(workers, run_test, execution, call)
-
-
 def _end_talk(workers: Workers, call: Call, status: str) -> None:
     """Store what a call left behind when it was talked to its end."""
     call.status = status
     call.duration_seconds, call.transcript = _CALL_SECONDS, _TALK
     call.updated_at = workers.stamp()
+
+
+def _next_look(workers: Workers, began: float) -> float:
+    """Return when the monitor looks next at an execution that it watches."""
+    pause = workers.settings.monitor_seconds
+    if not pause:
+        return workers.now
+    return began + pause * (math.floor((workers.now - began) / pause) + 1)
+
+
+def _begin_evaluating(execution: Execution, seen: float) -> Process:
+    """Have the monitor see that all calls have ended."""
+    yield seen
+    execution.status = "evaluating"
 
 
 def _evaluate_call(
@@ -226,18 +195,50 @@ def _evaluate_call(
         execution.failed_calls = statuses.count("failed")
 
 
-def _next_look(workers: Workers, began: float) -> float:
-    """Return when the monitor looks next at an execution that it watches."""
-    pause = workers.settings.monitor_seconds
-    if not pause:
-        return workers.now
-    return began + pause * (math.floor((workers.now - began) / pause) + 1)
+def _evaluate_pending(
+    workers: Workers, run_test: RunTest, execution: Execution, config_ids: Sequence[str]
+) -> Process:
+    """Store the results of pending cells, and complete their execution.
+
+    The service counts completed calls alone: an execution without one is evaluating
+    for ever.
+    """
+    configs = _load(run_test, config_ids)
+    cells = [
+        (workers.evaluate(), call, config)
+        for call in execution.live_calls()
+        for config in configs
+    ]
+    stored = False
+    for end, call, config in cells:
+        if end > workers.now:
+            yield end
+        stored |= _store(workers, run_test, call, config)
+    statuses = {call.status for call in execution.live_calls()}
+    is_last = workers.is_last(execution, _EVALUATIONS)
+    # What stores a result looks whether all are there; without one nobody does.
+    if stored and is_last and "completed" in statuses:
+        execution.status = "completed"
 
 
-def _begin_evaluating(execution: Execution, seen: float) -> Process:
-    """Have the monitor see that all calls have ended."""
-    yield seen
-    execution.status = "evaluating"
+def _clean_up(workers: Workers, execution: Execution) -> Process:
+    """Have a workflow that was cancelled clean up."""
+    yield workers.now + workers.settings.call_seconds
+    cancel_now(workers, execution)
+
+
+def _one_by_one(workers: Workers, calls: Sequence[Call]) -> list[tuple[float, Call]]:
+    """Return calls with the times at which they begin, evenly over one call's time."""
+    step = workers.settings.call_seconds / max(1, len(calls))
+    return [
+        (workers.now + step * place, call) for place, call in enumerate(calls, start=1)
+    ]
+
+
+def _from(begin: float, process: Process) -> Process:
+    """Return a process that begins later."""
+    yield begin
+    yield from process
 
 
 def _load(run_test: RunTest, config_ids: Sequence[str]) -> list[EvalConfig]:

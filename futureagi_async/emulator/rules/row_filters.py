@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -14,16 +15,11 @@ if TYPE_CHECKING:
 
 _Test: TypeAlias = "Callable[[Any, Any], bool]"
 
-_UNKNOWN = object()
-"""Stands for the value in a column that there is not."""
-
-_PERCENT = 100
-"""Conditions on scores are in percent."""
+_Condition: TypeAlias = "Callable[[Call], bool]"
 
 _NUMBER_TESTS: Mapping[str, _Test] = MappingProxyType(
     {
         "equals": operator.eq,
-        "not_equals": operator.ne,
         "greater_than": operator.gt,
         "greater_than_or_equal": operator.ge,
         "less_than": operator.lt,
@@ -37,28 +33,24 @@ _TEXT_TESTS: Mapping[str, _Test] = MappingProxyType(
     {
         "equals": lambda text, wanted: text.lower() == wanted.lower(),
         "not_equals": lambda text, wanted: text.lower() != wanted.lower(),
+        "contains": lambda text, part: part.lower() in text.lower(),
+    }
+)
+
+_COLUMN_TESTS: Mapping[str, _Test] = MappingProxyType(
+    {
+        **_TEXT_TESTS,
         "in": lambda text, wanted: text in wanted,
         "not_in": lambda text, wanted: text not in wanted,
-        "contains": lambda text, part: part.lower() in text.lower(),
         "not_contains": lambda text, part: part.lower() not in text.lower(),
     }
 )
 
+_TEXTS = frozenset({"text", "categorical"})
+"""The types of filters that look at texts."""
 
-_TESTS: Mapping[str, Mapping[str, _Test]] = MappingProxyType(
-    {"number": _NUMBER_TESTS, "text": _TEXT_TESTS, "categorical": _TEXT_TESTS}
-)
-"""The tests of the types of filters that are applied."""
-
-_COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "status": "status",
-        "duration": "duration_seconds",
-        "duration_seconds": "duration_seconds",
-        "call_execution_id": "id",
-    }
-)
-"""The fields of a call that columns show."""
+_PERCENT = 100
+"""Conditions on results are in percent."""
 
 
 def select_calls(
@@ -81,14 +73,11 @@ def select_calls(
         if any(search in text.lower() for text in _texts(run_test, call))
     ]
     errors: list[str] = []
-    for condition in query["filters"]:
-        column = condition["column_id"]
+    for each in query["filters"]:
+        column = each["column_id"]
         try:
-            calls = [
-                call
-                for call in calls
-                if _passes(run_test, call, column, condition["filter_config"])
-            ]
+            condition = _condition(run_test, column, each["filter_config"])
+            calls = [call for call in calls if condition(call)]
         except (ValueError, TypeError, AttributeError) as error:
             errors.append(f"Error applying filter for column {column}: {error}")
     return calls, errors
@@ -106,42 +95,93 @@ def _scenario_name(run_test: RunTest, call: Call) -> str:
     return scenario.name if scenario else ""
 
 
-def _passes(
-    run_test: RunTest, call: Call, column: str, condition: Mapping[str, Any]
-) -> bool:
-    """Return whether a call meets one condition.
+def _condition(run_test: RunTest, column: str, config: Mapping[str, Any]) -> _Condition:
+    """Return the condition on a column, which can be an eval config.
 
     Raises:
-        ValueError: the value of the condition cannot be used.
+        ValueError: its value cannot be used.
         TypeError: likewise.
-        AttributeError: likewise.
     """
-    tests = _TESTS.get(condition["filter_type"], {})
-    test = tests.get(condition["filter_op"])
-    value = _value(run_test, call, column)
-    if test is None or value is _UNKNOWN:
-        return True
-    wanted = condition.get("filter_value")
-    if tests is _TEXT_TESTS:
-        return isinstance(value, str) and test(value, wanted)
-    scale = 1 if column in _COLUMNS else _PERCENT
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and test(value, _numbers(wanted, scale))
+    kind, name = config["filter_type"], config["filter_op"]
+    wanted = config.get("filter_value")
+    is_result = run_test.live_config(column) is not None
+    if kind == "number" and name in _NUMBER_TESTS:
+        if is_result:
+            return _score_condition(column, name, wanted)
+        return _number_condition(column, name, wanted)
+    if kind == "text" and name in _TEXT_TESTS and is_result:
+        return lambda call: _shown(call, column, _TEXT_TESTS[name], wanted)
+    if kind in _TEXTS and name in _COLUMN_TESTS and not is_result:
+        return _text_condition(run_test, column, name, wanted)
+    return _always
 
 
-def _value(run_test: RunTest, call: Call, column: str) -> Any:
-    """Return the value of a call in a column, which can be an eval config."""
-    if column in _COLUMNS:
-        return getattr(call, _COLUMNS[column])
+def _always(_call: Call) -> bool:
+    """Return that a call meets a condition that is ignored."""
+    return True
+
+
+def _text_condition(
+    run_test: RunTest, column: str, name: str, wanted: Any
+) -> _Condition:
+    """Return a condition on a column that shows a text."""
+    test = _COLUMN_TESTS[name]
     if column == "scenario":
-        return _scenario_name(run_test, call)
-    if run_test.live_config(column) is None:
-        return _UNKNOWN
-    return ((call.eval_outputs or {}).get(column) or {}).get("output")
+        return lambda call: test(_scenario_name(run_test, call), wanted)
+    if column == "status":
+        return lambda call: test(call.status, wanted)
+    if column == "call_execution_id":
+        return lambda call: test(call.id, wanted)
+    return _always
+
+
+def _number_condition(column: str, name: str, wanted: Any) -> _Condition:
+    """Return a condition on a column that shows a number."""
+    if column not in ("duration", "duration_seconds"):
+        return _always
+    test, numbers = _NUMBER_TESTS[name], _numbers(wanted, 1)
+
+    def condition(call: Call) -> bool:
+        seconds = call.duration_seconds
+        return seconds is not None and test(seconds, numbers)
+
+    return condition
+
+
+def _score_condition(config_id: str, name: str, wanted: Any) -> _Condition:
+    """Return a condition on the number that an evaluation resulted in."""
+    test, numbers = _NUMBER_TESTS[name], _numbers(wanted, _PERCENT)
+
+    def condition(call: Call) -> bool:
+        output = _output(call, config_id)
+        is_number = isinstance(output, int | float) and not isinstance(output, bool)
+        return is_number and test(output, numbers)
+
+    return condition
+
+
+def _shown(call: Call, config_id: str, test: _Test, wanted: Any) -> bool:
+    """Return whether the result of an evaluation passes a test of its text."""
+    output = _output(call, config_id)
+    if output is None:
+        return False
+    text = output if isinstance(output, str) else json.dumps(output)
+    return test(text, wanted)
+
+
+def _output(call: Call, config_id: str) -> Any:
+    """Return what an evaluation of a call resulted in, if there is a result."""
+    cell = (call.eval_outputs or {}).get(config_id)
+    return cell.get("output") if isinstance(cell, dict) else None
 
 
 def _numbers(value: Any, scale: float) -> Any:
-    """Return the number, or the two numbers, of a condition."""
+    """Return the number, or the two numbers, of a condition.
+
+    Raises:
+        ValueError: one is a text of something else.
+        TypeError: one is something else.
+    """
     if isinstance(value, list):
         return [float(each) / scale for each in value]
     return float(value) / scale

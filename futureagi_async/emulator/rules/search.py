@@ -1,4 +1,4 @@
-"""How the service finds a text inside another: as a pattern, or as it is."""
+"""How the database finds a text inside another."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-_WILDCARDS = {"%": ".*", "_": "."}
+_PARTS = re.compile(r"\\.|.", re.DOTALL)
 
 
 def like(text: str) -> Callable[[str], bool]:
@@ -19,7 +19,25 @@ def like(text: str) -> Callable[[str], bool]:
     `%` stands for any characters, `_` for one, and a backslash takes the meaning from
     the character behind it.
     """
-    parts = re.findall(r"\\\\.|.", f"{text}%", re.DOTALL)
-    pattern = "".join(_WILDCARDS.get(part) or re.escape(part[-1]) for part in parts)
-    compiled = re.compile(f".*{pattern}", re.DOTALL | re.IGNORECASE)
-    return lambda name: compiled.fullmatch(name) is not None
+    segments = [""]
+    for part in _PARTS.findall(f"{text}%"):
+        if part == "%":
+            segments.append("")
+        else:
+            segments[-1] += "." if part == "_" else re.escape(part[-1])
+    if segments[-1]:
+        # A backslash at the end took the meaning from the last wildcard.
+        segments[-1] += r"\Z"
+    flags = re.DOTALL | re.IGNORECASE
+    patterns = [re.compile(segment, flags) for segment in segments]
+
+    def matches(name: str) -> bool:
+        position = 0
+        for pattern in patterns:
+            match = pattern.search(name, position)
+            if match is None:
+                return False
+            position = match.end()
+        return True
+
+    return matches
