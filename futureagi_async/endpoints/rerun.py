@@ -21,6 +21,7 @@ from futureagi_async.errors import (
     InvalidRequestError,
     NotFoundError,
     RerunDispatchError,
+    ServerError,
 )
 from futureagi_async.model import codec, validation
 from futureagi_async.model.codec import Serializable
@@ -145,7 +146,10 @@ class Rerun(Reconcilable[ResultT_co]):
         if may_be_applied(entries, self):
             return await executor.write(self)
         ids = await self.target_ids(executor.read)
-        states = await read_states(executor.read, ids)
+        try:
+            states = await read_states(executor.read, ids)
+        except ServerError:  # a rerun can be the way out for what cannot be read
+            states = {}
         before = {id_: each for id_, each in states.items() if self.can_run(each)}
         changes: Any = {"before": before if states else None}
         return await executor.write(attrs.evolve(self, **changes))

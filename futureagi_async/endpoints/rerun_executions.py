@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import attrs
@@ -188,7 +188,14 @@ class RerunExecutions(Rerun[RerunExecutionsResult]):
         answered = {each.test_execution_id.lower() for each in result.results}
         requested = self.test_execution_ids or ()
         left_out = [each for each in requested if each not in answered]
-        messages = [*_warnings(result.results), *map(_left_out_message, left_out)]
+        messages = [
+            *(
+                f"execution {each.test_execution_id}: {self._problem(each)}"
+                for each in result.results
+                if each.failure_count or each.dispatch_error or not each.success_count
+            ),
+            *map(_left_out_message, left_out),
+        ]
         if not messages:
             return result
         return codec.build_result(
@@ -197,6 +204,18 @@ class RerunExecutions(Rerun[RerunExecutionsResult]):
             request_id=result.request_id,
             reconciled=result.reconciled,
         )
+
+    def _problem(self, rerun: ExecutionRerun) -> str:
+        """Return what was not run again, with the reasons, each once."""
+        if not rerun.failure_count and not rerun.dispatch_error:
+            return rerun.reason or "it has no call to run again"
+        errors = dict.fromkeys(each.error for each in rerun.failed_reruns)
+        reasons = "; ".join(errors) or rerun.dispatch_error or "without a reason"
+        total = rerun.success_count + rerun.failure_count
+        problem = f"{rerun.failure_count} of {total} calls are not run again: {reasons}"
+        if rerun.dispatch_error and self.rerun_type == "call_and_eval":
+            problem += "; it is failed now, and earlier results are in snapshots only"
+        return problem
 
     def result_from(self, observed: States | None) -> RerunExecutionsResult:
         """Return the result for executions that are run again."""
@@ -219,24 +238,6 @@ class RerunExecutions(Rerun[RerunExecutionsResult]):
         }
         result = codec.build_result(raw, RerunExecutionsResult, reconciled=True)
         return self.merge(result) if observed else result
-
-
-def _warnings(results: Sequence[ExecutionRerun]) -> list[str]:
-    return [
-        f"execution {each.test_execution_id}: {_problem(each)}"
-        for each in results
-        if each.failure_count or each.dispatch_error or not each.success_count
-    ]
-
-
-def _problem(rerun: ExecutionRerun) -> str:
-    """Return what was not run again, with the reasons, each once."""
-    if not rerun.failure_count and not rerun.dispatch_error:
-        return rerun.reason or "it has no call to run again"
-    errors = dict.fromkeys(each.error for each in rerun.failed_reruns)
-    reasons = "; ".join(errors) or rerun.dispatch_error or "without a reason"
-    total = rerun.success_count + rerun.failure_count
-    return f"{rerun.failure_count} of {total} calls are not run again: {reasons}"
 
 
 def _left_out_message(execution_id: str) -> str:

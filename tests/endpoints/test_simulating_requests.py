@@ -273,6 +273,18 @@ def test_an_execution_that_could_not_be_dispatched_beside_another_is_a_warning()
     assert result.left_out == ()
 
 
+def test_an_execution_whose_calls_could_not_be_dispatched_is_failed():
+    request = RerunExecutions(RUN_TEST, "call_and_eval", [FIRST, SECOND])
+    failed = rerun(FIRST, failed=[SECOND], dispatch_error="no server")
+
+    result = result_of(request, executions_rerun(failed, rerun(SECOND, FIRST)))
+
+    (warning,) = result.warnings
+    assert warning.endswith(
+        "no line; it is failed now, and earlier results are in snapshots only"
+    )
+
+
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [

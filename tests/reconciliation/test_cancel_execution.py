@@ -165,7 +165,7 @@ def test_a_service_without_metrics_proves_nothing():
     service = having("running", "after")
 
     def missing_from_the_second_read(number):
-        service.has_metrics = number == 1
+        service.metrics_status = 200 if number == 1 else 404
 
     service.on_read = missing_from_the_second_read
 

@@ -186,6 +186,19 @@ def test_the_states_of_too_many_executions_are_not_read(way):
     assert len(service.reads) == (way is rerun_all)
 
 
+@pytest.mark.parametrize("way", [rerun, rerun_calls])
+def test_an_execution_that_cannot_be_read_is_run_again_all_the_same(way):
+    service = SimulatingService()
+
+    def broken(number):
+        service.metrics_status = 500
+
+    service.on_read = broken
+
+    assert on_a_jumping_clock(way(service)).rerun_type == "eval_only"
+    assert service.rows[0].status == "evaluating"
+
+
 def test_a_rerun_of_nothing_that_exists_stays_unknown_when_it_is_lost():
     service = SimulatingService("after")
 

@@ -54,7 +54,7 @@ class SimulatingService:
         self.trouble = deque(trouble)
         self.rows = rows if rows is not None else [Row()]
         self.dispatch_fails = False
-        self.has_metrics = True
+        self.metrics_status = 200
         self.on_read: Callable[[int], object] = lambda number: None
         self.sent: list[Sent] = []
 
@@ -84,8 +84,8 @@ class SimulatingService:
 
     def served(self, attempt: HTTPRequest) -> HTTPResponse:
         """What the service does and answers."""
-        if not self.has_metrics and "/metrics/" in attempt.path:
-            return answered(404, b"<html>not found</html>")
+        if self.metrics_status != 200 and "/metrics/" in attempt.path:
+            return answered(self.metrics_status, b"<html>no such page</html>")
         for pattern, serve in _ROUTES:
             found = re.fullmatch(pattern, attempt.path)
             if found:
