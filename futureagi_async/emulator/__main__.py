@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, get_args
 
 from futureagi_async.emulator.emulator import MAX_PORT, Emulator
-from futureagi_async.emulator.rules.evaluations import Dispatch
+from futureagi_async.emulator.rules.workers import Dispatch
 from futureagi_async.emulator.scores import load_scores
 from futureagi_async.emulator.synthetic import (
     MAX_CALLS,
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-def _whole_number(maximum: int) -> Callable[[str], int]:
-    """Return a parser of whole numbers from 0 to `maximum`."""
+def _whole_number(maximum: int, *, minimum: int = 0) -> Callable[[str], int]:
+    """Return a parser of whole numbers from `minimum` to `maximum`."""
 
     def parse(text: str) -> int:
         try:
             number = int(text)
         except ValueError:
             number = -1
-        if not 0 <= number <= maximum:
+        if not minimum <= number <= maximum:
             raise argparse.ArgumentTypeError(
-                f"a whole number from 0 to {maximum} is expected, not {text!r}"
+                f"a whole number from {minimum} to {maximum} is expected, not {text!r}"
             )
         return number
 
@@ -102,21 +102,23 @@ def argument_parser() -> argparse.ArgumentParser:
         "--dispatch",
         choices=get_args(Dispatch),
         default="run",
-        help="what becomes of evaluations: they stay pending, finish, or fail",
+        help="what becomes of evaluations and runs: they stay as they are, are done, "
+        "or cannot be started",
     )
+    for option, seconds, meaning in (
+        ("--run-seconds", 0.5, "how long an evaluation takes"),
+        ("--call-seconds", 0.5, "how long a call takes, and the preparation of a run"),
+        ("--monitor-seconds", 0.5, "how often runs of text agents are looked at"),
+        ("--latency", 0.0, "how long every response is delayed"),
+    ):
+        parser.add_argument(
+            option, type=_seconds, default=seconds, metavar="S", help=meaning
+        )
     parser.add_argument(
-        "--run-seconds",
-        type=_seconds,
-        default=0.5,
-        metavar="S",
-        help="how long evaluations take",
-    )
-    parser.add_argument(
-        "--latency",
-        type=_seconds,
-        default=0.0,
-        metavar="S",
-        help="how long every response is delayed",
+        "--evaluations-at-once",
+        type=_whole_number(sys.maxsize, minimum=1),
+        metavar="N",
+        help="how many evaluations are made at a time; by default all",
     )
     return parser
 
@@ -138,6 +140,9 @@ def create_emulator(options: argparse.Namespace) -> Emulator:
         dispatch=options.dispatch,
         latency=options.latency,
         run_seconds=options.run_seconds,
+        call_seconds=options.call_seconds,
+        monitor_seconds=options.monitor_seconds,
+        evaluations_at_once=options.evaluations_at_once,
         rate_limit=options.rate_limit,
     )
 

@@ -12,9 +12,9 @@ from futureagi_async.emulator.loading import WorldError
 from futureagi_async.emulator.log import Log
 from futureagi_async.emulator.moments import apply_changes
 from futureagi_async.emulator.rate_limit import RateLimit
-from futureagi_async.emulator.rules.evaluations import Dispatch
 from futureagi_async.emulator.rules.exchange import Request, Response, json_response
 from futureagi_async.emulator.rules.service import Service
+from futureagi_async.emulator.rules.workers import Dispatch
 from futureagi_async.emulator.world import World
 
 
@@ -29,14 +29,12 @@ class EmulatorState:
         service: the service; a reset replaces it.
         log: what arrived.
         faults: the active faults.
-        run_seconds: how long evaluations take.
         rate_limit: the limit of requests; `None`: none.
     """
 
     service: Service
     log: Log
     faults: Faults
-    run_seconds: float
     rate_limit: RateLimit | None = None
 
     def reset(self, world: World | None, dispatch: Dispatch | None) -> None:
@@ -45,11 +43,12 @@ class EmulatorState:
         Args:
             world: the new world; by default the current one as it was at the
                 beginning.
-            dispatch: what becomes of evaluations; unchanged by default.
+            dispatch: what becomes of work that is handed over; unchanged by default.
         """
         world = world or self.service.world.reset_copy()
-        dispatch = dispatch or self.service.evaluations.dispatch
-        self.service = Service.create(world, dispatch, self.run_seconds)
+        workers = self.service.workers
+        dispatch = dispatch or workers.dispatch
+        self.service = Service.create(world, dispatch, workers.settings)
         self.log.clear()
         self.faults.clear()
         if self.rate_limit:
@@ -66,7 +65,7 @@ class EmulatorState:
         """
         service = self.service
         now = time.time()
-        service.evaluations.finish_due(now)
+        service.workers.work_until(now)
         apply_changes(service.world, changes, lambda: service.world.clock.stamp(now))
 
 
@@ -119,6 +118,7 @@ def _log(_request: Request, state: EmulatorState) -> Response:
     body: dict[str, Any] = {
         "requests": [attrs.asdict(request) for request in log.requests],
         "counts": counts,
+        "response_bytes": dict(log.response_bytes),
         "in_flight": log.in_flight,
         "most_in_flight": log.most_in_flight,
         "runs": dict(log.runs),

@@ -371,8 +371,11 @@ class Loader:
             for name in ("updated_at", "started_at")
             if "created_at" in values
         }
-        duration = {"duration_seconds": _CALL_SECONDS} if self.format == 1 else {}
-        return times | duration | values
+        if self.format == 1:
+            values = {"duration_seconds": _CALL_SECONDS, **values}
+        else:
+            values = {"transcript": None, **values}
+        return times | values
 
 
 def _complete_execution(values: dict[str, Any]) -> dict[str, Any]:

@@ -168,6 +168,8 @@ class _Moment:
             raise WorldError(f"there is a call {call.id} already")
         run_test = run_tests.of_execution(execution.id)
         if run_test:
+            if call.scenario is None and run_test.scenarios:
+                call.scenario = run_test.scenarios[-1].id
             run_tests.adopt(run_test, call)
             self._undo.append(lambda: run_tests.forget(call))
 

@@ -166,6 +166,8 @@ class Call:
         updated_at: when the row changed last, by which calls are listed.
         started_at: when it began; `None`: not yet.
         completed_at: when it ended; by default after its duration.
+        transcript: what was said; `None`: nothing, so that evaluations are skipped;
+            empty: it is not part of the world.
         scenario: the id of its scenario; by default the first of its run test.
         deleted: whether it is gone, except for its place in the list.
         snapshots: what it was before its reruns, oldest first.
@@ -180,7 +182,7 @@ class Call:
     completed_at: dt.datetime | None = None
     duration_seconds: int | None = None
     phone_number: str | None = None
-    transcript: Sequence[Turn] | None = None
+    transcript: Sequence[Turn] | None = ()
     scenario: str | None = None
     deleted: bool = False
     tool_outputs: Any = None
@@ -201,6 +203,8 @@ class Execution:
     Args:
         total_calls: a stored number, as are the next two: they are what lists show,
             and need not agree with the calls.
+        scenarios: the ids of the scenarios that it plays; by default all of its run
+            test.
         deleted: whether it and its calls are gone, except for their places in the list
             of calls.
     """
@@ -216,10 +220,15 @@ class Execution:
     failed_calls: int = 0
     deleted: bool = False
     error_reason: str | None = None
+    scenarios: Sequence[str] | None = None
 
     def live_calls(self) -> list[Call]:
         """Return the calls that are not deleted, oldest first."""
         return [call for call in self.calls if not call.deleted]
+
+    def newest_calls(self) -> list[Call]:
+        """Return the calls that are not deleted, those that changed last first."""
+        return sorted(self.live_calls(), key=lambda call: call.updated_at)[::-1]
 
 
 @attrs.frozen
@@ -261,6 +270,11 @@ class RunTest:
     scenarios: Sequence[Scenario] = ()
     eval_configs: list[EvalConfig] = attrs.field(factory=list)
     executions: list[Execution] = attrs.field(factory=list)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether its agent writes, so that other workers make its calls."""
+        return self.agent_type == "text"
 
     def is_visible_to(self, key: ApiKey) -> bool:
         """Return whether it belongs to the key's workspace and is not deleted."""

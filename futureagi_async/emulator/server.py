@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from aiohttp.web_protocol import RequestHandler
 
     from futureagi_async.emulator.control import EmulatorState
-    from futureagi_async.emulator.rules.evaluations import Dispatch
+    from futureagi_async.emulator.rules.workers import Dispatch
 
 
 _IDLE_TIMEOUT = 30.0
@@ -173,6 +173,7 @@ class HttpServer:
             served.response.status,
             request_id,
             outcome,
+            len(served.response.body),
         )
         self._state.log.add(logged, endpoint, served.effects)
 

@@ -274,9 +274,12 @@ def _start_time(execution: int) -> dt.datetime:
     return DEFAULT_TIME + dt.timedelta(days=execution)
 
 
-def check_whole_number(name: str, value: int, maximum: int) -> None:
-    """Raise `ValueError` unless a value is a whole number from 0 to the maximum."""
-    if not isinstance(value, int) or not 0 <= value <= maximum:
+def check_whole_number(
+    name: str, value: int, maximum: int, *, minimum: int = 0
+) -> None:
+    """Raise `ValueError` unless a value is a whole number within its bounds."""
+    if not isinstance(value, int) or not minimum <= value <= maximum:
         raise ValueError(
-            f"{name} must be a whole number between 0 and {maximum}, not {value!r}"
+            f"{name} must be a whole number between {minimum} and {maximum}, "
+            f"not {value!r}"
         )

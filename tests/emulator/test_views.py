@@ -119,7 +119,6 @@ def test_parameters_of_the_list_are_checked(ask, query, problem):
         (path_of(SHOP, "executions/?page=0"), "test executions"),
         (path_of(SHOP, "executions/?page=x"), "test executions"),
         (path_of(SHOP, "scenarios/?page=2"), "scenarios"),
-        (f"/simulate/test-executions/{MONDAY}/?page=7", "test execution"),
     ],
 )
 def test_a_page_that_does_not_exist_is_a_500(ask, path, what):

@@ -24,7 +24,8 @@ from futureagi_async import (
     PaymentRequiredError,
 )
 from futureagi_async.emulator.rows import Call, Execution
-from futureagi_async.emulator.rules.evaluations import EvaluationJob, erase_results
+from futureagi_async.emulator.rules.evaluations import erase_results
+from futureagi_async.emulator.rules.phases import start_pending_evaluations
 from futureagi_async.evaluation.conclusion import conclude
 from futureagi_async.evaluation.start import RunTestState
 from futureagi_async.types import EnsuredEvalConfigs, EvalConfigOrigin
@@ -416,10 +417,10 @@ def started_by_others(emulator, run_test, config_ids, seconds=0.0):
     erase_results(run_test.executions, config_ids)
     for each in run_test.executions:
         each.status = "evaluating"
-    job = EvaluationJob(
-        time.time() + seconds, run_test, run_test.executions, config_ids
-    )
-    emulator.state.service.evaluations.jobs.append(job)
+    workers = emulator.state.service.workers
+    workers.work_until(time.time())
+    workers.settings.evaluation_seconds = seconds
+    start_pending_evaluations(workers, run_test, run_test.executions, config_ids)
 
 
 @pytest.mark.parametrize("rerun", [False, True])
@@ -884,7 +885,7 @@ def test_rejected_keys_stop_everything_and_every_run_test_is_reported(
     emulator.faults.add(
         "status", status=status, endpoint="run_new_evals", run_test_id=ids[2]
     )
-    emulator.state.service.evaluations.dispatch = "accept"
+    emulator.state.service.workers.dispatch = "accept"
     options = {"timeout": 20, "poll_interval": 5, "max_concurrency": 1}
 
     report = call("evaluate", iter(ids), configs, **options)

@@ -121,7 +121,7 @@ def test_an_unknown_rerun_is_an_error_though_something_is_under_way(
     blind, emulator, one, configs, fault
 ):
     blind.evaluate([one.id], configs, **LONG)
-    emulator.state.service.evaluations.dispatch = "accept"
+    emulator.state.service.workers.dispatch = "accept"
     emulator.faults.add(fault, endpoint="run_new_evals", times=1)
 
     (end,) = blind.evaluate([one.id], configs, rerun=True, timeout=None, wait=False)

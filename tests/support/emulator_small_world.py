@@ -9,6 +9,7 @@ from multidict import CIMultiDict
 
 from futureagi_async.emulator.rules.exchange import Request
 from futureagi_async.emulator.rules.service import Service
+from futureagi_async.emulator.rules.workers import WorkSettings
 
 
 ORG = "0a000000-0000-4000-8000-00000000000a"
@@ -229,7 +230,7 @@ class Caller:
     """A client of the rules, at a time that only the test moves."""
 
     def __init__(self, world, dispatch="accept", seconds=10.0):
-        self.service = Service.create(world, dispatch, seconds)
+        self.service = Service.create(world, dispatch, WorkSettings(seconds))
         self.now = 1_800_000_000.0
 
     @property

@@ -22,6 +22,7 @@ from futureagi_async import (
 from futureagi_async.emulator import World
 from futureagi_async.emulator.rules.exchange import Request
 from futureagi_async.emulator.rules.service import Service
+from futureagi_async.emulator.rules.workers import WorkSettings
 from futureagi_async.transport.http import HTTPResponse
 from futureagi_async.transport.transport import Transport
 
@@ -64,7 +65,7 @@ class RulesSender:
     """
 
     def __init__(self, world: World, *trouble: Any, dispatch: Any = "accept") -> None:
-        self.service = Service.create(world, dispatch, 5.0)
+        self.service = Service.create(world, dispatch, WorkSettings(5.0))
         self.trouble = deque(trouble)
         self.on_read: Callable[[int], Any] = lambda number: None
         self.sent: list[Sent] = []

@@ -16,6 +16,7 @@ from futureagi_async.emulator.rules.exchange import Response, json_response
 from futureagi_async.emulator.rules.forms import ADD_EVAL_CONFIGS, UPDATE_EVAL_CONFIG
 from futureagi_async.emulator.rules.nesting import leaves
 from futureagi_async.emulator.rules.parameters import ParameterError, apply_schema
+from futureagi_async.emulator.rules.phases import start_pending_evaluations
 
 
 if TYPE_CHECKING:
@@ -262,10 +263,10 @@ def _rerun(
         return _updated(message, context, test_execution_id=execution_id)
     erase_results([execution], [config_id])
     execution.status = "evaluating"
-    if context.evaluations.dispatch == "fail":
+    if context.dispatch == "fail":
         # Nothing is undone, so the execution is evaluating for ever.
         return error_response(500, _NOT_UPDATED)
-    context.evaluations.submit(run_test, [execution], [config_id], context.now)
+    start_pending_evaluations(context.workers, run_test, [execution], [config_id])
     context.effects.runs += 1
     return _updated(
         "Evaluation config updated and rerun triggered successfully",

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from futureagi_async.emulator.rules.fields import Field, ListOf, invalid
+from futureagi_async.emulator.rules.fields import Field, FormData, ListOf, invalid
 from futureagi_async.emulator.rules.nesting import leaves
 
 
@@ -140,6 +140,10 @@ class Filters(ListOf):
     """The list of conditions, or a text that contains it as JSON."""
 
     child: Field = Filter()
+
+    def from_form(self, data: FormData, name: str) -> Any:
+        """Return the one text, which is not a list of conditions."""
+        return Field.from_form(self, data, name)
 
     def convert(self, value: Any) -> list[Any]:
         """Return the conditions; an empty text and the text `null` are none."""

@@ -61,6 +61,12 @@ class Page(Generic[_T]):
             "current_page": self.number,
         }
 
+    def without_links(self, show: Callable[[_T], Any]) -> dict[str, Any]:
+        """Return the page as the responses for the SDK show it."""
+        shown = self.to_json(show)
+        del shown["next"], shown["previous"]
+        return shown
+
 
 def _address(request: Request) -> str:
     """Return the request's own address without its query."""

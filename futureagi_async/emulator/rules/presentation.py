@@ -238,11 +238,14 @@ def listed_place(run_test: RunTest, place: Place) -> dict[str, Any]:
     }
 
 
-def call(run_test: RunTest, execution: Execution, row: Call) -> dict[str, Any]:
+def call(
+    run_test: RunTest, execution: Execution, row: Call, *, with_transcript: bool = True
+) -> dict[str, Any]:
     """Return a call with the results of its evaluations.
 
     Those of deleted configs are left out; only the list of calls shows them.
     """
+    turns = row.transcript if with_transcript else None
     scenario = run_test.scenario_of(row)
     return {
         **dict.fromkeys(_UNKNOWN_IN_CALLS),
@@ -256,7 +259,7 @@ def call(run_test: RunTest, execution: Execution, row: Call) -> dict[str, Any]:
             chat_seconds(row) if run_test.agent_type == "text" else row.duration_seconds
         ),
         "duration_seconds": row.duration_seconds,
-        "transcript": _transcript(run_test, row.id, row.transcript, row.created_at),
+        "transcript": _transcript(run_test, row.id, turns, row.created_at),
         "scenario": scenario.name if scenario else "",
         "scenario_id": scenario.id if scenario else None,
         "scenario_columns": {},
@@ -330,13 +333,14 @@ def status(row: RunTest) -> dict[str, Any]:
             "status": "not_found",
             "error": "Test execution not found in database",
         }
-    completed = _calls_with(newest, "completed")
+    # A call that is talked to its end counts as completed before it is evaluated.
+    completed = _calls_with(newest, "completed") + _calls_with(newest, "analyzing")
     failed = _calls_with(newest, "failed")
     return {
         "run_test_id": row.id,
         "execution_id": newest.id,
         "status": newest.status,
-        "total_scenarios": len(row.scenarios),
+        "total_scenarios": len(newest.scenarios or row.scenarios),
         "total_calls": len(newest.live_calls()),
         "completed_calls": completed,
         "failed_calls": failed,

@@ -7,7 +7,18 @@ from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
-from futureagi_async.emulator.rules import configs, running, templates, views
+from futureagi_async.emulator.rules import (
+    cancel,
+    configs,
+    detail,
+    execute,
+    metrics,
+    rerun,
+    running,
+    runs,
+    templates,
+    views,
+)
 from futureagi_async.emulator.rules.context import Context
 from futureagi_async.emulator.rules.exchange import Response
 
@@ -183,12 +194,56 @@ _ROUTES = (
         DELETE=views.delete_call,
     ),
     _route(
-        "execution_calls",
+        "execution_detail",
         "/simulate/test-executions/ID/",
         "Test Execution Detail",
         "API View to retrieve a specific test execution with all its details and "
         "paginated call executions",
-        GET=views.execution_calls,
+        GET=detail.execution_detail,
+    ),
+    _route(
+        "execute",
+        f"{_RUN_TEST}execute/",
+        "Run Test Execution",
+        "API View to execute a test run with all its scenarios",
+        POST=execute.execute,
+    ),
+    _route(
+        "rerun_executions",
+        f"{_RUN_TEST}rerun-test-executions/",
+        "Test Execution Rerun",
+        "API View to handle bulk test execution rerun requests. Reruns all call "
+        "executions for each specified test execution.",
+        POST=rerun.rerun_executions,
+    ),
+    _route(
+        "rerun_calls",
+        "/simulate/test-executions/ID/rerun-calls/",
+        "Call Execution Rerun",
+        "API View to handle bulk call execution rerun requests",
+        POST=rerun.rerun_calls,
+    ),
+    _route(
+        "cancel",
+        "/simulate/test-executions/ID/cancel/",
+        "Test Execution Cancel",
+        "API View to cancel a test execution. Supports cancelling by run_test_id "
+        "(latest execution) or specific test_execution_id",
+        POST=cancel.cancel,
+    ),
+    _route(
+        "runs",
+        "/sdk/api/v1/simulation/runs/",
+        "Simulation Runs",
+        "",
+        GET=runs.runs,
+    ),
+    _route(
+        "metrics",
+        "/sdk/api/v1/simulation/metrics/",
+        "Simulation Metrics",
+        "",
+        GET=metrics.metrics,
     ),
     _route(
         "templates_sdk",

@@ -8,6 +8,7 @@ from futureagi_async.emulator.rules.envelope import error_response
 from futureagi_async.emulator.rules.evaluations import erase_results
 from futureagi_async.emulator.rules.exchange import Response, json_response
 from futureagi_async.emulator.rules.forms import RUN_NEW_EVALS
+from futureagi_async.emulator.rules.phases import start_pending_evaluations
 
 
 if TYPE_CHECKING:
@@ -80,11 +81,11 @@ def _dispatch(
     config_ids: Sequence[str],
 ) -> str:
     """Submit the evaluations; return the message of the response."""
-    if context.evaluations.dispatch == "fail":
+    if context.dispatch == "fail":
         # A failure that looks like success: nothing but the wording differs.
         _set_status(executions, "completed")
         return _NOT_STARTED
-    context.evaluations.submit(run_test, executions, config_ids, context.now)
+    start_pending_evaluations(context.workers, run_test, executions, config_ids)
     context.effects.runs += 1
     return _STARTED
 

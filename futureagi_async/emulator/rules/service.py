@@ -11,7 +11,6 @@ from futureagi_async.emulator.rules.access import authenticate
 from futureagi_async.emulator.rules.content import negotiate
 from futureagi_async.emulator.rules.context import Context, Effects
 from futureagi_async.emulator.rules.envelope import RejectedError, framework_error
-from futureagi_async.emulator.rules.evaluations import Dispatch, Evaluations
 from futureagi_async.emulator.rules.exchange import (
     HTML,
     Request,
@@ -20,6 +19,11 @@ from futureagi_async.emulator.rules.exchange import (
     json_response,
 )
 from futureagi_async.emulator.rules.routes import HEALTH, Route, find_route
+from futureagi_async.emulator.rules.workers import (
+    Dispatch,
+    Workers,
+    WorkSettings,
+)
 
 
 if TYPE_CHECKING:
@@ -48,16 +52,18 @@ class Service:
 
     Args:
         world: the state.
-        evaluations: what is being evaluated.
+        workers: who does the work that takes time.
     """
 
     world: World
-    evaluations: Evaluations
+    workers: Workers
 
     @classmethod
-    def create(cls, world: World, dispatch: Dispatch, seconds: float) -> Service:
-        """Create a service over a world in which nothing is being evaluated."""
-        return cls(world, Evaluations(world, dispatch, seconds))
+    def create(
+        cls, world: World, dispatch: Dispatch, settings: WorkSettings
+    ) -> Service:
+        """Create a service over a world in which nothing is under way."""
+        return cls(world, Workers(world, dispatch, settings))
 
     def serve(
         self, request: Request, now: float, *, dispatch: Dispatch | None = None
@@ -66,11 +72,11 @@ class Service:
 
         Args:
             request: the request.
-            now: the time in seconds, from any fixed point.
-            dispatch: what becomes of this one request's evaluations, where that
-                differs from all others'.
+            now: the time in seconds since 1970.
+            dispatch: what becomes of the work that this one request hands over, where
+                that differs from all others'.
         """
-        self.evaluations.finish_due(now)
+        self.workers.work_until(now)
         if _is_preflight(request):
             return Served(Response(200, content_type=HTML))
         if request.path == HEALTH:
@@ -80,12 +86,17 @@ class Service:
             return Served(_not_found(request))
         route, ids = found
         effects = Effects()
-        evaluations = self.evaluations
-        if dispatch is not None:
-            evaluations = attrs.evolve(evaluations, dispatch=dispatch)
         try:
             key = self._check(request, route)
-            context = Context(request, key, ids, self.world, evaluations, now, effects)
+            context = Context(
+                request,
+                key,
+                ids,
+                self.world,
+                self.workers,
+                dispatch or self.workers.dispatch,
+                effects,
+            )
             response = _call_view(route, context)
         except RejectedError as error:
             response = error.response

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from futureagi_async.emulator.rows import EvalConfig, RunTest, Template
     from futureagi_async.emulator.world import World
@@ -22,7 +22,10 @@ class SummaryError(Exception):
 
 
 def summarize(
-    world: World, run_test: RunTest, execution_id: str | None
+    world: World,
+    run_test: RunTest,
+    execution_id: str | None,
+    names: Collection[str] | None = None,
 ) -> list[dict[str, Any]]:
     """Return one entry per template, the newest config's first.
 
@@ -30,6 +33,7 @@ def summarize(
         world: where the templates are.
         run_test: whose evaluations are summarized.
         execution_id: the one execution to summarize, or `None` for all.
+        names: the names of the configs to summarize; by default all.
 
     Raises:
         SummaryError: a result is of a type that has no summary.
@@ -37,6 +41,8 @@ def summarize(
     results = finished_results(run_test, execution_id)
     by_template: dict[str, list[EvalConfig]] = {}
     for config in run_test.live_configs():
+        if names and config.name not in names:
+            continue
         by_template.setdefault(config.template_id, []).append(config)
     return [
         _template_entry(

@@ -28,7 +28,7 @@ from futureagi_async.emulator.rules.summaries import SummaryError, summarize
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from futureagi_async.emulator.rows import Call, Execution, Place, RunTest
+    from futureagi_async.emulator.rows import Place, RunTest
     from futureagi_async.emulator.rules.context import Context
 
 
@@ -190,24 +190,6 @@ def delete_call(context: Context) -> Response:
     pair[1].deleted = True
     pair[1].updated_at = context.stamp()
     return Response(204)
-
-
-def execution_calls(context: Context) -> Response:
-    """List the calls of one execution; an unknown one is a 500 instead of a 404."""
-    (execution_id,) = context.ids
-    row = context.world.run_tests.of_execution(execution_id)
-    execution = row and row.is_visible_to(context.key) and row.execution(execution_id)
-    if not row or not execution:
-        return _failed("test execution", "No TestExecution matches the given query.")
-    calls: list[tuple[Execution, Call]] = [
-        (execution, call) for call in reversed(execution.live_calls())
-    ]
-    try:
-        page = paginate(context.request, calls)
-    except PageError as error:
-        return _failed("test execution", error)
-    body = page.to_json(lambda pair: presentation.call(row, *pair))
-    return json_response(200, {**body, "status": execution.status})
 
 
 def eval_summary(context: Context) -> Response:
