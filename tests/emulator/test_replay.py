@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 from pathlib import Path
@@ -13,11 +14,25 @@ from futureagi_async.emulator import Emulator, World
 
 RECORDED = Path(__file__).resolve().parents[1] / "recordings"
 
+SMALL, LIVED_IN = "world.json", "lived/world.json"
+
+FILES = {
+    "scenarios.jsonl": SMALL,
+    "probes.jsonl": SMALL,
+    "lived/scenarios.jsonl": LIVED_IN,
+}
+"""The recorded exchanges, and the world that each file starts from."""
+
 
 def scenarios():
-    """Return the recorded scenarios."""
-    lines = (RECORDED / "scenarios.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
+    """Return the recorded scenarios with their worlds."""
+    return [
+        pytest.param(
+            world, scenario, id=f"{name.removesuffix('.jsonl')}:{scenario['name']}"
+        )
+        for name, world in FILES.items()
+        for scenario in map(json.loads, (RECORDED / name).read_text().splitlines())
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +45,31 @@ def replay():
 
 
 @pytest.fixture(scope="module")
+def worlds():
+    return {name: World.load(RECORDED / name) for name in set(FILES.values())}
+
+
+@pytest.fixture(scope="module")
 def emulator():
-    with Emulator(World.load(RECORDED / "world.json")) as running:
+    with Emulator() as running:
         yield running
 
 
-@pytest.mark.parametrize("scenario", scenarios(), ids=lambda each: each["name"])
-def test_a_recorded_scenario_has_the_recorded_responses(replay, emulator, scenario):
-    emulator.reset(dispatch=scenario["dispatch"])
+@pytest.fixture(scope="module")
+def change_rows(replay, emulator):
+    """Return what plays a moment, as the program does it by itself."""
+    options = argparse.Namespace(
+        base_url=emulator.url, rows_url="/_emulator/rows", rows_cmd=None
+    )
+    return replay.rows_changer(options)
 
-    differences = replay.play(emulator.url, scenario, [])
+
+@pytest.mark.parametrize(("world", "scenario"), scenarios())
+def test_a_recorded_scenario_has_the_recorded_responses(
+    replay, emulator, worlds, change_rows, world, scenario
+):
+    emulator.reset(worlds[world].reset_copy(), dispatch=scenario["dispatch"])
+
+    differences = replay.play(emulator.url, scenario, [], change_rows=change_rows)
 
     assert [each for each in differences if each] == []
