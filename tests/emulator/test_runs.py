@@ -9,6 +9,7 @@ from emulator_busy_world import (
     BEN,
     CLOSING,
     FAR,
+    FORMER,
     GREETS,
     GUS,
     LINE,
@@ -22,8 +23,10 @@ from emulator_busy_world import (
     BusyCaller,
     cell,
 )
-from emulator_small_world import NOBODY
+from emulator_small_world import NOBODY, path_of
 
+
+SUMMARY = path_of(LINE, "eval-summary/")
 
 BOTH = pytest.mark.parametrize("path", [RUNS, METRICS], ids=["runs", "metrics"])
 
@@ -106,6 +109,20 @@ def test_a_result_without_summary_is_a_500(busy):
     reply = busy.get(f"{RUNS}?execution_id={SPRING}")
 
     assert (reply.status, reply.message) == (500, "Unable to fetch simulation runs.")
+
+
+@pytest.mark.parametrize("path", [f"{RUNS}?execution_id={SPRING}", SUMMARY])
+def test_a_cell_of_a_live_config_that_is_no_object_is_a_500(busy, path):
+    busy.row(BEN).eval_outputs[GREETS] = "Passed"
+
+    assert busy.get(path).status == 500
+
+
+@pytest.mark.parametrize(("config_id", "value"), [(FORMER, "Passed"), (GREETS, None)])
+def test_a_cell_that_does_not_count_may_be_no_object(busy, config_id, value):
+    busy.row(BEN).eval_outputs[config_id] = value
+
+    assert busy.get(SUMMARY).status == 200
 
 
 def test_eval_names_choose_cells_in_any_case_and_the_summary_exactly(busy):

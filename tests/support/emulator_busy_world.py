@@ -203,7 +203,6 @@ class BusyCaller(Caller):
     def __init__(self, dispatch="run", **settings):
         world = World.load(busy_world())
         super().__init__(world, dispatch)
-        self.now = 1_800_000_000.0
         self.service.workers.settings = WorkSettings(
             **{
                 "evaluation_seconds": 10.0,

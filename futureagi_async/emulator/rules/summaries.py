@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from futureagi_async.emulator.rows import EvalConfig, RunTest, Template
     from futureagi_async.emulator.world import World
@@ -55,29 +56,35 @@ def summarize(
 
 def finished_results(
     run_test: RunTest, execution_id: str | None
-) -> dict[str, list[Mapping[str, Any]]]:
+) -> dict[str, list[Any]]:
     """Return the stored results that count, by config.
 
-    They have an output and a type, and belong to completed calls.
+    They have an output and a type, and belong to completed calls. Cells that are no
+    objects are among them: they have no summary.
     """
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    found: dict[str, list[Any]] = {}
     for execution, call in run_test.calls():
         if execution_id not in (None, execution.id) or call.status != "completed":
             continue
-        for config_id, result in (call.eval_outputs or {}).items():
-            if None not in (result.get("output"), result.get("output_type")):
-                found.setdefault(config_id, []).append(result)
+        for config_id, cell in (call.eval_outputs or {}).items():
+            if cell and (not isinstance(cell, Mapping) or _counts(cell)):
+                found.setdefault(config_id, []).append(cell)
     return found
 
 
-def config_entry(
-    config: EvalConfig, results: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
+def _counts(cell: Mapping[str, Any]) -> bool:
+    """Return whether a cell has an output and a type."""
+    return None not in (cell.get("output"), cell.get("output_type"))
+
+
+def config_entry(config: EvalConfig, results: Sequence[Any]) -> dict[str, Any]:
     """Return the numbers of one config.
 
     Raises:
-        SummaryError: the results are of a type that has no summary.
+        SummaryError: the results are of a type that has no summary, or no objects.
     """
+    if not all(isinstance(result, Mapping) for result in results):
+        raise SummaryError("a cell is no object")
     entry: dict[str, Any] = {
         "name": config.name,
         "id": config.id,
