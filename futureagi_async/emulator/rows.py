@@ -4,7 +4,7 @@ Every list is in order of creation, oldest first; the service shows newest first
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
@@ -400,6 +400,14 @@ class RunTests(Protocol):
 
     def forget(self, row: Execution | Call) -> None:
         """Forget a new execution or call."""
+        ...
+
+    def go_on(self, resume: Callable[[RunTest, Execution], None]) -> None:
+        """Have every execution gone on with that is under way, and not stuck.
+
+        Args:
+            resume: goes on with an execution of a run test.
+        """
         ...
 
     def visible_to(self, key: ApiKey, search: str = "") -> Sequence[RunTest]:

@@ -84,6 +84,9 @@ class _LoadedRunTests:
         """Forget a new execution or call."""
         del self._owners(row)[row.id]
 
+    def go_on(self, resume: Callable[[RunTest, Execution], None]) -> None:
+        """Do nothing: nobody works on what a file says is under way."""
+
     def _owners(self, row: Execution | Call) -> dict[str, RunTest]:
         """Return the run tests of rows of this kind by the ids of the rows."""
         return self._by_call if isinstance(row, Call) else self._by_execution

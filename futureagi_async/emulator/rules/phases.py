@@ -39,7 +39,7 @@ _TALK: Sequence[Turn] = (
 )
 """What is said in a call of a run."""
 
-_NOT_TALKED = frozenset({"pending", "queued", "ongoing"})
+NOT_TALKED = frozenset({"pending", "queued", "ongoing"})
 """The statuses of a call that was not talked to its end."""
 
 
@@ -90,7 +90,7 @@ def start_cancellation(workers: Workers, execution: Execution) -> None:
 def cancel_now(workers: Workers, execution: Execution) -> None:
     """Cancel an execution with the calls that were not talked to their ends."""
     for call in execution.live_calls():
-        if call.status in _NOT_TALKED:
+        if call.status in NOT_TALKED:
             call.status = "cancelled"
     execution.status, execution.completed_at = "cancelled", workers.stamp()
 
@@ -126,7 +126,7 @@ def _voice_call(
     call.status, call.started_at = "ongoing", workers.stamp()
     yield workers.now + workers.settings.call_seconds
     _end_talk(workers, call, "analyzing")
-    if not any(each.status in _NOT_TALKED for each in execution.live_calls()):
+    if not any(each.status in NOT_TALKED for each in execution.live_calls()):
         execution.status = "evaluating"
     yield from _evaluate_call(workers, run_test, execution, call)
 

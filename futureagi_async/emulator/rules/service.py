@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from futureagi_async.emulator.rules.exchange import (
     html_response,
     json_response,
 )
+from futureagi_async.emulator.rules.resuming import resume
 from futureagi_async.emulator.rules.routes import HEALTH, Route, find_route
 from futureagi_async.emulator.rules.workers import (
     Dispatch,
@@ -62,8 +64,14 @@ class Service:
     def create(
         cls, world: World, dispatch: Dispatch, settings: WorkSettings
     ) -> Service:
-        """Create a service over a world in which nothing is under way."""
-        return cls(world, Workers(world, dispatch, settings))
+        """Create a service over a world.
+
+        Its workers go on with what a world says is under way, if they work at all.
+        """
+        workers = Workers(world, dispatch, settings)
+        if dispatch == "run":
+            world.run_tests.go_on(functools.partial(resume, workers))
+        return cls(world, workers)
 
     def serve(
         self, request: Request, now: float, *, dispatch: Dispatch | None = None
