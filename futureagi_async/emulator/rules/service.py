@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -31,7 +30,7 @@ from futureagi_async.emulator.rules.workers import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from futureagi_async.emulator.rows import ApiKey
+    from futureagi_async.emulator.rows import ApiKey, Execution, RunTest
     from futureagi_async.emulator.world import World
 
 
@@ -55,10 +54,12 @@ class Service:
     Args:
         world: the state.
         workers: who does the work that takes time.
+        under_way: executions that the workers go on with from the next request on.
     """
 
     world: World
     workers: Workers
+    under_way: list[tuple[RunTest, Execution]] = attrs.field(factory=list)
 
     @classmethod
     def create(
@@ -68,10 +69,14 @@ class Service:
 
         Its workers go on with what a world says is under way, if they work at all.
         """
-        workers = Workers(world, dispatch, settings)
+        service = cls(world, Workers(world, dispatch, settings))
         if dispatch == "run":
-            world.run_tests.go_on(functools.partial(resume, workers))
-        return cls(world, workers)
+            world.run_tests.go_on(
+                lambda run_test, execution: service.under_way.append(
+                    (run_test, execution)
+                )
+            )
+        return service
 
     def serve(
         self, request: Request, now: float, *, dispatch: Dispatch | None = None
@@ -85,6 +90,8 @@ class Service:
                 that differs from all others'.
         """
         self.workers.work_until(now)
+        while self.under_way:
+            resume(self.workers, *self.under_way.pop())
         if _is_preflight(request):
             return Served(Response(200, content_type=HTML))
         if request.path == HEALTH:
