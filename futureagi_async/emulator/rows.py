@@ -166,8 +166,8 @@ class Call:
         updated_at: when the row changed last, by which calls are listed.
         started_at: when it began; `None`: not yet.
         completed_at: when it ended; by default after its duration.
-        transcript: what was said; `None`: nothing, so that evaluations are skipped;
-            empty: it is not part of the world.
+        transcript: its turns; `None`: there are none, so that evaluations are skipped;
+            empty: they are not part of the world.
         scenario: the id of its scenario; by default the first of its run test.
         deleted: whether it is gone, except for its place in the list.
         snapshots: what it was before its reruns, oldest first.
