@@ -151,7 +151,7 @@ class _History:
         calls: how many calls an execution has.
         templates: the templates by name.
         random: the random numbers of this run test alone.
-        talk: what is said in its calls.
+        talk: the transcript of its calls.
     """
 
     seed: int
@@ -515,7 +515,7 @@ class LivedInRunTests(SyntheticRunTests):
         self._resume: Callable[[RunTest, Execution], None] | None = None
 
     def go_on(self, resume: Callable[[RunTest, Execution], None]) -> None:
-        """Have the newest execution gone on with where the kind says so."""
+        """Have the newest execution gone on with where its kind is under way."""
         self._resume = resume
         for run_test in self.used():
             self._go_on_with(run_test)

@@ -75,7 +75,7 @@ def apply_changes(
 
 @attrs.define
 class _Moment:
-    """Changes that were made, and how to undo them.
+    """Record of the changes that were made, and how to undo them.
 
     Args:
         world: whose rows change.

@@ -67,7 +67,7 @@ class Service:
     ) -> Service:
         """Create a service over a world.
 
-        Its workers go on with what a world says is under way, if they work at all.
+        Its workers go on with what is under way in the world, if they work at all.
         """
         service = cls(world, Workers(world, dispatch, settings))
         if dispatch == "run":
