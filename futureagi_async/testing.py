@@ -4,7 +4,8 @@ They are available once the package is installed beside pytest:
 
 - `futureagi_emulator`: an emulator with a port and a state of its own for each test;
   `@pytest.mark.futureagi(...)` configures it, with the arguments of
-  `World.synthetic` and `Emulator`.
+  `World.synthetic` and `Emulator`; with `lived_in=True` its world is
+  `World.lived_in`.
 - `futureagi_client`: an `AsyncFutureAGI` for it, not yet entered: the test writes
   `async with futureagi_client as client:`.
 - `futureagi_blocking_client`: a `FutureAGI` for it, closed after the test.
@@ -43,7 +44,8 @@ __all__ = [
 _WORLD_OPTIONS = {"run_tests", "executions", "calls", "templates", "seed"}
 _MARK = (
     "futureagi(run_tests=10, executions=1, calls=2, dispatch='run', latency=0.0, ...): "
-    "configures the emulator of a test; the arguments of World.synthetic and Emulator"
+    "configures the emulator of a test; the arguments of World.synthetic and Emulator, "
+    "and with lived_in=True those of World.lived_in"
 )
 
 
@@ -66,15 +68,18 @@ def futureagi_emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
     """Run an emulator for this test alone; see its `url`, `world`, `log` and `faults`.
 
     Without a marker it has 10 run tests with one execution of two calls each, and
-    evaluations finish after 0.05 s.
+    evaluations finish after 0.05 s. A world that is lived in has 20 run tests.
     """
     from futureagi_async.emulator import Emulator, World  # noqa: PLC0415 - see above
 
-    options: dict[str, Any] = {"run_tests": 10, "dispatch": "run", "run_seconds": 0.05}
+    options: dict[str, Any] = {"dispatch": "run", "run_seconds": 0.05}
     for mark in request.node.iter_markers("futureagi"):
         options.update(mark.kwargs)
-    world = {name: options.pop(name) for name in _WORLD_OPTIONS & options.keys()}
-    with Emulator(World.synthetic(**world), **options) as emulator:
+    lived_in = options.pop("lived_in", False)
+    sizes = {name: options.pop(name) for name in _WORLD_OPTIONS & options.keys()}
+    sizes = {"run_tests": 20 if lived_in else 10, **sizes}
+    world = World.lived_in(**sizes) if lived_in else World.synthetic(**sizes)
+    with Emulator(world, **options) as emulator:
         yield emulator
 
 

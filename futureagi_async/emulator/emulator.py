@@ -42,8 +42,8 @@ class Emulator:
         latency: seconds by which every response is delayed.
         run_seconds: seconds that an evaluation takes with `run`.
         call_seconds: seconds that a call takes, and the preparation of a run.
-        monitor_seconds: seconds between two looks of the monitor that sets the status
-            of the executions of text agents.
+        monitor_seconds: seconds between two visits of the monitor that sets the
+            status of the executions of text agents.
         evaluations_at_once: how many evaluations are made at a time; by default all.
         restore_configs: whether an evaluation that ends after its eval config was
             deleted or updated undoes that, as the service's workers can.

@@ -9,7 +9,7 @@ import attrs
 
 
 Turn: TypeAlias = "tuple[str, str]"
-"""Who speaks, `user` or `assistant`, and what is said."""
+"""The role, `user` or `assistant`, and its text."""
 
 _SENTENCE = (
     "The caller explains the matter in detail and the agent asks back, notes the "

@@ -151,7 +151,7 @@ class _History:
         calls: how many calls an execution has.
         templates: the templates by name.
         random: the random numbers of this run test alone.
-        talk: what is said in its calls.
+        talk: the transcript of its calls.
     """
 
     seed: int
@@ -286,9 +286,9 @@ def _call_by_call(history: _History) -> None:
     history.executed(*configs, count=history.executions - 1)
     newest = history.execute("evaluating")
     for place, call in enumerate(newest.calls):
-        done = place % 3
-        history.evaluate([call], configs[: len(configs) - done])
-        call.status = "analyzing" if done else "completed"
+        missing = 2 - place % 3
+        history.evaluate([call], configs[: len(configs) - missing])
+        call.status = "analyzing" if missing else "completed"
 
 
 def _under_way(history: _History) -> None:
@@ -458,6 +458,10 @@ KINDS: Mapping[str, Callable[[_History], None]] = MappingProxyType(
 )
 """The kinds of history, in the order in which run tests have them:
 
+Where the emulator's workers work (`dispatch="run"`), they go on with the newest
+execution of `call by call`, `under way`, `emptied` and `running`; otherwise these stay as
+they are.
+
 - `fresh`: completed executions without an eval config;
 - `scored`: completed, with all results;
 - `chat`: the same of a text agent;
@@ -477,6 +481,10 @@ KINDS: Mapping[str, Callable[[_History], None]] = MappingProxyType(
 - `numbers`: results of types that have no summary, so that the summary is a 500;
 - `nameless`: rows of old versions, with null in place of a name, a config, or results.
 """
+
+
+_UNDER_WAY = frozenset({"call by call", "under way", "emptied", "running"})
+"""The kinds whose newest execution the workers go on with, where there are any."""
 
 
 class LivedInRunTests(SyntheticRunTests):
@@ -504,6 +512,20 @@ class LivedInRunTests(SyntheticRunTests):
         check_whole_number("executions", executions, _MAX_EXECUTIONS)
         super().__init__(count, executions, calls, seed)
         self._templates = {template.name: template for template in templates}
+        self._resume: Callable[[RunTest, Execution], None] | None = None
+
+    def go_on(self, resume: Callable[[RunTest, Execution], None]) -> None:
+        """Have the newest execution gone on with where its kind is under way."""
+        self._resume = resume
+        for run_test in self.used():
+            self._go_on_with(run_test)
+
+    def _go_on_with(self, run_test: RunTest) -> None:
+        """Go on with what is under way in a run test."""
+        kind, _, _ = run_test.name.rpartition(" ")
+        if self._resume and kind in _UNDER_WAY:
+            for execution in run_test.executions[-1:]:
+                self._resume(run_test, execution)
 
     def _kind(self, index: int) -> str:
         """Return the kind of history of the run test at a position."""
@@ -544,6 +566,7 @@ class LivedInRunTests(SyntheticRunTests):
         KINDS[kind](history)
         for execution in run_test.executions:
             _count_calls(execution)
+        self._go_on_with(run_test)
         return run_test
 
     def _scenario(self, index: int, kind: str) -> Scenario:

@@ -36,7 +36,7 @@ class WorldError(ValueError):
 
 
 class ColumnError(ValueError):
-    """A value that a column cannot have; the message says what it must be."""
+    """A value that a column cannot have; the message states what it must be."""
 
 
 _FORMATS = (1, 2)

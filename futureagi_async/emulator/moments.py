@@ -75,7 +75,7 @@ def apply_changes(
 
 @attrs.define
 class _Moment:
-    """Changes that were made, and how to undo them.
+    """Record of the changes that were made, and how to undo them.
 
     Args:
         world: whose rows change.
@@ -164,14 +164,13 @@ class _Moment:
     def _adopt(self, execution: Execution, call: Call) -> None:
         """Make a new call known under its id."""
         run_tests = self.world.run_tests
-        if run_tests.of_call(call.id):
-            raise WorldError(f"there is a call {call.id} already")
         run_test = run_tests.of_execution(execution.id)
-        if run_test:
-            if call.scenario is None and run_test.scenarios:
-                call.scenario = run_test.scenarios[-1].id
-            run_tests.adopt(run_test, call)
-            self._undo.append(lambda: run_tests.forget(call))
+        if run_test is None or run_tests.of_call(call.id):
+            raise WorldError(f"there is a call {call.id} already")
+        if call.scenario is None and run_test.scenarios:
+            call.scenario = run_test.scenarios[-1].id
+        run_tests.adopt(run_test, call)
+        self._undo.append(lambda: run_tests.forget(call))
 
     def _set(self, row: Any, name: str, value: Any) -> None:
         """Set one field."""

@@ -13,7 +13,7 @@ _MINUTE = 60
 
 @attrs.define
 class RateLimit:
-    """Counts of the requests of the current minute.
+    """Counter of the requests of the current minute.
 
     Refused requests count, too, so that a client which does not wait is not served
     before the minute is over.

@@ -4,7 +4,7 @@ Every list is in order of creation, oldest first; the service shows newest first
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
@@ -166,8 +166,8 @@ class Call:
         updated_at: when the row changed last, by which calls are listed.
         started_at: when it began; `None`: not yet.
         completed_at: when it ended; by default after its duration.
-        transcript: what was said; `None`: nothing, so that evaluations are skipped;
-            empty: it is not part of the world.
+        transcript: its turns; `None`: there are none, so that evaluations are skipped;
+            empty: they are not part of the world.
         scenario: the id of its scenario; by default the first of its run test.
         deleted: whether it is gone, except for its place in the list.
         snapshots: what it was before its reruns, oldest first.
@@ -400,6 +400,14 @@ class RunTests(Protocol):
 
     def forget(self, row: Execution | Call) -> None:
         """Forget a new execution or call."""
+        ...
+
+    def go_on(self, resume: Callable[[RunTest, Execution], None]) -> None:
+        """Have every execution gone on with that is under way, and not stuck.
+
+        Args:
+            resume: goes on with an execution of a run test.
+        """
         ...
 
     def visible_to(self, key: ApiKey, search: str = "") -> Sequence[RunTest]:

@@ -84,6 +84,9 @@ class _LoadedRunTests:
         """Forget a new execution or call."""
         del self._owners(row)[row.id]
 
+    def go_on(self, resume: Callable[[RunTest, Execution], None]) -> None:
+        """Do nothing: nobody works on what is under way in a file."""
+
     def _owners(self, row: Execution | Call) -> dict[str, RunTest]:
         """Return the run tests of rows of this kind by the ids of the rows."""
         return self._by_call if isinstance(row, Call) else self._by_execution
@@ -200,8 +203,8 @@ class World:
 
         Args:
             run_tests: how many run tests; from 17 on there is one of each kind.
-            executions: how many executions each of them has, give or take one or two
-                where its kind asks for it.
+            executions: how many executions each of them has; some kinds have one to three
+                more.
             calls: how many calls each execution has.
             seed: other ids and other results for another seed.
 

@@ -88,6 +88,54 @@ def test_a_world_may_come_from_a_file(tmp_path):
     assert emulator._latency == 0.05
 
 
+def created(*arguments):
+    """Create the emulator that these arguments describe."""
+    return create_emulator(argument_parser().parse_args(arguments))
+
+
+def test_a_world_can_be_lived_in():
+    world = created(
+        "--lived-in", "--run-tests", "20", "--calls", "3", "--seed", "5"
+    ).world
+
+    scored = world.run_tests.get(world.run_test_ids[1])
+    assert (len(world.run_test_ids), scored.name) == (20, "scored 1")
+    assert [len(each.calls) for each in scored.executions] == [3, 3, 3]
+
+
+def test_scores_are_scripted_by_a_file(tmp_path):
+    path = tmp_path / "scores.json"
+    path.write_text('[{"name": "tone", "value": "negative"}]')
+
+    (scripted,) = created("--scores", str(path)).world.scores
+
+    assert (scripted.name, scripted.value) == ("tone", "negative")
+
+
+def test_requests_can_be_limited():
+    assert created("--rate-limit", "250").state.rate_limit.per_minute == 250
+    assert created().state.rate_limit is None
+
+
+@pytest.mark.parametrize("option", [["--lived-in"], ["--calls", "3"]])
+def test_a_world_from_a_file_has_a_size_of_its_own(tmp_path, capsys, option):
+    path = tmp_path / "world.json"
+    path.write_text(json.dumps(small_world()))
+
+    assert main(["--world", str(path), *option]) == 2
+    assert "a world from a file has its own size" in capsys.readouterr().err
+
+
+def test_scores_that_make_no_sense_are_reported_in_one_line(tmp_path, capsys):
+    path = tmp_path / "scores.json"
+    path.write_text("[{}]")
+
+    assert main(["--scores", str(path)]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("emulator: scores[0]: ")
+    assert message.count("\n") == 1
+
+
 @pytest.mark.parametrize("world", ["no/such/file", __file__])
 def test_a_world_that_cannot_be_loaded_is_reported_in_one_line(world, capsys):
     assert main(["--world", world]) == 2

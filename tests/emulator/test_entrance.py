@@ -8,6 +8,7 @@ import pytest
 from emulator_small_world import CONTAINS, EMPTY, NOBODY, POLITE, SHOP, path_of
 
 from futureagi_async.emulator.rules.content import classic_message
+from futureagi_async.emulator.rules.fields import FormData, ListOf, Text
 
 
 ADD = path_of(EMPTY, "eval-configs/")
@@ -366,6 +367,27 @@ def test_a_form_can_start_evaluations(ask):
     )
 
     assert ask("POST", path_of(SHOP, "run-new-evals/"), **form).status == 200
+
+
+def test_a_form_can_number_the_values_of_a_list(ask):
+    form = multipart(**{"eval_config_ids[1]": "x", "eval_config_ids[0]": POLITE})
+
+    reply = ask("POST", path_of(SHOP, "run-new-evals/"), **form)
+
+    assert reply.json["details"] == {
+        "eval_config_ids": ["1: Must be a valid UUID."],
+        "eval_config_ids[0]": ["Unknown field."],
+        "eval_config_ids[1]": ["Unknown field."],
+        "enable_tool_evaluation": ["This field may not be null."],
+    }
+
+
+def test_a_form_can_number_the_objects_of_a_list():
+    fields = {"items[1]a": ["1"], "items[0]a": ["2"], "items[0]b": ["3", "4"]}
+
+    raw = ListOf(child=Text()).from_form(FormData(fields), "items")
+
+    assert raw == [{"a": ["2"], "b": ["4"]}, {"a": ["1"]}]
 
 
 def test_a_form_without_its_boundary_cannot_be_read(ask):

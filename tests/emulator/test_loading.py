@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from futureagi_async.emulator.rows import (
     User,
     Workspace,
 )
+from futureagi_async.emulator.scores import load_scores
 
 
 RECORDED = Path(__file__).resolve().parents[1] / "recordings"
@@ -335,3 +337,27 @@ def test_a_bad_world_does_not_fit_the_schema(content):
     assert problems(content, SCHEMA)
     with pytest.raises(WorldError):
         World.load(content)
+
+
+GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "testing.md").read_text("utf-8")
+
+
+def json_of_guide(beginning):
+    """Return the JSON example of the guide that begins so."""
+    examples = re.findall(r"^```json\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    return next(json.loads(each) for each in examples if each.startswith(beginning))
+
+
+def test_the_world_of_the_guide_is_loaded():
+    content = json_of_guide("{")
+    world = World.load(content)
+
+    assert problems(content, SCHEMA) == []
+    assert (world.api_key, len(world.run_test_ids)) == ("a", 1)
+
+
+def test_the_scores_of_the_guide_are_loaded(tmp_path):
+    path = tmp_path / "scores.json"
+    path.write_text(json.dumps(json_of_guide("[")))
+
+    assert [each.name for each in load_scores(path)] == ["tone", "keyword"]

@@ -23,6 +23,7 @@ from emulator_busy_world import (
     BusyCaller,
 )
 from emulator_small_world import path_of
+from hypothesis import given, strategies as st
 
 
 @pytest.fixture
@@ -497,3 +498,65 @@ def test_evaluations_of_a_chat_are_rerun_like_those_of_a_voice_run(busy):
     assert busy.phase(CHATTED) == ("completed", ["completed"])
     (row,) = busy.execution_row(CHATTED).calls
     assert set(row.eval_outputs) == {CHAT_GREETS, CHAT_QUALITY}
+
+
+def operations():
+    """Return requests in any order, with pauses of any length between them."""
+    execution = st.sampled_from([SPRING, SUMMER, CHATTED])
+    run_test = st.sampled_from([LINE, CHAT])
+    kind = st.sampled_from(["eval_only", "call_and_eval"])
+    config = st.sampled_from([GREETS, QUALITY])
+    return st.lists(
+        st.one_of(
+            st.tuples(st.just("wait"), st.integers(0, 70)),
+            st.tuples(st.just("execute"), run_test),
+            st.tuples(st.just("run"), config),
+            st.tuples(st.just("rerun"), run_test, kind),
+            st.tuples(st.just("rerun_calls"), execution, kind),
+            st.tuples(st.just("cancel"), execution),
+            st.tuples(st.just("cancel"), st.just("newest")),
+            st.tuples(st.just("delete"), config),
+        ),
+        max_size=12,
+    )
+
+
+def perform(busy, name, *arguments):
+    """Send one of the requests."""
+    match name, *arguments:
+        case "wait", seconds:
+            busy.wait(seconds)
+        case "execute", run_test:
+            busy.execute(run_test)
+        case "run", config:
+            busy.run(LINE, [config], select_all=True)
+        case "rerun", run_test, kind:
+            busy.rerun(run_test, kind, select_all=True)
+        case "rerun_calls", execution, kind:
+            busy.rerun_calls(execution, kind, select_all=True)
+        case "cancel", "newest":
+            busy.cancel(busy.world.run_tests.get(LINE).executions[-1].id)
+        case "cancel", execution:
+            busy.cancel(execution)
+        case _:
+            busy("DELETE", path_of(LINE, f"eval-configs/{arguments[0]}/"))
+
+
+@given(operations(), st.sampled_from([None, 1, 3]), st.booleans())
+def test_all_work_ends_whatever_is_asked_for_meanwhile(steps, places, restore):
+    busy = BusyCaller(evaluations_at_once=places, restore_configs=restore)
+
+    for step in steps:
+        perform(busy, *step)
+    busy.wait(1_000_000)
+
+    deletes = any(name == "delete" for name, *_ in steps)
+    for run_test_id in (LINE, CHAT):
+        for execution in busy.world.run_tests.get(run_test_id).executions:
+            status, calls = busy.phase(execution.id)
+            assert not busy.workers.has_workflow(execution)
+            assert status in ("completed", "cancelled", "evaluating")
+            if status != "cancelled":
+                assert set(calls) <= {"completed", "failed", "cancelled"}
+            if status == "evaluating":
+                assert deletes or "completed" not in calls

@@ -42,7 +42,7 @@ def run(
 def test_the_example_of_the_guide_runs(pytester, options):
     result = run(pytester, EXAMPLE, *options)
 
-    result.assert_outcomes(passed=3)
+    result.assert_outcomes(passed=4)
 
 
 @pytest.mark.slow
@@ -52,7 +52,7 @@ def test_the_example_runs_with_the_plugin_of_anyio(pytester):
 
     result = run(pytester, source, setting=NO_ASYNCIO)
 
-    result.assert_outcomes(passed=3)
+    result.assert_outcomes(passed=4)
 
 
 def test_importing_the_fixtures_loads_no_client(pytester):
@@ -82,6 +82,15 @@ def test_each_test_has_an_emulator_of_its_own(pytester):
 @pytest.mark.futureagi(run_tests=3)
 def test_a_mark_configures_the_emulator(futureagi_emulator):
     assert len(futureagi_emulator.world.run_test_ids) == 3
+
+
+@pytest.mark.futureagi(lived_in=True, calls=4)
+def test_a_mark_can_ask_for_a_world_that_is_lived_in(futureagi_emulator):
+    world = futureagi_emulator.world
+    stuck = world.run_tests.get(world.run_test_ids[13])
+
+    assert (len(world.run_test_ids), stuck.name) == (20, "stuck 13")
+    assert len(stuck.executions[0].calls) == 4
 
 
 def test_assert_nothing_sent_names_the_request_that_was_sent(

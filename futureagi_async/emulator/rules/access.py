@@ -78,7 +78,7 @@ def _find_key(keys: Iterable[ApiKey], api_key: str, secret_key: str) -> ApiKey:
 
 
 def _is_bound(key: ApiKey, world: World) -> bool:
-    """Return whether the workspace of a key is settled, whatever its requests name."""
+    """Return whether the workspace of a key is fixed, whatever its requests name."""
     retired = {each.id for each in world.workspaces if not each.active}
     return key.workspace is not None and key.workspace not in retired
 

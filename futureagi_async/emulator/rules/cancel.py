@@ -24,7 +24,7 @@ def cancel(context: Context) -> Response:
         start_cancellation(workers, execution)
     else:
         message = "Test execution cancellation initiated"
-        workers.give_up(execution)
+        workers.abandon(execution)
         cancel_now(workers, execution)
     return json_response(
         200,

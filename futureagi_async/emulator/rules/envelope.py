@@ -92,7 +92,7 @@ def validation_error(errors: Mapping[str, Errors]) -> Response:
 
 
 def sdk_validation_error(errors: Mapping[str, Errors]) -> Response:
-    """Build the 400 of the SDK's endpoints, whose message says nothing."""
+    """Build the 400 of the SDK's endpoints, which have one message for all."""
     details = {field: _messages(value) for field, value in errors.items()}
     body = _envelope(400, "Validation failed", _CODES[400])
     attr = next((field for field in details if field not in _GENERAL_FIELDS), None)

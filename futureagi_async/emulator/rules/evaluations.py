@@ -41,7 +41,7 @@ def evaluate(world: World, config: EvalConfig, call: Call) -> dict[str, Any]:
 
 
 def _has_both_sides(transcript: Sequence[Turn] | None) -> bool:
-    """Return whether somebody answered in a call, as far as its transcript is known."""
+    """Return whether both sides spoke in a call, as far as its transcript is known."""
     if not transcript:
         return transcript is not None
     roles = {"user", "assistant"}

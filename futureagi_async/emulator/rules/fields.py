@@ -262,7 +262,7 @@ class ListOf(Field):
     min_length: int = 0
 
     def from_form(self, data: FormData, name: str) -> Any:
-        """Return the values of a name that a form repeats, or gives an index each."""
+        """Return the values of a name that a form repeats, or numbers."""
         if data.get(name):
             return data[name]
         indexed = _indexed_values(data, name)

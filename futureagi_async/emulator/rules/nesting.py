@@ -65,7 +65,7 @@ class _Reader:
         self._keys: list[str] = []
 
     def read(self) -> Any:
-        """Return the value of the whole text."""
+        """Return the value of all the text."""
         while True:
             value = self._value()
             if self._open and value is self._open[-1]:

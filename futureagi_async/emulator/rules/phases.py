@@ -37,9 +37,9 @@ _TALK: Sequence[Turn] = (
     ("user", "It is four two seven one."),
     ("assistant", "Thank you, it is on its way and arrives tomorrow."),
 )
-"""What is said in a call of a run."""
+"""The transcript of a call of a run."""
 
-_NOT_TALKED = frozenset({"pending", "queued", "ongoing"})
+NOT_TALKED = frozenset({"pending", "queued", "ongoing"})
 """The statuses of a call that was not talked to its end."""
 
 
@@ -82,7 +82,7 @@ def start_pending_evaluations(
 
 def start_cancellation(workers: Workers, execution: Execution) -> None:
     """Have the workflow of an execution stop, and clean up after a while."""
-    workers.give_up(execution)
+    workers.abandon(execution)
     workers.begin_workflow(execution)
     workers.start(execution, _CANCELLATION, _clean_up(workers, execution))
 
@@ -90,7 +90,7 @@ def start_cancellation(workers: Workers, execution: Execution) -> None:
 def cancel_now(workers: Workers, execution: Execution) -> None:
     """Cancel an execution with the calls that were not talked to their ends."""
     for call in execution.live_calls():
-        if call.status in _NOT_TALKED:
+        if call.status in NOT_TALKED:
             call.status = "cancelled"
     execution.status, execution.completed_at = "cancelled", workers.stamp()
 
@@ -126,7 +126,7 @@ def _voice_call(
     call.status, call.started_at = "ongoing", workers.stamp()
     yield workers.now + workers.settings.call_seconds
     _end_talk(workers, call, "analyzing")
-    if not any(each.status in _NOT_TALKED for each in execution.live_calls()):
+    if not any(each.status in NOT_TALKED for each in execution.live_calls()):
         execution.status = "evaluating"
     yield from _evaluate_call(workers, run_test, execution, call)
 
@@ -134,7 +134,7 @@ def _voice_call(
 def _text_run(workers: Workers, run_test: RunTest, execution: Execution) -> Process:
     """Make the calls of a text agent, and evaluate them config by config.
 
-    What sets the status of the execution is a monitor that looks now and then.
+    The status of the execution is set by a monitor that visits it now and then.
     """
     began = workers.now
     yield began + workers.settings.call_seconds
@@ -145,14 +145,14 @@ def _text_run(workers: Workers, run_test: RunTest, execution: Execution) -> Proc
         yield end
         _end_talk(workers, call, "completed")
     execution.completed_calls = len(calls)
-    seen = _next_look(workers, began)
+    seen = _next_visit(workers, began)
     workers.start(execution, _MONITOR, _begin_evaluating(execution, seen))
     for config in _load(run_test, [each.id for each in run_test.live_configs()]):
         for end, call in [(workers.evaluate(), call) for call in calls]:
             yield end
             _store(workers, run_test, call, config)
     yield seen
-    yield _next_look(workers, began)
+    yield _next_visit(workers, began)
     if workers.is_last(execution, _RUN):
         execution.status = "completed"
 
@@ -164,8 +164,8 @@ def _end_talk(workers: Workers, call: Call, status: str) -> None:
     call.updated_at = workers.stamp()
 
 
-def _next_look(workers: Workers, began: float) -> float:
-    """Return when the monitor looks next at an execution that it watches."""
+def _next_visit(workers: Workers, began: float) -> float:
+    """Return when the monitor visits an execution next."""
     pause = workers.settings.monitor_seconds
     if not pause:
         return workers.now
@@ -216,7 +216,7 @@ def _evaluate_pending(
         stored |= _store(workers, run_test, call, config)
     statuses = {call.status for call in execution.live_calls()}
     is_last = workers.is_last(execution, _EVALUATIONS)
-    # What stores a result looks whether all are there; without one nobody does.
+    # Storing a result includes the check whether all are there.
     if stored and is_last and "completed" in statuses:
         execution.status = "completed"
 

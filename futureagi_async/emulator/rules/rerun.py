@@ -112,7 +112,7 @@ def rerun_calls(context: Context) -> Response:
 def _rerun_all(
     context: Context, run_test: RunTest, execution: Execution, kind: str
 ) -> dict[str, Any]:
-    """Rerun all calls of one execution; return what the response says of it."""
+    """Rerun all calls of one execution; return its part of the response."""
     calls = list(reversed(execution.live_calls()))
     if not calls:
         return {
@@ -161,7 +161,7 @@ def _rerun(
 
 
 def _result(rerun: Sequence[str], failed: Sequence[str]) -> dict[str, Any]:
-    """Return what a response says of the calls that are rerun, and of the others."""
+    """Return the part of a response about calls that are rerun, and about others."""
     error = f"Async dispatch failed: {HAND_OVER_ERROR}"
     return {
         "success_count": len(rerun),

@@ -47,7 +47,7 @@ _COLUMN_TESTS: Mapping[str, _Test] = MappingProxyType(
 )
 
 _TEXTS = frozenset({"text", "categorical"})
-"""The types of filters that look at texts."""
+"""The types of filters on texts."""
 
 _PERCENT = 100
 """Conditions on results are in percent."""
@@ -84,7 +84,7 @@ def select_calls(
 
 
 def _texts(run_test: RunTest, call: Call) -> list[str]:
-    """Return the texts of a call that a search looks at."""
+    """Return the texts of a call that a search covers."""
     said = [text for _, text in call.transcript or ()]
     return [_scenario_name(run_test, call), call.phone_number or "", *said]
 

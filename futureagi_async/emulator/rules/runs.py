@@ -95,7 +95,7 @@ def _call(
 def _call_detail(
     run_test: RunTest, execution: Execution, call: Call, names: Collection[str] | None
 ) -> dict[str, Any]:
-    """Return a call with all that is told of one."""
+    """Return a call with its times and costs."""
     return {
         **_call(run_test, call, names),
         "execution_id": execution.id,

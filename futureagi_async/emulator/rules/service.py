@@ -18,6 +18,7 @@ from futureagi_async.emulator.rules.exchange import (
     html_response,
     json_response,
 )
+from futureagi_async.emulator.rules.resuming import resume
 from futureagi_async.emulator.rules.routes import HEALTH, Route, find_route
 from futureagi_async.emulator.rules.workers import (
     Dispatch,
@@ -29,7 +30,7 @@ from futureagi_async.emulator.rules.workers import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from futureagi_async.emulator.rows import ApiKey
+    from futureagi_async.emulator.rows import ApiKey, Execution, RunTest
     from futureagi_async.emulator.world import World
 
 
@@ -53,17 +54,29 @@ class Service:
     Args:
         world: the state.
         workers: who does the work that takes time.
+        under_way: executions that the workers go on with from the next request on.
     """
 
     world: World
     workers: Workers
+    under_way: list[tuple[RunTest, Execution]] = attrs.field(factory=list)
 
     @classmethod
     def create(
         cls, world: World, dispatch: Dispatch, settings: WorkSettings
     ) -> Service:
-        """Create a service over a world in which nothing is under way."""
-        return cls(world, Workers(world, dispatch, settings))
+        """Create a service over a world.
+
+        Its workers go on with what is under way in the world, if they work at all.
+        """
+        service = cls(world, Workers(world, dispatch, settings))
+        if dispatch == "run":
+            world.run_tests.go_on(
+                lambda run_test, execution: service.under_way.append(
+                    (run_test, execution)
+                )
+            )
+        return service
 
     def serve(
         self, request: Request, now: float, *, dispatch: Dispatch | None = None
@@ -77,6 +90,8 @@ class Service:
                 that differs from all others'.
         """
         self.workers.work_until(now)
+        while self.under_way:
+            resume(self.workers, *self.under_way.pop())
         if _is_preflight(request):
             return Served(Response(200, content_type=HTML))
         if request.path == HEALTH:

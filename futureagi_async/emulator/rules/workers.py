@@ -21,7 +21,7 @@ Dispatch: TypeAlias = Literal["accept", "run", "fail"]
 """`accept`: nobody does the work; `run`: it is done; `fail`: none is accepted."""
 
 HAND_OVER_ERROR = "no Temporal server"
-"""What the service says of work that its workflow engine does not accept."""
+"""The service's word for a workflow engine that does not accept work."""
 
 Process: TypeAlias = Iterator[float]
 """Work on an execution that yields the time at which it goes on."""
@@ -29,13 +29,13 @@ Process: TypeAlias = Iterator[float]
 
 @attrs.define
 class WorkSettings:
-    """How the workers work.
+    """Settings of the workers.
 
     Args:
-        evaluation_seconds: what one evaluation takes.
-        call_seconds: what a call takes; also the preparation of a run, and what passes
-            until the last call of a run or a rerun has begun.
-        monitor_seconds: what passes between two looks of the monitor that sets the
+        evaluation_seconds: how long one evaluation takes.
+        call_seconds: how long a call takes; also the preparation of a run, and the
+            time until the last call of a run or a rerun begins.
+        monitor_seconds: the time between two visits of the monitor that sets the
             status of the executions of text agents.
         evaluations_at_once: how many evaluations are made at a time; `None`: all.
         restore_configs: whether an evaluation that ends after its eval config was
@@ -51,7 +51,7 @@ class WorkSettings:
 
 @attrs.define
 class Workers:
-    """What was handed over and is not done.
+    """Workers with the work that was handed over to them and is not done.
 
     Nothing here waits: what is due is done before the next request is served.
 
@@ -78,7 +78,7 @@ class Workers:
         Args:
             execution: what it works on.
             part: its name, for example the id of its call: a process of this name
-                that works on the execution already is given up.
+                that works on the execution already is abandoned.
             process: the work.
         """
         if self.dispatch == "run":
@@ -93,8 +93,8 @@ class Workers:
         """Return whether a workflow has an execution, so that it can be signalled."""
         return execution.id in self._workflows
 
-    def give_up(self, execution: Execution) -> None:
-        """Give up all work on an execution."""
+    def abandon(self, execution: Execution) -> None:
+        """Abandon all work on an execution."""
         self._processes.pop(execution.id, None)
         self._workflows.discard(execution.id)
 
