@@ -97,9 +97,9 @@ class PagedRequest(Request[ResultT_co]):
         """Entries on a page."""
 
     @property
+    @abc.abstractmethod
     def filters(self) -> dict[str, str | None]:
         """Query parameters that restrict the list; `None` is not sent."""
-        return {}
 
     @property
     def path(self) -> str:
