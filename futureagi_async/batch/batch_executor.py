@@ -105,9 +105,9 @@ class BatchExecutor:
         """Return why nothing more is started, if that is so."""
         return self.context.stop_reason()
 
-    def new_executor(self) -> RequestExecutor:
+    def new_executor(self, *, is_begun: bool = False) -> RequestExecutor:
         """Return what sends the requests of one operation."""
-        return RequestExecutor(self.context)
+        return RequestExecutor(self.context, is_begun=is_begun)
 
     @property
     def deadline(self) -> float | None:

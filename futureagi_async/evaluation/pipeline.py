@@ -130,7 +130,7 @@ class EvaluationPipeline:
         remembers_all: bool,
     ) -> None:
         self._batch = batch
-        self._executor = batch.new_executor()
+        self._poll_executor = batch.new_executor(is_begun=True)
         self._options = options
         self._spec = options.spec
         self._deliver = deliver
@@ -315,7 +315,7 @@ class EvaluationPipeline:
         limit = asyncio.timeout_at(self._batch.deadline)
         try:
             async with limit:
-                found = await poll_once(self._executor.read, state, self._now)
+                found = await poll_once(self._poll_executor.read, state, self._now)
         except Exception as error:  # noqa: BLE001 - other run tests go on
             if limit.expired():
                 return
@@ -341,7 +341,6 @@ class EvaluationPipeline:
             self._finish(task, EvaluationStatus.NOT_STARTED, _TOO_MANY_RESTARTS)
         else:
             task.restarts += 1
-            state.polls = 0
             self._poller.add(task)
             await self._start(task)
 

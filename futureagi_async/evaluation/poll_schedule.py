@@ -27,11 +27,8 @@ _MIN_SCOUTS = 8
 _SCOUT_SHARE = 0.05
 """How many run tests, and which share of them, find out how long evaluations take."""
 
-_EARLY = 0.95
-"""When a run test is polled, as a share of the time that others took."""
-
 _LATE = 0.1
-"""The least pause after that, as a share of it."""
+"""The least pause after the time that others took, as a share of it."""
 
 _REMEMBERED = 64
 
@@ -39,9 +36,9 @@ _REMEMBERED = 64
 class PollSchedule:
     """Schedule of polls that learns from the evaluations that have ended.
 
-    Until it knows how long they take, a few run tests are its scouts: they are polled
-    after one pause, and again with growing pauses. The others are polled when the first
-    of the scouts have ended, or after ten pauses.
+    A few run tests are its scouts: they are polled after one pause, and again with
+    growing pauses. The others are polled when they are as old as the first that have
+    ended were, or after ten pauses while none has.
 
     Args:
         pause: seconds until the first poll, at least.
@@ -76,16 +73,19 @@ class PollSchedule:
 
         Args:
             age: seconds since its evaluations were started.
-            is_scout: whether it finds out how long they take.
+            is_scout: whether it finds out how long evaluations take.
         """
-        pause = self._pause
-        if self.typical is not None:
-            early = self.typical * _EARLY - age
-            if early > 0:
-                return max(early, pause - age)
-            pause = max(pause, self.typical * _LATE)
-        elif not is_scout and age < pause * _PATIENCE:
-            return pause * _PATIENCE - age
+        pause, typical = self._pause, self.typical
+        if is_scout:
+            expected = 0.0
+        elif typical is None:
+            expected = pause * _PATIENCE
+        else:
+            expected = typical
+            pause = max(pause, typical * _LATE)
+        if age < expected:
+            return expected - age
+        late = age if typical is None else age - expected
         longest = max(pause, self._pause * _MAX_PAUSES)
-        grown = min(max(pause, age * _GROWTH), longest)
+        grown = min(max(pause, late * _GROWTH), longest)
         return grown * (1 + _JITTER * (2 * self._random() - 1))

@@ -65,12 +65,12 @@ class PollTarget:
         stuck_after: seconds without a change after which what one reading cannot prove
             is believed.
         reads_scores: whether executions are read with their scores.
-        polls: how often it was polled.
         failures: how many polls in a row have failed.
         table: the results that were last read.
         left_out: the status of executions that are not evaluated for it.
         assessment: what was concluded from the results.
         unchanged_since: when they were first read as they are, by the loop's clock.
+        read_at: when they were last read, or what they are now was started.
     """
 
     run_test_id: str
@@ -79,12 +79,12 @@ class PollTarget:
     scope: ResultScope = attrs.field(factory=ResultScope)
     stuck_after: float = STUCK_AFTER
     reads_scores: bool = True
-    polls: int = 0
     failures: int = 0
     table: ResultTable = attrs.field(factory=ResultTable, kw_only=True)
     left_out: Mapping[str, ExecutionStatus] = attrs.field(factory=dict, kw_only=True)
     assessment: Assessment | None = attrs.field(default=None, kw_only=True)
     unchanged_since: float = attrs.field(default=0.0, kw_only=True)
+    read_at: float = attrs.field(default=0.0, kw_only=True)
 
     async def read_overview(self, read: SendRead) -> Overview:
         """Read the executions, with their scores if that is possible.
@@ -113,7 +113,7 @@ class PollTarget:
         """Store what was read; return the phase if it is final."""
         if self.assessment is None or table.fingerprint != self.table.fingerprint:
             self.unchanged_since = now
-        self.table = table
+        self.table, self.read_at = table, now
         self.assessment = found = assess(table)
         if found.phase is EvaluationPhase.UNDER_WAY:
             return None
@@ -129,10 +129,9 @@ async def poll_once(
     """Poll once; return the final phase or error, or `None` while it is under way.
 
     Most polls only read the status of the executions. The results are read when one
-    has changed, when it is time to believe what they were, and by every later poll
-    whose number is a power of two.
+    has changed, when none is being evaluated, and when they could be believed or were
+    not read for as long: an execution can have the status "evaluating" for ever.
     """
-    target.polls += 1
     try:
         began = now()
         overview = await target.read_overview(read)
@@ -164,14 +163,10 @@ def _reads_results(
     is_doubtful = found is None or found.phase is not EvaluationPhase.UNDER_WAY
     return (
         has_changed
-        or _is_power_of_two(target.polls)
+        or now - target.read_at > target.stuck_after
         or not any(each.is_evaluating for each in executions)
         or (is_doubtful and target.is_settled(now))
     )
-
-
-def _is_power_of_two(number: int) -> bool:
-    return number > 1 and not number & (number - 1)
 
 
 @attrs.define(eq=False)

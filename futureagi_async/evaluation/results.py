@@ -382,6 +382,7 @@ class ExecutionResults:
 
     def mark_pending(self, config_ids: Collection[str]) -> None:
         """Count as pending what was started after it was read: the results are gone."""
+        self.execution = attrs.evolve(self.execution, status=ExecutionStatus.EVALUATING)
         for config_id in config_ids:
             self._counts[config_id] = ResultCounts(pending=self.completed_calls)
             self._scores.pop(config_id, None)

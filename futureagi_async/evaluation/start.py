@@ -87,6 +87,7 @@ class RunTestState(PollTarget):
         self.scope = attrs.evolve(self.scope, created_ids=left)
         chosen = set(request.test_execution_ids or ()) & self.table.results.keys()
         self.table.mark_pending(chosen, request.eval_config_ids)
+        self.read_at = asyncio.get_running_loop().time()
 
     async def read(self, read: SendRead) -> EvaluationPhase | None:
         """Read everything; return the phase if it is final.

@@ -161,7 +161,8 @@ def leap_when_seen(
 ) -> Callable[[int], None]:
     """Have two hours pass for the clients when so many were seen under way.
 
-    A run test that is polled again has been seen: the poll before is finished.
+    A run test that is polled again has been seen: the poll before is finished, which
+    has read the results.
     """
     ahead = 0.0
     assert emulator._thread is not None
@@ -178,16 +179,15 @@ def leap_when_seen(
 
         def note(request: Any) -> None:
             nonlocal ahead
-            _, _, _, run_test_id, endpoint, _ = request.path.split("/")
+            _, _, _, run_test_id, *_ = request.path.split("/")
             if run_test_id in read:
                 seen.add(run_test_id)
-            elif endpoint == "call-executions" and emulator.log.runs[run_test_id]:
+            elif emulator.log.runs[run_test_id]:
                 read.add(run_test_id)
             if len(seen) == count:
                 ahead = 7200.0
 
-        for endpoint in ("executions", "call-executions"):
-            when_served(note, endpoint, times=-1)
+        when_served(note, "executions", times=-1)
 
     return install
 
@@ -211,8 +211,9 @@ def leave(emulator: Emulator) -> Callable[..., None]:
     """Have evaluations that are started from now on end otherwise."""
 
     def leave(dispatch: Any, seconds: float = 0.0) -> None:
-        evaluations = emulator.state.service.evaluations
-        evaluations.dispatch, evaluations.seconds = dispatch, seconds
+        workers = emulator.state.service.workers
+        workers.dispatch = dispatch
+        workers.settings.evaluation_seconds = seconds
 
     return leave
 

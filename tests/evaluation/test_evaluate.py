@@ -23,8 +23,9 @@ from futureagi_async import (
     NotFoundError,
     PaymentRequiredError,
 )
-from futureagi_async.emulator.rules.evaluations import EvaluationJob, erase_results
-from futureagi_async.emulator.world import Call, Execution
+from futureagi_async.emulator.rows import Call, Execution
+from futureagi_async.emulator.rules.evaluations import erase_results
+from futureagi_async.emulator.rules.phases import start_pending_evaluations
 from futureagi_async.evaluation.conclusion import conclude
 from futureagi_async.evaluation.start import RunTestState
 from futureagi_async.types import EnsuredEvalConfigs, EvalConfigOrigin
@@ -345,9 +346,12 @@ def test_a_run_test_under_way_at_the_deadline_is_pending(
     report = call("evaluate", run_test_ids, configs, timeout=3600, poll_interval=0.01)
 
     assert states(report) == [EvaluationStatus.PENDING] * 8
-    assert {each.reason for each in report} == {
-        "not waited for any longer: the deadline of the batch has passed"
-    }
+    for each in report:
+        why, *seen = each.reason.split("; ")
+        assert why == "not waited for any longer: the deadline of the batch has passed"
+        assert [told.partition(" is ")[2] for told in seen] == [
+            "evaluating with 2 completed of 2 calls, 6 results pending"
+        ] * 2
     assert {each.requests for each in report} == {1}
     assert {c.pending for each in report for c in each.configs} == {4}
     assert len(report.failures) == 8
@@ -392,7 +396,7 @@ def test_without_wait_a_run_test_blocked_by_others_is_not_started(
     assert emulator.log.runs[run_test_ids[0]] == 1
 
 
-def test_without_wait_a_run_test_with_all_results_is_scored_while_others_evaluate(
+def test_without_wait_a_run_test_is_not_scored_while_others_evaluate(
     call, run_test_ids, configs, leave
 ):
     call("evaluate", run_test_ids[:1], configs[:1], **LONG)
@@ -401,7 +405,8 @@ def test_without_wait_a_run_test_with_all_results_is_scored_while_others_evaluat
 
     (end,) = call("evaluate", run_test_ids[:1], configs[:1], timeout=None, wait=False)
 
-    assert end.status is SCORED
+    assert end.status is EvaluationStatus.STARTED
+    assert (end.requests, end.configs[0].evaluated) == (0, 4)
 
 
 @pytest.fixture
@@ -416,10 +421,10 @@ def started_by_others(emulator, run_test, config_ids, seconds=0.0):
     erase_results(run_test.executions, config_ids)
     for each in run_test.executions:
         each.status = "evaluating"
-    job = EvaluationJob(
-        time.monotonic() + seconds, run_test, run_test.executions, config_ids
-    )
-    emulator.state.service.evaluations.jobs.append(job)
+    workers = emulator.state.service.workers
+    workers.work_until(time.time())
+    workers.settings.evaluation_seconds = seconds
+    start_pending_evaluations(workers, run_test, run_test.executions, config_ids)
 
 
 @pytest.mark.parametrize("rerun", [False, True])
@@ -452,7 +457,7 @@ def test_evaluations_that_others_start_in_between_are_waited_for(
     assert emulator.log.counts["run_new_evals", 200] == 1
 
 
-def test_evaluations_prepared_a_moment_ago_are_read_twice_before_a_start(
+def test_evaluations_prepared_a_moment_ago_are_not_started_at_once(
     call, emulator, equipped, configs, when_served
 ):
     ids = [each.id for each in equipped.eval_configs]
@@ -630,7 +635,8 @@ def test_an_evaluating_execution_without_a_call_is_not_waited_for(
 
     assert states(report) == [SCORED, EvaluationStatus.STUCK]
     assert len(report[0].warnings) == 1
-    assert "nothing of it is" in report[1].reason
+    assert "has no completed call" in report[1].reason
+    assert "without a change for 0.05 s" in report[1].reason
     assert emulator.log.runs == {one.id: 1}
 
 
@@ -770,7 +776,7 @@ def test_the_reason_of_a_missing_config_is_the_warning_that_names_it_or_all(
 def test_the_reason_of_a_failed_evaluation_is_reported(call, run_tests, configs):
     one = run_tests[0]
     call("evaluate", [one.id], configs[:1], **LONG)
-    broken = {"error": True, "status": "Failed", "value": None, "reason": "too long"}
+    broken = {"error": True, "status": "Failed", "output": None, "reason": "too long"}
     for execution in one.executions:
         for each in execution.calls:
             each.eval_outputs = dict.fromkeys(each.eval_outputs, broken)
@@ -788,7 +794,7 @@ def test_the_reason_of_a_failed_evaluation_is_reported(call, run_tests, configs)
 def test_a_config_skipped_for_every_call_has_no_result(call, run_tests, configs):
     one = run_tests[0]
     call("evaluate", [one.id], configs[:1], **LONG)
-    skipped = {"skipped": True, "status": "Skipped", "value": None}
+    skipped = {"skipped": True, "status": "Skipped", "output": None}
     for execution in one.executions:
         for each in execution.calls:
             each.eval_outputs = dict.fromkeys(each.eval_outputs, skipped)
@@ -818,7 +824,7 @@ def test_a_duplicate_has_the_scores_of_the_first_rerun(
     leave("run", 0.3)
     client.evaluate(run_test_ids[:1], configs[:1], timeout=None, wait=False)
     template = emulator.world.templates[configs[1]["template_id"]]
-    new = {"type": "choices", "value": "new", "status": "Completed"}
+    new = {"output_type": "choices", "output": "new", "status": "Completed"}
     when_served(lambda _: setattr(template, "on_run", new), "run-new-evals")
 
     report = call("evaluate", run_test_ids[:1] * 2, configs[1:2], rerun=True, **LONG)
@@ -884,7 +890,7 @@ def test_rejected_keys_stop_everything_and_every_run_test_is_reported(
     emulator.faults.add(
         "status", status=status, endpoint="run_new_evals", run_test_id=ids[2]
     )
-    emulator.state.service.evaluations.dispatch = "accept"
+    emulator.state.service.workers.dispatch = "accept"
     options = {"timeout": 20, "poll_interval": 5, "max_concurrency": 1}
 
     report = call("evaluate", iter(ids), configs, **options)
