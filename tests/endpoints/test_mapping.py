@@ -76,7 +76,7 @@ def test_an_input_that_is_required_and_optional_can_be_left_out():
 
     check_mapping(config({"output": "transcript"}), template)
     with pytest.raises(
-        InvalidRequestError, match="'groundedness' takes 'output', 'input'$"
+        InvalidRequestError, match=r"'groundedness' takes 'output', 'input'$"
     ):
         check_mapping(config(), template)
 
