@@ -135,3 +135,22 @@ async def test_eval_configs_of_the_list_are_those_of_the_run_test(client, run_te
         run_test = await client.get_run_test(entry)
         details = entry.simulate_eval_configs_detail
         assert details == run_test.simulate_eval_configs_detail
+
+
+async def test_pages_that_are_too_large_are_read_in_smaller_ones(
+    emulator, run_tests, monkeypatch
+):
+    monkeypatch.setattr(
+        "futureagi_async.transport.aiohttp_backend.MAX_RESPONSE_BYTES", 2**20
+    )
+    (run_test,) = (each for each in run_tests if each.name == "insurance talks")
+    keys = emulator.api_key, emulator.secret_key
+    emulator.log.clear()
+
+    async with AsyncFutureAGI(*keys, base_url=emulator.url) as client:
+        calls = await collected(client.list_call_executions(run_test))
+
+    assert len({call.id for call in calls}) == len(calls) == 104
+    assert all(call.transcript for call in calls)
+    # Twice too large, and never repeated: 100, 50, and then pages that can be read.
+    assert 5 <= emulator.log.counts["call_executions", 200] <= 30
