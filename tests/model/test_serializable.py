@@ -24,6 +24,7 @@ from futureagi_async.endpoints.get_simulation_runs import SimulationRuns
 from futureagi_async.endpoints.list_call_executions import CallExecutionsPage
 from futureagi_async.endpoints.list_eval_templates import EvalTemplates
 from futureagi_async.endpoints.list_run_tests import RunTestsPage
+from futureagi_async.endpoints.list_simulation_runs import SimulationRunsPage
 from futureagi_async.endpoints.list_test_executions import (
     TestExecution,
     TestExecutionsPage,
@@ -168,6 +169,17 @@ RESPONSES = [
                         }
                     ],
                 },
+            }
+        },
+    ),
+    (
+        SimulationRunsPage,
+        {
+            "result": PAGE
+            | {
+                "results": [
+                    {"execution_id": ID, "status": "completed", "eval_results": []}
+                ]
             }
         },
     ),
