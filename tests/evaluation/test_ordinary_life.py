@@ -362,9 +362,7 @@ def test_an_evaluator_without_an_answer_is_counted_as_skipped(one, ask, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_calls_with_their_results_and_reasons_are_returned_on_request(
-    one, ask, method
-):
+def test_calls_with_their_results_and_reasons_are_returned_on_request(one, ask, method):
     fill(one, range(4), 0)
     fill(one, range(4), 1)
     output(one, 2, 1, passed=False, reason="no greeting")(one.executions[0])
