@@ -348,6 +348,17 @@ class UnexpectedResponseError(APIResponseError):
     delivery = Delivery.UNKNOWN
 
 
+class ResponseTooLargeError(UnexpectedResponseError):
+    """A success status whose body is larger than the client reads."""
+
+
+class ListChangedError(APIError):
+    """A list changed each time it was read: entries can be missing.
+
+    Nothing is wrong with those that were returned before.
+    """
+
+
 _BY_STATUS: dict[int, type[APIStatusError]] = {
     400: BadRequestError,
     401: AuthenticationError,

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from futureagi_async.endpoints.add_eval_configs import (
         AddEvalConfigsResult as AddEvalConfigsResult,
     )
+    from futureagi_async.endpoints.compare_executions import (
+        CompareExecutions as CompareExecutions,
+        ExecutionComparison as ExecutionComparison,
+    )
     from futureagi_async.endpoints.delete_eval_config import (
         DeleteEvalConfigResult as DeleteEvalConfigResult,
     )
@@ -121,6 +125,10 @@ else:
                 "StreamOptions",
             ),
             ".endpoints.add_eval_configs": ("AddEvalConfigsResult",),
+            ".endpoints.compare_executions": (
+                "CompareExecutions",
+                "ExecutionComparison",
+            ),
             ".endpoints.delete_eval_config": ("DeleteEvalConfigResult",),
             ".endpoints.eval_config": ("CreatedEvalConfig",),
             ".endpoints.eval_output": ("EvalOutput", "EvalOutputStatus"),

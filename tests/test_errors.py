@@ -28,6 +28,7 @@ from futureagi_async.errors import (
     FutureAGIError,
     InvalidRequestError,
     ItemError,
+    ListChangedError,
     NameConflictError,
     NameLookupError,
     NotAttemptedError,
@@ -35,6 +36,7 @@ from futureagi_async.errors import (
     PaymentRequiredError,
     PermissionDeniedError,
     RateLimitError,
+    ResponseTooLargeError,
     ServerError,
     UnexpectedResponseError,
     class_for_status,
@@ -89,6 +91,8 @@ EVERY_KIND = [
     DeadlineExceededError("no", **CONTEXT),
     EvalDispatchError("no", status_code=200, body=b"{}", **CONTEXT),
     UnexpectedResponseError("no", status_code=200, body=b"{}", **CONTEXT),
+    ResponseTooLargeError("no", status_code=200, **CONTEXT),
+    ListChangedError("no", **CONTEXT),
     *(
         kind(
             "no",

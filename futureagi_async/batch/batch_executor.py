@@ -105,9 +105,9 @@ class BatchExecutor:
         """Return why nothing more is started, if that is so."""
         return self.context.stop_reason()
 
-    def new_executor(self) -> RequestExecutor:
+    def new_executor(self, *, is_begun: bool = False) -> RequestExecutor:
         """Return what sends the requests of one operation."""
-        return RequestExecutor(self.context)
+        return RequestExecutor(self.context, is_begun=is_begun)
 
     @property
     def deadline(self) -> float | None:
@@ -125,9 +125,9 @@ class BatchExecutor:
         """Return the lock of a run test against other exclusive operations."""
         return self.context.transport.exclusive(run_test_id)
 
-    async def pause(self, seconds: float, interrupted: asyncio.Event) -> None:
-        """Wait so many seconds, or until interrupted, or until the client is closed."""
-        await self.context.transport.wait(interrupted, seconds)
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait for an event, or so many seconds, or until the client is closed."""
+        await self.context.transport.wait(event, seconds)
 
 
 @contextlib.asynccontextmanager

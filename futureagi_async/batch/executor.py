@@ -92,6 +92,7 @@ class RequestExecutor:
         slots: one for each request that may be in flight; by default the context's.
         retry_failures: whether a request that the journal has as failed in this batch is
             sent once more.
+        is_begun: whether its first request goes on with what was begun before.
 
     Attributes:
         attempts: how many attempts the requests have taken.
@@ -101,6 +102,7 @@ class RequestExecutor:
 
     __slots__ = (
         "_context",
+        "_is_begun",
         "_retry_failures",
         "_slots",
         "attempts",
@@ -114,10 +116,12 @@ class RequestExecutor:
         slots: RankedSemaphore | None = None,
         *,
         retry_failures: bool = True,
+        is_begun: bool = False,
     ) -> None:
         self._context = context
         self._slots = slots or context.slots
         self._retry_failures = retry_failures
+        self._is_begun = is_begun
         self.attempts: int = 0
         self.from_journal: bool = False
         self.elapsed: float = 0.0
@@ -225,7 +229,7 @@ class RequestExecutor:
         context = self._context
         slots, prior = self._slots, None
         # What was begun is finished before more is begun.
-        rank = _BEGUN if self.attempts else _NEW
+        rank = _BEGUN if self._is_begun or self.attempts else _NEW
         if slots is not None:
             await slots.acquire(rank)
         try:

@@ -11,7 +11,8 @@ import sys
 from typing import TYPE_CHECKING, get_args
 
 from futureagi_async.emulator.emulator import MAX_PORT, Emulator
-from futureagi_async.emulator.rules.evaluations import Dispatch
+from futureagi_async.emulator.rules.workers import Dispatch
+from futureagi_async.emulator.scores import load_scores
 from futureagi_async.emulator.synthetic import (
     MAX_CALLS,
     MAX_EXECUTIONS,
@@ -25,17 +26,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-def _whole_number(maximum: int) -> Callable[[str], int]:
-    """Return a parser of whole numbers from 0 to `maximum`."""
+def _whole_number(maximum: int, *, minimum: int = 0) -> Callable[[str], int]:
+    """Return a parser of whole numbers from `minimum` to `maximum`."""
 
     def parse(text: str) -> int:
         try:
             number = int(text)
         except ValueError:
             number = -1
-        if not 0 <= number <= maximum:
+        if not minimum <= number <= maximum:
             raise argparse.ArgumentTypeError(
-                f"a whole number from 0 to {maximum} is expected, not {text!r}"
+                f"a whole number from {minimum} to {maximum} is expected, not {text!r}"
             )
         return number
 
@@ -71,34 +72,53 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--world", metavar="FILE", help="a world as JSON, instead of a synthetic one"
     )
-    for option, maximum, default in (
-        ("--run-tests", MAX_RUN_TESTS, 200),
-        ("--executions", MAX_EXECUTIONS, 1),
-        ("--calls", MAX_CALLS, 2),
-        ("--seed", MAX_SEED, 0),
+    parser.add_argument(
+        "--lived-in",
+        action="store_true",
+        help="an account that people have worked in: run tests with every kind of "
+        "history, named after it",
+    )
+    for option, maximum, meaning in (
+        ("--run-tests", MAX_RUN_TESTS, "how many run tests; by default 200"),
+        ("--executions", MAX_EXECUTIONS, "of each run test; by default 1, lived in 3"),
+        ("--calls", MAX_CALLS, "of each execution; by default 2, lived in 10"),
+        ("--seed", MAX_SEED, "other ids and results for another seed; by default 0"),
     ):
         parser.add_argument(
-            option, type=_whole_number(maximum), default=default, metavar="N"
+            option, type=_whole_number(maximum), metavar="N", help=meaning
         )
+    parser.add_argument(
+        "--scores",
+        metavar="FILE",
+        help="scripted results as JSON: what evaluations yield",
+    )
+    parser.add_argument(
+        "--rate-limit",
+        type=_whole_number(sys.maxsize),
+        metavar="N",
+        help="how many requests of an organization are served in a calendar minute",
+    )
     parser.add_argument(
         "--dispatch",
         choices=get_args(Dispatch),
         default="run",
-        help="what becomes of evaluations: they stay pending, finish, or fail",
+        help="what becomes of evaluations and runs: they stay as they are, are done, "
+        "or cannot be started",
     )
+    for option, seconds, meaning in (
+        ("--run-seconds", 0.5, "how long an evaluation takes"),
+        ("--call-seconds", 0.5, "how long a call takes, and the preparation of a run"),
+        ("--monitor-seconds", 0.5, "how often runs of text agents are looked at"),
+        ("--latency", 0.0, "how long every response is delayed"),
+    ):
+        parser.add_argument(
+            option, type=_seconds, default=seconds, metavar="S", help=meaning
+        )
     parser.add_argument(
-        "--run-seconds",
-        type=_seconds,
-        default=0.5,
-        metavar="S",
-        help="how long evaluations take",
-    )
-    parser.add_argument(
-        "--latency",
-        type=_seconds,
-        default=0.0,
-        metavar="S",
-        help="how long every response is delayed",
+        "--evaluations-at-once",
+        type=_whole_number(sys.maxsize, minimum=1),
+        metavar="N",
+        help="how many evaluations are made at a time; by default all",
     )
     return parser
 
@@ -107,19 +127,12 @@ def create_emulator(options: argparse.Namespace) -> Emulator:
     """Create the emulator that the options describe.
 
     Raises:
-        ValueError: the world makes no sense.
-        OSError: the world cannot be read.
+        ValueError: the world or the scores make no sense.
+        OSError: the world or the scores cannot be read.
     """
-    world = (
-        World.load(options.world)
-        if options.world
-        else World.synthetic(
-            options.run_tests,
-            executions=options.executions,
-            calls=options.calls,
-            seed=options.seed,
-        )
-    )
+    world = _create_world(options)
+    if options.scores:
+        world.scores += load_scores(options.scores)
     return Emulator(
         world,
         host=options.host,
@@ -127,7 +140,25 @@ def create_emulator(options: argparse.Namespace) -> Emulator:
         dispatch=options.dispatch,
         latency=options.latency,
         run_seconds=options.run_seconds,
+        call_seconds=options.call_seconds,
+        monitor_seconds=options.monitor_seconds,
+        evaluations_at_once=options.evaluations_at_once,
+        rate_limit=options.rate_limit,
     )
+
+
+def _create_world(options: argparse.Namespace) -> World:
+    """Create the world that the options describe."""
+    sizes = {
+        name: value
+        for name in ("run_tests", "executions", "calls", "seed")
+        if (value := getattr(options, name)) is not None
+    }
+    if not options.world:
+        return World.lived_in(**sizes) if options.lived_in else World.synthetic(**sizes)
+    if sizes or options.lived_in:
+        raise ValueError("a world from a file has its own size and history")
+    return World.load(options.world)
 
 
 _GC_THRESHOLD = 100_000

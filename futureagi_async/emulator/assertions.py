@@ -22,7 +22,7 @@ def assert_added(
     run_test = emulator.world.run_tests.get(_normalize(run_test_id))
     assert run_test is not None, f"the emulator has no run test {run_test_id}"
     newest = run_test.live_configs()[: emulator.log.configs[run_test.id]]
-    created, expected = sorted(config.name for config in newest), sorted(names)
+    created, expected = sorted(config.name or "" for config in newest), sorted(names)
     assert created == expected, f"run test {run_test_id} got {created}, not {expected}"
 
 

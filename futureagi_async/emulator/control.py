@@ -1,17 +1,21 @@
-"""The emulator's own paths: reset, log and faults. The service has none of them."""
+"""The emulator's own paths: reset, rows, log and faults. The service has none of them."""
 
 import json
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
 import attrs
 
 from futureagi_async.emulator.faults import Faults
+from futureagi_async.emulator.loading import WorldError
 from futureagi_async.emulator.log import Log
-from futureagi_async.emulator.rules.evaluations import Dispatch
+from futureagi_async.emulator.moments import apply_changes
+from futureagi_async.emulator.rate_limit import RateLimit
 from futureagi_async.emulator.rules.exchange import Request, Response, json_response
 from futureagi_async.emulator.rules.service import Service
-from futureagi_async.emulator.world import World, WorldError
+from futureagi_async.emulator.rules.workers import Dispatch
+from futureagi_async.emulator.world import World
 
 
 PREFIX = "/_emulator/"
@@ -25,13 +29,13 @@ class EmulatorState:
         service: the service; a reset replaces it.
         log: what arrived.
         faults: the active faults.
-        run_seconds: how long evaluations take.
+        rate_limit: the limit of requests; `None`: none.
     """
 
     service: Service
     log: Log
     faults: Faults
-    run_seconds: float
+    rate_limit: RateLimit | None = None
 
     def reset(self, world: World | None, dispatch: Dispatch | None) -> None:
         """Start over with an empty log and no faults.
@@ -39,13 +43,30 @@ class EmulatorState:
         Args:
             world: the new world; by default the current one as it was at the
                 beginning.
-            dispatch: what becomes of evaluations; unchanged by default.
+            dispatch: what becomes of work that is handed over; unchanged by default.
         """
         world = world or self.service.world.reset_copy()
-        dispatch = dispatch or self.service.evaluations.dispatch
-        self.service = Service.create(world, dispatch, self.run_seconds)
+        workers = self.service.workers
+        dispatch = dispatch or workers.dispatch
+        self.service = Service.create(world, dispatch, workers.settings)
         self.log.clear()
         self.faults.clear()
+        if self.rate_limit:
+            self.rate_limit.clear()
+
+    def change_rows(self, changes: Sequence[Mapping[str, Any]]) -> None:
+        """Change rows in the order of the changes, all of them or none.
+
+        Args:
+            changes: as `futureagi_async.emulator.moments` describes them.
+
+        Raises:
+            WorldError: a change makes no sense.
+        """
+        service = self.service
+        now = time.time()
+        service.workers.work_until(now)
+        apply_changes(service.world, changes, lambda: service.world.clock.stamp(now))
 
 
 def respond(request: Request, state: EmulatorState) -> Response:
@@ -81,6 +102,13 @@ def _reset(request: Request, state: EmulatorState) -> Response:
     return json_response(200, {"status": "reset"})
 
 
+def _rows(request: Request, state: EmulatorState) -> Response:
+    """Change rows as the service's workers change them, all of them or none."""
+    changes = json.loads(request.body)
+    state.change_rows(changes)
+    return json_response(200, {"changes": len(changes)})
+
+
 def _log(_request: Request, state: EmulatorState) -> Response:
     """Return the log."""
     log = state.log
@@ -90,6 +118,7 @@ def _log(_request: Request, state: EmulatorState) -> Response:
     body: dict[str, Any] = {
         "requests": [attrs.asdict(request) for request in log.requests],
         "counts": counts,
+        "response_bytes": dict(log.response_bytes),
         "in_flight": log.in_flight,
         "most_in_flight": log.most_in_flight,
         "runs": dict(log.runs),
@@ -112,6 +141,7 @@ def _faults(request: Request, state: EmulatorState) -> Response:
 
 _VIEWS: Mapping[tuple[str, str], Callable[[Request, EmulatorState], Response]] = {
     ("POST", f"{PREFIX}reset"): _reset,
+    ("POST", f"{PREFIX}rows"): _rows,
     ("GET", f"{PREFIX}log"): _log,
     ("POST", f"{PREFIX}faults"): _faults,
 }

@@ -6,14 +6,16 @@ import math
 import sys
 import threading
 import warnings
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from futureagi_async.emulator.control import EmulatorState, check_dispatch
 from futureagi_async.emulator.faults import Faults
 from futureagi_async.emulator.log import Log
-from futureagi_async.emulator.rules.evaluations import Dispatch
+from futureagi_async.emulator.rate_limit import RateLimit
 from futureagi_async.emulator.rules.service import Service
+from futureagi_async.emulator.rules.workers import Dispatch, WorkSettings
 from futureagi_async.emulator.synthetic import check_whole_number
 from futureagi_async.emulator.world import World
 
@@ -35,10 +37,18 @@ class Emulator:
         world: its state; by default a synthetic world.
         host: where it listens; anything but loopback warns.
         port: the port, up to 65535; 0 takes a free one.
-        dispatch: what becomes of evaluations: `accept` leaves them pending for ever,
-            `run` finishes them after `run_seconds`, `fail` cannot start them.
+        dispatch: what becomes of evaluations, runs and reruns: `accept` leaves them
+            as they are for ever, `run` has workers do them, `fail` cannot start them.
         latency: seconds by which every response is delayed.
-        run_seconds: seconds that evaluations take with `run`.
+        run_seconds: seconds that an evaluation takes with `run`.
+        call_seconds: seconds that a call takes, and the preparation of a run.
+        monitor_seconds: seconds between two looks of the monitor that sets the status
+            of the executions of text agents.
+        evaluations_at_once: how many evaluations are made at a time; by default all.
+        restore_configs: whether an evaluation that ends after its eval config was
+            deleted or updated undoes that, as the service's workers can.
+        rate_limit: how many requests of an organization are served in a calendar
+            minute, refused ones counted; by default there is no limit.
         control: whether `/_emulator/...` can be reached over HTTP.
         log_size: how many requests the log stores; its counts are of all.
 
@@ -63,6 +73,11 @@ class Emulator:
         dispatch: Dispatch = "accept",
         latency: float = 0.0,
         run_seconds: float = 0.5,
+        call_seconds: float = 0.5,
+        monitor_seconds: float = 0.5,
+        evaluations_at_once: int | None = None,
+        restore_configs: bool = False,
+        rate_limit: int | None = None,
         control: bool = True,
         log_size: int = 10_000,
     ) -> None:
@@ -71,14 +86,32 @@ class Emulator:
         check_whole_number("log_size", log_size, sys.maxsize)
         _check_seconds("latency", latency)
         _check_seconds("run_seconds", run_seconds)
+        _check_seconds("call_seconds", call_seconds)
+        _check_seconds("monitor_seconds", monitor_seconds)
+        if evaluations_at_once is not None:
+            check_whole_number(
+                "evaluations_at_once", evaluations_at_once, sys.maxsize, minimum=1
+            )
+        if rate_limit is not None:
+            check_whole_number("rate_limit", rate_limit, sys.maxsize)
         self._host = host
         self._port = port
         self._latency = latency
         self._control = control
         world = World.synthetic() if world is None else world
-        service = Service.create(world, dispatch, run_seconds)
+        settings = WorkSettings(
+            run_seconds,
+            call_seconds,
+            monitor_seconds,
+            evaluations_at_once,
+            restore_configs,
+        )
+        service = Service.create(world, dispatch, settings)
         self.state: EmulatorState = EmulatorState(
-            service, Log(log_size), Faults(), run_seconds
+            service,
+            Log(log_size),
+            Faults(),
+            None if rate_limit is None else RateLimit(rate_limit),
         )
         self._server: HttpServer | None = None
         self._bound_port: int | None = None
@@ -129,9 +162,21 @@ class Emulator:
         Args:
             world: the new world; by default the current one as it was at the
                 beginning.
-            dispatch: what becomes of evaluations; unchanged by default.
+            dispatch: what becomes of work that is handed over; unchanged by default.
         """
         self.state.reset(world, dispatch)
+
+    def change_rows(self, changes: Sequence[Mapping[str, Any]]) -> None:
+        """Change rows as the service's workers change them, all of them or none.
+
+        Args:
+            changes: objects as `{"call": id, "status": "completed"}`; see the page
+                about testing.
+
+        Raises:
+            ValueError: a change makes no sense; it is named by its place.
+        """
+        self.state.change_rows(changes)
 
     async def start(self) -> None:
         """Listen in the running loop.

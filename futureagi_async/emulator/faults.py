@@ -186,16 +186,27 @@ def fault_response(fault: Fault, now: float) -> Response:
     return attrs.evolve(_error_page(status, retry_after), headers=headers)
 
 
+def rate_limited(retry_after: float) -> Response:
+    """Return the response to a request beyond the limit."""
+    headers = {"Retry-After": f"{retry_after:.10g}"}
+    return attrs.evolve(_too_many_requests(retry_after), headers=headers)
+
+
+def _too_many_requests(retry_after: float | None) -> Response:
+    """Return the body of a 429; the seconds to wait stand in it, too."""
+    limited: dict[str, object] = {
+        "code": "RATE_LIMITED",
+        "message": "Rate limit exceeded. Please try again later.",
+    }
+    if retry_after is not None:
+        limited["retry_after"] = retry_after
+    return json_response(429, {"status": False, "result": limited})
+
+
 def _error_page(status: int, retry_after: float | None) -> Response:
     """Return a status in the form that the service or its proxy uses for it."""
     if status == 429:  # noqa: PLR2004 - the number is its name
-        limited: dict[str, object] = {
-            "code": "RATE_LIMITED",
-            "message": "Rate limit exceeded. Please try again later.",
-        }
-        if retry_after is not None:
-            limited["retry_after"] = retry_after
-        return json_response(429, {"status": False, "result": limited})
+        return _too_many_requests(retry_after)
     if status == 402:  # noqa: PLR2004 - the number is its name
         detail = "The plan's limit is reached."
         error = {"code": "PAYMENT_REQUIRED", "message": detail, "detail": detail}

@@ -18,6 +18,8 @@ class LoggedRequest:
         status: the status of the response, even if it was not delivered.
         request_id: the `X-Request-ID` of the exchange.
         outcome: `answered`, or the fault that prevented it.
+        response_bytes: the size of the body of the response, even if it was not
+            delivered.
     """
 
     method: str
@@ -26,6 +28,7 @@ class LoggedRequest:
     status: int
     request_id: str
     outcome: str
+    response_bytes: int
 
 
 class Log:
@@ -34,6 +37,7 @@ class Log:
     Attributes:
         requests: the last requests, oldest first.
         counts: how many responses by (endpoint, status).
+        response_bytes: how many bytes the bodies of responses had, by endpoint.
         runs: how often evaluations were started, by run test; a failed dispatch
             starts none.
         configs: how many eval configs were created, by run test, also when the
@@ -45,6 +49,7 @@ class Log:
     def __init__(self, size: int) -> None:
         self.requests: deque[LoggedRequest] = deque(maxlen=size)
         self.counts: Counter[tuple[str, int]] = Counter()
+        self.response_bytes: Counter[str] = Counter()
         self.runs: Counter[str] = Counter()
         self.configs: Counter[str] = Counter()
         self.in_flight: int = 0
@@ -54,6 +59,7 @@ class Log:
         """Forget everything but what is in flight."""
         self.requests.clear()
         self.counts.clear()
+        self.response_bytes.clear()
         self.runs.clear()
         self.configs.clear()
         self.most_in_flight = self.in_flight
@@ -71,6 +77,7 @@ class Log:
         """Log one request."""
         self.requests.append(request)
         self.counts[endpoint, request.status] += 1
+        self.response_bytes[endpoint] += request.response_bytes
         if request.run_test_id is None:
             return
         if effects.runs:

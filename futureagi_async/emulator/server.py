@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -12,7 +13,7 @@ from uuid import uuid4
 from aiohttp import web
 
 from futureagi_async.emulator import control
-from futureagi_async.emulator.faults import Fault, fault_response
+from futureagi_async.emulator.faults import Fault, fault_response, rate_limited
 from futureagi_async.emulator.log import LoggedRequest
 from futureagi_async.emulator.rules.exchange import Request, Response
 from futureagi_async.emulator.rules.routes import identify
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from aiohttp.web_protocol import RequestHandler
 
     from futureagi_async.emulator.control import EmulatorState
-    from futureagi_async.emulator.rules.evaluations import Dispatch
+    from futureagi_async.emulator.rules.workers import Dispatch
 
 
 _IDLE_TIMEOUT = 30.0
@@ -71,7 +72,7 @@ class HttpServer:
         Raises:
             OSError: the port is taken.
         """
-        server = web.Server(
+        server = _Server(
             self._handle,
             request_factory=_unlimited_request,
             access_log=None,
@@ -109,20 +110,36 @@ class HttpServer:
         try:
             if self._latency:
                 await asyncio.sleep(self._latency)
+            if refused := self._refuse(request):
+                return refused
             if self._state.faults.active:
                 return await self._serve_with_faults(raw, request)
             request_id = _request_id(request)
-            served = self._state.service.serve(request, time.monotonic())
+            served = self._state.service.serve(request, time.time())
             self._log(request, served, request_id, "answered")
             return _to_aiohttp(served.response, request_id)
         finally:
             log.request_finished()
 
+    def _refuse(self, request: Request) -> web.Response | None:
+        """Return the response to a request beyond the limit, if it is one."""
+        limit = self._state.rate_limit
+        organization = limit and self._state.service.organization_of(request)
+        if not limit or not organization:
+            return None
+        retry_after = limit.count(organization, time.time())
+        if retry_after is None:
+            return None
+        request_id = _request_id(request)
+        served = Served(rate_limited(retry_after))
+        self._log(request, served, request_id, "rate_limit")
+        return _to_aiohttp(served.response, request_id)
+
     async def _serve_with_faults(
         self, raw: web.BaseRequest, request: Request
     ) -> web.StreamResponse:
         """Respond to one request while faults are active."""
-        faults = self._state.faults.matching(*identify(request.path), time.monotonic())
+        faults = self._state.faults.matching(*identify(request.path), time.time())
         by_kind: dict[str, Fault] = {fault.fault: fault for fault in faults}
         request_id = _request_id(request)
         if slow := by_kind.get("latency"):
@@ -132,11 +149,11 @@ class HttpServer:
             return _close_connection(raw)
         rejecting = by_kind.get("rate_limit") or by_kind.get("status")
         if rejecting:
-            served = Served(fault_response(rejecting, time.monotonic()))
+            served = Served(fault_response(rejecting, time.time()))
             self._log(request, served, request_id, rejecting.fault)
             return _to_aiohttp(served.response, request_id)
         dispatch: Dispatch | None = "fail" if "dispatch" in by_kind else None
-        served = self._state.service.serve(request, time.monotonic(), dispatch=dispatch)
+        served = self._state.service.serve(request, time.time(), dispatch=dispatch)
         for kind in ("drop_after", "truncate", "garbage"):
             if kind in by_kind:
                 self._log(request, served, request_id, kind)
@@ -156,8 +173,32 @@ class HttpServer:
             served.response.status,
             request_id,
             outcome,
+            len(served.response.body),
         )
         self._state.log.add(logged, endpoint, served.effects)
+
+
+class _Protocol(web.RequestHandler):
+    """A connection on which methods may be in small letters, as to the service."""
+
+    __slots__ = ()
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on what was received, with the method in capitals."""
+        if data[:1].islower() and (line := _REQUEST_LINE.match(data)):
+            data = line[1].upper() + data[line.end(1) :]
+        super().data_received(data)
+
+
+_REQUEST_LINE = re.compile(rb"([a-z]+) /[^ \r\n]* HTTP/1\.[01]\r\n")
+
+
+class _Server(web.Server):
+    """Server whose connections are of the protocol above."""
+
+    def __call__(self) -> web.RequestHandler:
+        """Return the protocol of a new connection."""
+        return _Protocol(self, loop=self._loop, **self._kwargs)
 
 
 async def _close_listener(listener: asyncio.Server) -> None:

@@ -8,9 +8,10 @@ An id contains the position of its row, so that no table of ids is needed:
 """
 
 import datetime as dt
+import enum
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, Self, TypeVar, overload
 
 from futureagi_async.emulator.rows import (
@@ -30,7 +31,20 @@ _ID_PATTERN = re.compile(
     r"([0-9a-f]{8})-([0-9a-f]{4})-4([0-9a-f]{3})-8([0-9a-f]{3})-([0-9a-f]{12})"
 )
 
-_RUN_TEST, _EXECUTION, _CALL, _TEMPLATE, _SCENARIO, _ORGANIZATION, _WORKSPACE = range(7)
+
+class RowKind(enum.IntEnum):
+    """The kinds of rows, as ids contain them."""
+
+    RUN_TEST = 0
+    EXECUTION = 1
+    CALL = 2
+    TEMPLATE = 3
+    SCENARIO = 4
+    ORGANIZATION = 5
+    WORKSPACE = 6
+    CONFIG = 7
+    SNAPSHOT = 8
+
 
 MAX_RUN_TESTS = 16**8
 MAX_EXECUTIONS = 16**4
@@ -46,11 +60,15 @@ _TEMPLATES = (
     ("embedding_similarity", "score", "text"),
 )
 
-_AGENT = "Synthetic agent"
+AGENT = "Synthetic agent"
+"""The name of the agent of every run test."""
+
+_CALL_SECONDS = 40
+"""How long every call lasted."""
 
 
-def _row_id(
-    kind: int, seed: int, index: int = 0, execution: int = 0, call: int = 0
+def row_id(
+    kind: RowKind, seed: int, index: int = 0, execution: int = 0, call: int = 0
 ) -> str:
     """Return the id of the row at a position."""
     return f"{index:08x}-{execution:04x}-4{call:03x}-8{kind:03x}-{seed:012x}"
@@ -62,8 +80,8 @@ def synthetic_key(seed: int) -> ApiKey:
         name="owner",
         api_key=f"emulator-api-key-{seed}",
         secret_key=f"emulator-secret-key-{seed}",
-        organization=_row_id(_ORGANIZATION, seed),
-        workspace=_row_id(_WORKSPACE, seed),
+        organization=row_id(RowKind.ORGANIZATION, seed),
+        workspace=row_id(RowKind.WORKSPACE, seed),
     )
 
 
@@ -77,7 +95,7 @@ def _synthetic_template(index: int, seed: int) -> Template:
     number, known = divmod(index, len(_TEMPLATES))
     name, output_type, key = _TEMPLATES[known]
     return Template(
-        id=_row_id(_TEMPLATE, seed, index),
+        id=row_id(RowKind.TEMPLATE, seed, index),
         name=f"{name}_{number}" if number else name,
         output_type=output_type,
         required_keys=(key,),
@@ -134,25 +152,40 @@ class SyntheticRunTests:
         self._calls = calls
         self._seed = seed
         self._owner = synthetic_key(seed)
-        self._scenarios = (Scenario(_row_id(_SCENARIO, seed), "Scenario 0"),)
+        self._scenarios = (Scenario(row_id(RowKind.SCENARIO, seed), "Scenario 0"),)
         self._made: dict[str, RunTest] = {}
+        self._adopted: dict[str, RunTest] = {}
 
     @property
     def ids(self) -> Sequence[str]:
         """All ids in order of creation."""
         return _LazySequence(range(self._count), self._run_test_id)
 
+    def used(self) -> Iterator[RunTest]:
+        """Iterate over those that are made already."""
+        return iter(self._made.values())
+
     def get(self, run_test_id: str) -> RunTest | None:
         """Return the run test with this id."""
-        return self._made.get(run_test_id) or self._find(run_test_id, _RUN_TEST)
+        return self._made.get(run_test_id) or self._find(run_test_id, RowKind.RUN_TEST)
 
     def of_execution(self, execution_id: str) -> RunTest | None:
         """Return the run test that has this execution."""
-        return self._find(execution_id, _EXECUTION)
+        return self._adopted.get(execution_id) or self._find(
+            execution_id, RowKind.EXECUTION
+        )
 
     def of_call(self, call_id: str) -> RunTest | None:
         """Return the run test that has this call."""
-        return self._find(call_id, _CALL)
+        return self._adopted.get(call_id) or self._find(call_id, RowKind.CALL)
+
+    def adopt(self, run_test: RunTest, row: Execution | Call) -> None:
+        """Remember that a new execution or call belongs to a run test."""
+        self._adopted[row.id] = run_test
+
+    def forget(self, row: Execution | Call) -> None:
+        """Forget a new execution or call."""
+        del self._adopted[row.id]
 
     def visible_to(self, key: ApiKey, search: str = "") -> Sequence[RunTest]:
         """Return all of them, newest first, or those with a matching name or agent."""
@@ -160,36 +193,35 @@ class SyntheticRunTests:
             return ()
         indexes: Sequence[int] = range(self._count - 1, -1, -1)
         text = search.lower()
-        if text and text not in _AGENT.lower():
-            indexes = [index for index in indexes if text in _run_test_name(index)]
+        if text and text not in AGENT.lower():
+            indexes = [index for index in indexes if text in self._name(index)]
         return _LazySequence(indexes, self._run_test)
 
     def find(self, name: str, organization: str) -> RunTest | None:
         """Return the run test with exactly this name."""
-        number = name.removeprefix(_run_test_name(""))
+        number = name.rpartition(" ")[2]
         if organization != self._owner.organization or not number.isdecimal():
             return None
         index = int(number)
-        exists = index < self._count and _run_test_name(index) == name
+        exists = index < self._count and self._name(index) == name
         return self._run_test(index) if exists else None
 
-    def _find(self, row_id: str, kind: int) -> RunTest | None:
+    def _find(self, text: str, kind: RowKind) -> RunTest | None:
         """Return the run test that a row of this kind belongs to, if it exists."""
-        match = _ID_PATTERN.fullmatch(row_id)
+        match = _ID_PATTERN.fullmatch(text)
         if not match:
             return None
         index, execution, call, found, seed = (int(part, 16) for part in match.groups())
         exists = (
             (found, seed) == (kind, self._seed)
             and index < self._count
-            and (kind == _RUN_TEST or execution < self._executions)
-            and (kind != _CALL or call < self._calls)
+            and (kind == RowKind.RUN_TEST or self._has(execution, call))
         )
         return self._run_test(index) if exists else None
 
     def _run_test_id(self, index: int) -> str:
         """Return the id of the run test at a position."""
-        return _row_id(_RUN_TEST, self._seed, index)
+        return row_id(RowKind.RUN_TEST, self._seed, index)
 
     def _run_test(self, index: int) -> RunTest:
         """Return the run test at a position; make it on its first use."""
@@ -198,23 +230,38 @@ class SyntheticRunTests:
             self._made[run_test_id] = self._new_run_test(index, run_test_id)
         return self._made[run_test_id]
 
+    def _has(self, execution: int, call: int) -> bool:
+        """Return whether every run test has a row at these positions."""
+        return execution < self._executions and call < max(1, self._calls)
+
+    def _name(self, index: int) -> str:
+        """Return the name of the run test at a position; it ends with the position."""
+        return f"run test {index}"
+
     def _new_run_test(self, index: int, run_test_id: str) -> RunTest:
         """Make a run test that nothing has changed."""
         return RunTest(
             id=run_test_id,
-            name=_run_test_name(index),
+            name=self._name(index),
             organization=self._owner.organization,
-            workspace=self._owner.workspace,
-            agent_name=_AGENT,
+            workspace=row_id(RowKind.WORKSPACE, self._seed),
+            agent_name=AGENT,
             scenarios=self._scenarios,
             executions=[
                 Execution(
-                    _row_id(_EXECUTION, self._seed, index, execution),
+                    row_id(RowKind.EXECUTION, self._seed, index, execution),
                     calls=[
-                        Call(_row_id(_CALL, self._seed, index, execution, call))
+                        Call(
+                            row_id(RowKind.CALL, self._seed, index, execution, call),
+                            duration_seconds=_CALL_SECONDS,
+                        )
                         for call in range(self._calls)
                     ],
-                    start_time=_start_time(execution),
+                    created_at=_start_time(execution),
+                    started_at=_start_time(execution),
+                    completed_at=_start_time(execution),
+                    total_calls=self._calls,
+                    completed_calls=self._calls,
                 )
                 for execution in range(self._executions)
             ],
@@ -222,20 +269,17 @@ class SyntheticRunTests:
 
 
 @functools.cache
-def _start_time(execution: int) -> str:
+def _start_time(execution: int) -> dt.datetime:
     """Return when an execution started: one a day, the newest last."""
-    first = dt.datetime.fromisoformat(DEFAULT_TIME)
-    return f"{first + dt.timedelta(days=execution):%Y-%m-%dT%H:%M:%SZ}"
+    return DEFAULT_TIME + dt.timedelta(days=execution)
 
 
-def _run_test_name(index: int | str) -> str:
-    """Return the name of the run test at a position."""
-    return f"run test {index}"
-
-
-def check_whole_number(name: str, value: int, maximum: int) -> None:
-    """Raise `ValueError` unless a value is a whole number from 0 to the maximum."""
-    if not isinstance(value, int) or not 0 <= value <= maximum:
+def check_whole_number(
+    name: str, value: int, maximum: int, *, minimum: int = 0
+) -> None:
+    """Raise `ValueError` unless a value is a whole number within its bounds."""
+    if not isinstance(value, int) or not minimum <= value <= maximum:
         raise ValueError(
-            f"{name} must be a whole number between 0 and {maximum}, not {value!r}"
+            f"{name} must be a whole number between {minimum} and {maximum}, "
+            f"not {value!r}"
         )

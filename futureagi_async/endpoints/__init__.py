@@ -8,6 +8,7 @@ from futureagi_async._lazy import lazy_exports
 if TYPE_CHECKING:
     from futureagi_async.endpoints import (
         add_eval_configs as add_eval_configs,
+        compare_executions as compare_executions,
         delete_eval_config as delete_eval_config,
         eval_config as eval_config,
         eval_output as eval_output,
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
         list_call_executions as list_call_executions,
         list_eval_templates as list_eval_templates,
         list_run_tests as list_run_tests,
+        list_simulation_runs as list_simulation_runs,
         list_test_executions as list_test_executions,
+        mapping as mapping,
         run_new_evals as run_new_evals,
         scores as scores,
         status as status,
@@ -34,6 +37,7 @@ else:
         dict.fromkeys(
             (
                 ".add_eval_configs",
+                ".compare_executions",
                 ".delete_eval_config",
                 ".eval_config",
                 ".eval_output",
@@ -47,7 +51,9 @@ else:
                 ".list_call_executions",
                 ".list_eval_templates",
                 ".list_run_tests",
+                ".list_simulation_runs",
                 ".list_test_executions",
+                ".mapping",
                 ".run_new_evals",
                 ".scores",
                 ".status",

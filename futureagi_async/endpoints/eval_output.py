@@ -45,17 +45,22 @@ _IN_PROGRESS = {
 _FAILED = {"failed", "error"}
 
 _RESOURCE = (
-    r"(?:credits|quotas?"
+    r"(?:credits|quotas?|free[\s_-]tier|allowance"
     r"|(?:plan|usage|credit|spend(?:ing)?|monthly|billing|account)[\s_-]"
     r"(?:limits?|balance))"
 )
 _USED_UP = r"(?:used up|exhausted|exceed(?:s|ed)?|reached|depleted|hit|r[ua]n out)"
 _MISSING = r"(?:insufficient|not enough|no (?:more|remaining)|out of)"
 _LIMIT_REACHED = re.compile(
-    rf"(?<![a-z]){_MISSING}(?:[\s_-]+\w+)?[\s_-]+(?:credit|{_RESOURCE})(?![a-z])"
+    rf"(?<![a-z]){_MISSING}(?:[\s_-]+\w+)?[\s_-]+(?:credit|balance|{_RESOURCE})(?![a-z])"
     rf"|(?<![a-z]){_RESOURCE}[^.;\n]{{0,40}}[\s_-]{_USED_UP}(?![a-z])"
     rf"|(?<![a-z]){_USED_UP}[\s_-][^.;\n]{{0,40}}\b{_RESOURCE}(?![a-z])"
-    r"|entitlement_denied",
+    # The service's own texts and codes.
+    r"|(?<!rate )limit reached for your current plan"
+    r"|not available on your current plan|not included in your current license"
+    r"|usage paused by your budget|payment method is required|outstanding payment issue"
+    r"|free_tier_limit|entitlement_(?:limit|denied)|budget_paused|payment_required"
+    r"|account_suspended|license_(?:expired|feature_denied)",
     re.IGNORECASE | re.ASCII,
 )
 
@@ -135,7 +140,7 @@ class EvalOutput(Serializable):
 
     @property
     def hit_limit(self) -> bool:
-        """Whether it failed since a credit, quota or plan limit was reached.
+        """Whether it failed since a credit, quota or plan limit was reached, or for money.
 
         The service has no code for it: this reads the wording of the reason. A limit of
         the rate or of the length of a text is none of these.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import attrs
@@ -10,11 +11,14 @@ import attrs
 from futureagi_async.endpoints.eval_output import EvalOutput
 from futureagi_async.endpoints.status import ExecutionStatus
 from futureagi_async.endpoints.transcript import TranscriptTurn, read_transcript
-from futureagi_async.model import codec
+from futureagi_async.errors import InvalidRequestError
+from futureagi_async.model import codec, validation
 from futureagi_async.model.page import Page, RunTestPageRequest
 from futureagi_async.model.request import Result
 from futureagi_async.model.resource import (
+    ExecutionRef,
     IdentifiesCall,
+    IdentifiesExecution,
     RunTestRef,  # noqa: F401 - in the signature that attrs makes
 )
 
@@ -110,12 +114,71 @@ class CallExecutionsPage(Page):
     results: tuple[CallExecution, ...]
 
 
+CALL_STATUSES = (
+    ExecutionStatus.PENDING,
+    ExecutionStatus.QUEUED,
+    ExecutionStatus.ONGOING,
+    ExecutionStatus.ANALYZING,
+    ExecutionStatus.COMPLETED,
+    ExecutionStatus.FAILED,
+    ExecutionStatus.CANCELLED,
+)
+"""The states of calls."""
+
+
+def _status(value: ExecutionStatus | str | None) -> ExecutionStatus | None:
+    if value is None:
+        return None
+    # The service compares exactly, and returns no calls for a state that it never has.
+    status = ExecutionStatus(validation.non_blank_text(value, "status"))
+    if status in CALL_STATUSES:
+        return status
+    raise InvalidRequestError(
+        f"status: {validation.truncate_repr(status.value)} is no state of a call, which "
+        f"is one of {', '.join(CALL_STATUSES)}"
+    )
+
+
 @attrs.frozen
 class ListCallExecutions(RunTestPageRequest[CallExecutionsPage]):
     """Read one page of the calls of a run test; past the end it is empty.
 
     A deleted call keeps its place: a page can be short or empty before the end.
+
+    Args:
+        run_test_id: the run test, or its id in any spelling of a UUID.
+        page: number of the page, counted from 1.
+        limit: entries on a page.
+        status: the state that they must have, in any case.
     """
 
     result_type: ClassVar[type[Result]] = CallExecutionsPage
     collection: ClassVar[str] = "call-executions"
+
+    status: ExecutionStatus | None = attrs.field(default=None, converter=_status)
+
+    @property
+    def filters(self) -> dict[str, str | None]:
+        """The state, if there is one."""
+        return {"status": self.status and self.status.value}
+
+
+def call_filter(
+    execution: ExecutionRef | None = None, *, snapshots: bool = False
+) -> Callable[[CallExecution], bool]:
+    """Return whether a call is wanted, as a function, since the service has no filter.
+
+    Args:
+        execution: the execution that it must belong to; snapshots belong to none.
+        snapshots: whether snapshots are wanted as well.
+    """
+    include_snapshots = validation.optional_bool(snapshots, "snapshots")
+    if execution is None:
+        return lambda call: not call.is_snapshot or bool(include_snapshots)
+    if include_snapshots:
+        raise InvalidRequestError(
+            "snapshots: they belong to no execution; leave one of both out, and compare "
+            "their original_call_execution_id"
+        )
+    execution_id = validation.resource_id(execution, "execution", IdentifiesExecution)
+    return lambda call: (call.test_execution_id or "").lower() == execution_id

@@ -87,9 +87,8 @@ def read_scores(output: Any, average: Any, total_cells: int = 0) -> Scores | Non
 def merge_choices(shares: dict[str, float], total_cells: int = 0) -> dict[str, float]:
     """Return the share of each choice, of shares of the texts that the service counts.
 
-    Different texts can be of the same choice: `"Yes"` and `"{'choice': 'Yes'}"`. The
-    sum of their shares is as if it had been rounded once, if the number of results is
-    given.
+    Different texts can be of the same choice: `"Yes"` and `"{'choice': 'Yes'}"`. With
+    the number of results the sum of their shares is rounded once, else each share.
     """
     by_label: dict[str, list[float]] = {}
     for text, share in shares.items():

@@ -14,7 +14,7 @@ class TranscriptTurn:
     Attributes:
         role: who speaks: `user`, `assistant`, or `tool_calls` and `tool_call_result`;
             `None` if that is not known.
-        text: what is said.
+        text: the words, or the result of a tool.
         raw: the turn in the response, for example with its times.
     """
 

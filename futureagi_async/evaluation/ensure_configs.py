@@ -221,16 +221,22 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
         return await self.ensure(executor, recovery, {})
 
     async def ensure(
-        self, executor: Executor, recovery: Recovery, changes: ConfigChanges
+        self,
+        executor: Executor,
+        recovery: Recovery,
+        changes: ConfigChanges,
+        known: RunTest | None = None,
     ) -> EnsuredEvalConfigs:
         """Ensure them after reconciling earlier requests, and add to `changes`.
+
+        A run test that is `known` is not read first.
 
         Raises:
             FutureAGIError: as `run` does.
         """
         try:
             await recovery.reconcile_config_changes(executor, self.configs)
-            ensured = await self._converge(executor, recovery, changes)
+            ensured = await self._converge(executor, recovery, changes, known)
             ids = [each.eval_config.id for each in ensured.eval_configs]
             await recovery.record_config_changes(executor, ids)
         except FutureAGIError as error:
@@ -240,12 +246,17 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
         return ensured
 
     async def _converge(
-        self, executor: Executor, recovery: Recovery, changes: ConfigChanges
+        self,
+        executor: Executor,
+        recovery: Recovery,
+        changes: ConfigChanges,
+        known: RunTest | None,
     ) -> EnsuredEvalConfigs:
         attempted: set[str] = set()
         retries = 0
         while True:
-            run_test = await executor.read(GetRunTest(self.run_test_id))
+            run_test = known or await executor.read(GetRunTest(self.run_test_id))
+            known = None
             diff = diff_configs(self.configs, run_test.simulate_eval_configs_detail)
             for name in attempted & diff.existing.keys():
                 changes[name] = EvalConfigOrigin.CREATED

@@ -35,8 +35,9 @@ class EvaluationOptions(_RequiredOptions, SharedOptions, total=False):
             zone.
         enable_tool_evaluation: as for `RunNewEvals`; the service stores it.
         wait: whether to wait for the results, or only to start the evaluations.
-        poll_interval: seconds between the first two polls, which all run tests share;
-            the interval grows while nothing changes.
+        poll_interval: seconds before a run test is polled for the first time; the
+            interval grows. Among many, a few are polled until the first have ended, and
+            the others when they can be finished, as those were.
         stuck_after: seconds after which an execution in which nothing has changed is
             believed to be finished, or stuck, although its status says otherwise. The
             service's slowest monitor visits it once in 60 seconds.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sized
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,6 +16,7 @@ from futureagi_async.batch.failures import (
 from futureagi_async.batch.worker_pool import CallerCodeError, WorkerPool
 from futureagi_async.errors import FutureAGIError, NotAttemptedError
 from futureagi_async.evaluation import conclusion
+from futureagi_async.evaluation.directory import RunTestDirectory
 from futureagi_async.evaluation.plan import (
     EvaluationPhase,
     Plan,
@@ -22,6 +24,7 @@ from futureagi_async.evaluation.plan import (
     describe_busy,
     make_plan,
 )
+from futureagi_async.evaluation.poll_schedule import PollSchedule
 from futureagi_async.evaluation.poller import Poller, poll_once
 from futureagi_async.evaluation.report import (
     EvaluationProgress,
@@ -127,7 +130,7 @@ class EvaluationPipeline:
         remembers_all: bool,
     ) -> None:
         self._batch = batch
-        self._executor = batch.new_executor()
+        self._poll_executor = batch.new_executor(is_begun=True)
         self._options = options
         self._spec = options.spec
         self._deliver = deliver
@@ -135,13 +138,13 @@ class EvaluationPipeline:
         self._slots = slots
         self._remembers_all = remembers_all
         self._now = asyncio.get_running_loop().time
-        self._wakeup = asyncio.Event()
+        self._directory = RunTestDirectory()
         self._poller = Poller(
             self._poll,
             self._expire,
-            pause=options.poll_interval,
+            schedule=PollSchedule(options.poll_interval),
             workers=options.batch.max_concurrency,
-            sleep=lambda seconds: batch.pause(seconds, self._wakeup),
+            wait=batch.wait,
         )
         self._read = self._finished = self._scored = 0
         self._duplicates: dict[str, list[_RunTestTask]] = {}
@@ -156,6 +159,7 @@ class EvaluationPipeline:
                 under way was delivered.
         """
         workers = self._options.batch.workers
+        self._directory.expected = len(items) if isinstance(items, Sized) else None
         # A worker that finds no more input keeps the slot that it acquired.
         self._pool = WorkerPool(
             items,
@@ -182,7 +186,7 @@ class EvaluationPipeline:
     def _interrupt(self, failure: BaseException | None) -> None:
         """Stop, since the caller's code has raised."""
         self._failure = self._failure or failure
-        self._wakeup.set()
+        self._poller.wake()
 
     def _is_stopped(self) -> bool:
         return self._stop_reason() is not None
@@ -195,7 +199,7 @@ class EvaluationPipeline:
         return self._batch.stop_reason()
 
     async def _start_run_test(self, item: RunTestInput | InvalidItem) -> _RunTestTask:
-        state = RunTestState(run_test_id="")
+        state = RunTestState(run_test_id="", directory=self._directory)
         task = _RunTestTask(
             item=item, index=self._read, started_at=self._now(), state=state
         )
@@ -266,6 +270,16 @@ class EvaluationPipeline:
         if found.is_certain and found.phase is not EvaluationPhase.UNDER_WAY:
             self._conclude(task, found.phase, plan)
         elif not self._options.waits:
+            self._conclude_now(task, found.phase, plan)
+
+    def _conclude_now(
+        self, task: _RunTestTask, phase: EvaluationPhase, plan: Plan | None
+    ) -> None:
+        """Finish a run test of which nothing is to be started, without confirmation."""
+        if phase in {EvaluationPhase.UNDER_WAY, EvaluationPhase.FINISHED}:
+            # All that was requested has results; others evaluate something else.
+            self._conclude(task, EvaluationPhase.FINISHED, plan)
+        else:
             self._finish(task, EvaluationStatus.STARTED)
 
     async def _run(self, operation: Operation[Any]) -> FutureAGIError | None:
@@ -276,7 +290,7 @@ class EvaluationPipeline:
             return NotAttemptedError(f"not sent: {stop}")
         try:
             async with self._batch.exclusive(operation.run_test_id):
-                await operation.run(self._executor)
+                await operation.run(self._batch.new_executor())
         except (Exception, asyncio.CancelledError) as error:
             if is_own_cancellation(error):
                 raise
@@ -301,7 +315,7 @@ class EvaluationPipeline:
         limit = asyncio.timeout_at(self._batch.deadline)
         try:
             async with limit:
-                found = await poll_once(self._executor.read, state, self._now)
+                found = await poll_once(self._poll_executor.read, state, self._now)
         except Exception as error:  # noqa: BLE001 - other run tests go on
             if limit.expired():
                 return
@@ -327,7 +341,7 @@ class EvaluationPipeline:
             self._finish(task, EvaluationStatus.NOT_STARTED, _TOO_MANY_RESTARTS)
         else:
             task.restarts += 1
-            state.polls = 0
+            self._poller.add(task)
             await self._start(task)
 
     def _conclude(
@@ -381,7 +395,7 @@ class EvaluationPipeline:
         self._finished += 1
         self._scored += evaluation.is_scored
         if self._is_stopped():
-            self._wakeup.set()  # a pause would be in vain
+            self._poller.wake()  # a pause would be in vain
         self._deliver(task.index, evaluation)
         self._report_progress(evaluation)
 

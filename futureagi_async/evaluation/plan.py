@@ -245,7 +245,7 @@ def describe_busy(table: ResultTable) -> Iterator[str]:
         total = sum(statuses.values())
         listed = ", ".join(f"{n} {s.value}" for s, n in sorted(statuses.items()))
         yield (
-            f"execution {id_} is {results.execution.status.value}"
+            f"execution {id_} was {results.execution.status.value} when last read"
             + (f" with {listed} of {total} calls" if total else "")
             + (f", {results.pending} results pending" if results.pending else "")
         )

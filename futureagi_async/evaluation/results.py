@@ -5,19 +5,28 @@ from __future__ import annotations
 import array
 import collections
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-from futureagi_async.endpoints.eval_output import EvalOutputStatus, choices_label
+from futureagi_async.endpoints.eval_output import (
+    CHOICES,
+    EvalOutputStatus,
+    choices_label,
+)
 from futureagi_async.endpoints.execution_calls import read_calls
-from futureagi_async.endpoints.list_test_executions import ListTestExecutions
+from futureagi_async.endpoints.list_simulation_runs import ListSimulationRuns
+from futureagi_async.endpoints.list_test_executions import (
+    ListTestExecutions,
+    TestExecution,
+)
 from futureagi_async.endpoints.scores import (
     ChoiceScores,
     NumericScores,
     PassFailScores,
 )
 from futureagi_async.endpoints.status import ExecutionStatus
+from futureagi_async.errors import NotFoundError, ServerError, UnexpectedResponseError
 from futureagi_async.model.page import Paginator
 
 
@@ -26,14 +35,20 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Sequence
 
     from futureagi_async.endpoints.eval_output import EvalOutput
+    from futureagi_async.endpoints.get_eval_summary import ConfigSummary
     from futureagi_async.endpoints.get_simulation_runs import SimulationCall
-    from futureagi_async.endpoints.list_test_executions import TestExecution
+    from futureagi_async.endpoints.list_simulation_runs import SimulationRun
     from futureagi_async.endpoints.scores import Scores
     from futureagi_async.model.page import SendRead
 
 
 PERCENTILES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 100)
 """The percentiles of the service's own summary."""
+
+_MAX_SCORED = 10
+"""Executions that are read with their scores: the service reads all of their calls."""
+
+_SERVER_ERROR = 500
 
 _PASSED = {"passed", "true"}
 _FAILED = {"failed", "false"}
@@ -99,6 +114,32 @@ class ScoreAggregator:
         self._count = 0
         self._words: collections.Counter[str] = collections.Counter()
         self._numbers = array.array("d")
+        self._summed_up: Scores | None = None
+
+    @classmethod
+    def from_summary(cls, summary: ConfigSummary) -> Self | None:
+        """Return the values of which the service has made scores.
+
+        They are `None` if the scores do not add up to them. Numbers cannot be merged
+        with others.
+        """
+        found, total = cls(), summary.total_cells
+        match summary.scores:
+            case PassFailScores(pass_count=passed, fail_count=failed):
+                found._type = "Pass/Fail"
+                found._words.update(passed=passed, failed=failed)
+            case ChoiceScores(shares=shares):
+                found._type = CHOICES
+                found._words.update(
+                    {word: round(share * total / 100) for word, share in shares.items()}
+                )
+            case NumericScores() as scores:
+                found._summed_up = scores
+            case None:
+                return None
+        found._count = total
+        is_whole = found._words.total() == total or found._summed_up is not None
+        return found if is_whole and found.scores() == summary.scores else None
 
     def add(self, output: EvalOutput) -> None:
         """Add one value."""
@@ -115,6 +156,11 @@ class ScoreAggregator:
             is_choices = isinstance(value, tuple)
             self._words[choices_label(value) if is_choices else str(value)] += 1
 
+    @property
+    def is_summed_up(self) -> bool:
+        """Whether it has no values, but their scores."""
+        return self._summed_up is not None
+
     def merge(self, other: ScoreAggregator) -> None:
         """Add the values of another one after those of this one."""
         if self._type is None:
@@ -122,9 +168,12 @@ class ScoreAggregator:
         self._count += other._count
         self._words.update(other._words)
         self._numbers.extend(other._numbers)
+        self._summed_up = self._summed_up or other._summed_up
 
     def scores(self) -> Scores | None:
         """Return the scores of all values; `None` without any."""
+        if self._summed_up is not None:
+            return self._summed_up
         match self._type:
             case "Pass/Fail":
                 return self._pass_fail_scores()
@@ -173,8 +222,8 @@ class ResultScope:
         live_ids: all eval configs of the run test. Calls have results of deleted ones
             as well, of which a pending one stays so for ever. `None` if unknown: then
             all count.
-        created_ids: eval configs that were created just now, of which nobody else can
-            have started anything.
+        created_ids: eval configs that were created just now, and of which nothing was
+            started: nobody else can have started it.
         keeps_calls: whether the results of each call are kept.
     """
 
@@ -224,6 +273,47 @@ class ExecutionResults:
         self._scope = scope
         self._counts: dict[str, ResultCounts] = {}
         self._scores: dict[str, ScoreAggregator] = {}
+
+    @classmethod
+    def from_summary(
+        cls, run: SimulationRun, execution: TestExecution, scope: ResultScope
+    ) -> Self | None:
+        """Return the results of an execution whose scores alone show that all are there.
+
+        The number of its completed calls was stored when it ended, and can be another
+        one since: then it does not fit the number of the results, and `None` is
+        returned.
+        """
+        expected, configs = set(scope.expected_ids or ()), run.configs
+        completed, failed = run.completed_calls, run.failed_calls
+        if (
+            execution.status is not ExecutionStatus.COMPLETED
+            or scope.keeps_calls
+            or not expected
+            or not completed
+            or run.total_calls != completed + failed
+            or not expected <= configs.keys()
+        ):
+            return None
+        found = cls(execution, scope)
+        found.statuses[ExecutionStatus.COMPLETED] = completed
+        if failed:
+            found.statuses[ExecutionStatus.FAILED] = failed
+        for config_id in expected:
+            if not configs[config_id].total_cells and config_id in scope.created_ids:
+                continue
+            scores = ScoreAggregator.from_summary(configs[config_id])
+            if scores is None or configs[config_id].total_cells != completed:
+                return None
+            found._scores[config_id] = scores
+            found._counts[config_id] = ResultCounts(completed=completed)
+            found.names[config_id] = configs[config_id].name or config_id
+        return found
+
+    @property
+    def has_merged_numbers(self) -> bool:
+        """Whether it has scores of numbers that were not read one by one."""
+        return any(each.is_summed_up for each in self._scores.values())
 
     @property
     def completed_calls(self) -> int:
@@ -292,6 +382,7 @@ class ExecutionResults:
 
     def mark_pending(self, config_ids: Collection[str]) -> None:
         """Count as pending what was started after it was read: the results are gone."""
+        self.execution = attrs.evolve(self.execution, status=ExecutionStatus.EVALUATING)
         for config_id in config_ids:
             self._counts[config_id] = ResultCounts(pending=self.completed_calls)
             self._scores.pop(config_id, None)
@@ -445,43 +536,123 @@ ALL_EXECUTIONS = ExecutionFilter()
 """Every execution that is completed or evaluating."""
 
 
-async def read_executions(
-    read: SendRead, run_test_id: str, execution_filter: ExecutionFilter
-) -> tuple[list[TestExecution], dict[str, ExecutionStatus]]:
-    """Read the executions that fit, and the status of those that cannot be evaluated.
+@attrs.frozen
+class Overview:
+    """The executions of a run test, without their calls.
 
-    Both are in order, the newest first; what is older than the last one that can fit is
-    not read.
+    Attributes:
+        executions: those that fit, the newest first.
+        left_out: the status of those that cannot be evaluated.
+        runs: their scores by execution id, if those were read with them.
+    """
+
+    executions: list[TestExecution]
+    left_out: dict[str, ExecutionStatus]
+    runs: dict[str, SimulationRun] = attrs.field(factory=dict)
+
+
+async def read_overview(
+    read: SendRead, run_test_id: str, execution_filter: ExecutionFilter
+) -> Overview:
+    """Read the executions that fit; those older than the last that can fit are not read.
 
     Raises:
         APIError: they could not be read.
     """
-    found: dict[str, TestExecution] = {}
-    left_out: dict[str, ExecutionStatus] = {}
-    pages: Paginator[TestExecution] = Paginator(read, ListTestExecutions(run_test_id))
+    request = ListTestExecutions(run_test_id)
+    pages: Paginator[TestExecution] = Paginator(read, request)
+    overview = Overview([], {})
     async for execution in pages:
-        if execution_filter.includes(execution):
-            found[execution.id] = execution
-            if execution_filter.limit_reached(len(found)):
-                break
-        elif execution_filter.ids is None and not can_be_evaluated(execution):
-            left_out[execution.id] = execution.status
-    return list(found.values()), left_out
+        if _add(overview, execution, execution_filter):
+            break
+    return overview
+
+
+async def read_scored_overview(
+    read: SendRead,
+    name: str,
+    execution_filter: ExecutionFilter,
+    scope: ResultScope,
+) -> Overview | None:
+    """Read the executions that fit with their scores; `None` where that is impossible.
+
+    They are read by the name of the run test, which others can have as well: ids of eval
+    configs tell whose an execution is.
+
+    Raises:
+        APIError: they could not be read, and reading them otherwise cannot help.
+    """
+    expected = set(scope.expected_ids or ())
+    if not expected:
+        return None
+    try:
+        page = await read(ListSimulationRuns(name, limit=_MAX_SCORED))
+    except (NotFoundError, UnexpectedResponseError):
+        return None
+    except ServerError as error:
+        if error.status_code != _SERVER_ERROR:
+            raise  # of a proxy
+        return None
+    overview = Overview([], {})
+    is_complete = page.total_pages <= 1
+    for run in page.results:
+        if not expected <= run.configs.keys():
+            continue
+        execution = TestExecution(
+            id=run.id,
+            status=run.status,
+            start_time=run.started_at,
+            calls=run.total_calls,
+        )
+        overview.runs[execution.id] = run
+        if _add(overview, execution, execution_filter):
+            is_complete = True
+            break
+    return overview if is_complete and overview.executions else None
+
+
+def _add(
+    overview: Overview, execution: TestExecution, execution_filter: ExecutionFilter
+) -> bool:
+    """Add an execution where it belongs; return whether no older one can fit."""
+    if execution_filter.includes(execution):
+        if all(each.id != execution.id for each in overview.executions):
+            overview.executions.append(execution)
+        return execution_filter.limit_reached(len(overview.executions))
+    if execution_filter.ids is None and not can_be_evaluated(execution):
+        overview.left_out[execution.id] = execution.status
+    return False
+
+
+def summed_up(overview: Overview, scope: ResultScope) -> dict[str, ExecutionResults]:
+    """Return the results of those executions whose scores alone tell everything."""
+    found = {
+        execution.id: results
+        for execution in overview.executions
+        if (run := overview.runs.get(execution.id)) is not None
+        and (results := ExecutionResults.from_summary(run, execution, scope))
+    }
+    if len(overview.executions) > 1:
+        # Averages and percentiles of several executions are of all their numbers.
+        return {id_: r for id_, r in found.items() if not r.has_merged_numbers}
+    return found
 
 
 async def read_results(
-    read: SendRead,
-    run_test_id: str,
-    executions: Iterable[TestExecution],
-    scope: ResultScope,
+    read: SendRead, run_test_id: str, overview: Overview, scope: ResultScope
 ) -> ResultTable:
-    """Read the results of executions.
+    """Read the results of executions, as far as their scores do not tell them.
 
     Raises:
         APIError: something could not be read.
     """
-    results = {each.id: ExecutionResults(each, scope) for each in executions}
-    async for found in read_calls(read, run_test_id, results):
+    known = summed_up(overview, scope)
+    results = {
+        each.id: known.get(each.id) or ExecutionResults(each, scope)
+        for each in overview.executions
+    }
+    unknown = [id_ for id_ in results if id_ not in known]
+    async for found in read_calls(read, run_test_id, unknown):
         result = results[found.execution_id]
         if found.status is not None:
             result.execution = attrs.evolve(result.execution, status=found.status)

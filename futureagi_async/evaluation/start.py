@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from futureagi_async.endpoints.get_run_test import GetRunTest
 from futureagi_async.endpoints.run_new_evals import RunNewEvals
 from futureagi_async.errors import (
     APIError,
+    BadRequestError,
     Delivery,
     EvalDispatchError,
     ExecutionsNotCompletedError,
     FutureAGIError,
 )
+from futureagi_async.evaluation.directory import RunTestDirectory
 from futureagi_async.evaluation.ensure_configs import EnsureEvalConfigs
 from futureagi_async.evaluation.plan import StartedPairs, make_plan
 from futureagi_async.evaluation.poller import PollTarget
@@ -23,13 +24,13 @@ from futureagi_async.evaluation.recovery import Recovery
 from futureagi_async.evaluation.results import (
     ALL_EXECUTIONS,
     ExecutionFilter,
-    read_executions,
     read_results,
 )
 from futureagi_async.model.operation import Executor, Operation
 
 
 if TYPE_CHECKING:
+    from futureagi_async.endpoints.get_run_test import RunTest
     from futureagi_async.evaluation.ensure_configs import (
         ConfigChanges,
         EnsuredEvalConfigs,
@@ -50,7 +51,8 @@ class RunTestState(PollTarget):
     It is filled step by step, so that no failure loses what was done.
 
     Attributes:
-        run_test_name: its name, if the input had it.
+        directory: where run tests are found.
+        is_listed: whether its eval configs are known from a list that can be older.
         ensured: the eval configs, once they exist.
         plan: what was last decided.
         started: what was started on which executions, by this or an earlier process.
@@ -62,7 +64,8 @@ class RunTestState(PollTarget):
         config_names: the names of its eval configs by their ids, if it was read.
     """
 
-    run_test_name: str | None = None
+    directory: RunTestDirectory = attrs.field(factory=RunTestDirectory)
+    is_listed: bool = False
     ensured: EnsuredEvalConfigs | None = None
     plan: Plan | None = None
     started: StartedPairs = attrs.field(factory=StartedPairs)
@@ -78,10 +81,13 @@ class RunTestState(PollTarget):
         """Whether anything was changed or started."""
         return bool(self.changes) or self.requests > 0
 
-    def mark_reset(self, request: RunNewEvals) -> None:
+    def mark_started(self, request: RunNewEvals) -> None:
         """Note that the results of what a request starts are gone."""
+        left = self.scope.created_ids.difference(request.eval_config_ids)
+        self.scope = attrs.evolve(self.scope, created_ids=left)
         chosen = set(request.test_execution_ids or ()) & self.table.results.keys()
         self.table.mark_pending(chosen, request.eval_config_ids)
+        self.read_at = asyncio.get_running_loop().time()
 
     async def read(self, read: SendRead) -> EvaluationPhase | None:
         """Read everything; return the phase if it is final.
@@ -89,13 +95,10 @@ class RunTestState(PollTarget):
         Raises:
             FutureAGIError: it could not be read.
         """
-        executions, self.left_out = await read_executions(
-            read, self.run_test_id, self.execution_filter
-        )
         began = asyncio.get_running_loop().time()
-        return self.store(
-            await read_results(read, self.run_test_id, executions, self.scope), began
-        )
+        overview = await self.read_overview(read)
+        table = await read_results(read, self.run_test_id, overview, self.scope)
+        return self.store(table, began)
 
 
 @attrs.frozen
@@ -112,7 +115,7 @@ class ReadEvaluations(Operation[None]):
             FutureAGIError: it could not be read.
         """
         state = self.state
-        run_test = await executor.read(GetRunTest(self.run_test_id))
+        run_test, _ = await state.directory.find(executor.read, self.run_test_id)
         configs = run_test.simulate_eval_configs_detail
         state.run_test_name = run_test.name
         state.config_names = {each.id: each.name or "" for each in configs}
@@ -160,7 +163,13 @@ class StartEvaluations(Operation[None]):
         ensure = EnsureEvalConfigs(
             self.run_test_id, spec.configs, on_conflict=spec.on_conflict
         )
-        state.ensured = await ensure.ensure(executor, recovery, state.changes)
+        known: RunTest | None = None
+        if not recovery.changes:
+            find = state.directory.find
+            known, is_read_now = await find(executor.read, self.run_test_id)
+            state.is_listed = not is_read_now
+        state.ensured = await ensure.ensure(executor, recovery, state.changes, known)
+        state.run_test_name = state.ensured.run_test_name
         config_ids = tuple(each.eval_config.id for each in state.ensured.eval_configs)
         state.scope = attrs.evolve(
             state.scope,
@@ -180,10 +189,8 @@ class StartEvaluations(Operation[None]):
             state.started.add(request)
         if not recovery.starts:
             return
-        executions, _ = await read_executions(
-            executor.read, self.run_test_id, state.execution_filter
-        )
-        chosen = {execution.id for execution in executions}
+        overview = await state.read_overview(executor.read)
+        chosen = {execution.id for execution in overview.executions}
         for start in recovery.starts:
             is_chosen = (
                 state.execution_filter == ALL_EXECUTIONS
@@ -220,6 +227,12 @@ class StartEvaluations(Operation[None]):
                     raise
                 replans += 1
                 continue
+            except BadRequestError:
+                if not state.is_listed:
+                    raise
+                # Others have changed its eval configs since it was listed.
+                await self._ensure(executor)
+                continue
             if state.unknown_error is None:
                 return
 
@@ -255,14 +268,14 @@ class StartEvaluations(Operation[None]):
             await executor.write(request)
         except FutureAGIError as error:
             if _may_have_reset_results(error):
-                state.mark_reset(request)
+                state.mark_started(request)
             if error.delivery is not Delivery.UNKNOWN or self.spec.rerun:
                 raise
             state.unknown_error, state.is_resolved = error, False
             return
         state.started.add(request)
         state.requests += 1
-        state.mark_reset(request)
+        state.mark_started(request)
 
 
 def _may_have_reset_results(error: FutureAGIError) -> bool:

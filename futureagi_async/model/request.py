@@ -80,6 +80,8 @@ class Request(Operation[ResultT_co]):
     has_substitute: ClassVar[bool] = False
     """Whether other requests return the same: then it is not repeated after a response
     that another attempt would not change, and not sent where the endpoint is missing."""
+    is_divisible = False
+    """Whether it is not to be repeated if its response is too large or too slow."""
     server_error_hint: ClassVar[str] = ""
     """What is known of its 500s, for the hint of the error."""
 

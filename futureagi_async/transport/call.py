@@ -25,6 +25,7 @@ from futureagi_async.errors import (
     NameConflictError,
     NotAttemptedError,
     NotFoundError,
+    ResponseTooLargeError,
 )
 from futureagi_async.model.reconciliation import (
     Applied,
@@ -350,8 +351,8 @@ class Call:
         policy, throttle = self.options.retry, self.throttle
         reason = retry.retry_reason(
             error,
-            retry_unknown=policy.retry_unknown
-            or (self.request.idempotent and not self._has_better(error)),
+            retry_unknown=(policy.retry_unknown or self.request.idempotent)
+            and not self._has_better(error),
         )
         delay = retry.retry_delay(self.retries, error.retry_after, self.shared.random)
         self.retries += 1
@@ -380,6 +381,10 @@ class Call:
 
     def _has_better(self, error: APIError) -> bool:
         """Return whether other requests can succeed, and this one not, after an error."""
+        if self.request.is_divisible and isinstance(
+            error, APITimeoutError | ResponseTooLargeError
+        ):
+            return True
         return (
             self.request.has_substitute
             and isinstance(error, APIResponseError)

@@ -15,6 +15,7 @@ import pytest
 from emulator_small_world import small_world
 
 from futureagi_async.emulator.__main__ import argument_parser, create_emulator, main
+from futureagi_async.emulator.rules.workers import WorkSettings
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +56,24 @@ def test_it_prints_the_settings_and_stops_on_a_signal(monkeypatch, stop):
         "FI_API_KEY=emulator-api-key-0",
         "FI_SECRET_KEY=emulator-secret-key-0",
     ]
+
+
+def test_options_say_how_the_workers_work():
+    options = "--run-seconds 1 --call-seconds 2 --monitor-seconds 3"
+
+    emulator = create_emulator(
+        argument_parser().parse_args([*options.split(), "--evaluations-at-once", "4"])
+    )
+
+    assert emulator.state.service.workers.settings == WorkSettings(1, 2, 3, 4)
+
+
+@pytest.mark.parametrize("number", ["0", "many"])
+def test_at_least_one_evaluation_is_made_at_a_time(number, capsys):
+    with pytest.raises(SystemExit):
+        main(["--evaluations-at-once", number])
+
+    assert "a whole number from 1" in capsys.readouterr().err
 
 
 def test_a_world_may_come_from_a_file(tmp_path):

@@ -17,7 +17,6 @@ CONFIG = {"evaluations_config": [{"template_id": CONTAINS}]}
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/nothing/",
         path_of("abc", "eval-configs/"),
         path_of(EMPTY.upper(), "eval-configs/"),

@@ -234,13 +234,23 @@ def test_synthetic_results_are_reproducible(ask_running):
 
 def test_a_config_deleted_during_the_run_gets_no_result(ask_running):
     ask = ask_running
-    ask.run(SHOP, [SHORT], test_execution_ids=[MONDAY])
+    ask.run(SHOP, [SHORT, POLITE], test_execution_ids=[MONDAY])
     ask("DELETE", path_of(SHOP, f"eval-configs/{SHORT}/"))
 
     ask.now += 11
 
     assert ask.states(SHOP)[MONDAY] == "Completed"
-    assert SHORT not in ask.outputs(FIRST_CALL)
+    assert ask.listed_outputs(SHOP, FIRST_CALL)[SHORT] == {}
+
+
+def test_an_execution_whose_configs_are_all_deleted_stays_evaluating(ask_running):
+    ask = ask_running
+    ask.run(SHOP, [SHORT], test_execution_ids=[MONDAY])
+    ask("DELETE", path_of(SHOP, f"eval-configs/{SHORT}/"))
+
+    ask.now += 11
+
+    assert ask.states(SHOP)[MONDAY] == "Evaluating"
 
 
 def test_an_execution_without_a_completed_call_stays_evaluating(ask_running):

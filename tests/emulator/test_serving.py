@@ -21,6 +21,7 @@ from emulator_small_world import CONTAINS, EMPTY, POLITE, SHOP, path_of, small_w
 from futureagi_async.emulator import Emulator, World
 from futureagi_async.emulator.log import Log, LoggedRequest
 from futureagi_async.emulator.rules.context import Effects
+from futureagi_async.emulator.rules.workers import WorkSettings
 
 
 ADD = path_of(EMPTY, "eval-configs/")
@@ -126,14 +127,14 @@ async def test_links_use_the_address_that_the_client_used(client, emulator):
 
 
 async def test_the_log_holds_what_arrived(client, emulator):
-    await client.add("one", headers={"X-Request-ID": "first"})
+    _, _, body = await client.add("one", headers={"X-Request-ID": "first"})
     await client.add("one")
     await client("GET", "/nowhere/")
     await client("POST", RUN, RUN_ALL)
 
     log = emulator.log
     assert log.requests[0] == LoggedRequest(
-        "POST", ADD, EMPTY, 201, "first", "answered"
+        "POST", ADD, EMPTY, 201, "first", "answered", len(body)
     )
     assert log.counts == {
         ("add_eval_configs", 201): 1,
@@ -146,11 +147,22 @@ async def test_the_log_holds_what_arrived(client, emulator):
     assert (log.in_flight, log.most_in_flight) == (0, 1)
 
 
+async def test_the_log_counts_the_bytes_of_responses_by_endpoint(client, emulator):
+    bodies = [(await client("GET", path_of(SHOP, "status/")))[2] for _ in range(2)]
+    empty = await client("GET", "/simulate/run-tests?limit=1")
+
+    log = emulator.log
+    assert empty[0] == 301
+    assert log.response_bytes == {"status": sum(map(len, bodies)), "none": 0}
+    log.clear()
+    assert log.response_bytes == {}
+
+
 def test_the_log_has_a_bounded_size():
     log = Log(3)
     for number in range(1000):
         log.add(
-            LoggedRequest("GET", f"/{number}", None, 200, "", "answered"),
+            LoggedRequest("GET", f"/{number}", None, 200, "", "answered", 0),
             "none",
             Effects(),
         )
@@ -195,7 +207,7 @@ async def test_the_work_is_done_even_if_the_client_disconnects(leap):
 
 async def test_evaluations_finish_after_run_seconds(monkeypatch):
     now = 1000.0
-    clock = SimpleNamespace(monotonic=lambda: now)
+    clock = SimpleNamespace(time=lambda: now)
     monkeypatch.setattr("futureagi_async.emulator.server.time", clock)
     emulator = Emulator(World.load(small_world()), dispatch="run", run_seconds=0.3)
     async with emulator, Client(emulator) as client:
@@ -264,6 +276,9 @@ def test_an_ipv6_address_has_brackets_in_the_url():
         {"run_seconds": -1},
         {"run_seconds": math.nan},
         {"run_seconds": math.inf},
+        {"call_seconds": -1},
+        {"monitor_seconds": math.nan},
+        {"evaluations_at_once": 0},
         {"log_size": -1},
         {"log_size": sys.maxsize + 1},
         {"log_size": 1.5},
@@ -274,6 +289,23 @@ def test_invalid_settings_are_rejected(settings):
 
     with pytest.raises(ValueError, match=f"^{name} must be .*, not {value!r}$"):
         Emulator(**settings)
+
+
+def test_a_reset_keeps_the_settings_of_the_workers():
+    emulator = Emulator(
+        dispatch="run",
+        run_seconds=1,
+        call_seconds=2,
+        monitor_seconds=3,
+        evaluations_at_once=4,
+        restore_configs=True,
+    )
+
+    emulator.reset()
+
+    workers = emulator.state.service.workers
+    assert workers.dispatch == "run"
+    assert workers.settings == WorkSettings(1, 2, 3, 4, restore_configs=True)
 
 
 def test_a_blocking_user_has_a_thread_that_stops():
@@ -580,6 +612,8 @@ async def test_the_log_can_be_read_over_http(client):
         "run_new_evals": {"200": 1},
     }
     assert answer["requests"][0]["request_id"] == "one"
+    sizes = [each["response_bytes"] for each in answer["requests"]]
+    assert list(answer["response_bytes"].values()) == sizes
     assert (answer["runs"], answer["configs"]) == ({SHOP: 1}, {EMPTY: 1})
     assert (answer["in_flight"], answer["most_in_flight"]) == (0, 1)
 

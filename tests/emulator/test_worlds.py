@@ -293,13 +293,13 @@ def test_parameters_must_be_an_object(params):
 def test_synthetic_results_have_the_type_of_their_template(output_type, kind, values):
     made = [synthetic_result(output_type, str(number)) for number in range(200)]
 
-    assert {each["type"] for each in made} == {kind}
-    assert {each["value"] for each in made} <= values
-    assert len({each["value"] for each in made}) > 1
+    assert {each["output_type"] for each in made} == {kind}
+    assert {each["output"] for each in made} <= values
+    assert len({each["output"] for each in made}) > 1
 
 
 def test_a_synthetic_number_is_a_score():
-    assert synthetic_result("numeric", "x")["type"] == "score"
+    assert synthetic_result("numeric", "x")["output_type"] == "score"
 
 
 def test_a_config_whose_template_is_gone_still_gets_a_result():

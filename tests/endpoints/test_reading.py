@@ -110,7 +110,7 @@ def test_calls_are_listed_with_what_their_evaluations_gave(call, emulator):
     contains, is_json = add(emulator, run_test_id, *emulator.world.template_ids[1:3])
     _, row = emulator.world.run_tests.get(run_test_id).calls()[0]
     row.eval_outputs.update(
-        {contains: {}, is_json: {"value": "Passed", "error": False}}
+        {contains: {"status": "pending"}, is_json: {"output": "Passed"}}
     )
 
     entries = call("list_call_executions", run_test_id)
@@ -143,8 +143,8 @@ def test_scores_are_read_in_their_forms(call, emulator):
     rows = emulator.world.run_tests.get(run_test_id).calls()
     for place, (_, row) in enumerate(rows):
         word = "Passed" if place else "Failed"
-        row.eval_outputs[passes] = {"value": word, "type": "Pass/Fail"}
-        row.eval_outputs[scores] = {"value": place / 10, "type": "score"}
+        row.eval_outputs[passes] = {"output": word, "output_type": "Pass/Fail"}
+        row.eval_outputs[scores] = {"output": place / 10, "output_type": "score"}
 
     summary = call("get_eval_summary", run_test_id)
 
@@ -162,7 +162,7 @@ def test_scores_of_one_execution_are_read_by_its_id(call, emulator):
     (config_id,) = add(emulator, run_test_id, emulator.world.template_ids[1])
     newest = emulator.world.run_tests.get(run_test_id).executions[-1]
     for row in newest.calls:
-        row.eval_outputs[config_id] = {"value": "Passed", "type": "Pass/Fail"}
+        row.eval_outputs[config_id] = {"output": "Passed", "output_type": "Pass/Fail"}
 
     of_newest = call("get_eval_summary", run_test_id, newest.id)
     of_oldest = call(
@@ -234,6 +234,14 @@ WRONG = [
     ("update_eval_config", (NOBODY, NOBODY), {}),
     ("update_eval_config", ("abc", NOBODY), {"name": "x"}),
     ("delete_eval_config", (NOBODY, "abc"), {}),
+    ("get_call_execution", ("abc",), {}),
+    ("get_simulation_metrics", ("abc",), {}),
+    ("get_simulation_runs", ("abc",), {}),
+    ("get_simulation_runs", (NOBODY,), {"page": 0}),
+    ("get_simulation_runs", (NOBODY,), {"limit": "all"}),
+    ("get_simulation_runs", (NOBODY,), {"eval_names": "tone"}),
+    ("compare_executions", (NOBODY, []), {}),
+    ("compare_executions", ("abc", [NOBODY]), {}),
     ("find_run_test", ("",), {}),
     ("find_run_test", (5,), {}),
     ("find_eval_template", (" ",), {}),
@@ -248,6 +256,8 @@ WRONG_LISTS = [
     ("list_test_executions", ("abc",), {}),
     ("list_test_executions", (NOBODY,), {"status": ""}),
     ("list_call_executions", ("abc",), {}),
+    ("list_call_executions", (NOBODY,), {"status": "registered"}),
+    ("list_call_executions", (NOBODY,), {"execution": "abc"}),
     ("list_eval_templates", (5,), {}),
     ("list_eval_templates", ("\ud800",), {}),
 ]
@@ -363,7 +373,7 @@ def test_a_batch_ends_with_what_its_list_could_not_read(client, emulator):
 
 
 def test_a_world_can_say_when_an_execution_began():
-    execution = {"id": NOBODY, "start_time": "2026-02-03T04:05:06Z"}
+    execution = {"id": NOBODY, "started_at": "2026-02-03T04:05:06Z"}
     run_test = {
         "id": NOBODY,
         "name": "dated",

@@ -12,6 +12,7 @@ from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
 
 import attrs
 import pytest
@@ -44,6 +45,7 @@ from futureagi_async.transport.response import parse_response
 from futureagi_async.types import (
     CallExecution,
     ChoiceScores,
+    CompareExecutions,
     EvalOutput,
     EvalOutputStatus,
     ExecutionStatus,
@@ -75,6 +77,7 @@ ENDPOINTS = {
         ("calls", r"/simulate/test-executions/[^/]+/"),
         ("call", r"/simulate/call-executions/[^/]+/"),
         ("summary", r"/simulate/run-tests/[^/]+/eval-summary/"),
+        ("comparison", r"/simulate/run-tests/[^/]+/eval-summary-comparison/"),
         ("templates", r"/sdk/api/v1/get-evals/"),
         ("runs", r"/sdk/api/v1/simulation/runs/"),
         ("metrics", r"/sdk/api/v1/simulation/metrics/"),
@@ -191,6 +194,9 @@ def endpoint_of(request: dict[str, Any]) -> str | None:
     path, _, query = request["path"].partition("?")
     if "run_test_name=" in query or "call_execution_id=" in query:
         return None  # which the package does not ask for
+    ids = re.search(r"execution_ids=(\[.*?\])", unquote(query))
+    if ids and not re.fullmatch(r'\[("[0-9a-f-]{36}"(, *)?)+\]', ids[1]):
+        return None  # which it does not send
     for name, pattern in ENDPOINTS.get(request["method"], []):
         if re.fullmatch(pattern, path):
             return name
@@ -247,6 +253,12 @@ def id_in(path: str, place: int, otherwise: str) -> str:
         return otherwise
 
 
+def ids_of_executions(recording: Exchange) -> list[str]:
+    is_success = recording.endpoint == "comparison" and recording.status in SUCCESS
+    found = list(recording.body["result"]) if is_success else []
+    return found or [RUN_TEST]
+
+
 def request_for(recording: Exchange) -> Any:
     """Make the request of the package that could have had this answer."""
     path = recording.path.partition("?")[0]
@@ -262,6 +274,7 @@ def request_for(recording: Exchange) -> Any:
         "runs": GetSimulationRuns(execution_id),
         "metrics": GetSimulationMetrics(execution_id),
         "summary": GetEvalSummary(run_test_id),
+        "comparison": CompareExecutions(run_test_id, ids_of_executions(recording)),
         "templates": ListEvalTemplates(),
         "update": UpdateEvalConfig(run_test_id, config_id, name="x"),
         "delete": DeleteEvalConfig(run_test_id, config_id),
@@ -320,6 +333,9 @@ def test_run_tests_are_read_field_by_field(recording):
         assert list(entry.simulate_eval_configs) == raw["simulate_eval_configs"]
         assert entry.description == raw.get("description")
         assert entry.last_run_at == raw.get("last_run_at")
+        details = entry.simulate_eval_configs_detail
+        kept = details and [attrs.asdict(each) for each in details]
+        assert (kept or None) == (raw.get("simulate_eval_configs_detail") or None)
 
 
 @pytest.mark.parametrize("recording", those("executions", status=SUCCESS))
@@ -605,13 +621,38 @@ def test_scores_are_read_without_loss(recording):
     assert written == rounded(with_labels(recording.body["result"]))
 
 
+def as_tuple(value: list[str] | None) -> tuple[str, ...] | None:
+    return None if value is None else tuple(value)
+
+
+@pytest.mark.parametrize("recording", those("comparison", status=SUCCESS))
+def test_comparisons_have_the_scores_of_every_execution(recording):
+    result = read(recording)
+
+    assert list(result.result) == list(recording.body["result"])
+    for execution_id, templates in recording.body["result"].items():
+        cells = [c["total_cells"] for each in templates for c in each["result"]]
+        configs = result.configs(execution_id)
+        assert [config.total_cells for config in configs] == cells
+        assert [bool(config.scores) for config in configs] == [
+            "avg_score" in each or bool(each["output"])
+            for template in templates
+            for each in template["result"]
+        ]
+
+
 @pytest.mark.parametrize("recording", those("templates", status=SUCCESS))
 def test_templates_are_read_by_id_and_name(recording):
     result = read(recording)
 
-    found = [(each.id, each.name) for each in result.result]
     raw = recording.body["result"]
+    found = [(each.id, each.name) for each in result.result]
     assert found == [(each["id"], each["name"]) for each in raw]
+    for template, entry in zip(result.result, raw, strict=True):
+        config = entry.get("config", {})
+        assert template.output_type == config.get("output")
+        assert template.required_keys == as_tuple(config.get("required_keys"))
+        assert template.choices == as_tuple(entry.get("choices"))
 
 
 @pytest.mark.parametrize("recording", those("update", "delete", status=SUCCESS))

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import uuid
 
 import pytest
+from simulation import FakeSender, answer, simulated
 
-from futureagi_async import InvalidRequestError, ServerError, UnexpectedResponseError
+from futureagi_async import (
+    AsyncFutureAGI,
+    InvalidRequestError,
+    ServerError,
+    UnexpectedResponseError,
+)
 from futureagi_async.model import codec
 from futureagi_async.model.page import Paginator
 from futureagi_async.transport.http import HTTPResponse
@@ -25,6 +32,7 @@ from futureagi_async.types import (
 ID = "4c3618e3-6d9d-5b1e-8c40-7107ac2285ef"
 OTHER = "8e326e6f-9276-5e09-b6b5-ef3b2e1251db"
 RUNS, METRICS = "/sdk/api/v1/simulation/runs/", "/sdk/api/v1/simulation/metrics/"
+COMPARISON = f"/simulate/run-tests/{OTHER}/eval-summary-comparison/"
 EXECUTION = TestExecution(id=ID, status=ExecutionStatus.COMPLETED)
 CALL = {"call_execution_id": "c-1", "status": "completed"}
 
@@ -77,6 +85,13 @@ def test_a_page_is_asked_for_by_its_number_and_size():
         f"{RUNS}?page=2&limit=50&execution_id={ID}"
     )
     assert GetSimulationRuns(ID).limit == 1000
+
+
+def test_the_clients_ask_for_as_many_calls_as_the_request_does():
+    taken = inspect.signature(AsyncFutureAGI.get_simulation_runs).parameters
+
+    assert taken["limit"].default == GetSimulationRuns(ID).limit
+    assert taken["page"].default == GetSimulationRuns(ID).page
 
 
 def test_names_of_eval_configs_are_sent_with_commas():
@@ -187,3 +202,45 @@ async def test_the_calls_of_an_execution_are_read_page_by_page():
     calls = [call.id async for call in Paginator(read, GetSimulationRuns(ID, limit=1))]
 
     assert calls == ["c-1", "c-2", "c-3"]
+
+
+@pytest.mark.parametrize(
+    ("method", "args", "options", "body", "path"),
+    [
+        (
+            "get_simulation_runs",
+            (EXECUTION,),
+            {"page": 2, "limit": 5, "eval_names": ["tone"]},
+            runs(),
+            f"{RUNS}?page=2&limit=5&execution_id={ID}&eval_name=tone",
+        ),
+        (
+            "get_simulation_metrics",
+            (EXECUTION,),
+            {},
+            metrics(),
+            f"{METRICS}?execution_id={ID}",
+        ),
+        (
+            "compare_executions",
+            (OTHER, [EXECUTION]),
+            {},
+            {"result": {ID: []}},
+            f"{COMPARISON}?execution_ids=%5B%22{ID}%22%5D",
+        ),
+        (
+            "get_call_execution",
+            (ID,),
+            {},
+            {"id": ID, "status": "completed", "test_execution_id": OTHER},
+            f"/simulate/call-executions/{ID}/",
+        ),
+    ],
+)
+async def test_the_client_has_a_method_for_each(method, args, options, body, path):
+    sender = FakeSender(lambda _: answer(body=json.dumps(body).encode()))
+
+    result = await getattr(simulated(sender), method)(*args, **options)
+
+    assert [attempt.path for attempt in sender.attempts] == [path]
+    assert result.raw == body

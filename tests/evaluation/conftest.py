@@ -211,8 +211,9 @@ def leave(emulator: Emulator) -> Callable[..., None]:
     """Have evaluations that are started from now on end otherwise."""
 
     def leave(dispatch: Any, seconds: float = 0.0) -> None:
-        evaluations = emulator.state.service.evaluations
-        evaluations.dispatch, evaluations.seconds = dispatch, seconds
+        workers = emulator.state.service.workers
+        workers.dispatch = dispatch
+        workers.settings.evaluation_seconds = seconds
 
     return leave
 

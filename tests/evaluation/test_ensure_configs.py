@@ -30,7 +30,7 @@ from futureagi_async import (
     Timeout,
 )
 from futureagi_async.batch.journaling import BatchJournal
-from futureagi_async.emulator.world import EvalConfig as KeptConfig
+from futureagi_async.emulator.rows import EvalConfig as KeptConfig
 from futureagi_async.types import EnsuredEvalConfigs, EvalConfigOrigin, JournalState
 
 

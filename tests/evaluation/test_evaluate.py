@@ -23,8 +23,9 @@ from futureagi_async import (
     NotFoundError,
     PaymentRequiredError,
 )
-from futureagi_async.emulator.rules.evaluations import EvaluationJob, erase_results
-from futureagi_async.emulator.world import Call, Execution
+from futureagi_async.emulator.rows import Call, Execution
+from futureagi_async.emulator.rules.evaluations import erase_results
+from futureagi_async.emulator.rules.phases import start_pending_evaluations
 from futureagi_async.evaluation.conclusion import conclude
 from futureagi_async.evaluation.start import RunTestState
 from futureagi_async.types import EnsuredEvalConfigs, EvalConfigOrigin
@@ -420,10 +421,10 @@ def started_by_others(emulator, run_test, config_ids, seconds=0.0):
     erase_results(run_test.executions, config_ids)
     for each in run_test.executions:
         each.status = "evaluating"
-    job = EvaluationJob(
-        time.monotonic() + seconds, run_test, run_test.executions, config_ids
-    )
-    emulator.state.service.evaluations.jobs.append(job)
+    workers = emulator.state.service.workers
+    workers.work_until(time.time())
+    workers.settings.evaluation_seconds = seconds
+    start_pending_evaluations(workers, run_test, run_test.executions, config_ids)
 
 
 @pytest.mark.parametrize("rerun", [False, True])
@@ -775,7 +776,7 @@ def test_the_reason_of_a_missing_config_is_the_warning_that_names_it_or_all(
 def test_the_reason_of_a_failed_evaluation_is_reported(call, run_tests, configs):
     one = run_tests[0]
     call("evaluate", [one.id], configs[:1], **LONG)
-    broken = {"error": True, "status": "Failed", "value": None, "reason": "too long"}
+    broken = {"error": True, "status": "Failed", "output": None, "reason": "too long"}
     for execution in one.executions:
         for each in execution.calls:
             each.eval_outputs = dict.fromkeys(each.eval_outputs, broken)
@@ -793,7 +794,7 @@ def test_the_reason_of_a_failed_evaluation_is_reported(call, run_tests, configs)
 def test_a_config_skipped_for_every_call_has_no_result(call, run_tests, configs):
     one = run_tests[0]
     call("evaluate", [one.id], configs[:1], **LONG)
-    skipped = {"skipped": True, "status": "Skipped", "value": None}
+    skipped = {"skipped": True, "status": "Skipped", "output": None}
     for execution in one.executions:
         for each in execution.calls:
             each.eval_outputs = dict.fromkeys(each.eval_outputs, skipped)
@@ -823,7 +824,7 @@ def test_a_duplicate_has_the_scores_of_the_first_rerun(
     leave("run", 0.3)
     client.evaluate(run_test_ids[:1], configs[:1], timeout=None, wait=False)
     template = emulator.world.templates[configs[1]["template_id"]]
-    new = {"type": "choices", "value": "new", "status": "Completed"}
+    new = {"output_type": "choices", "output": "new", "status": "Completed"}
     when_served(lambda _: setattr(template, "on_run", new), "run-new-evals")
 
     report = call("evaluate", run_test_ids[:1] * 2, configs[1:2], rerun=True, **LONG)
@@ -889,7 +890,7 @@ def test_rejected_keys_stop_everything_and_every_run_test_is_reported(
     emulator.faults.add(
         "status", status=status, endpoint="run_new_evals", run_test_id=ids[2]
     )
-    emulator.state.service.evaluations.dispatch = "accept"
+    emulator.state.service.workers.dispatch = "accept"
     options = {"timeout": 20, "poll_interval": 5, "max_concurrency": 1}
 
     report = call("evaluate", iter(ids), configs, **options)

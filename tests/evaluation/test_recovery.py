@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from ensuring import ensures
 
@@ -165,9 +167,8 @@ def test_an_unknown_start_of_other_configs_that_was_applied_is_no_warning(
         return looked_at[-1]
 
     def finish_once_it_was_seen(_):
-        evaluations = emulator.state.service.evaluations
-        while looked_at and evaluations.jobs:
-            evaluations.finish(evaluations.jobs.popleft())
+        if looked_at:
+            emulator.state.service.workers.work_until(time.time() + 3600.0)
 
     monkeypatch.setattr(Recovery, "is_applied", note)
     when_served(finish_once_it_was_seen, "executions", times=-1)

@@ -21,8 +21,9 @@ from evaluation_values import (
 )
 from hypothesis import assume, example, given, settings, strategies as st
 
+from futureagi_async.emulator.cells import store_cell
+from futureagi_async.emulator.rows import Call, EvalConfig, Execution, RunTest
 from futureagi_async.emulator.rules.summaries import config_entry, finished_results
-from futureagi_async.emulator.world import Call, EvalConfig, Execution, RunTest
 from futureagi_async.endpoints.scores import read_scores
 from futureagi_async.evaluation.results import (
     ExecutionResults,
@@ -65,7 +66,10 @@ def outputs_of(kind):
 
 def said_by_the_service(results):
     """What the service sums these results up to; they are listed newest first."""
-    calls = [Call(str(n), "completed", {CONFIG: r}) for n, r in enumerate(results)]
+    calls = [
+        Call(str(n), "completed", {CONFIG: store_cell(each)})
+        for n, each in enumerate(results)
+    ]
     run_test = RunTest(
         "r", "r", "o", "w", executions=[Execution("e", calls=calls[::-1])]
     )

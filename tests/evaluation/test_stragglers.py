@@ -8,7 +8,7 @@ from futureagi_async import EvaluationStatus
 async def test_a_slow_run_test_holds_up_no_other_and_expires_at_the_deadline(
     connect, emulator, configs, leap, when_served
 ):
-    emulator.state.service.evaluations.seconds = 0.05
+    emulator.state.service.workers.settings.evaluation_seconds = 0.05
     ids = emulator.world.run_test_ids[:5]
     slow = ids[0]
 

@@ -121,7 +121,7 @@ def test_an_unknown_rerun_is_an_error_though_something_is_under_way(
     blind, emulator, one, configs, fault
 ):
     blind.evaluate([one.id], configs, **LONG)
-    emulator.state.service.evaluations.dispatch = "accept"
+    emulator.state.service.workers.dispatch = "accept"
     emulator.faults.add(fault, endpoint="run_new_evals", times=1)
 
     (end,) = blind.evaluate([one.id], configs, rerun=True, timeout=None, wait=False)
@@ -229,7 +229,7 @@ def test_with_a_journal_a_lost_start_is_reported_and_not_repeated(
     options = {"journal": journal, **LONG}
     client.evaluate([one.id], configs, **options)
     for _, call in one.calls():
-        call.eval_outputs = {id_: {} for id_ in call.eval_outputs}
+        call.eval_outputs = {id_: {"status": "pending"} for id_ in call.eval_outputs}
 
     (lost,) = client.evaluate([one.id], configs, **options)
     (anew,) = client.evaluate([one.id], configs, **LONG)

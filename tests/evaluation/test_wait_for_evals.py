@@ -13,8 +13,8 @@ from futureagi_async import (
     ServerError,
     Timeout,
 )
-from futureagi_async.emulator.rules.evaluations import EvaluationJob
-from futureagi_async.emulator.world import Call, Execution
+from futureagi_async.emulator.rows import Call, Execution
+from futureagi_async.emulator.rules.phases import start_pending_evaluations
 from futureagi_async.endpoints import execution_calls
 
 
@@ -263,9 +263,10 @@ def test_a_failed_poll_is_repeated_in_the_next_round(
 
     def finish_after_the_trouble(_):
         if fault.hits == 2 * ATTEMPTS:
+            workers = emulator.state.service.workers
+            workers.dispatch = "run"
             ids = [each.id for each in run_test.eval_configs]
-            job = EvaluationJob(0.0, run_test, run_test.executions, ids)
-            emulator.state.service.evaluations.finish(job)
+            start_pending_evaluations(workers, run_test, run_test.executions, ids)
 
     when_served(finish_after_the_trouble, "executions", times=-1)
 

@@ -10,6 +10,7 @@ import pytest
 
 from futureagi_async import endpoints
 from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
+from futureagi_async.endpoints.compare_executions import ExecutionComparison
 from futureagi_async.endpoints.delete_eval_config import DeleteEvalConfigResult
 from futureagi_async.endpoints.eval_config import CreatedEvalConfig
 from futureagi_async.endpoints.eval_output import EvalOutput, EvalOutputStatus
@@ -87,7 +88,14 @@ RESPONSES = [
                     "name": "support",
                     "enable_tool_evaluation": True,
                     "simulate_eval_configs": [ID],
-                }
+                    "simulate_eval_configs_detail": [CONFIG],
+                },
+                {
+                    "id": ID,
+                    "name": "sales",
+                    "enable_tool_evaluation": False,
+                    "simulate_eval_configs": [],
+                },
             ]
         },
     ),
@@ -214,6 +222,14 @@ RESPONSES = [
     (
         EvalTemplates,
         {"result": [{"id": ID, "name": "tone", "required_keys": ["text"]}]},
+    ),
+    (
+        ExecutionComparison,
+        {
+            "result": {
+                ID: [{"name": "tone", "id": ID, "output_type": "score", "result": []}]
+            }
+        },
     ),
 ]
 RESULTS = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import datetime
 
 import pytest
 from reconciling_service import (
@@ -30,6 +29,7 @@ from futureagi_async import (
     Timeout,
     UnexpectedResponseError,
 )
+from futureagi_async.emulator.cells import show_cell
 from futureagi_async.endpoints.eval_output import EvalOutput, EvalOutputStatus
 from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
 from futureagi_async.endpoints.list_call_executions import (
@@ -118,13 +118,13 @@ async def test_executions_come_with_their_states(emulator, connect):
         TestExecution(
             id=second.id,
             status=ExecutionStatus.EVALUATING,
-            start_time=datetime.fromisoformat(second.start_time),
+            start_time=second.started_at,
             calls=3,
         ),
         TestExecution(
             id=first.id,
             status=ExecutionStatus.COMPLETED,
-            start_time=datetime.fromisoformat(first.start_time),
+            start_time=first.started_at,
             calls=3,
         ),
     )
@@ -156,7 +156,9 @@ async def test_calls_come_with_what_their_evaluations_gave(emulator, connect, co
             status=EvalOutputStatus.COMPLETED,
             value="Passed",
             reason="it was polite",
-            raw=RESULT,
+            type="",
+            name="",
+            raw=show_cell(RESULT),
         ),
         waits: EvalOutput(status=EvalOutputStatus.PENDING),
     }

@@ -9,6 +9,7 @@ from multidict import CIMultiDict
 
 from futureagi_async.emulator.rules.exchange import Request
 from futureagi_async.emulator.rules.service import Service
+from futureagi_async.emulator.rules.workers import WorkSettings
 
 
 ORG = "0a000000-0000-4000-8000-00000000000a"
@@ -229,8 +230,8 @@ class Caller:
     """A client of the rules, at a time that only the test moves."""
 
     def __init__(self, world, dispatch="accept", seconds=10.0):
-        self.service = Service.create(world, dispatch, seconds)
-        self.now = 1000.0
+        self.service = Service.create(world, dispatch, WorkSettings(seconds))
+        self.now = 1_800_000_000.0
 
     @property
     def world(self):
@@ -271,6 +272,12 @@ class Caller:
         """Return the state of every execution by its id."""
         listed = self.get(path_of(run_test_id, "executions/?limit=100")).json["results"]
         return {execution["id"]: execution["status"] for execution in listed}
+
+    def listed_outputs(self, run_test_id, call_id):
+        """Return the results that a call shows in the list of calls."""
+        path = path_of(run_test_id, "call-executions/?limit=100")
+        listed = {each["id"]: each for each in self.get(path).json["results"]}
+        return listed[call_id]["eval_outputs"]
 
     def outputs(self, call_id):
         """Return the results that a call shows."""

@@ -22,6 +22,7 @@ from futureagi_async import (
 from futureagi_async.emulator import World
 from futureagi_async.emulator.rules.exchange import Request
 from futureagi_async.emulator.rules.service import Service
+from futureagi_async.emulator.rules.workers import WorkSettings
 from futureagi_async.transport.http import HTTPResponse
 from futureagi_async.transport.transport import Transport
 
@@ -64,7 +65,7 @@ class RulesSender:
     """
 
     def __init__(self, world: World, *trouble: Any, dispatch: Any = "accept") -> None:
-        self.service = Service.create(world, dispatch, 5.0)
+        self.service = Service.create(world, dispatch, WorkSettings(5.0))
         self.trouble = deque(trouble)
         self.on_read: Callable[[int], Any] = lambda number: None
         self.sent: list[Sent] = []
@@ -148,10 +149,10 @@ def small_world(**sizes: int) -> World:
 
 def pending(world: World, run_test_id: str, config_ids: Any) -> None:
     """Make the results of these configs pending, as a dispatch that never came does."""
-    fill(world, run_test_id, config_ids, {})
+    fill(world, run_test_id, config_ids, {"status": "pending"})
 
 
-RESULT = {"value": "Passed", "reason": "it was polite", "status": "Completed"}
+RESULT = {"output": "Passed", "reason": "it was polite", "status": "Completed"}
 
 
 def fill(world: World, run_test_id: str, config_ids: Any, result: Any) -> None:

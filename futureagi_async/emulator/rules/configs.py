@@ -14,7 +14,9 @@ from futureagi_async.emulator.rules.envelope import RejectedError, error_respons
 from futureagi_async.emulator.rules.evaluations import erase_results
 from futureagi_async.emulator.rules.exchange import Response, json_response
 from futureagi_async.emulator.rules.forms import ADD_EVAL_CONFIGS, UPDATE_EVAL_CONFIG
+from futureagi_async.emulator.rules.nesting import leaves
 from futureagi_async.emulator.rules.parameters import ParameterError, apply_schema
+from futureagi_async.emulator.rules.phases import start_pending_evaluations
 
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def add(context: Context) -> Response:
         if template is None:
             warnings.append(f"EvalTemplate with id {item['template_id']} not found")
             continue
-        name = item.get("name") or f"Eval-{template.id}"
+        name: str = item.get("name") or f"Eval-{template.id}"
         if name in names:
             return error_response(400, _name_exists(name))
         try:
@@ -108,9 +110,11 @@ def _new_config(item: dict[str, Any], name: str, template: Template) -> EvalConf
 
 def _check_storable(config: EvalConfig) -> None:
     """Raise `_StorageError` for what the database would reject."""
-    if max(len(config.name), len(config.model or "")) > _MAX_LENGTH:
+    if any(len(text or "") > _MAX_LENGTH for text in (config.name, config.model)):
         raise _StorageError(f"value too long for type character varying({_MAX_LENGTH})")
-    if any(map(_is_unstorable, (config.config, config.mapping, config.filters))):
+    if any(
+        map(_is_unstorable, leaves([config.config, config.mapping, config.filters]))
+    ):
         raise _StorageError("unsupported Unicode escape sequence")
 
 
@@ -118,16 +122,8 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def _is_unstorable(value: Any) -> bool:
-    """Return whether a text inside a value contains what the database cannot store."""
-    match value:
-        case str():
-            return _UNSTORABLE.search(value) is not None
-        case dict():
-            return any(map(_is_unstorable, [*value, *value.values()]))
-        case list():
-            return any(map(_is_unstorable, value))
-        case _:
-            return False
+    """Return whether a value is a text with what the database cannot store."""
+    return isinstance(value, str) and _UNSTORABLE.search(value) is not None
 
 
 _NOT_UPDATED = "Unable to update and run evaluation. Please try again."
@@ -259,7 +255,7 @@ def _rerun(
             "Only test executions with COMPLETED, CANCELLED, or FAILED status can "
             "have evaluations rerun",
         )
-    count = len(execution.calls)
+    count = len(execution.live_calls())
     if not count:
         message = (
             "Evaluation config updated successfully. No call executions found to rerun."
@@ -267,10 +263,10 @@ def _rerun(
         return _updated(message, context, test_execution_id=execution_id)
     erase_results([execution], [config_id])
     execution.status = "evaluating"
-    if context.evaluations.dispatch == "fail":
+    if context.dispatch == "fail":
         # Nothing is undone, so the execution is evaluating for ever.
         return error_response(500, _NOT_UPDATED)
-    context.evaluations.submit(run_test, [execution], [config_id], context.now)
+    start_pending_evaluations(context.workers, run_test, [execution], [config_id])
     context.effects.runs += 1
     return _updated(
         "Evaluation config updated and rerun triggered successfully",

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 from futureagi_async.emulator.rules.envelope import RejectedError, framework_error
 from futureagi_async.emulator.rules.exchange import JSON, Request
 from futureagi_async.emulator.rules.fields import FormData
+from futureagi_async.emulator.rules.nesting import decode_nested
 
 
 _MULTIPART = "multipart/form-data"
@@ -103,11 +104,19 @@ def _parse_json(body: bytes, charset: str) -> Any:
         text = _decode(body, charset)
         if text.startswith("\ufeff"):
             return json.loads(text)  # which has a message for this
-        return _DECODER.decode(text)
+        return _decode_json(text)
     except json.JSONDecodeError as error:
         raise _parse_error(f"JSON parse error - {classic_message(error)}") from None
     except ValueError as error:
         raise _parse_error(f"JSON parse error - {error}") from None
+
+
+def _decode_json(text: str) -> Any:
+    """Parse JSON of any depth that the service reads."""
+    try:
+        return _DECODER.decode(text)
+    except RecursionError:
+        return decode_nested(text, _DECODER)
 
 
 def _decode(body: bytes, charset: str) -> str:
@@ -150,10 +159,13 @@ def _parse_form(body: bytes, content_type: str) -> FormData:
     """Parse the fields of a multipart body; all of them are texts."""
     head = f"Content-Type: {content_type}\r\n\r\n".encode()
     message = BytesParser(policy=HTTP).parsebytes(head + body)
-    if not message.is_multipart():
-        raise _parse_error("Multipart form parse error - Invalid boundary in multipart")
+    boundary = message.get_boundary()
+    if boundary is None:
+        raise _parse_error(
+            f"Multipart form parse error - Invalid boundary in multipart: {boundary}"
+        )
     form = FormData()
-    for part in message.iter_parts():
+    for part in message.iter_parts() if message.is_multipart() else ():
         name = part.get_param("name", header="content-disposition")
         if isinstance(name, str) and part.get_filename() is None:
             payload = part.get_payload(decode=True)

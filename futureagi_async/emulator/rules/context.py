@@ -16,9 +16,13 @@ from futureagi_async.emulator.rules.fields import Form, FormError
 
 
 if TYPE_CHECKING:
-    from futureagi_async.emulator.rows import ApiKey, RunTest
-    from futureagi_async.emulator.rules.evaluations import Evaluations
-    from futureagi_async.emulator.rules.exchange import Request
+    import datetime as dt
+    from collections.abc import Callable, Mapping
+
+    from futureagi_async.emulator.rows import ApiKey, Execution, RunTest
+    from futureagi_async.emulator.rules.envelope import Errors
+    from futureagi_async.emulator.rules.exchange import Request, Response
+    from futureagi_async.emulator.rules.workers import Dispatch, Workers
     from futureagi_async.emulator.world import World
 
 
@@ -44,8 +48,8 @@ class Context:
         key: the key that it was sent with.
         ids: the ids in its path.
         world: the state.
-        evaluations: where evaluations are submitted.
-        now: the time in seconds.
+        workers: to whom work is handed over.
+        dispatch: what becomes of it.
         effects: where the view counts what it changed.
     """
 
@@ -53,17 +57,25 @@ class Context:
     key: ApiKey
     ids: tuple[str, ...]
     world: World
-    evaluations: Evaluations
-    now: float
+    workers: Workers
+    dispatch: Dispatch
     effects: Effects = attrs.field(factory=Effects)
+
+    def stamp(self) -> dt.datetime:
+        """Return the time of a change, later than that of any change before."""
+        return self.workers.stamp()
 
     def body(self, form: Form) -> dict[str, Any]:
         """Return the validated body."""
-        return _validate(form, parse_body(self.request))
+        return _validate(form, parse_body(self.request), validation_error)
 
-    def query(self, form: Form) -> dict[str, Any]:
-        """Return the validated query."""
-        return _validate(form, parse_query(self.request))
+    def query(
+        self,
+        form: Form,
+        reject: Callable[[Mapping[str, Errors]], Response] = validation_error,
+    ) -> dict[str, Any]:
+        """Return the validated query; `reject` builds the response to a bad one."""
+        return _validate(form, parse_query(self.request), reject)
 
     def run_test(self, message: str = "Run test not found") -> RunTest:
         """Return the run test of the path.
@@ -77,8 +89,24 @@ class Context:
             raise RejectedError(error_response(404, message))
         return run_test
 
+    def execution(self) -> tuple[RunTest, Execution]:
+        """Return the execution of the path, with its run test.
 
-def _validate(form: Form, data: Any) -> dict[str, Any]:
+        Raises:
+            RejectedError: as for a run test.
+        """
+        (execution_id,) = self.ids
+        run_test = self.world.run_tests.of_execution(execution_id)
+        if run_test and run_test.is_visible_to(self.key):
+            execution = run_test.execution(execution_id)
+            if execution:
+                return run_test, execution
+        raise RejectedError(error_response(404, "Test execution not found"))
+
+
+def _validate(
+    form: Form, data: Any, reject: Callable[[Mapping[str, Errors]], Response]
+) -> dict[str, Any]:
     """Return the validated data of a form.
 
     Raises:
@@ -87,4 +115,4 @@ def _validate(form: Form, data: Any) -> dict[str, Any]:
     try:
         return form.parse(data)
     except FormError as error:
-        raise RejectedError(validation_error(error.by_field)) from None
+        raise RejectedError(reject(error.by_field)) from None

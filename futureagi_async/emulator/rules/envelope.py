@@ -91,6 +91,36 @@ def validation_error(errors: Mapping[str, Errors]) -> Response:
     return json_response(400, {**body, "details": details})
 
 
+def sdk_validation_error(errors: Mapping[str, Errors]) -> Response:
+    """Build the 400 of the SDK's endpoints, whose message says nothing."""
+    details = {field: _messages(value) for field, value in errors.items()}
+    body = _envelope(400, "Validation failed", _CODES[400])
+    attr = next((field for field in details if field not in _GENERAL_FIELDS), None)
+    if attr:
+        body["attr"] = attr
+    return json_response(400, {**body, "details": details, "errors": details})
+
+
+def object_error(result: Mapping[str, Any]) -> Response:
+    """Build the 400 of a view whose result is an object with a `detail`."""
+    details = {name: _texts(value) for name, value in result.items()}
+    attr = next(name for name in details if name not in _GENERAL_FIELDS)
+    body = {
+        **_envelope(400, result["detail"], _CODES[400]),
+        "result": result,
+        "attr": attr,
+        "details": details,
+    }
+    return json_response(400, body)
+
+
+def _texts(value: str | Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a text, or the objects of a list as texts."""
+    if isinstance(value, str):
+        return [value]
+    return ["; ".join(f"{k}: {v}" for k, v in each.items()) for each in value]
+
+
 def _envelope(status: int, message: str, code: str) -> dict[str, Any]:
     """Build the part that all errors share."""
     return {

@@ -1,101 +1,63 @@
-"""Submitted evaluations, and the results that the emulator makes up for them."""
+"""The results of evaluations, which the emulator makes up."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-import attrs
+from futureagi_async.emulator.cells import pending
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from futureagi_async.emulator.rows import Call, EvalConfig, Execution, RunTest
+    from futureagi_async.emulator.filling import Turn
+    from futureagi_async.emulator.rows import Call, EvalConfig, Execution
     from futureagi_async.emulator.world import World
 
 
-Dispatch: TypeAlias = Literal["accept", "run", "fail"]
-"""`accept`: evaluations stay pending; `run`: they finish; `fail`: none is accepted."""
+_NO_TRANSCRIPT = "Call transcript is unavailable, so processing was skipped."
 
 
-@attrs.frozen
-class EvaluationJob:
-    """Evaluations that were accepted and finish at a point in time."""
+def evaluate(world: World, config: EvalConfig, call: Call) -> dict[str, Any]:
+    """Return the stored result of one evaluation of one call."""
+    scripted = world.scripted_cell(config, call)
+    if scripted:
+        return scripted
+    if not _has_both_sides(call.transcript):
+        return {
+            "output": None,
+            "output_type": None,
+            "reason": _NO_TRANSCRIPT,
+            "status": "skipped",
+            "skipped": True,
+            "name": config.name,
+        }
+    template = world.templates.get(config.template_id)
+    fixed = config.on_run or (template and template.on_run)
+    output_type = template.output_type if template else "Pass/Fail"
+    result = fixed or synthetic_result(output_type, f"{call.id} {config.name}")
+    return {**result, "name": config.name}
 
-    due: float
-    run_test: RunTest
-    executions: Sequence[Execution]
-    config_ids: Sequence[str]
 
-
-@attrs.define
-class Evaluations:
-    """The evaluations that were accepted and are not finished.
-
-    Nothing here waits: what is due is finished before the next request is served.
-
-    Args:
-        world: where results come from and go to.
-        dispatch: what becomes of new evaluations.
-        seconds: how long they take.
-        jobs: the evaluations that are not finished, the first due first.
-    """
-
-    world: World
-    dispatch: Dispatch = "accept"
-    seconds: float = 0.5
-    jobs: deque[EvaluationJob] = attrs.field(factory=deque)
-
-    def submit(
-        self,
-        run_test: RunTest,
-        executions: Sequence[Execution],
-        config_ids: Sequence[str],
-        now: float,
-    ) -> None:
-        """Accept evaluations; only with `run` will they finish."""
-        if self.dispatch == "run":
-            due = now + self.seconds
-            self.jobs.append(EvaluationJob(due, run_test, executions, config_ids))
-
-    def finish_due(self, now: float) -> None:
-        """Finish what is due by now; every job takes equally long."""
-        while self.jobs and self.jobs[0].due <= now:
-            self.finish(self.jobs.popleft())
-
-    def finish(self, job: EvaluationJob) -> None:
-        """Store the results of one job, and complete its executions."""
-        configs = [
-            config
-            for config_id in job.config_ids
-            if (config := job.run_test.live_config(config_id))
-        ]
-        for execution in job.executions:
-            for call in execution.calls:
-                for config in configs:
-                    call.eval_outputs[config.id] = self._result(config, call)
-            # The service counts completed calls alone, so that an execution whose
-            # calls have all failed waits for ever.
-            if any(call.status == "completed" for call in execution.calls):
-                execution.status = "completed"
-
-    def _result(self, config: EvalConfig, call: Call) -> Mapping[str, Any]:
-        """Return the result of one evaluation for one call."""
-        template = self.world.templates.get(config.template_id)
-        fixed = config.on_run or (template and template.on_run)
-        output_type = template.output_type if template else "Pass/Fail"
-        result = fixed or synthetic_result(output_type, f"{call.id} {config.name}")
-        return {**result, "name": config.name}
+def _has_both_sides(transcript: Sequence[Turn] | None) -> bool:
+    """Return whether somebody answered in a call, as far as its transcript is known."""
+    if not transcript:
+        return transcript is not None
+    roles = {"user", "assistant"}
+    for role, _ in transcript:
+        roles.discard(role)
+        if not roles:
+            return True
+    return False
 
 
 def erase_results(executions: Sequence[Execution], config_ids: Sequence[str]) -> None:
     """Erase earlier results of the configs, before anything is run."""
     for execution in executions:
-        for call in execution.calls:
-            for config_id in config_ids:
-                call.eval_outputs[config_id] = {}
+        for call in execution.live_calls():
+            erased = {config_id: pending() for config_id in config_ids}
+            call.eval_outputs = {**(call.eval_outputs or {}), **erased}
 
 
 _CHOICES = ("positive", "neutral", "negative")
@@ -105,7 +67,7 @@ _PASS_RATE = 0.75
 
 
 def synthetic_result(output_type: str, subject: str) -> dict[str, Any]:
-    """Make up a result; it is always the same for the same subject."""
+    """Make up a stored result; it is always the same for the same subject."""
     share = hashlib.blake2b(subject.encode(), digest_size=1).digest()[0] / 255
     value: Any
     match output_type:
@@ -116,11 +78,9 @@ def synthetic_result(output_type: str, subject: str) -> dict[str, Any]:
         case _:
             value = "Passed" if share < _PASS_RATE else "Failed"
     return {
-        "value": value,
+        "output": value,
         "reason": "Made up by the emulator; the same call and name give the same.",
         # A number is a score; the service has no other type for its results.
-        "type": "score" if output_type == "numeric" else output_type,
-        "error": False,
+        "output_type": "score" if output_type == "numeric" else output_type,
         "status": "Completed",
-        "skipped": False,
     }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import orjson
+
+from futureagi_async.emulator.rules.nesting import encode_nested
 
 
 if TYPE_CHECKING:
@@ -64,9 +65,8 @@ def _encode(value: Any) -> bytes:
     try:
         return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:
-        # orjson stops at 64-bit integers; the service stores larger ones as they are.
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        return text.encode()
+        # orjson stops at 64-bit integers and at some depth; the service does not.
+        return encode_nested(value)
 
 
 def json_response(status: int, value: Any) -> Response:

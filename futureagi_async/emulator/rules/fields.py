@@ -262,8 +262,11 @@ class ListOf(Field):
     min_length: int = 0
 
     def from_form(self, data: FormData, name: str) -> Any:
-        """Return the values of a name that a form repeats."""
-        return data.get(name, _MISSING)
+        """Return the values of a name that a form repeats, or gives an index each."""
+        if data.get(name):
+            return data[name]
+        indexed = _indexed_values(data, name)
+        return [indexed[index] for index in sorted(indexed)] or _MISSING
 
     def convert(self, value: Any) -> list[Any]:
         """Return the converted elements, or raise all problems by their index."""
@@ -287,6 +290,22 @@ class ListOf(Field):
         if errors:
             raise InvalidError(errors)
         return converted
+
+
+def _indexed_values(data: FormData, name: str) -> dict[int, Any]:
+    """Return the values of the fields `name[0]`, or those of `name[0]key` as objects."""
+    pattern = re.compile(rf"{re.escape(name)}\[([0-9]+)\](.*)")
+    found: dict[int, Any] = {}
+    for field, values in data.items():
+        if match := pattern.match(field):
+            index, key = int(match[1]), match[2]
+            if not key:
+                found[index] = values[-1]
+            elif isinstance(found.get(index), FormData):
+                found[index][key] = [values[-1]]
+            else:
+                found[index] = FormData({key: [values[-1]]})
+    return found
 
 
 @attrs.frozen(kw_only=True)

@@ -6,12 +6,14 @@ The API document calls it an object; the service expects a list.
 from __future__ import annotations
 
 import json
+import math
 from types import MappingProxyType
 from typing import Any
 
 import attrs
 
-from futureagi_async.emulator.rules.fields import Field, ListOf, invalid
+from futureagi_async.emulator.rules.fields import Field, FormData, ListOf, invalid
+from futureagi_async.emulator.rules.nesting import leaves
 
 
 _NO_VALUE = frozenset({"is_null", "is_not_null"})
@@ -47,19 +49,15 @@ _CONFIG_REQUIRED = frozenset({"filter_type", "filter_op"})
 _CONFIG_ALLOWED = _CONFIG_REQUIRED | {"filter_value", "col_type"}
 
 
-_FINITE_JSON = json.JSONEncoder(allow_nan=False)
-
-
 @attrs.frozen(kw_only=True)
 class JsonValue(Field):
     """Any value that JSON can express, so no number beyond its range."""
 
     def convert(self, value: Any) -> Any:
         """Return the value itself."""
-        try:
-            _FINITE_JSON.encode(value)
-        except ValueError:
-            raise invalid("Value must be valid JSON.") from None
+        floats = (leaf for leaf in leaves(value) if isinstance(leaf, float))
+        if not all(map(math.isfinite, floats)):
+            raise invalid("Value must be valid JSON.")
         return value
 
 
@@ -142,6 +140,10 @@ class Filters(ListOf):
     """The list of conditions, or a text that contains it as JSON."""
 
     child: Field = Filter()
+
+    def from_form(self, data: FormData, name: str) -> Any:
+        """Return the one text, which is not a list of conditions."""
+        return Field.from_form(self, data, name)
 
     def convert(self, value: Any) -> list[Any]:
         """Return the conditions; an empty text and the text `null` are none."""

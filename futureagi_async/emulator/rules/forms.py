@@ -6,12 +6,16 @@ The order of the fields is the order in which the service reports their problems
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
+
+import attrs
 
 from futureagi_async.emulator.rules.envelope import NON_FIELD, Problem
 from futureagi_async.emulator.rules.fields import (
     Boolean,
     Choice,
+    Field,
     Form,
     FormError,
     Id,
@@ -20,7 +24,7 @@ from futureagi_async.emulator.rules.fields import (
     Text,
     invalid,
 )
-from futureagi_async.emulator.rules.filters import Filters, JsonObject
+from futureagi_async.emulator.rules.filters import Filters, JsonObject, JsonValue
 
 
 def _reject_duplicate_names(configs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -110,6 +114,105 @@ UPDATE_EVAL_CONFIG = Form(
         "test_execution_id": Id(null=True),
     },
     check=_require_execution,
+)
+
+
+@attrs.frozen(kw_only=True)
+class Empty(Form):
+    """A body without any field."""
+
+    fields: Mapping[str, Field] = attrs.field(factory=dict)
+
+    def convert(self, value: Any) -> dict[str, Any]:
+        """Return nothing, or raise what is wrong with what was sent."""
+        if isinstance(value, Mapping) and value:
+            problem = Problem("This endpoint does not accept a request body.")
+            unknown = self._unknown_fields(value, code=None)
+            raise FormError({NON_FIELD: [problem], **unknown})
+        return super().convert(value)
+
+
+EMPTY = Empty()
+
+EXECUTE = Form(
+    fields={
+        "scenario_ids": ListOf(child=Id()),
+        "simulator_id": Id(null=True),
+        "select_all": Boolean(default=False),
+    }
+)
+
+
+def _rerun(ids: str) -> Form:
+    """Return the form of a rerun of what has ids under this name."""
+
+    def require_ids(data: dict[str, Any]) -> None:
+        if not data["select_all"] and not data.get(ids):
+            problem = f"Either 'select_all' must be True or '{ids}' must be provided"
+            raise FormError({NON_FIELD: [Problem(problem)]})
+
+    return Form(
+        fields={
+            "rerun_type": Choice(
+                choices=frozenset({"eval_only", "call_and_eval"}), required=True
+            ),
+            ids: ListOf(child=Id()),
+            "select_all": Boolean(default=False),
+        },
+        check=require_ids,
+    )
+
+
+RERUN_EXECUTIONS = _rerun("test_execution_ids")
+RERUN_CALLS = _rerun("call_execution_ids")
+
+
+def _require_target(data: dict[str, Any]) -> None:
+    """Check that a query names what it is about."""
+    if not data.keys() & {"run_test_name", "execution_id", "call_execution_id"}:
+        problem = (
+            "At least one of 'run_test_name', 'execution_id', or 'call_execution_id' "
+            "is required."
+        )
+        raise FormError({NON_FIELD: [Problem(problem)]})
+
+
+_METRICS_FIELDS = {
+    "run_test_name": Text(),
+    "execution_id": Id(),
+    "call_execution_id": Id(),
+    # The pages are cut outside of the form, which leaves their parameters alone.
+    "page": JsonValue(),
+    "limit": JsonValue(),
+}
+
+METRICS = Form(fields=_METRICS_FIELDS, check=_require_target)
+
+
+def _split_names(text: str) -> list[str]:
+    """Return the names that a parameter lists."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+RUNS = Form(
+    fields={
+        **_METRICS_FIELDS,
+        "eval_name": Text(),
+        "summary": Boolean(default=False),
+    },
+    checks={"eval_name": _split_names},
+    check=_require_target,
+)
+
+EXECUTION_DETAIL = Form(
+    fields={
+        "search": Text(blank=True, default=""),
+        "page": Integer(default=1, minimum=1),
+        "limit": Integer(minimum=1),
+        "filters": Filters(default=[]),
+        "row_groups": JsonValue(),
+        "group_keys": JsonValue(),
+    }
 )
 
 RUN_TESTS = Form(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+_BIGINT = 2**63
+"""The first whole number that the database does not count to."""
+
 _PAGE_SIZE = 10
 """Items of a page when the client does not set a limit."""
 
@@ -57,6 +60,12 @@ class Page(Generic[_T]):
             "total_pages": self.total,
             "current_page": self.number,
         }
+
+    def without_links(self, show: Callable[[_T], Any]) -> dict[str, Any]:
+        """Return the page as the responses for the SDK show it."""
+        shown = self.to_json(show)
+        del shown["next"], shown["previous"]
+        return shown
 
 
 def _address(request: Request) -> str:
@@ -124,6 +133,8 @@ def paginate_rows(request: Request, items: Sequence[_T]) -> Page[_T]:
     except ValueError as error:
         raise PageError(str(error)) from None
     start = (number - 1) * size
+    if not all(-_BIGINT <= value < _BIGINT for value in (size, start)):
+        raise PageError("bigint out of range")
     if start < 0:
         raise PageError("OFFSET must not be negative")
     if size < 0:

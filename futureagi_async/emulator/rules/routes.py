@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
-from futureagi_async.emulator.rules import configs, running, templates, views
+from futureagi_async.emulator.rules import (
+    cancel,
+    configs,
+    detail,
+    execute,
+    metrics,
+    rerun,
+    running,
+    runs,
+    templates,
+    views,
+)
 from futureagi_async.emulator.rules.context import Context
 from futureagi_async.emulator.rules.exchange import Response
 
@@ -32,6 +43,7 @@ class Route:
         title: its name in the response to OPTIONS.
         about: its description in the response to OPTIONS.
         read_only: whether a POST only reads, so that a read-only key may send it.
+        unserved: methods that the service has, and the emulator has not.
     """
 
     endpoint: str
@@ -40,6 +52,17 @@ class Route:
     title: str
     about: str
     read_only: bool = False
+    unserved: frozenset[str] = frozenset()
+
+    @property
+    def allowed(self) -> list[str]:
+        """The methods of the service, in the order in which it names them."""
+        known = self.views.keys() | self.unserved
+        known |= {"OPTIONS", *("HEAD" for _ in known & {"GET"})}
+        return [method for method in _METHODS if method in known]
+
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 def _route(
@@ -49,11 +72,12 @@ def _route(
     about: str,
     *,
     read_only: bool = False,
+    unserved: Iterable[str] = (),
     **views: _View,
 ) -> Route:
     """Build a route from a path, in which ID stands for an id."""
     pattern = re.compile(path.replace("ID", _ID))
-    return Route(endpoint, pattern, views, title, about, read_only)
+    return Route(endpoint, pattern, views, title, about, read_only, frozenset(unserved))
 
 
 _RUN_TEST = "/simulate/run-tests/ID/"
@@ -93,6 +117,7 @@ _ROUTES = (
         _RUN_TEST,
         "Run Test Detail",
         "API View to retrieve a specific run test",
+        unserved=("PATCH", "DELETE"),
         GET=views.run_test,
     ),
     _route(
@@ -158,15 +183,67 @@ _ROUTES = (
         "/simulate/call-executions/ID/",
         "Call Execution Detail",
         "API View to retrieve a specific call execution with all its details",
+        unserved=("PATCH",),
         GET=views.call_execution,
     ),
     _route(
-        "execution_calls",
+        "delete_call",
+        "/simulate/call-executions/ID/delete/",
+        "Call Execution Delete",
+        "API View to delete a specific call execution",
+        DELETE=views.delete_call,
+    ),
+    _route(
+        "execution_detail",
         "/simulate/test-executions/ID/",
         "Test Execution Detail",
         "API View to retrieve a specific test execution with all its details and "
         "paginated call executions",
-        GET=views.execution_calls,
+        GET=detail.execution_detail,
+    ),
+    _route(
+        "execute",
+        f"{_RUN_TEST}execute/",
+        "Run Test Execution",
+        "API View to execute a test run with all its scenarios",
+        POST=execute.execute,
+    ),
+    _route(
+        "rerun_executions",
+        f"{_RUN_TEST}rerun-test-executions/",
+        "Test Execution Rerun",
+        "API View to handle bulk test execution rerun requests. Reruns all call "
+        "executions for each specified test execution.",
+        POST=rerun.rerun_executions,
+    ),
+    _route(
+        "rerun_calls",
+        "/simulate/test-executions/ID/rerun-calls/",
+        "Call Execution Rerun",
+        "API View to handle bulk call execution rerun requests",
+        POST=rerun.rerun_calls,
+    ),
+    _route(
+        "cancel",
+        "/simulate/test-executions/ID/cancel/",
+        "Test Execution Cancel",
+        "API View to cancel a test execution. Supports cancelling by run_test_id "
+        "(latest execution) or specific test_execution_id",
+        POST=cancel.cancel,
+    ),
+    _route(
+        "runs",
+        "/sdk/api/v1/simulation/runs/",
+        "Simulation Runs",
+        "",
+        GET=runs.runs,
+    ),
+    _route(
+        "metrics",
+        "/sdk/api/v1/simulation/metrics/",
+        "Simulation Metrics",
+        "",
+        GET=metrics.metrics,
     ),
     _route(
         "templates_sdk",

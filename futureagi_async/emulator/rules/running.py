@@ -8,6 +8,7 @@ from futureagi_async.emulator.rules.envelope import error_response
 from futureagi_async.emulator.rules.evaluations import erase_results
 from futureagi_async.emulator.rules.exchange import Response, json_response
 from futureagi_async.emulator.rules.forms import RUN_NEW_EVALS
+from futureagi_async.emulator.rules.phases import start_pending_evaluations
 
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def run_new_evals(context: Context) -> Response:
     if problem:
         return error_response(400, problem)
     _set_status(executions, "evaluating")
-    calls = sum(len(execution.calls) for execution in executions)
+    calls = sum(len(execution.live_calls()) for execution in executions)
     if not calls:
         return error_response(
             400, "No call executions found in the selected test executions."
@@ -80,11 +81,11 @@ def _dispatch(
     config_ids: Sequence[str],
 ) -> str:
     """Submit the evaluations; return the message of the response."""
-    if context.evaluations.dispatch == "fail":
+    if context.dispatch == "fail":
         # A failure that looks like success: nothing but the wording differs.
         _set_status(executions, "completed")
         return _NOT_STARTED
-    context.evaluations.submit(run_test, executions, config_ids, context.now)
+    start_pending_evaluations(context.workers, run_test, executions, config_ids)
     context.effects.runs += 1
     return _STARTED
 
@@ -104,7 +105,7 @@ def _select_executions(run_test: RunTest, body: dict[str, Any]) -> list[Executio
     all_but_named = body["select_all"]
     return [
         execution
-        for execution in run_test.executions
+        for execution in reversed(run_test.live_executions())
         if (execution.id in named) != all_but_named
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import attrs
 
@@ -10,7 +11,6 @@ from futureagi_async.emulator.rules.access import authenticate
 from futureagi_async.emulator.rules.content import negotiate
 from futureagi_async.emulator.rules.context import Context, Effects
 from futureagi_async.emulator.rules.envelope import RejectedError, framework_error
-from futureagi_async.emulator.rules.evaluations import Dispatch, Evaluations
 from futureagi_async.emulator.rules.exchange import (
     HTML,
     Request,
@@ -19,6 +19,11 @@ from futureagi_async.emulator.rules.exchange import (
     json_response,
 )
 from futureagi_async.emulator.rules.routes import HEALTH, Route, find_route
+from futureagi_async.emulator.rules.workers import (
+    Dispatch,
+    Workers,
+    WorkSettings,
+)
 
 
 if TYPE_CHECKING:
@@ -47,16 +52,18 @@ class Service:
 
     Args:
         world: the state.
-        evaluations: what is being evaluated.
+        workers: who does the work that takes time.
     """
 
     world: World
-    evaluations: Evaluations
+    workers: Workers
 
     @classmethod
-    def create(cls, world: World, dispatch: Dispatch, seconds: float) -> Service:
-        """Create a service over a world in which nothing is being evaluated."""
-        return cls(world, Evaluations(world, dispatch, seconds))
+    def create(
+        cls, world: World, dispatch: Dispatch, settings: WorkSettings
+    ) -> Service:
+        """Create a service over a world in which nothing is under way."""
+        return cls(world, Workers(world, dispatch, settings))
 
     def serve(
         self, request: Request, now: float, *, dispatch: Dispatch | None = None
@@ -65,11 +72,11 @@ class Service:
 
         Args:
             request: the request.
-            now: the time in seconds, from any fixed point.
-            dispatch: what becomes of this one request's evaluations, where that
-                differs from all others'.
+            now: the time in seconds since 1970.
+            dispatch: what becomes of the work that this one request hands over, where
+                that differs from all others'.
         """
-        self.evaluations.finish_due(now)
+        self.workers.work_until(now)
         if _is_preflight(request):
             return Served(Response(200, content_type=HTML))
         if request.path == HEALTH:
@@ -79,12 +86,17 @@ class Service:
             return Served(_not_found(request))
         route, ids = found
         effects = Effects()
-        evaluations = self.evaluations
-        if dispatch is not None:
-            evaluations = attrs.evolve(evaluations, dispatch=dispatch)
         try:
             key = self._check(request, route)
-            context = Context(request, key, ids, self.world, evaluations, now, effects)
+            context = Context(
+                request,
+                key,
+                ids,
+                self.world,
+                self.workers,
+                dispatch or self.workers.dispatch,
+                effects,
+            )
             response = _call_view(route, context)
         except RejectedError as error:
             response = error.response
@@ -94,10 +106,16 @@ class Service:
             response = html_response(500, "Server Error (500)")
         return Served(response, effects)
 
+    def organization_of(self, request: Request) -> str | None:
+        """Return the organization whose key a request was sent with, if there is one."""
+        sent = request.headers.get("X-Api-Key", "").strip()
+        keys = (key for key in self.world.keys if key.api_key == sent)
+        return next((key.organization for key in keys), None)
+
     def _check(self, request: Request, route: Route) -> ApiKey:
         """Run the checks of the framework in its order; return the key."""
         negotiate(request)
-        return authenticate(request, self.world.keys, read_only_view=route.read_only)
+        return authenticate(request, self.world, read_only_view=route.read_only)
 
 
 def _call_view(route: Route, context: Context) -> Response:
@@ -107,7 +125,7 @@ def _call_view(route: Route, context: Context) -> Response:
         return json_response(200, _describe(route))
     view = route.views.get("GET" if method == "HEAD" else method)
     if view is None:
-        return _method_not_allowed(context.request, route.views)
+        return _method_not_allowed(context.request, route.allowed)
     return view(context)
 
 
@@ -122,7 +140,7 @@ def _is_preflight(request: Request) -> bool:
 def _health(request: Request) -> Response:
     """Return a sign of life."""
     if request.method not in ("GET", "HEAD"):
-        return _method_not_allowed(request, ("GET",))
+        return _method_not_allowed(request, ("GET", "OPTIONS"))
     return json_response(200, {"status": True, "result": "Server is up and running"})
 
 
@@ -131,17 +149,23 @@ def _not_found(request: Request) -> Response:
 
     A client that follows the 301 turns its POST into a GET.
     """
+    if request.path == "/":
+        return Response(302, content_type=HTML)
     completed = f"{request.path}/"
     if request.path.endswith("/") or not (completed == HEALTH or find_route(completed)):
         return html_response(404, "Not Found")
     query = f"?{request.query}" if request.query else ""
-    location = {"Location": f"{completed}{query}"}
+    location = {"Location": f"{quote(completed, safe=_UNQUOTED)}{query}"}
     return Response(301, content_type=HTML, headers=location)
+
+
+_UNQUOTED = "/:@&+$,-_.!~*'()"
+"""Characters of a path that the framework leaves as they are."""
 
 
 def _method_not_allowed(request: Request, methods: Iterable[str]) -> Response:
     """Return 405, with the methods that are allowed."""
-    allowed = {"Allow": ", ".join([*methods, "OPTIONS"])}
+    allowed = {"Allow": ", ".join(methods)}
     return framework_error(
         405, f'Method "{request.method}" not allowed.', "method_not_allowed", allowed
     )

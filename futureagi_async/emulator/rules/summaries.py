@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from futureagi_async.emulator.rows import EvalConfig, RunTest, Template
     from futureagi_async.emulator.world import World
@@ -22,7 +23,10 @@ class SummaryError(Exception):
 
 
 def summarize(
-    world: World, run_test: RunTest, execution_id: str | None
+    world: World,
+    run_test: RunTest,
+    execution_id: str | None,
+    names: Collection[str] | None = None,
 ) -> list[dict[str, Any]]:
     """Return one entry per template, the newest config's first.
 
@@ -30,6 +34,7 @@ def summarize(
         world: where the templates are.
         run_test: whose evaluations are summarized.
         execution_id: the one execution to summarize, or `None` for all.
+        names: the names of the configs to summarize; by default all.
 
     Raises:
         SummaryError: a result is of a type that has no summary.
@@ -37,6 +42,8 @@ def summarize(
     results = finished_results(run_test, execution_id)
     by_template: dict[str, list[EvalConfig]] = {}
     for config in run_test.live_configs():
+        if names and config.name not in names:
+            continue
         by_template.setdefault(config.template_id, []).append(config)
     return [
         _template_entry(
@@ -49,26 +56,35 @@ def summarize(
 
 def finished_results(
     run_test: RunTest, execution_id: str | None
-) -> dict[str, list[Mapping[str, Any]]]:
-    """Return the results that count, by config: with a value, of completed calls."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
+) -> dict[str, list[Any]]:
+    """Return the stored results that count, by config.
+
+    They have an output and a type, and belong to completed calls. Cells that are no
+    objects are among them: they have no summary.
+    """
+    found: dict[str, list[Any]] = {}
     for execution, call in run_test.calls():
         if execution_id not in (None, execution.id) or call.status != "completed":
             continue
-        for config_id, result in call.eval_outputs.items():
-            if result.get("value") is not None and result.get("type") is not None:
-                found.setdefault(config_id, []).append(result)
+        for config_id, cell in (call.eval_outputs or {}).items():
+            if cell and (not isinstance(cell, Mapping) or _counts(cell)):
+                found.setdefault(config_id, []).append(cell)
     return found
 
 
-def config_entry(
-    config: EvalConfig, results: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
+def _counts(cell: Mapping[str, Any]) -> bool:
+    """Return whether a cell has an output and a type."""
+    return None not in (cell.get("output"), cell.get("output_type"))
+
+
+def config_entry(config: EvalConfig, results: Sequence[Any]) -> dict[str, Any]:
     """Return the numbers of one config.
 
     Raises:
-        SummaryError: the results are of a type that has no summary.
+        SummaryError: the results are of a type that has no summary, or no objects.
     """
+    if not all(isinstance(result, Mapping) for result in results):
+        raise SummaryError("a cell is no object")
     entry: dict[str, Any] = {
         "name": config.name,
         "id": config.id,
@@ -76,8 +92,8 @@ def config_entry(
     }
     if not results:
         return {**entry, "output": {}}
-    values = [result["value"] for result in results]
-    match results[0]["type"]:
+    values = [result["output"] for result in results]
+    match results[0]["output_type"]:
         case "Pass/Fail":
             return {**entry, "output": _pass_rates(values)}
         case "score":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from futureagi_async.emulator.rules import presentation
 from futureagi_async.emulator.rules.content import parse_query
 from futureagi_async.emulator.rules.envelope import error_response
@@ -19,20 +21,26 @@ from futureagi_async.emulator.rules.pagination import (
     paginate,
     paginate_rows,
 )
+from futureagi_async.emulator.rules.search import like
 from futureagi_async.emulator.rules.summaries import SummaryError, summarize
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from futureagi_async.emulator.rows import Call, Execution, RunTest
+    from futureagi_async.emulator.rows import Place, RunTest
     from futureagi_async.emulator.rules.context import Context
 
 
 _WITH_FULL_STOP = "Run test not found."
 """Some views end the sentence with a full stop, others do not."""
 
+_NO_CALL = "Call execution not found"
+
 _NO_SUMMARY = "Unable to fetch evaluation summary. Please try again"
+
+_NUL = "\0"
+_NO_NUL = "PostgreSQL text fields cannot contain NUL (0x00) bytes"
 
 _CANNOT_SEARCH = (
     "Field TestExecution.agent_definition cannot be both deferred and traversed "
@@ -80,6 +88,8 @@ def run_test(context: Context) -> Response:
 def run_test_id_by_name(context: Context) -> Response:
     """Return the id behind an exact name; workspaces do not matter here."""
     (name,) = context.ids
+    if _NUL in name:
+        return error_response(500, "Failed to get run test id by name")
     found = context.world.run_tests.find(name, context.key.organization)
     if found is None:
         return error_response(400, "Run test not found")
@@ -106,16 +116,21 @@ def scenarios(context: Context) -> Response:
 
 
 def executions(context: Context) -> Response:
-    """List the executions of a run test; a search that finds something is a 500."""
+    """List the executions of a run test.
+
+    A search is about their status; one that finds the name of a scenario is a 500.
+    """
     row = context.run_test(_WITH_FULL_STOP)
     search = _parameter(context, "search").lower()
     state = _parameter(context, "status")
+    if _NUL in search or _NUL in state:
+        return _failed("test executions", _NO_NUL)
     if search and search in presentation.scenario_names(row).lower():
         return _failed("test executions", _CANNOT_SEARCH)
     found = [
         execution
-        for execution in reversed(row.executions)
-        if not search and state in ("", execution.status)
+        for execution in row.live_executions()
+        if search in execution.status and state in ("", execution.status)
     ]
     return _page(
         context,
@@ -126,49 +141,55 @@ def executions(context: Context) -> Response:
 
 
 def call_executions(context: Context) -> Response:
-    """List the calls of all executions of a run test."""
+    """List the calls of all executions of a run test, among them snapshots.
+
+    What is deleted is counted and has a place in the pages, which stays empty.
+    """
     row = context.run_test()
-    search = _parameter(context, "search").lower()
-    state = _parameter(context, "status")
-    found = [
-        (execution, call)
-        for execution, call in row.calls()
-        if search in presentation.scenario_names(row).lower()
-        and state in ("", call.status)
-    ]
+    search, state = _parameter(context, "search"), _parameter(context, "status")
+    if _NUL in search or _NUL in state:
+        return _failed("call executions", _NO_NUL)
+    places = [place for place in row.places() if state in ("", place.status)]
+    if search:
+        matches = like(search)
+        places = [place for place in places if _is_found(row, place, matches)]
     try:
-        page = paginate_rows(context.request, found)
+        page = paginate_rows(context.request, places)
     except PageError as error:
         return _failed("call executions", error)
-    return json_response(200, page.to_json(lambda pair: presentation.call(row, *pair)))
+    shown = attrs.evolve(page, items=[each for each in page.items if not each.is_empty])
+    return json_response(
+        200, shown.to_json(lambda place: presentation.listed_place(row, place))
+    )
+
+
+def _is_found(row: RunTest, place: Place, matches: Callable[[str], bool]) -> bool:
+    """Return whether a search matches the scenario or the telephone number of a call."""
+    scenario = row.scenario_of(place.call)
+    names = (scenario.name if scenario else "", place.call.phone_number or "")
+    return any(map(matches, names))
 
 
 def call_execution(context: Context) -> Response:
     """Return one call."""
     (call_id,) = context.ids
     row = context.world.run_tests.of_call(call_id)
-    if row is None or not row.is_visible_to(context.key):
-        return error_response(404, "Call execution not found")
-    pair = next(pair for pair in row.calls() if pair[1].id == call_id)
+    pair = row.call(call_id) if row and row.is_visible_to(context.key) else None
+    if row is None or pair is None:
+        return error_response(404, _NO_CALL)
     return json_response(200, presentation.call(row, *pair))
 
 
-def execution_calls(context: Context) -> Response:
-    """List the calls of one execution; an unknown one is a 500 instead of a 404."""
-    (execution_id,) = context.ids
-    row = context.world.run_tests.of_execution(execution_id)
-    execution = row and row.is_visible_to(context.key) and row.execution(execution_id)
-    if not row or not execution:
-        return _failed("test execution", "No TestExecution matches the given query.")
-    calls: list[tuple[Execution, Call]] = [
-        (execution, call) for call in reversed(execution.calls)
-    ]
-    try:
-        page = paginate(context.request, calls)
-    except PageError as error:
-        return _failed("test execution", error)
-    body = page.to_json(lambda pair: presentation.call(row, *pair))
-    return json_response(200, {**body, "status": execution.status})
+def delete_call(context: Context) -> Response:
+    """Delete one call; its place in the list moves to the front and stays empty."""
+    (call_id,) = context.ids
+    row = context.world.run_tests.of_call(call_id)
+    pair = row.call(call_id) if row and row.is_visible_to(context.key) else None
+    if pair is None:
+        return error_response(404, _NO_CALL)
+    pair[1].deleted = True
+    pair[1].updated_at = context.stamp()
+    return Response(204)
 
 
 def eval_summary(context: Context) -> Response:

@@ -595,7 +595,7 @@ async def test_a_journal_that_breaks_while_reconciling_leaves_the_doubt(
 ):
     requests = runs(emulator, 1)
     call = emulator.world.run_tests.get(requests[0].run_test_id).calls()[0][1]
-    call.eval_outputs[config_id(requests[0].run_test_id)] = {"value": "Passed"}
+    call.eval_outputs[config_id(requests[0].run_test_id)] = {"output": "Passed"}
     emulator.faults.add("drop_before", endpoint=RUN)
     monkeypatch.setattr(Store, "history", full)
 

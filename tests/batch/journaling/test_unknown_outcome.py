@@ -150,7 +150,7 @@ def finish(emulator, request):
     for execution, call in run_test.calls():
         execution.status = "completed"
         for each in request.eval_config_ids:
-            call.eval_outputs[each] = {"value": "Passed"}
+            call.eval_outputs[each] = {"output": "Passed"}
 
 
 @pytest.mark.parametrize("done", [True, False])
