@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
+import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -153,6 +154,17 @@ def when_served(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return install
 
 
+def _run_test_of(world: World, request: Any) -> str:
+    """Return the run test whose executions are read, by its id or by its name."""
+    asked = urllib.parse.parse_qs(request.query)
+    if "run_test_name" not in asked:
+        return str(request.path.split("/")[3])
+    run_tests = map(world.run_tests.get, world.run_test_ids)
+    return next(
+        each.id for each in run_tests if each and [each.name] == asked["run_test_name"]
+    )
+
+
 @pytest.fixture
 def leap_when_seen(
     monkeypatch: pytest.MonkeyPatch,
@@ -179,7 +191,7 @@ def leap_when_seen(
 
         def note(request: Any) -> None:
             nonlocal ahead
-            _, _, _, run_test_id, *_ = request.path.split("/")
+            run_test_id = _run_test_of(emulator.world, request)
             if run_test_id in read:
                 seen.add(run_test_id)
             elif emulator.log.runs[run_test_id]:
@@ -187,7 +199,8 @@ def leap_when_seen(
             if len(seen) == count:
                 ahead = 7200.0
 
-        when_served(note, "executions", times=-1)
+        for endpoint in ("executions", "runs"):
+            when_served(note, endpoint, times=-1)
 
     return install
 
