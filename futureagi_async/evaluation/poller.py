@@ -93,7 +93,7 @@ class PollTarget:
             APIError: they could not be read.
         """
         overview = None
-        if self.reads_scores and self.run_test_name:
+        if self.reads_scores and self.run_test_name and not self.scope.is_new:
             overview = await read_scored_overview(
                 read, self.run_test_name, self.execution_filter, self.scope
             )
