@@ -462,9 +462,7 @@ def test_the_fingerprint_does_not_depend_on_the_order_of_the_calls(rows, random)
 
 
 async def test_without_an_execution_nothing_is_read():
-    table = await read_results(
-        pytest.fail, "run test", Overview([], {}), ResultScope()
-    )
+    table = await read_results(pytest.fail, "run test", Overview([], {}), ResultScope())
 
     assert table.executions == {}
 
