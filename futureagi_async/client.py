@@ -27,6 +27,7 @@ from futureagi_async.model.operation import Operation
 from futureagi_async.model.page import PagedRequest, Paginator
 from futureagi_async.model.request import Request, Requests, ResultT
 from futureagi_async.model.resource import (
+    CallRef,
     EvalConfigRef,
     EvalTemplateRef,
     ExecutionRef,
@@ -344,21 +345,28 @@ class AsyncFutureAGI:
         *,
         timeout: float | timedelta,
         poll_interval: float | timedelta = 1.0,
+        stuck_after: float | timedelta = 60.0,
+        include_calls: bool = False,
         max_concurrency: int | None = None,
         on_progress: abc.Callable[[evaluation.report.EvaluationProgress], object]
         | None = None,
     ) -> evaluation.report.EvaluationReport:
         """Wait until no evaluation of these run tests is running; return their scores.
 
-        It does not matter who started the evaluations. Those that can never finish,
-        because an execution has no completed call, and those that were prepared and
-        never started, are reported as such and not waited for. Only prepared evaluations
-        are known: a call on which an eval config was never run is not missed.
+        It does not matter who started the evaluations: a person, or the service after
+        an execution or a rerun. They are under way in every execution that has the
+        status "evaluating"; one that is still running is left out, with a warning. Those
+        that can never finish, because an execution has no completed call, and those
+        that were prepared and never started, are reported as such when nothing has
+        changed for `stuck_after` seconds. An eval config that was never run is not
+        missed once the execution is completed.
 
         Args:
             run_tests: as for `evaluate`.
             timeout: seconds after which unfinished evaluations are reported so.
             poll_interval: as for `evaluate`.
+            stuck_after: as for `evaluate`.
+            include_calls: as for `evaluate`.
             max_concurrency: as for `evaluate`.
             on_progress: as for `evaluate`.
 
@@ -376,6 +384,8 @@ class AsyncFutureAGI:
                 {"timeout": timeout, "max_concurrency": max_concurrency}
             ),
             poll_interval=poll_interval,
+            stuck_after=stuck_after,
+            includes_calls=include_calls,
         )
         operations = evaluation.inputs.run_test_inputs(run_tests)
         return await self._evaluate(operations, settings, on_progress)
@@ -416,6 +426,94 @@ class AsyncFutureAGI:
         return await self.send(
             endpoints.get_eval_summary.GetEvalSummary(run_test, execution)
         )
+
+    async def compare_executions(
+        self, run_test: RunTestRef, executions: abc.Iterable[ExecutionRef]
+    ) -> endpoints.compare_executions.ExecutionComparison:
+        """Read the scores of several executions of a run test side by side.
+
+        Args:
+            run_test: the run test, or its id.
+            executions: the executions, or their ids. One that does not exist is no
+                error of the service: it has no results.
+
+        Raises:
+            InvalidRequestError: an id is not one, or there are none; nothing was sent.
+            NotFoundError: the keys see no such run test.
+            APIError: it failed otherwise.
+        """
+        return await self.send(
+            endpoints.compare_executions.CompareExecutions(run_test, executions)
+        )
+
+    async def get_simulation_metrics(
+        self, execution: ExecutionRef
+    ) -> endpoints.get_simulation_metrics.SimulationMetrics:
+        """Read the state of an execution, and how many calls it has in which state.
+
+        It is the cheapest read: under 1 kB, whatever the number of calls.
+
+        Args:
+            execution: the execution, or its id.
+
+        Raises:
+            InvalidRequestError: the id is not one; nothing was sent.
+            NotFoundError: the keys see no such execution, or (`EndpointMissingError`)
+                this instance of the service has no such endpoint.
+            APIError: it failed otherwise.
+        """
+        return await self.send(
+            endpoints.get_simulation_metrics.GetSimulationMetrics(execution)
+        )
+
+    async def get_simulation_runs(
+        self,
+        execution: ExecutionRef,
+        *,
+        page: int = 1,
+        limit: int = 1000,
+        eval_names: abc.Iterable[str] | None = None,
+    ) -> endpoints.get_simulation_runs.SimulationRuns:
+        """Read an execution with its scores, and a page of its calls with results.
+
+        The calls have no transcripts: 100 calls are 0.25 MB, where the pages of
+        `list_call_executions` have 4 MB and more.
+
+        Args:
+            execution: the execution, or its id.
+            page: number of the page, counted from 1; past `total_pages` it is a 500.
+            limit: calls on a page.
+            eval_names: only results of eval configs with these names.
+
+        Raises:
+            InvalidRequestError: a value could never be accepted; nothing was sent.
+            NotFoundError: the keys see no such execution, or (`EndpointMissingError`)
+                this instance of the service has no such endpoint.
+            ServerError: a result is of a template of numbers or reasons, or the page
+                is past the end.
+            APIError: it failed otherwise.
+        """
+        request = endpoints.get_simulation_runs.GetSimulationRuns(
+            execution, page, limit, eval_names
+        )
+        return await self.send(request)
+
+    async def get_call_execution(
+        self, call: CallRef
+    ) -> endpoints.list_call_executions.CallExecution:
+        """Read one call with its transcript and results.
+
+        Results of deleted eval configs are left out, unlike in lists.
+
+        Args:
+            call: the call, or its id; a snapshot is no call.
+
+        Raises:
+            InvalidRequestError: the id is not one; nothing was sent.
+            NotFoundError: the keys see no such call.
+            APIError: it failed otherwise.
+        """
+        return await self.send(endpoints.get_call_execution.GetCallExecution(call))
 
     async def update_eval_config(
         self,
@@ -479,10 +577,10 @@ class AsyncFutureAGI:
         """Read all run tests that the keys see, the newest first, page by page.
 
         Use it as `async for entry in client.list_run_tests():`. A page is read when its
-        first entry is needed. New entries push others onto the next page, where they
-        are skipped unless a full page of new ones came; where entries are removed
-        meanwhile, others can be missed. A throttled page (429, or 503 with
-        `Retry-After`) is retried for up to ten minutes, as in a batch.
+        first entry is needed. No entry comes twice, and none is missed: where the list
+        became shorter meanwhile, or entries have moved, it is read again from its start
+        (three times at most), and what had come before is left out. A throttled page
+        (429, or 503 with `Retry-After`) is retried for up to ten minutes, as in a batch.
 
         Args:
             search: only those whose name, or whose agent's name, contains this text in
@@ -515,19 +613,37 @@ class AsyncFutureAGI:
         )
 
     def list_call_executions(
-        self, run_test: RunTestRef
+        self,
+        run_test: RunTestRef,
+        *,
+        execution: ExecutionRef | None = None,
+        status: endpoints.status.ExecutionStatus | str | None = None,
+        snapshots: bool = False,
     ) -> abc.AsyncIterator[endpoints.list_call_executions.CallExecution]:
-        """Read all calls of a run test with their results, the newest first.
+        """Read all calls of a run test with their results, the last changed first.
+
+        Each has its transcript, of 12 to 160 kB. Pages that are too large, or take too
+        long, are read in smaller ones. `GetSimulationRuns` reads the results of one
+        execution without transcripts.
 
         Args:
             run_test: the run test, or its id.
+            execution: only calls of this execution. The service has no such filter: the
+                calls of the others are read too, and left out here.
+            status: only those with this status, in any case.
+            snapshots: whether to include what calls were before they were made again;
+                see `CallExecution.is_snapshot`.
 
         Raises:
-            InvalidRequestError: the id is not one; nothing was sent.
+            InvalidRequestError: a value could never be accepted; nothing was sent.
             APIError: a page could not be read; raised by the iterator.
+            ListChangedError: the calls changed each time they were read; raised by the
+                iterator.
         """
+        lists = endpoints.list_call_executions
         return self._paginate(
-            endpoints.list_call_executions.ListCallExecutions(run_test)
+            lists.ListCallExecutions(run_test, status=status),
+            lists.call_filter(execution, snapshots=snapshots),
         )
 
     def list_eval_templates(
@@ -680,8 +796,12 @@ class AsyncFutureAGI:
             options.get("journal"),
         )
 
-    def _paginate(self, request: PagedRequest[Any]) -> Paginator[Any]:
-        return Paginator(self._read_page, request)
+    def _paginate(
+        self,
+        request: PagedRequest[Any],
+        keep: abc.Callable[[Any], bool] | None = None,
+    ) -> Paginator[Any]:
+        return Paginator(self._read_page, request, keep)
 
     async def _read_page(self, request: Request[ResultT], /) -> ResultT:
         throttle = ThrottleBudget(asyncio.get_running_loop().time())
@@ -717,6 +837,8 @@ class AsyncFutureAGI:
             spec=spec,
             waits=given["wait"],
             max_in_progress=positive_int(given["max_in_progress"], "max_in_progress"),
+            stuck_after=given["stuck_after"],
+            includes_calls=given["include_calls"],
         )
         return operations, settings
 

@@ -313,6 +313,13 @@ class NotFoundError(APIStatusError):
     """404: what the request is about does not exist for these keys."""
 
 
+class EndpointMissingError(NotFoundError):
+    """404 or 405: this instance of the service does not have the endpoint.
+
+    The client remembers it, and raises the same error without sending a request.
+    """
+
+
 class ConflictError(APIStatusError):
     """409: the request contradicts the state of the service."""
 
@@ -339,6 +346,17 @@ class UnexpectedResponseError(APIResponseError):
     """A success status whose body is not the documented one."""
 
     delivery = Delivery.UNKNOWN
+
+
+class ResponseTooLargeError(UnexpectedResponseError):
+    """A success status whose body is larger than the client reads."""
+
+
+class ListChangedError(APIError):
+    """A list changed each time it was read: entries can be missing.
+
+    Nothing is wrong with those that were returned before.
+    """
 
 
 _BY_STATUS: dict[int, type[APIStatusError]] = {

@@ -17,11 +17,22 @@ if TYPE_CHECKING:
     from futureagi_async.endpoints.add_eval_configs import (
         AddEvalConfigsResult as AddEvalConfigsResult,
     )
+    from futureagi_async.endpoints.compare_executions import (
+        CompareExecutions as CompareExecutions,
+        ExecutionComparison as ExecutionComparison,
+    )
     from futureagi_async.endpoints.delete_eval_config import (
         DeleteEvalConfigResult as DeleteEvalConfigResult,
     )
     from futureagi_async.endpoints.eval_config import (
         CreatedEvalConfig as CreatedEvalConfig,
+    )
+    from futureagi_async.endpoints.eval_output import (
+        EvalOutput as EvalOutput,
+        EvalOutputStatus as EvalOutputStatus,
+    )
+    from futureagi_async.endpoints.get_call_execution import (
+        GetCallExecution as GetCallExecution,
     )
     from futureagi_async.endpoints.get_eval_summary import (
         ConfigSummary as ConfigSummary,
@@ -29,11 +40,19 @@ if TYPE_CHECKING:
         TemplateSummary as TemplateSummary,
     )
     from futureagi_async.endpoints.get_run_test import RunTest as RunTest
+    from futureagi_async.endpoints.get_simulation_metrics import (
+        CallCounts as CallCounts,
+        GetSimulationMetrics as GetSimulationMetrics,
+        SimulationMetrics as SimulationMetrics,
+    )
+    from futureagi_async.endpoints.get_simulation_runs import (
+        GetSimulationRuns as GetSimulationRuns,
+        SimulationCall as SimulationCall,
+        SimulationRuns as SimulationRuns,
+    )
     from futureagi_async.endpoints.list_call_executions import (
         CallExecution as CallExecution,
         CallExecutionsPage as CallExecutionsPage,
-        EvalOutput as EvalOutput,
-        EvalOutputStatus as EvalOutputStatus,
         ListCallExecutions as ListCallExecutions,
     )
     from futureagi_async.endpoints.list_eval_templates import (
@@ -62,6 +81,7 @@ if TYPE_CHECKING:
         PassFailScores as PassFailScores,
     )
     from futureagi_async.endpoints.status import ExecutionStatus as ExecutionStatus
+    from futureagi_async.endpoints.transcript import TranscriptTurn as TranscriptTurn
     from futureagi_async.endpoints.update_eval_config import (
         UpdateEvalConfigResult as UpdateEvalConfigResult,
     )
@@ -89,6 +109,7 @@ if TYPE_CHECKING:
         Result as Result,
     )
     from futureagi_async.model.resource import (
+        CallRef as CallRef,
         EvalConfigRef as EvalConfigRef,
         EvalTemplateRef as EvalTemplateRef,
         ExecutionRef as ExecutionRef,
@@ -104,19 +125,33 @@ else:
                 "StreamOptions",
             ),
             ".endpoints.add_eval_configs": ("AddEvalConfigsResult",),
+            ".endpoints.compare_executions": (
+                "CompareExecutions",
+                "ExecutionComparison",
+            ),
             ".endpoints.delete_eval_config": ("DeleteEvalConfigResult",),
             ".endpoints.eval_config": ("CreatedEvalConfig",),
+            ".endpoints.eval_output": ("EvalOutput", "EvalOutputStatus"),
             ".endpoints.get_eval_summary": (
                 "ConfigSummary",
                 "EvalSummary",
                 "TemplateSummary",
             ),
+            ".endpoints.get_call_execution": ("GetCallExecution",),
             ".endpoints.get_run_test": ("RunTest",),
+            ".endpoints.get_simulation_metrics": (
+                "CallCounts",
+                "GetSimulationMetrics",
+                "SimulationMetrics",
+            ),
+            ".endpoints.get_simulation_runs": (
+                "GetSimulationRuns",
+                "SimulationCall",
+                "SimulationRuns",
+            ),
             ".endpoints.list_call_executions": (
                 "CallExecution",
                 "CallExecutionsPage",
-                "EvalOutput",
-                "EvalOutputStatus",
                 "ListCallExecutions",
             ),
             ".endpoints.list_eval_templates": (
@@ -145,6 +180,7 @@ else:
                 "PassFailScores",
             ),
             ".endpoints.status": ("ExecutionStatus",),
+            ".endpoints.transcript": ("TranscriptTurn",),
             ".endpoints.update_eval_config": ("UpdateEvalConfigResult",),
             ".errors": ("ItemError",),
             ".evaluation.ensure_configs": (
@@ -163,6 +199,7 @@ else:
             ".model.operation": ("Operation",),
             ".model.page": ("Paginator",),
             ".model.resource": (
+                "CallRef",
                 "EvalConfigRef",
                 "EvalTemplateRef",
                 "ExecutionRef",

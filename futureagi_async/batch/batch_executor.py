@@ -21,6 +21,7 @@ from futureagi_async.model.outcome import (
 )
 from futureagi_async.model.request import InvalidItem, Requests, ResultT
 from futureagi_async.transport.call import ThrottleBudget
+from futureagi_async.transport.semaphore import RankedSemaphore
 
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class BatchExecutor:
         throttle = ThrottleBudget(now, deadline)
         # Otherwise a worker has one request in flight, and there are no more workers.
         is_crowded = polls or journal is not None
-        slots = asyncio.Semaphore(config.max_concurrency) if is_crowded else None
+        slots = RankedSemaphore(config.max_concurrency) if is_crowded else None
         self.context: RequestContext = RequestContext(
             transport, options, throttle, slots, journal
         )
@@ -75,7 +76,7 @@ class BatchExecutor:
             return NotAttempted(operation, NotAttemptedError(f"not sent: {stop}"))
         started = context.now()
         is_exclusive = operation.is_exclusive
-        slots = asyncio.Semaphore(1) if is_exclusive and not context.slots else None
+        slots = RankedSemaphore(1) if is_exclusive and not context.slots else None
         executor = RequestExecutor(context, slots, retry_failures=is_exclusive)
         try:
             if is_exclusive:
@@ -104,9 +105,9 @@ class BatchExecutor:
         """Return why nothing more is started, if that is so."""
         return self.context.stop_reason()
 
-    def new_executor(self) -> RequestExecutor:
+    def new_executor(self, *, is_begun: bool = False) -> RequestExecutor:
         """Return what sends the requests of one operation."""
-        return RequestExecutor(self.context)
+        return RequestExecutor(self.context, is_begun=is_begun)
 
     @property
     def deadline(self) -> float | None:
@@ -124,9 +125,9 @@ class BatchExecutor:
         """Return the lock of a run test against other exclusive operations."""
         return self.context.transport.exclusive(run_test_id)
 
-    async def pause(self, seconds: float, interrupted: asyncio.Event) -> None:
-        """Wait so many seconds, or until interrupted, or until the client is closed."""
-        await self.context.transport.wait(interrupted, seconds)
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait for an event, or so many seconds, or until the client is closed."""
+        await self.context.transport.wait(event, seconds)
 
 
 @contextlib.asynccontextmanager

@@ -29,8 +29,12 @@ if TYPE_CHECKING:
     from futureagi_async.model.reconciliation import Reconcilable, Reconciliation
     from futureagi_async.model.request import Request
     from futureagi_async.transport.call import RequestOptions, ThrottleBudget
+    from futureagi_async.transport.semaphore import RankedSemaphore
     from futureagi_async.transport.transport import Transport
 
+
+_BEGUN, _NEW = 0, 1
+"""Ranks of the further requests of an operation, and of its first one."""
 
 T = TypeVar("T")
 PartResultT = TypeVar("PartResultT", bound=Result)
@@ -58,7 +62,7 @@ class RequestContext:
     transport: Transport
     options: RequestOptions
     throttle: ThrottleBudget | None = None
-    slots: asyncio.Semaphore | None = None
+    slots: RankedSemaphore | None = None
     journal: BatchJournal | None = None
     now: Callable[[], float] = attrs.field(
         init=False, factory=lambda: asyncio.get_running_loop().time
@@ -88,6 +92,7 @@ class RequestExecutor:
         slots: one for each request that may be in flight; by default the context's.
         retry_failures: whether a request that the journal has as failed in this batch is
             sent once more.
+        is_begun: whether its first request goes on with what was begun before.
 
     Attributes:
         attempts: how many attempts the requests have taken.
@@ -97,6 +102,7 @@ class RequestExecutor:
 
     __slots__ = (
         "_context",
+        "_is_begun",
         "_retry_failures",
         "_slots",
         "attempts",
@@ -107,13 +113,15 @@ class RequestExecutor:
     def __init__(
         self,
         context: RequestContext,
-        slots: asyncio.Semaphore | None = None,
+        slots: RankedSemaphore | None = None,
         *,
         retry_failures: bool = True,
+        is_begun: bool = False,
     ) -> None:
         self._context = context
         self._slots = slots or context.slots
         self._retry_failures = retry_failures
+        self._is_begun = is_begun
         self.attempts: int = 0
         self.from_journal: bool = False
         self.elapsed: float = 0.0
@@ -220,8 +228,10 @@ class RequestExecutor:
         """Send a request, in a batch once it has one of the slots."""
         context = self._context
         slots, prior = self._slots, None
+        # What was begun is finished before more is begun.
+        rank = _BEGUN if self._is_begun or self.attempts else _NEW
         if slots is not None:
-            await slots.acquire()
+            await slots.acquire(rank)
         try:
             if slots is not None and (stop := context.stop_reason()):
                 raise NotAttemptedError(f"not sent: {stop}")
@@ -229,7 +239,7 @@ class RequestExecutor:
                 prior = claim.prior
                 claim.sent_at = context.now()
             result, attempts = await context.transport.call(
-                request, context.options, context.throttle, prior
+                request, context.options, context.throttle, prior, rank
             )
         except FutureAGIError as error:
             if isinstance(error, APIError):

@@ -58,6 +58,12 @@ class FutureAGI:
 
     get_run_test: Final = blocking_method(AsyncFutureAGI.get_run_test)
     get_eval_summary: Final = blocking_method(AsyncFutureAGI.get_eval_summary)
+    compare_executions: Final = blocking_method(AsyncFutureAGI.compare_executions)
+    get_simulation_metrics: Final = blocking_method(
+        AsyncFutureAGI.get_simulation_metrics
+    )
+    get_simulation_runs: Final = blocking_method(AsyncFutureAGI.get_simulation_runs)
+    get_call_execution: Final = blocking_method(AsyncFutureAGI.get_call_execution)
     list_run_tests: Final = blocking_list(AsyncFutureAGI.list_run_tests)
     list_test_executions: Final = blocking_list(AsyncFutureAGI.list_test_executions)
     list_call_executions: Final = blocking_list(AsyncFutureAGI.list_call_executions)

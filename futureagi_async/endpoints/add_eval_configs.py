@@ -153,7 +153,7 @@ class AddEvalConfigs(Reconcilable[AddEvalConfigsResult]):
             remaining = _AddRemaining(
                 self.run_test_id, missing, original=self, created=tuple(created)
             )
-            names = _quoted(each.name for each in created)
+            names = _quoted(each.name or "" for each in created)
             return NotApplied(
                 remaining, f"read back: of its configs only {names} exist"
             )
@@ -221,7 +221,7 @@ class _AddRemaining(AddEvalConfigs):
 
     async def enrich_error(self, error: APIStatusError, read: SendRead) -> None:
         """Add what was created before the remaining part was rejected."""
-        names = _quoted(each.name for each in self.created)
+        names = _quoted(each.name or "" for each in self.created)
         error.hint = f"of the requested configs, {names} had been created before"
         await self.original.enrich_error(error, read)
 

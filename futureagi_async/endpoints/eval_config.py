@@ -290,13 +290,14 @@ def _item(value: Any, location: str, index: int) -> EvalConfig:
 class CreatedEvalConfig(Serializable, IdentifiesEvalConfig):
     """An eval config as the service stores it.
 
-    `config`, `mapping` and `filters` can be `None`, and `filters` an object, in rows
-    that are older than the present rules of the service. `status` is "Completed" even
-    before the first run.
+    `name`, `config`, `mapping` and `filters` can be `None`, and `filters` an object, in
+    rows that are older than the present rules of the service. `status` is "Completed"
+    even before the first run, and "Failed" from a failed evaluation to the next that
+    succeeds.
     """
 
     id: str
-    name: str
+    name: str | None
     config: dict[str, Any] | None = attrs.field(hash=False)
     mapping: dict[str, Any] | None = attrs.field(hash=False)
     filters: list[Any] | dict[str, Any] | None = attrs.field(hash=False)

@@ -6,10 +6,7 @@ from typing import Any, ClassVar, Self
 
 import attrs
 
-from futureagi_async.endpoints.scores import (
-    Scores,
-    read_scores,
-)
+from futureagi_async.endpoints.scores import Scores, merge_choices, read_scores
 from futureagi_async.model import codec, validation
 from futureagi_async.model.codec import Serializable
 from futureagi_async.model.request import Request, Result
@@ -20,19 +17,26 @@ from futureagi_async.model.resource import (
 )
 
 
+SUMMARY_FAILS = (
+    "the service cannot sum up a completed result of a template of numbers or reasons, "
+    "nor one that is no object, until its eval config is deleted; list_call_executions "
+    "has the results"
+)
+
+
 @attrs.frozen(kw_only=True)
 class ConfigSummary(Serializable):
     """The scores of one eval config.
 
     Attributes:
-        name: the name of the eval config.
+        name: the name of the eval config; old ones can have none.
         id: its id.
         total_cells: number of results in the scores. Pending and failed ones are left
             out, and those of calls that are not completed.
         scores: the scores in the form of the template; `None` without results.
     """
 
-    name: str
+    name: str | None
     id: str
     total_cells: int
     scores: Scores | None
@@ -44,27 +48,15 @@ class ConfigSummary(Serializable):
         Raises:
             TypeError: it is not of the documented shape; the message has the place.
         """
-        if not isinstance(value, dict):
-            raise TypeError(
-                f"an object belongs here, not {codec.json_type_name(value)}"
-            )
+        total_cells = codec.read_field(value, "total_cells", int)
         return cls(
-            name=_of_type(str, value, "name", "text"),
-            id=_of_type(str, value, "id", "text"),
-            total_cells=_of_type(int, value, "total_cells", "a whole number"),
-            scores=read_scores(value.get("output"), value.get("avg_score")),
+            name=codec.optional_field(value, "name", str),
+            id=codec.read_field(value, "id", str),
+            total_cells=total_cells,
+            scores=read_scores(
+                value.get("output"), value.get("avg_score"), total_cells
+            ),
         )
-
-
-def _of_type(type_: type, entry: dict[str, Any], field: str, expected: str) -> Any:
-    if field not in entry:
-        raise TypeError(f"{field}: missing")
-    value = entry[field]
-    if value.__class__ is type_:
-        return value
-    raise TypeError(
-        f"{field}: {expected} belongs here, not {codec.json_type_name(value)}"
-    )
 
 
 @attrs.frozen(kw_only=True)
@@ -78,7 +70,8 @@ class TemplateSummary(Serializable):
         result: its eval configs, the newest first.
         total_pass_rate: pass rate over all of them, in percent; for `Pass/Fail`.
         total_avg: average over all of them, in percent; for `score`.
-        total_choices_avg: the share of each choice over all of them, in percent.
+        total_choices_avg: the share of each choice over all of them, in percent; only
+            choices that the newest eval config has met.
     """
 
     name: str
@@ -87,7 +80,9 @@ class TemplateSummary(Serializable):
     result: tuple[ConfigSummary, ...]
     total_pass_rate: float | None = None
     total_avg: float | None = None
-    total_choices_avg: dict[str, float] | None = attrs.field(default=None, hash=False)
+    total_choices_avg: dict[str, float] | None = attrs.field(
+        default=None, converter=attrs.converters.optional(merge_choices), hash=False
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -116,6 +111,9 @@ def _execution_id(value: ExecutionRef | None) -> str | None:
 class GetEvalSummary(Request[EvalSummary]):
     """Read the scores of a run test so far.
 
+    A completed result of a template of numbers or reasons makes it a 500, until its
+    eval config is deleted.
+
     Args:
         run_test_id: the run test, or its id in any spelling of a UUID.
         execution_id: the execution to include, or its id; by default all of them.
@@ -124,6 +122,8 @@ class GetEvalSummary(Request[EvalSummary]):
     method: ClassVar[str] = "GET"
     result_type: ClassVar[type[Result]] = EvalSummary
     idempotent: ClassVar[bool] = True
+
+    server_error_hint: ClassVar[str] = SUMMARY_FAILS
 
     run_test_id: str = attrs.field(converter=validation.run_test_id)
     execution_id: str | None = attrs.field(default=None, converter=_execution_id)

@@ -24,8 +24,13 @@ class EvalTemplate(Serializable, IdentifiesEvalTemplate):
         name: its name.
         description: the purpose of the evaluation.
         owner: its owner: `system` or `user`.
-        output_type: the kind of its results: `Pass/Fail`, `score` or `choices`.
+        output_type: the kind of its results: `Pass/Fail`, `score`, `choices`, `numeric`
+            or `reason`.
         required_keys: the inputs that a mapping must have.
+        optional_keys: the inputs that it can have besides; `None` if that is not known.
+        choices: the choices of a template of choices.
+        multi_choice: whether a result can have several of them.
+        criteria: the question that the evaluation answers.
     """
 
     id: str
@@ -34,6 +39,10 @@ class EvalTemplate(Serializable, IdentifiesEvalTemplate):
     owner: str | None = None
     output_type: str | None = None
     required_keys: tuple[str, ...] | None = None
+    optional_keys: tuple[str, ...] | None = None
+    choices: tuple[str, ...] | None = None
+    multi_choice: bool | None = None
+    criteria: str | None = None
 
     @classmethod
     def from_wire(cls, value: Any) -> Self:
@@ -45,20 +54,23 @@ class EvalTemplate(Serializable, IdentifiesEvalTemplate):
         Raises:
             TypeError: it has no id or no name.
         """
-        if not isinstance(value, dict):
-            raise TypeError(
-                f"an object belongs here, not {codec.json_type_name(value)}"
-            )
-        for field in ("id", "name"):
-            if not isinstance(value.get(field), str):
-                kind = codec.json_type_name(value.get(field))
-                raise TypeError(f"{field}: text belongs here, not {kind}")
-        texts = {
-            field: value[field]
-            for field in ("id", "name", "description", "owner", "output_type")
-            if isinstance(value.get(field), str)
-        }
-        return cls(**texts, required_keys=_texts(value.get("required_keys")))
+        template_id = codec.read_field(value, "id", str)
+        name = codec.read_field(value, "name", str)
+        config = codec.optional_field(value, "config", dict) or {}
+        # The kind and the inputs are in `config`, or beside it in other versions.
+        fields = {**config, "output_type": config.get("output"), **value}
+        return cls(
+            id=template_id,
+            name=name,
+            description=codec.optional_field(value, "description", str),
+            owner=codec.optional_field(value, "owner", str),
+            output_type=codec.optional_field(fields, "output_type", str),
+            required_keys=_texts(fields.get("required_keys")),
+            optional_keys=_texts(fields.get("optional_keys")),
+            choices=_texts(value.get("choices")),
+            multi_choice=codec.optional_field(value, "multi_choice", bool),
+            criteria=codec.optional_field(value, "criteria", str),
+        )
 
 
 def _texts(value: Any) -> tuple[str, ...] | None:

@@ -9,6 +9,7 @@ from typing import (
 
 import attrs
 
+from futureagi_async.endpoints.eval_config import CreatedEvalConfig
 from futureagi_async.model import validation
 from futureagi_async.model.codec import Serializable
 from futureagi_async.model.page import (
@@ -33,6 +34,8 @@ class RunTestEntry(Serializable, IdentifiesRunTest):
         simulate_eval_configs: the ids of its eval configs.
         description: its description.
         last_run_at: the time of its last execution, as the service writes it.
+        simulate_eval_configs_detail: its eval configs, the newest first; `None` if the
+            list does not have them.
     """
 
     id: str
@@ -41,6 +44,7 @@ class RunTestEntry(Serializable, IdentifiesRunTest):
     simulate_eval_configs: tuple[str, ...]
     description: str | None = None
     last_run_at: str | None = None
+    simulate_eval_configs_detail: tuple[CreatedEvalConfig, ...] | None = None
 
 
 @attrs.frozen(kw_only=True)

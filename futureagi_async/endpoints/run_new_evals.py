@@ -197,8 +197,7 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
 
     async def reconcile(self, read: SendRead, history: History) -> Reconciliation:
         """Weigh the executions, and the results that their calls have of these configs."""
-        executions, calls = await self._read_targets(read)
-        is_evaluating = any(each.is_evaluating for each in executions)
+        is_evaluating, calls = await self._read_targets(read)
         states = [
             _state(call, config) for call in calls for config in self.eval_config_ids
         ]
@@ -218,7 +217,7 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
         )
 
     def result_from(
-        self, observed: Sequence[endpoints.list_call_executions.CallExecution] | None
+        self, observed: Sequence[endpoints.get_simulation_runs.SimulationCall] | None
     ) -> RunNewEvalsResult:
         """Return the result for the calls that are being evaluated, or have been."""
         reason = (
@@ -235,27 +234,24 @@ class RunNewEvals(Reconcilable[RunNewEvalsResult]):
 
     async def _read_targets(
         self, read: SendRead
-    ) -> tuple[
-        list[endpoints.list_test_executions.TestExecution],
-        list[endpoints.list_call_executions.CallExecution],
-    ]:
-        list_executions = endpoints.list_test_executions.ListTestExecutions
-        list_calls = endpoints.list_call_executions.ListCallExecutions
-        execution_pages: Paginator[endpoints.list_test_executions.TestExecution] = (
-            Paginator(read, list_executions(self.run_test_id))
+    ) -> tuple[bool, list[endpoints.get_simulation_runs.SimulationCall]]:
+        """Return whether a requested execution is evaluating, and the requested calls."""
+        request = endpoints.list_test_executions.ListTestExecutions(self.run_test_id)
+        pages: Paginator[endpoints.list_test_executions.TestExecution] = Paginator(
+            read, request
         )
-        call_pages: Paginator[endpoints.list_call_executions.CallExecution] = Paginator(
-            read, list_calls(self.run_test_id)
-        )
-        executions = [execution async for execution in execution_pages]
-        calls = [call async for call in call_pages]
-        if self.select_all:
-            return executions, calls
-        ids = set(self.test_execution_ids or ())
-        return (
-            [each for each in executions if each.id in ids],
-            [each for each in calls if each.test_execution_id in ids],
-        )
+        executions = {
+            execution.id: execution
+            async for execution in pages
+            if self.select_all or execution.id in (self.test_execution_ids or ())
+        }
+        is_evaluating = any(each.is_evaluating for each in executions.values())
+        calls: list[endpoints.get_simulation_runs.SimulationCall] = []
+        read_calls = endpoints.execution_calls.read_calls
+        async for found in read_calls(read, self.run_test_id, executions):
+            is_evaluating |= found.status == "evaluating"
+            calls += found.calls
+        return is_evaluating, calls
 
     @overload
     @classmethod
@@ -375,17 +371,17 @@ def _reject_unknown_ids(
 
 
 def _state(
-    call: endpoints.list_call_executions.CallExecution, config_id: str
-) -> endpoints.list_call_executions.EvalOutputStatus | None:
+    call: endpoints.get_simulation_runs.SimulationCall, config_id: str
+) -> endpoints.eval_output.EvalOutputStatus | None:
     """Return the state of the evaluation of a call by a config; `None` without one."""
     output = call.eval_outputs.get(config_id)
     return None if output is None else output.status
 
 
 def _pending(
-    states: list[endpoints.list_call_executions.EvalOutputStatus | None],
+    states: list[endpoints.eval_output.EvalOutputStatus | None],
 ) -> int:
-    return states.count(endpoints.list_call_executions.EvalOutputStatus.PENDING)
+    return states.count(endpoints.eval_output.EvalOutputStatus.PENDING)
 
 
 def had_no_results_before(
@@ -416,7 +412,7 @@ class StartEvidence(enum.Enum):
 
 
 def weigh_evidence(
-    states: list[endpoints.list_call_executions.EvalOutputStatus | None],
+    states: list[endpoints.eval_output.EvalOutputStatus | None],
     *,
     is_evaluating: bool,
     had_no_results: bool,

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from futureagi_async.endpoints.eval_output import choices_label, read_choices
 from futureagi_async.model import codec
 from futureagi_async.model.codec import Serializable
 
@@ -39,7 +40,11 @@ class NumericScores(Serializable):
 
 @attrs.frozen
 class ChoiceScores(Serializable):
-    """The share of each choice in percent, 0 to 100."""
+    """The share of each choice in percent, 0 to 100.
+
+    Where a result has several choices, or none, all of them together are one key:
+    `"['price', 'delivery']"`.
+    """
 
     shares: dict[str, float] = attrs.field(hash=False)
 
@@ -47,12 +52,13 @@ class ChoiceScores(Serializable):
 Scores: TypeAlias = PassFailScores | NumericScores | ChoiceScores
 
 
-def read_scores(output: Any, average: Any) -> Scores | None:
+def read_scores(output: Any, average: Any, total_cells: int = 0) -> Scores | None:
     """Return the scores of an eval config, whose form follows from the shape.
 
     Args:
         output: the `output` of the summary, an empty object while nothing is evaluated.
         average: the `avg_score` of the summary, which only numbers have.
+        total_cells: the number of results in them.
 
     Raises:
         TypeError: it is of no known form.
@@ -74,9 +80,28 @@ def read_scores(output: Any, average: Any) -> Scores | None:
         )
     if not output:
         return None
-    return ChoiceScores(
-        {choice: _number(each, f"output.{choice}") for choice, each in output.items()}
-    )
+    shares = {text: _number(each, f"output.{text}") for text, each in output.items()}
+    return ChoiceScores(merge_choices(shares, total_cells))
+
+
+def merge_choices(shares: dict[str, float], total_cells: int = 0) -> dict[str, float]:
+    """Return the share of each choice, of shares of the texts that the service counts.
+
+    Different texts can be of the same choice: `"Yes"` and `"{'choice': 'Yes'}"`. With
+    the number of results the sum of their shares is rounded once, else each share.
+    """
+    by_label: dict[str, list[float]] = {}
+    for text, share in shares.items():
+        label = choices_label(read_choices(text) or ())
+        by_label.setdefault(label, []).append(share)
+    return {label: _sum(each, total_cells) for label, each in by_label.items()}
+
+
+def _sum(shares: list[float], total_cells: int) -> float:
+    if len(shares) == 1:
+        return shares[0]
+    count = sum(round(share * total_cells / 100) for share in shares)
+    return round(count / total_cells * 100 if total_cells else sum(shares), 2)
 
 
 def _percentiles(output: dict[str, Any]) -> dict[int, float]:

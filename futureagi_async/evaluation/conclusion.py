@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from futureagi_async.endpoints.status import ExecutionStatus
 from futureagi_async.errors import NotAttemptedError
 from futureagi_async.evaluation.plan import EvaluationPhase
 from futureagi_async.evaluation.report import (
+    CallResults,
     ConfigScores,
     EvaluationStatus,
     RunTestEvaluation,
@@ -16,7 +18,7 @@ from futureagi_async.evaluation.report import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from futureagi_async.endpoints.eval_config import EvalConfig
     from futureagi_async.errors import FutureAGIError
@@ -31,16 +33,21 @@ _REASONS = {
     ),
     EvaluationStatus.NOTHING_TO_EVALUATE: "no completed execution has a completed call",
     EvaluationStatus.PARTIAL: (
-        "some calls of an execution have results and others have none; "
-        "rerun=True evaluates and bills all of them"
+        "some completed calls have results of an eval config and others have none, and "
+        "none is under way; rerun=True evaluates and bills all of them"
     ),
     EvaluationStatus.NOT_STARTED: (
-        "the service prepared evaluations, and nothing works on them; evaluate again, "
-        "with another journal if there is one, to start them"
+        "an execution is completed, and evaluations that were prepared or started have "
+        "no result, without a change for {stuck_after:g} s; evaluate again, with another "
+        "journal if there is one, to start them"
     ),
     EvaluationStatus.STUCK: (
-        'an execution has the status "evaluating" and nothing of it is evaluated, as '
-        "with one that has no completed call; it accepts no further evaluations"
+        'an execution has the status "evaluating", without a change for {stuck_after:g} '
+        "s, and has no completed call, or nothing more to evaluate; it accepts no "
+        "further evaluations until it is rerun"
+    ),
+    EvaluationStatus.CANCELLED: (
+        "an execution was cancelled, or has failed, before its evaluations were finished"
     ),
     EvaluationStatus.NOT_CREATED: "not every eval config could be created",
 }
@@ -51,6 +58,8 @@ _NO_VALUE = (
 )
 
 _NEVER_RUN = "no eval config was ever run on a completed call"
+
+_MAX_NAMED = 3
 
 _NOT_IF_CONFIG_MISSING = {EvaluationStatus.SCORED, EvaluationStatus.STARTED}
 """Statuses that are impossible while a requested eval config does not exist."""
@@ -73,12 +82,16 @@ def final_status(
     match phase:
         case EvaluationPhase.STUCK if is_empty or has_unfinished or plan is None:
             return EvaluationStatus.STUCK
+        case EvaluationPhase.ABANDONED:
+            return EvaluationStatus.CANCELLED
         case EvaluationPhase.FINISHED | EvaluationPhase.STUCK:
             return (
                 EvaluationStatus.NOTHING_TO_EVALUATE
                 if is_empty
                 else EvaluationStatus.SCORED
             )
+        case EvaluationPhase.MISSING if plan is None:
+            return EvaluationStatus.PARTIAL
         case _ if plan is not None and plan.is_partial:
             return EvaluationStatus.PARTIAL
         case _:
@@ -130,18 +143,41 @@ def conclude(
         table.completed_calls.values()
     ):
         reason = _NEVER_RUN
+    if not reason:
+        reason = _REASONS.get(status, "").format(stuck_after=state.stuck_after)
+    statuses = table.statuses
     return RunTestEvaluation(
         run_test_id=run_test_id,
         run_test_name=ensured.run_test_name if ensured else state.run_test_name,
         status=status,
         configs=configs,
-        reason=reason or _REASONS.get(status, ""),
+        reason=reason,
         error=error,
         requests=state.requests,
-        executions=len(table.executions),
+        executions=len(table.results),
+        calls_counted=statuses.pop(ExecutionStatus.COMPLETED, 0),
+        calls_not_counted={each.value: n for each, n in sorted(statuses.items())},
+        calls=tuple(_calls(configs, table)),
         warnings=tuple(_warnings(state)),
         elapsed=elapsed,
     )
+
+
+def _calls(
+    configs: Iterable[ConfigScores], table: ResultTable
+) -> Iterator[CallResults]:
+    for execution_id, results in table.results.items():
+        for call in results.calls:
+            yield CallResults(
+                call_execution_id=call.id,
+                test_execution_id=execution_id,
+                scenario_name=call.scenario_name,
+                results={
+                    config.name: call.eval_outputs[config.eval_config_id]
+                    for config in configs
+                    if config.eval_config_id in call.eval_outputs
+                },
+            )
 
 
 def _has_no_value(config: ConfigScores) -> bool:
@@ -164,8 +200,9 @@ def _configs(
             scores = _scores(table, found.eval_config.id, name)
             yield attrs.evolve(scores, origin=found.origin)
     if not requested:
+        names = table.names | {k: v for k, v in state.config_names.items() if v}
         for config_id in table.config_ids:
-            yield _scores(table, config_id, table.names.get(config_id, config_id))
+            yield _scores(table, config_id, names.get(config_id, config_id))
 
 
 def _missing_reason(config: EvalConfig, warnings: Sequence[str]) -> str:
@@ -200,7 +237,18 @@ def _warnings(state: RunTestState) -> Iterator[str]:
     yield from state.warnings
     if state.unknown_error is not None and state.is_resolved:
         yield f"{state.unknown_error}; what was read afterwards shows the outcome"
-    if state.plan is not None:
-        for id_, calls in state.table.completed_calls.items():
-            if not calls:
-                yield f"execution {id_} has no completed call, and was left out"
+    for id_, results in state.table.results.items():
+        if not results.completed_calls and (state.plan or not results.open_calls):
+            yield f"execution {id_} has no completed call, and was left out"
+        if results.limit_reached:
+            yield f"a limit of the account was reached: {results.limit_reached}"
+    for status in dict.fromkeys(state.left_out.values()):
+        ids = [id_ for id_, each in state.left_out.items() if each == status]
+        yield _left_out(status, ids)
+
+
+def _left_out(status: ExecutionStatus, ids: Sequence[str]) -> str:
+    """Return which executions were not evaluated; the newest three are named."""
+    named = ", ".join(ids[:_MAX_NAMED]) + (", ..." if len(ids) > _MAX_NAMED else "")
+    are = "execution was" if len(ids) == 1 else "executions were"
+    return f"{len(ids)} {status.value} {are} left out: {named}"

@@ -89,6 +89,8 @@ class EnsuredEvalConfigs(Result):
         run_test_name: its name.
         eval_configs: the requested ones, in that order; an eval config that could not
             be created, such as one of an unknown template, is left out.
+        all_config_ids: all eval configs of the run test, those that were not requested
+            as well.
         warnings: one message for each that could not be created. The service explains
             that only beside one that it creates, and not when the call is repeated.
     """
@@ -96,6 +98,7 @@ class EnsuredEvalConfigs(Result):
     run_test_id: str
     run_test_name: str
     eval_configs: tuple[EnsuredEvalConfig, ...]
+    all_config_ids: tuple[str, ...] = ()
 
     @property
     def created(self) -> tuple[CreatedEvalConfig, ...]:
@@ -218,16 +221,22 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
         return await self.ensure(executor, recovery, {})
 
     async def ensure(
-        self, executor: Executor, recovery: Recovery, changes: ConfigChanges
+        self,
+        executor: Executor,
+        recovery: Recovery,
+        changes: ConfigChanges,
+        known: RunTest | None = None,
     ) -> EnsuredEvalConfigs:
         """Ensure them after reconciling earlier requests, and add to `changes`.
+
+        A run test that is `known` is not read first.
 
         Raises:
             FutureAGIError: as `run` does.
         """
         try:
             await recovery.reconcile_config_changes(executor, self.configs)
-            ensured = await self._converge(executor, recovery, changes)
+            ensured = await self._converge(executor, recovery, changes, known)
             ids = [each.eval_config.id for each in ensured.eval_configs]
             await recovery.record_config_changes(executor, ids)
         except FutureAGIError as error:
@@ -237,12 +246,17 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
         return ensured
 
     async def _converge(
-        self, executor: Executor, recovery: Recovery, changes: ConfigChanges
+        self,
+        executor: Executor,
+        recovery: Recovery,
+        changes: ConfigChanges,
+        known: RunTest | None,
     ) -> EnsuredEvalConfigs:
         attempted: set[str] = set()
         retries = 0
         while True:
-            run_test = await executor.read(GetRunTest(self.run_test_id))
+            run_test = known or await executor.read(GetRunTest(self.run_test_id))
+            known = None
             diff = diff_configs(self.configs, run_test.simulate_eval_configs_detail)
             for name in attempted & diff.existing.keys():
                 changes[name] = EvalConfigOrigin.CREATED
@@ -275,8 +289,9 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
         updates = self._updates(diff.different) if self.on_conflict == "update" else {}
         added, warnings = await self._add(executor, recovery, diff)
         for stored in added:
-            by_name[stored.name] = EnsuredEvalConfig(stored, EvalConfigOrigin.CREATED)
-            changes[stored.name] = EvalConfigOrigin.CREATED
+            name = stored.name or ""
+            by_name[name] = EnsuredEvalConfig(stored, EvalConfigOrigin.CREATED)
+            changes[name] = EvalConfigOrigin.CREATED
         for name, stored in diff.different.items():
             update = updates.get(name)
             if update is None:
@@ -298,6 +313,9 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
                 by_name[config.effective_name]
                 for config in self.configs
                 if config.effective_name in by_name
+            ),
+            all_config_ids=tuple(
+                each.id for each in (*added, *run_test.simulate_eval_configs_detail)
             ),
         )
 

@@ -16,6 +16,7 @@ from futureagi_async.endpoints.get_run_test import RunTest
 from futureagi_async.endpoints.list_run_tests import RunTestEntry
 from futureagi_async.errors import ConfigurationError, InvalidRequestError
 from futureagi_async.evaluation.ensure_configs import validate_on_conflict
+from futureagi_async.evaluation.poller import STUCK_AFTER
 from futureagi_async.evaluation.results import ALL_EXECUTIONS, ExecutionFilter
 from futureagi_async.model import validation
 from futureagi_async.model.request import build_requests
@@ -149,6 +150,9 @@ class EvaluationSettings:
         spec: what is requested for each run test; `None` to wait only.
         waits: whether to wait for the results of what was started.
         max_in_progress: how many run tests may be under way at a time; `None` for all.
+        stuck_after: seconds without a change after which an execution that still has
+            the status "evaluating" is believed to be finished or stuck.
+        includes_calls: whether the report has the results of each call.
     """
 
     batch: BatchConfig
@@ -156,6 +160,8 @@ class EvaluationSettings:
     spec: EvaluationSpec | None = None
     waits: bool = True
     max_in_progress: int | None = None
+    stuck_after: float = STUCK_AFTER
+    includes_calls: bool = False
 
     @classmethod
     def of(
@@ -166,6 +172,8 @@ class EvaluationSettings:
         spec: EvaluationSpec | None = None,
         waits: bool = True,
         max_in_progress: int | None = None,
+        stuck_after: float | dt.timedelta = STUCK_AFTER,
+        includes_calls: bool = False,
     ) -> EvaluationSettings:
         """Validate the options of an evaluation.
 
@@ -184,4 +192,17 @@ class EvaluationSettings:
             )
         if max_in_progress is not None:
             positive_int(max_in_progress, "max_in_progress")
-        return cls(batch, poll_interval, spec, waits, max_in_progress)
+        if not isinstance(includes_calls, bool):
+            raise ConfigurationError(
+                "include_calls: True or False is expected, not "
+                f"{validation.describe_type(includes_calls)}"
+            )
+        return cls(
+            batch,
+            poll_interval,
+            spec,
+            waits,
+            max_in_progress,
+            positive_seconds(stuck_after, "stuck_after"),
+            includes_calls,
+        )

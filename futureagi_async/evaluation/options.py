@@ -35,8 +35,14 @@ class EvaluationOptions(_RequiredOptions, SharedOptions, total=False):
             zone.
         enable_tool_evaluation: as for `RunNewEvals`; the service stores it.
         wait: whether to wait for the results, or only to start the evaluations.
-        poll_interval: seconds between the first two polls, which all run tests share;
-            the interval grows while nothing changes.
+        poll_interval: seconds before a run test is polled for the first time; the
+            interval grows. Among many, a few are polled until the first have ended, and
+            the others when they can be finished, as those were.
+        stuck_after: seconds after which an execution in which nothing has changed is
+            believed to be finished, or stuck, although its status says otherwise. The
+            service's slowest monitor visits it once in 60 seconds.
+        include_calls: whether the report has the results of each call with their
+            reasons: some 2 kB of memory for each of them.
         max_in_progress: how many run tests are in progress at a time.
     """
 
@@ -47,6 +53,8 @@ class EvaluationOptions(_RequiredOptions, SharedOptions, total=False):
     enable_tool_evaluation: bool | None
     wait: bool
     poll_interval: float | timedelta
+    stuck_after: float | timedelta
+    include_calls: bool
     max_in_progress: int
 
 
@@ -55,5 +63,7 @@ EVALUATION_DEFAULTS: Final[dict[str, Any]] = {
     "on_conflict": "raise",
     "wait": True,
     "poll_interval": 1.0,
+    "stuck_after": 60.0,
+    "include_calls": False,
     "max_in_progress": 1000,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sized
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,13 +16,22 @@ from futureagi_async.batch.failures import (
 from futureagi_async.batch.worker_pool import CallerCodeError, WorkerPool
 from futureagi_async.errors import FutureAGIError, NotAttemptedError
 from futureagi_async.evaluation import conclusion
-from futureagi_async.evaluation.plan import EvaluationPhase, Plan, assess, make_plan
+from futureagi_async.evaluation.directory import RunTestDirectory
+from futureagi_async.evaluation.plan import (
+    EvaluationPhase,
+    Plan,
+    assess,
+    describe_busy,
+    make_plan,
+)
+from futureagi_async.evaluation.poll_schedule import PollSchedule
 from futureagi_async.evaluation.poller import Poller, poll_once
 from futureagi_async.evaluation.report import (
     EvaluationProgress,
     EvaluationStatus,
     RunTestEvaluation,
 )
+from futureagi_async.evaluation.results import ResultScope
 from futureagi_async.evaluation.start import (
     ReadEvaluations,
     RunTestState,
@@ -53,6 +63,12 @@ _BLOCKED_BY_OTHERS = (
     "others have evaluations under way on its executions, and the service accepts no "
     "more until those are finished, so that not everything was started; evaluate again "
     "then"
+)
+
+_UNSETTLED = (
+    "results of a completed execution seem to come in still, and to start them again "
+    "would erase and bill them; with wait=True they are started once nothing has changed "
+    "for a while (stuck_after)"
 )
 
 _MAX_RESTARTS = 3
@@ -114,7 +130,7 @@ class EvaluationPipeline:
         remembers_all: bool,
     ) -> None:
         self._batch = batch
-        self._executor = batch.new_executor()
+        self._poll_executor = batch.new_executor(is_begun=True)
         self._options = options
         self._spec = options.spec
         self._deliver = deliver
@@ -122,13 +138,13 @@ class EvaluationPipeline:
         self._slots = slots
         self._remembers_all = remembers_all
         self._now = asyncio.get_running_loop().time
-        self._wakeup = asyncio.Event()
+        self._directory = RunTestDirectory()
         self._poller = Poller(
             self._poll,
             self._expire,
-            pause=options.poll_interval,
+            schedule=PollSchedule(options.poll_interval),
             workers=options.batch.max_concurrency,
-            sleep=lambda seconds: batch.pause(seconds, self._wakeup),
+            wait=batch.wait,
         )
         self._read = self._finished = self._scored = 0
         self._duplicates: dict[str, list[_RunTestTask]] = {}
@@ -143,6 +159,7 @@ class EvaluationPipeline:
                 under way was delivered.
         """
         workers = self._options.batch.workers
+        self._directory.expected = len(items) if isinstance(items, Sized) else None
         # A worker that finds no more input keeps the slot that it acquired.
         self._pool = WorkerPool(
             items,
@@ -169,7 +186,7 @@ class EvaluationPipeline:
     def _interrupt(self, failure: BaseException | None) -> None:
         """Stop, since the caller's code has raised."""
         self._failure = self._failure or failure
-        self._wakeup.set()
+        self._poller.wake()
 
     def _is_stopped(self) -> bool:
         return self._stop_reason() is not None
@@ -182,7 +199,7 @@ class EvaluationPipeline:
         return self._batch.stop_reason()
 
     async def _start_run_test(self, item: RunTestInput | InvalidItem) -> _RunTestTask:
-        state = RunTestState(run_test_id="")
+        state = RunTestState(run_test_id="", directory=self._directory)
         task = _RunTestTask(
             item=item, index=self._read, started_at=self._now(), state=state
         )
@@ -191,6 +208,8 @@ class EvaluationPipeline:
             self._fail(task, item.error)
             return task
         state.run_test_id, state.run_test_name = item.run_test_id, item.name
+        state.stuck_after = self._options.stuck_after
+        state.scope = ResultScope(keeps_calls=self._options.includes_calls)
         if self._spec is None:
             await self._start(task)
             return task
@@ -225,8 +244,9 @@ class EvaluationPipeline:
             raise self._failure  # so that no more of the input is read
 
     def _expire(self, task: _RunTestTask) -> None:
-        reason = f"not waited for any longer: {self._stop_reason()}"
-        self._finish(task, EvaluationStatus.PENDING, reason)
+        seen = [f"not waited for any longer: {self._stop_reason()}"]
+        seen += describe_busy(task.state.table)
+        self._finish(task, EvaluationStatus.PENDING, "; ".join(seen))
 
     async def _start(self, task: _RunTestTask) -> None:
         """Do everything before the wait; finish the run test if there is none."""
@@ -240,20 +260,27 @@ class EvaluationPipeline:
             self._fail(task, error)
             return
         plan = state.plan
-        if plan is not None and (plan.starts or plan.waits_for_running):
+        if plan is not None and (
+            plan.starts or plan.waits_for_running or plan.is_unsettled
+        ):
             if not self._options.waits:
                 self._finish_without_waiting(task, plan)
             return
         found = assess(state.table)
-        if found.phase is EvaluationPhase.UNDER_WAY:
-            if plan is not None and not self._options.waits:
-                # All that was requested has results; others evaluate something else.
-                self._conclude(task, EvaluationPhase.FINISHED, plan)
-            return
-        if found.is_certain or not self._options.waits:
+        if found.is_certain and found.phase is not EvaluationPhase.UNDER_WAY:
             self._conclude(task, found.phase, plan)
+        elif not self._options.waits:
+            self._conclude_now(task, found.phase, plan)
+
+    def _conclude_now(
+        self, task: _RunTestTask, phase: EvaluationPhase, plan: Plan | None
+    ) -> None:
+        """Finish a run test of which nothing is to be started, without confirmation."""
+        if phase in {EvaluationPhase.UNDER_WAY, EvaluationPhase.FINISHED}:
+            # All that was requested has results; others evaluate something else.
+            self._conclude(task, EvaluationPhase.FINISHED, plan)
         else:
-            state.unconfirmed = found.phase
+            self._finish(task, EvaluationStatus.STARTED)
 
     async def _run(self, operation: Operation[Any]) -> FutureAGIError | None:
         """Run an operation; return the error if it fails."""
@@ -263,7 +290,7 @@ class EvaluationPipeline:
             return NotAttemptedError(f"not sent: {stop}")
         try:
             async with self._batch.exclusive(operation.run_test_id):
-                await operation.run(self._executor)
+                await operation.run(self._batch.new_executor())
         except (Exception, asyncio.CancelledError) as error:
             if is_own_cancellation(error):
                 raise
@@ -273,6 +300,8 @@ class EvaluationPipeline:
     def _finish_without_waiting(self, task: _RunTestTask, plan: Plan) -> None:
         if plan.blocked_by_others:
             self._finish(task, EvaluationStatus.NOT_STARTED, _BLOCKED_BY_OTHERS)
+        elif plan.is_unsettled:
+            self._finish(task, EvaluationStatus.NOT_STARTED, _UNSETTLED)
         else:
             self._finish(task, EvaluationStatus.STARTED)
 
@@ -286,7 +315,7 @@ class EvaluationPipeline:
         limit = asyncio.timeout_at(self._batch.deadline)
         try:
             async with limit:
-                found = await poll_once(self._executor.read, state)
+                found = await poll_once(self._poll_executor.read, state, self._now)
         except Exception as error:  # noqa: BLE001 - other run tests go on
             if limit.expired():
                 return
@@ -303,7 +332,7 @@ class EvaluationPipeline:
         if spec is None:
             self._conclude(task, phase, None)
             return
-        plan = make_plan(state.table, state.started, rerun=spec.rerun)
+        plan = make_plan(state.table, state.started, rerun=spec.rerun, is_settled=True)
         if spec.rerun and plan.waits_for_running:
             self._finish(task, EvaluationStatus.STUCK, _STUCK_EXECUTION)
         elif not plan.starts:
@@ -312,8 +341,7 @@ class EvaluationPipeline:
             self._finish(task, EvaluationStatus.NOT_STARTED, _TOO_MANY_RESTARTS)
         else:
             task.restarts += 1
-            state.unconfirmed = None
-            state.polls = 0
+            self._poller.add(task)
             await self._start(task)
 
     def _conclude(
@@ -367,7 +395,7 @@ class EvaluationPipeline:
         self._finished += 1
         self._scored += evaluation.is_scored
         if self._is_stopped():
-            self._wakeup.set()  # a pause would be in vain
+            self._poller.wake()  # a pause would be in vain
         self._deliver(task.index, evaluation)
         self._report_progress(evaluation)
 

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from futureagi_async.endpoints.status import ExecutionStatus
+from futureagi_async.evaluation.results import can_be_evaluated
+
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from futureagi_async.endpoints.run_new_evals import RunNewEvals
-    from futureagi_async.evaluation.results import ResultTable
+    from futureagi_async.evaluation.results import ExecutionResults, ResultTable
 
 
 @attrs.frozen
@@ -36,8 +41,8 @@ class Plan:
             already, or can be started only after what is being evaluated.
         blocked_by_others: whether the second is the case: others have evaluations
             under way on the same execution.
-        relies_on_prepared: whether something is to be started because it was prepared
-            and seems never to have been started.
+        is_unsettled: whether something is started only if nothing changes for a while:
+            an execution is completed, and results in it still seem to come.
         is_partial: whether an eval config has results for a part of an execution only,
             and is left so.
     """
@@ -45,7 +50,7 @@ class Plan:
     starts: tuple[StartGroup, ...]
     waits_for_running: bool
     blocked_by_others: bool
-    relies_on_prepared: bool
+    is_unsettled: bool
     is_partial: bool
 
 
@@ -72,7 +77,13 @@ class StartedPairs:
         )
 
 
-def make_plan(table: ResultTable, started: StartedPairs, *, rerun: bool) -> Plan:
+def make_plan(
+    table: ResultTable,
+    started: StartedPairs,
+    *,
+    rerun: bool,
+    is_settled: bool = False,
+) -> Plan:
     """Decide what is to be started.
 
     Without `rerun`, that is what has no result at all: if an eval config has results
@@ -82,40 +93,63 @@ def make_plan(table: ResultTable, started: StartedPairs, *, rerun: bool) -> Plan
         table: the results that were read.
         started: what was started already.
         rerun: whether to start also what has results.
+        is_settled: whether the same was read a while ago.
     """
     groups: dict[tuple[str, ...], list[str]] = collections.defaultdict(list)
-    waits_for_running = blocked_by_others = relies_on_prepared = is_partial = False
-    for id_, execution in table.executions.items():
-        if not table.completed_calls[id_]:
+    waits_for_running = blocked_by_others = is_unsettled = is_partial = False
+    for id_, results in table.results.items():
+        if not results.completed_calls and not results.open_calls:
             continue  # the service would leave it evaluating for ever
-        by_config = {config: table.counts(id_, config) for config in table.config_ids}
-        if execution.is_evaluating:
+        by_config = {config: results.counts(config) for config in table.config_ids}
+        if is_busy(results):
+            is_open = bool(results.open_calls)
             blocked_by_others |= any(
-                (rerun or counts.not_prepared) and not started.has(id_, config)
+                (rerun or is_open or counts.not_prepared)
+                and not started.has(id_, config)
                 for config, counts in by_config.items()
             )
-            waits_for_running |= blocked_by_others or any(
-                counts.unfinished for counts in by_config.values()
+            waits_for_running |= (
+                blocked_by_others
+                or is_open
+                or any(counts.unfinished for counts in by_config.values())
             )
             continue
+        if not results.completed_calls or not can_be_evaluated(results.execution):
+            continue
         is_partial |= any(c.unfinished and c.finished for c in by_config.values())
-        to_start = tuple(
+        wanted = [
             config
             for config, counts in by_config.items()
             if (rerun or not counts.finished) and not started.has(id_, config)
-        )
+        ]
+        may_start = rerun or is_settled or not results.is_uneven
+        to_start = tuple(c for c in wanted if may_start or c in table.scope.created_ids)
+        is_unsettled |= len(to_start) < len(wanted)
         if to_start:
             groups[to_start].append(id_)
-            relies_on_prepared |= not rerun and any(
-                by_config[config].pending for config in to_start
-            )
     return Plan(
         tuple(StartGroup(tuple(ids), configs) for configs, ids in groups.items()),
         waits_for_running,
         blocked_by_others,
-        relies_on_prepared,
+        is_unsettled,
         is_partial,
     )
+
+
+_UNDER_WAY = {
+    ExecutionStatus.PENDING,
+    ExecutionStatus.QUEUED,
+    ExecutionStatus.RUNNING,
+    ExecutionStatus.ONGOING,
+    ExecutionStatus.ANALYZING,
+    ExecutionStatus.CANCELLING,
+    ExecutionStatus.EVALUATING,
+}
+
+
+def is_busy(results: ExecutionResults) -> bool:
+    """Return whether an execution runs, again if need be, or is being evaluated."""
+    return results.execution.status in _UNDER_WAY
 
 
 class EvaluationPhase(enum.Enum):
@@ -125,45 +159,93 @@ class EvaluationPhase(enum.Enum):
     """Every completed call has its results."""
 
     UNDER_WAY = enum.auto()
-    """Something is being evaluated."""
+    """Something is being evaluated, or can be for all that is known."""
 
     NOT_STARTED = enum.auto()
-    """Something was prepared, and nothing evaluates it."""
+    """Something was prepared in an execution that is completed."""
 
     MISSING = enum.auto()
     """Something has no result and was not prepared, and nothing is evaluated."""
 
     STUCK = enum.auto()
-    """An execution has the status "evaluating", and nothing of it is evaluated: it has
-    no completed call, or all that was prepared is finished. It can stay so for ever."""
+    """An execution has the status "evaluating" and all its calls have ended, and none is
+    completed, or all that was to be evaluated has its result: it accepts no more."""
+
+    ABANDONED = enum.auto()
+    """An execution was cancelled or has failed after it was chosen."""
 
 
 @attrs.frozen
 class Assessment:
     """A phase, and whether one reading is enough to conclude it.
 
-    A contradiction, such as an execution that is being evaluated while all its results
-    are there, can be a moment between two steps of the service.
+    Otherwise what was read can be a moment between two steps of the service, and is
+    believed once it has not changed for longer than those are apart.
     """
 
     phase: EvaluationPhase
     is_certain: bool
 
 
+_PRECEDENCE = (
+    EvaluationPhase.UNDER_WAY,
+    EvaluationPhase.ABANDONED,
+    EvaluationPhase.NOT_STARTED,
+    EvaluationPhase.MISSING,
+    EvaluationPhase.STUCK,
+)
+"""The phases of which one decides, if any execution is in it."""
+
+
 def assess(table: ResultTable) -> Assessment:
     """Conclude from executions and calls that were just read how far they are."""
-    evaluating = {id_ for id_, e in table.executions.items() if e.is_evaluating}
-    by_execution = {id_: table.execution_counts(id_) for id_ in table.executions}
-    idle = [counts for id_, counts in by_execution.items() if id_ not in evaluating]
-    if any(by_execution[id_].pending or table.has_pending(id_) for id_ in evaluating):
-        return Assessment(EvaluationPhase.UNDER_WAY, is_certain=True)
-    if any(counts.pending for counts in idle):
+    found = [_assess_execution(table, each) for each in table.results.values()]
+    phases = {each.phase for each in found}
+    phase = next((p for p in _PRECEDENCE if p in phases), EvaluationPhase.FINISHED)
+    is_certain = phase is EvaluationPhase.UNDER_WAY or all(e.is_certain for e in found)
+    return Assessment(phase, is_certain)
+
+
+def _assess_execution(table: ResultTable, results: ExecutionResults) -> Assessment:
+    if is_busy(results):
+        return _assess_busy(table, results)
+    if not can_be_evaluated(results.execution):
+        return Assessment(EvaluationPhase.ABANDONED, is_certain=True)
+    counts = [results.counts(config_id) for config_id in table.config_ids]
+    if any(each.pending for each in counts):
         return Assessment(EvaluationPhase.NOT_STARTED, is_certain=False)
-    if any(counts.not_prepared for counts in idle):
-        return Assessment(EvaluationPhase.MISSING, is_certain=True)
-    if any(
-        by_execution[id_].not_prepared or not table.completed_calls[id_]
-        for id_ in evaluating
-    ):
+    if any(each.not_prepared for each in counts):
+        return Assessment(EvaluationPhase.MISSING, is_certain=not results.is_uneven)
+    return Assessment(EvaluationPhase.FINISHED, is_certain=not results.open_calls)
+
+
+def _assess_busy(table: ResultTable, results: ExecutionResults) -> Assessment:
+    """Assess an execution that is being evaluated, or that runs.
+
+    It becomes completed last, up to a minute after its last result; some never do.
+    """
+    expected = table.scope.expected_ids or tuple(table.config_ids)
+    is_open = {id_ for id_ in expected if results.counts(id_).unfinished}
+    is_evaluating = results.execution.is_evaluating
+    if not is_evaluating or results.open_calls or results.pending:
+        return Assessment(EvaluationPhase.UNDER_WAY, is_certain=True)
+    if is_open - table.scope.created_ids:
+        return Assessment(EvaluationPhase.UNDER_WAY, is_certain=True)
+    if is_open or not results.completed_calls:
         return Assessment(EvaluationPhase.STUCK, is_certain=False)
-    return Assessment(EvaluationPhase.FINISHED, is_certain=not evaluating)
+    return Assessment(EvaluationPhase.FINISHED, is_certain=False)
+
+
+def describe_busy(table: ResultTable) -> Iterator[str]:
+    """Return what each execution that is not finished seems to wait for."""
+    for id_, results in table.results.items():
+        if not is_busy(results):
+            continue
+        statuses = {s: n for s, n in results.statuses.items() if n}
+        total = sum(statuses.values())
+        listed = ", ".join(f"{n} {s.value}" for s, n in sorted(statuses.items()))
+        yield (
+            f"execution {id_} was {results.execution.status.value} when last read"
+            + (f" with {listed} of {total} calls" if total else "")
+            + (f", {results.pending} results pending" if results.pending else "")
+        )

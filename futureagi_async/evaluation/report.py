@@ -10,6 +10,7 @@ from typing import Any, Self, overload
 import attrs
 
 from futureagi_async import errors
+from futureagi_async.endpoints.eval_output import EvalOutput
 from futureagi_async.endpoints.scores import (
     ChoiceScores,
     NumericScores,
@@ -52,8 +53,12 @@ class EvaluationStatus(enum.Enum):
     executions, so that it accepts no more. `reason` states which."""
 
     STUCK = "stuck"
-    """An execution has the status "evaluating", and nothing of it is evaluated: the
-    service leaves one without a completed call so for ever."""
+    """An execution has the status "evaluating", nothing of it can be evaluated any more,
+    and nothing has changed for `stuck_after` seconds."""
+
+    CANCELLED = "cancelled"
+    """A chosen execution was cancelled, or has failed, before its evaluations were
+    finished; it takes no new ones until it is rerun."""
 
     NOT_CREATED = "not_created"
     """An eval config could not be created, such as one of an unknown template; the
@@ -276,6 +281,51 @@ def _error_from_dict(values: Mapping[str, Any] | None) -> FutureAGIError | None:
 
 
 @attrs.frozen(kw_only=True)
+class CallResults:
+    """The results of one completed call.
+
+    Attributes:
+        call_execution_id: the call.
+        test_execution_id: its execution.
+        scenario_name: the scenario that it played, if that is known.
+        results: its results by the name of the eval config.
+    """
+
+    call_execution_id: str
+    test_execution_id: str
+    scenario_name: str | None = None
+    results: Mapping[str, EvalOutput] = attrs.field(factory=dict, hash=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain JSON values."""
+        return {
+            "call_execution_id": self.call_execution_id,
+            "test_execution_id": self.test_execution_id,
+            "scenario_name": self.scenario_name,
+            "results": {name: each.to_dict() for name, each in self.results.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return what `to_dict` was called on.
+
+        Raises:
+            InvalidRequestError: the values are not from `to_dict`.
+        """
+        with _reading_back(cls):
+            results = {
+                name: EvalOutput.from_dict(each)
+                for name, each in values["results"].items()
+            }
+            return cls(
+                call_execution_id=values["call_execution_id"],
+                test_execution_id=values["test_execution_id"],
+                scenario_name=values["scenario_name"],
+                results=results,
+            )
+
+
+@attrs.frozen(kw_only=True)
 class RunTestEvaluation:
     """The evaluation of one run test.
 
@@ -291,6 +341,10 @@ class RunTestEvaluation:
         error: what went wrong, if something did.
         requests: how many requests to start evaluations were applied.
         executions: the number of executions that were chosen.
+        calls_counted: the number of their completed calls, of which the scores are.
+        calls_not_counted: the number of their other calls by status: those are still
+            under way, or have failed or were cancelled.
+        calls: the results of each completed call, with `include_calls`.
         warnings: what else matters, such as a template that does not exist.
         elapsed: seconds since it was read from the input.
     """
@@ -303,6 +357,9 @@ class RunTestEvaluation:
     error: FutureAGIError | None = attrs.field(default=None, eq=_error_key)
     requests: int = 0
     executions: int = 0
+    calls_counted: int = 0
+    calls_not_counted: Mapping[str, int] = attrs.field(factory=dict, hash=False)
+    calls: tuple[CallResults, ...] = ()
     warnings: tuple[str, ...] = ()
     elapsed: float = attrs.field(default=0.0, eq=False)
 
@@ -345,6 +402,9 @@ class RunTestEvaluation:
             "error": _error_to_dict(self.error),
             "requests": self.requests,
             "executions": self.executions,
+            "calls_counted": self.calls_counted,
+            "calls_not_counted": dict(self.calls_not_counted),
+            "calls": [each.to_dict() for each in self.calls],
             "warnings": list(self.warnings),
             "elapsed": self.elapsed,
             "configs": [config.to_dict() for config in self.configs],
@@ -369,6 +429,9 @@ class RunTestEvaluation:
                 error=_error_from_dict(values["error"]),
                 requests=values["requests"],
                 executions=values["executions"],
+                calls_counted=values["calls_counted"],
+                calls_not_counted=dict(values["calls_not_counted"]),
+                calls=tuple(map(CallResults.from_dict, values["calls"])),
                 warnings=tuple(values["warnings"]),
                 elapsed=values["elapsed"],
             )

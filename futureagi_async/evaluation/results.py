@@ -1,37 +1,43 @@
-"""Results of the calls of a run test, read page by page and counted."""
+"""Results of the calls of a run test, read execution by execution and counted."""
 
 from __future__ import annotations
 
 import array
 import collections
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-from futureagi_async.endpoints.list_call_executions import (
+from futureagi_async.endpoints.eval_output import (
+    CHOICES,
     EvalOutputStatus,
-    ListCallExecutions,
+    choices_label,
 )
-from futureagi_async.endpoints.list_test_executions import ListTestExecutions
+from futureagi_async.endpoints.execution_calls import read_calls
+from futureagi_async.endpoints.list_simulation_runs import ListSimulationRuns
+from futureagi_async.endpoints.list_test_executions import (
+    ListTestExecutions,
+    TestExecution,
+)
 from futureagi_async.endpoints.scores import (
     ChoiceScores,
     NumericScores,
     PassFailScores,
 )
 from futureagi_async.endpoints.status import ExecutionStatus
+from futureagi_async.errors import NotFoundError, ServerError, UnexpectedResponseError
 from futureagi_async.model.page import Paginator
 
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Sequence
 
-    from futureagi_async.endpoints.list_call_executions import (
-        CallExecution,
-        EvalOutput,
-    )
-    from futureagi_async.endpoints.list_test_executions import TestExecution
+    from futureagi_async.endpoints.eval_output import EvalOutput
+    from futureagi_async.endpoints.get_eval_summary import ConfigSummary
+    from futureagi_async.endpoints.get_simulation_runs import SimulationCall
+    from futureagi_async.endpoints.list_simulation_runs import SimulationRun
     from futureagi_async.endpoints.scores import Scores
     from futureagi_async.model.page import SendRead
 
@@ -39,8 +45,20 @@ if TYPE_CHECKING:
 PERCENTILES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 100)
 """The percentiles of the service's own summary."""
 
+_MAX_SCORED = 10
+"""Executions that are read with their scores: the service reads all of their calls."""
+
+_SERVER_ERROR = 500
+
 _PASSED = {"passed", "true"}
 _FAILED = {"failed", "false"}
+
+_ENDED_CALL = {
+    ExecutionStatus.COMPLETED,
+    ExecutionStatus.FAILED,
+    ExecutionStatus.CANCELLED,
+}
+"""States of a call in which nothing happens to it any more."""
 
 
 @attrs.define
@@ -50,7 +68,8 @@ class ResultCounts:
     Attributes:
         completed: calls with a value.
         failed: calls whose evaluation ended without a value.
-        skipped: calls that the service left out.
+        skipped: calls that the service left out, or for which the evaluator had no
+            answer.
         pending: calls for which it was prepared, and that have no result yet.
         not_prepared: calls for which it was never prepared.
     """
@@ -61,19 +80,17 @@ class ResultCounts:
     pending: int = 0
     not_prepared: int = 0
 
-    def add(self, output: EvalOutput | None) -> None:
-        """Count one call."""
-        match output and output.status:
-            case None:
-                self.not_prepared += 1
+    def add(self, output: EvalOutput) -> None:
+        """Count one call that has anything of the eval config."""
+        match output.status:
             case EvalOutputStatus.PENDING:
                 self.pending += 1
             case EvalOutputStatus.FAILED:
                 self.failed += 1
-            case EvalOutputStatus.SKIPPED:
-                self.skipped += 1
-            case _:
+            case EvalOutputStatus.COMPLETED if output.has_value:
                 self.completed += 1
+            case _:
+                self.skipped += 1
 
     @property
     def finished(self) -> int:
@@ -97,6 +114,32 @@ class ScoreAggregator:
         self._count = 0
         self._words: collections.Counter[str] = collections.Counter()
         self._numbers = array.array("d")
+        self._summed_up: Scores | None = None
+
+    @classmethod
+    def from_summary(cls, summary: ConfigSummary) -> Self | None:
+        """Return the values of which the service has made scores.
+
+        They are `None` if the scores do not add up to them. Numbers cannot be merged
+        with others.
+        """
+        found, total = cls(), summary.total_cells
+        match summary.scores:
+            case PassFailScores(pass_count=passed, fail_count=failed):
+                found._type = "Pass/Fail"
+                found._words.update(passed=passed, failed=failed)
+            case ChoiceScores(shares=shares):
+                found._type = CHOICES
+                found._words.update(
+                    {word: round(share * total / 100) for word, share in shares.items()}
+                )
+            case NumericScores() as scores:
+                found._summed_up = scores
+            case None:
+                return None
+        found._count = total
+        is_whole = found._words.total() == total or found._summed_up is not None
+        return found if is_whole and found.scores() == summary.scores else None
 
     def add(self, output: EvalOutput) -> None:
         """Add one value."""
@@ -106,13 +149,31 @@ class ScoreAggregator:
             self._type = output.type
         self._count += 1
         value = output.value
-        if self._type != "score":
-            self._words[str(value)] += 1
-        elif isinstance(value, int | float):
-            self._numbers.append(float(value) * 100)
+        if self._type == "score":
+            if isinstance(value, int | float):
+                self._numbers.append(float(value) * 100)
+        else:
+            is_choices = isinstance(value, tuple)
+            self._words[choices_label(value) if is_choices else str(value)] += 1
+
+    @property
+    def is_summed_up(self) -> bool:
+        """Whether it has no values, but their scores."""
+        return self._summed_up is not None
+
+    def merge(self, other: ScoreAggregator) -> None:
+        """Add the values of another one after those of this one."""
+        if self._type is None:
+            self._type = other._type
+        self._count += other._count
+        self._words.update(other._words)
+        self._numbers.extend(other._numbers)
+        self._summed_up = self._summed_up or other._summed_up
 
     def scores(self) -> Scores | None:
         """Return the scores of all values; `None` without any."""
+        if self._summed_up is not None:
+            return self._summed_up
         match self._type:
             case "Pass/Fail":
                 return self._pass_fail_scores()
@@ -152,119 +213,286 @@ def _percentile(numbers: Sequence[float], share: int) -> float:
     return low + (high - low) * (index % 1)
 
 
-class ResultTable:
-    """Table of counts and scores of eval configs, over completed calls of executions.
-
-    Args:
-        executions: the executions that count.
-        config_ids: the eval configs that count; `None` for all that the calls have.
+@attrs.frozen
+class ResultScope:
+    """Scope of what is read of the calls.
 
     Attributes:
-        executions: the executions, by id.
-        completed_calls: the number of completed calls, by execution id.
+        config_ids: the eval configs that were requested; `None` for all live ones.
+        live_ids: all eval configs of the run test. Calls have results of deleted ones
+            as well, of which a pending one stays so for ever. `None` if unknown: then
+            all count.
+        created_ids: eval configs that were created just now, and of which nothing was
+            started: nobody else can have started it.
+        keeps_calls: whether the results of each call are kept.
+    """
+
+    config_ids: tuple[str, ...] | None = None
+    live_ids: tuple[str, ...] | None = None
+    created_ids: frozenset[str] = frozenset()
+    keeps_calls: bool = False
+
+    @property
+    def expected_ids(self) -> tuple[str, ...] | None:
+        """The eval configs that every call is expected to have; `None` if unknown."""
+        return self.live_ids if self.config_ids is None else self.config_ids
+
+    def is_live(self, config_id: str) -> bool:
+        """Return whether an eval config was not deleted."""
+        return (
+            self.live_ids is None
+            or config_id in self.live_ids
+            or config_id in (self.config_ids or ())
+        )
+
+
+class ExecutionResults:
+    """Counts and scores of the eval configs over the calls of one execution.
+
+    Attributes:
+        execution: the execution.
+        statuses: the number of its calls by their status.
+        pending: the number of results that are being prepared, of any eval config and
+            in calls of any status.
+        calls: what was read of each completed call, if it is kept.
         names: the name of each eval config in the first of its results: calls are read
             newest first, and an eval config can have been renamed.
         failures: one reason why an evaluation failed, by eval config id.
+        limit_reached: the reason of an evaluation that failed since a limit of the
+            account was reached; empty if none did.
     """
 
-    def __init__(
-        self, executions: Iterable[TestExecution], config_ids: Sequence[str] | None
-    ) -> None:
-        self.executions: dict[str, TestExecution] = {
-            execution.id: execution for execution in executions
-        }
-        self.completed_calls: dict[str, int] = dict.fromkeys(self.executions, 0)
-        self._config_ids = config_ids
-        self._counts: dict[str, dict[str, ResultCounts]] = {
-            execution_id: {} for execution_id in self.executions
-        }
-        self._scores: dict[str, ScoreAggregator] = {}
-        self._with_pending: set[str] = set()
+    def __init__(self, execution: TestExecution, scope: ResultScope) -> None:
+        self.execution = execution
+        self.statuses: collections.Counter[ExecutionStatus] = collections.Counter()
+        self.pending = 0
+        self.calls: list[SimulationCall] = []
         self.names: dict[str, str] = {}
         self.failures: dict[str, str] = {}
+        self.limit_reached = ""
+        self._scope = scope
+        self._counts: dict[str, ResultCounts] = {}
+        self._scores: dict[str, ScoreAggregator] = {}
 
-    def includes(self, call: CallExecution) -> bool:
-        """Return whether a call counts: only completed ones are evaluated."""
-        return (
-            call.status is ExecutionStatus.COMPLETED
-            and call.test_execution_id in self.executions
+    @classmethod
+    def from_summary(
+        cls, run: SimulationRun, execution: TestExecution, scope: ResultScope
+    ) -> Self | None:
+        """Return the results of an execution whose scores alone show that all are there.
+
+        The number of its completed calls was stored when it ended, and can be another
+        one since: then it does not fit the number of the results, and `None` is
+        returned.
+        """
+        expected, configs = set(scope.expected_ids or ()), run.configs
+        completed, failed = run.completed_calls, run.failed_calls
+        if (
+            execution.status is not ExecutionStatus.COMPLETED
+            or scope.keeps_calls
+            or not expected
+            or not completed
+            or run.total_calls != completed + failed
+            or not expected <= configs.keys()
+        ):
+            return None
+        found = cls(execution, scope)
+        found.statuses[ExecutionStatus.COMPLETED] = completed
+        if failed:
+            found.statuses[ExecutionStatus.FAILED] = failed
+        for config_id in expected:
+            if not configs[config_id].total_cells and config_id in scope.created_ids:
+                continue
+            scores = ScoreAggregator.from_summary(configs[config_id])
+            if scores is None or configs[config_id].total_cells != completed:
+                return None
+            found._scores[config_id] = scores
+            found._counts[config_id] = ResultCounts(completed=completed)
+            found.names[config_id] = configs[config_id].name or config_id
+        return found
+
+    @property
+    def has_merged_numbers(self) -> bool:
+        """Whether it has scores of numbers that were not read one by one."""
+        return any(each.is_summed_up for each in self._scores.values())
+
+    @property
+    def completed_calls(self) -> int:
+        """The number of its completed calls, which are those that count."""
+        return self.statuses[ExecutionStatus.COMPLETED]
+
+    @property
+    def open_calls(self) -> int:
+        """The number of its calls that have not ended."""
+        return sum(
+            n for status, n in self.statuses.items() if status not in _ENDED_CALL
         )
 
-    def add(self, call: CallExecution) -> None:
-        """Add one call, if it counts; each may be added only once."""
-        if not self.includes(call):
+    def add(self, call: SimulationCall) -> None:
+        """Add one call; each may be added only once."""
+        self.statuses[call.status] += 1
+        live = [
+            (config_id, output)
+            for config_id, output in call.eval_outputs.items()
+            if self._scope.is_live(config_id)
+        ]
+        self.pending += sum(o.status is EvalOutputStatus.PENDING for _, o in live)
+        if call.status is not ExecutionStatus.COMPLETED:
             return
-        by_config = self._counts[call.test_execution_id]
-        self.completed_calls[call.test_execution_id] += 1
-        outputs = call.eval_outputs
-        for config_id in outputs if self._config_ids is None else self._config_ids:
-            output = outputs.get(config_id)
-            counts = by_config.get(config_id)
-            if counts is None:
-                counts = by_config[config_id] = ResultCounts()
-            counts.add(output)
-            if output is not None:
-                self._add_output(config_id, output)
-        if any(each.status is EvalOutputStatus.PENDING for each in outputs.values()):
-            self._with_pending.add(call.test_execution_id)
+        for config_id, output in live:
+            self._counts.setdefault(config_id, ResultCounts()).add(output)
+            self._add_output(config_id, output)
+        if self._scope.keeps_calls:
+            self.calls.append(call)
 
     def _add_output(self, config_id: str, output: EvalOutput) -> None:
-        if output.name is not None:
+        if output.name:
             self.names.setdefault(config_id, output.name)
-        if output.status is EvalOutputStatus.COMPLETED:
+        if output.status is EvalOutputStatus.COMPLETED and output.has_value:
             self._scores.setdefault(config_id, ScoreAggregator()).add(output)
         elif output.status is EvalOutputStatus.FAILED and output.reason:
             self.failures.setdefault(config_id, output.reason)
+            if output.hit_limit and not self.limit_reached:
+                self.limit_reached = output.reason
+
+    def counts(self, config_id: str) -> ResultCounts:
+        """Return the counts of one eval config."""
+        found = self._counts.get(config_id) or ResultCounts()
+        present = found.finished + found.pending
+        return attrs.evolve(found, not_prepared=self.completed_calls - present)
+
+    def score_of(self, config_id: str) -> ScoreAggregator | None:
+        """Return the values of one eval config."""
+        return self._scores.get(config_id)
+
+    @property
+    def seen_ids(self) -> list[str]:
+        """The eval configs of which a completed call has anything."""
+        return list(self._counts)
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether something seems to go on in it, whatever its status.
+
+        The service completes executions whose calls are done without a look at their
+        results, which can come in later.
+        """
+        counts = map(self.counts, self._counts)
+        is_partial = any(each.finished and each.unfinished for each in counts)
+        return bool(self.pending or self.open_calls or is_partial)
+
+    def mark_pending(self, config_ids: Collection[str]) -> None:
+        """Count as pending what was started after it was read: the results are gone."""
+        self.execution = attrs.evolve(self.execution, status=ExecutionStatus.EVALUATING)
+        for config_id in config_ids:
+            self._counts[config_id] = ResultCounts(pending=self.completed_calls)
+            self._scores.pop(config_id, None)
+            self.failures.pop(config_id, None)
+
+    @property
+    def fingerprint(self) -> Hashable:
+        """What changes whenever anything happens to it that can be read."""
+        counts = ((id_, attrs.astuple(each)) for id_, each in self._counts.items())
+        return (
+            self.execution.id,
+            self.execution.status,
+            frozenset(self.statuses.items()),
+            frozenset(counts),
+            self.pending,
+        )
+
+
+class ResultTable:
+    """Table of counts and scores of eval configs, over completed calls of executions.
+
+    Attributes:
+        results: what was read of each execution, by its id, the newest first.
+        scope: what was to be read.
+    """
+
+    def __init__(
+        self,
+        results: Iterable[ExecutionResults] = (),
+        scope: ResultScope | None = None,
+    ) -> None:
+        self.results: dict[str, ExecutionResults] = {
+            each.execution.id: each for each in results
+        }
+        self.scope = scope or ResultScope()
+
+    @property
+    def executions(self) -> dict[str, TestExecution]:
+        """The executions, by id."""
+        return {id_: each.execution for id_, each in self.results.items()}
+
+    @property
+    def completed_calls(self) -> dict[str, int]:
+        """The number of completed calls, by execution id."""
+        return {id_: each.completed_calls for id_, each in self.results.items()}
+
+    @property
+    def statuses(self) -> collections.Counter[ExecutionStatus]:
+        """The number of calls by their status."""
+        total: collections.Counter[ExecutionStatus] = collections.Counter()
+        for each in self.results.values():
+            total.update(each.statuses)
+        return total
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The name of each eval config in the newest of its results."""
+        return self._first("names")
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """One reason why an evaluation failed, by eval config id."""
+        return self._first("failures")
+
+    def _first(self, attribute: str) -> dict[str, str]:
+        oldest_first = reversed(self.results.values())
+        return {
+            k: v for each in oldest_first for k, v in getattr(each, attribute).items()
+        }
 
     def mark_pending(
         self, execution_ids: Collection[str], config_ids: Collection[str]
     ) -> None:
         """Count as pending what was started after it was read: the results are gone."""
         for execution_id in execution_ids:
-            calls = self.completed_calls.get(execution_id, 0)
-            for config_id in config_ids:
-                self._counts[execution_id][config_id] = ResultCounts(pending=calls)
-        for config_id in config_ids:
-            self._scores.pop(config_id, None)
-            self.failures.pop(config_id, None)
-
-    def has_pending(self, execution_id: str) -> bool:
-        """Return whether a call waits for a result, of any eval config."""
-        return execution_id in self._with_pending
+            self.results[execution_id].mark_pending(config_ids)
 
     def counts(self, execution_id: str, config_id: str) -> ResultCounts:
         """Return the counts of one eval config in one execution."""
-        return self._counts[execution_id].get(config_id) or ResultCounts()
-
-    def execution_counts(self, execution_id: str) -> ResultCounts:
-        """Return the counts of all eval configs in one execution."""
-        return _sum(self._counts[execution_id].values())
+        return self.results[execution_id].counts(config_id)
 
     def config_counts(self, config_id: str) -> ResultCounts:
         """Return the counts of one eval config in all executions."""
-        return _sum(
-            counts[config_id] for counts in self._counts.values() if config_id in counts
-        )
+        total: collections.Counter[str] = collections.Counter()
+        for each in self.results.values():
+            values: dict[str, Any] = attrs.asdict(each.counts(config_id))
+            total.update(values)
+        return ResultCounts(**total)
 
     def scores(self, config_id: str) -> Scores | None:
         """Return the scores of one eval config in all executions."""
-        aggregator = self._scores.get(config_id)
-        return aggregator.scores() if aggregator else None
+        merged = ScoreAggregator()
+        for each in self.results.values():
+            found = each.score_of(config_id)
+            if found is not None:
+                merged.merge(found)
+        return merged.scores()
 
     @property
     def config_ids(self) -> list[str]:
-        """The eval configs that count, or those that were seen."""
-        if self._config_ids is not None:
-            return list(self._config_ids)
-        return list(dict.fromkeys(c for each in self._counts.values() for c in each))
+        """The eval configs that count: the requested ones, or those that were seen."""
+        if self.scope.config_ids is not None:
+            return list(self.scope.config_ids)
+        seen = (id_ for each in self.results.values() for id_ in each.seen_ids)
+        return list(dict.fromkeys(seen))
 
-
-def _sum(parts: Iterable[ResultCounts]) -> ResultCounts:
-    total: collections.Counter[str] = collections.Counter()
-    for part in parts:
-        values: dict[str, Any] = attrs.asdict(part)
-        total.update(values)
-    return ResultCounts(**total)
+    @property
+    def fingerprint(self) -> Hashable:
+        """What changes whenever anything happens that can be read."""
+        return frozenset(each.fingerprint for each in self.results.values())
 
 
 def can_be_evaluated(execution: TestExecution) -> bool:
@@ -308,58 +536,126 @@ ALL_EXECUTIONS = ExecutionFilter()
 """Every execution that is completed or evaluating."""
 
 
-async def read_executions(
+@attrs.frozen
+class Overview:
+    """The executions of a run test, without their calls.
+
+    Attributes:
+        executions: those that fit, the newest first.
+        left_out: the status of those that cannot be evaluated.
+        runs: their scores by execution id, if those were read with them.
+    """
+
+    executions: list[TestExecution]
+    left_out: dict[str, ExecutionStatus]
+    runs: dict[str, SimulationRun] = attrs.field(factory=dict)
+
+
+async def read_overview(
     read: SendRead, run_test_id: str, execution_filter: ExecutionFilter
-) -> list[TestExecution]:
-    """Read the executions that fit, the newest first.
+) -> Overview:
+    """Read the executions that fit; those older than the last that can fit are not read.
 
     Raises:
         APIError: they could not be read.
     """
-    found: dict[str, TestExecution] = {}
-    pages: Paginator[TestExecution] = Paginator(read, ListTestExecutions(run_test_id))
+    request = ListTestExecutions(run_test_id)
+    pages: Paginator[TestExecution] = Paginator(read, request)
+    overview = Overview([], {})
     async for execution in pages:
-        if execution_filter.includes(execution):
-            found[execution.id] = execution
-            if execution_filter.limit_reached(len(found)):
-                break
-    return list(found.values())
+        if _add(overview, execution, execution_filter):
+            break
+    return overview
+
+
+async def read_scored_overview(
+    read: SendRead,
+    name: str,
+    execution_filter: ExecutionFilter,
+    scope: ResultScope,
+) -> Overview | None:
+    """Read the executions that fit with their scores; `None` where that is impossible.
+
+    They are read by the name of the run test, which others can have as well: ids of eval
+    configs tell whose an execution is.
+
+    Raises:
+        APIError: they could not be read, and reading them otherwise cannot help.
+    """
+    expected = set(scope.expected_ids or ())
+    if not expected:
+        return None
+    try:
+        page = await read(ListSimulationRuns(name, limit=_MAX_SCORED))
+    except (NotFoundError, UnexpectedResponseError):
+        return None
+    except ServerError as error:
+        if error.status_code != _SERVER_ERROR:
+            raise  # of a proxy
+        return None
+    overview = Overview([], {})
+    is_complete = page.total_pages <= 1
+    for run in page.results:
+        if not expected <= run.configs.keys():
+            continue
+        execution = TestExecution(
+            id=run.id,
+            status=run.status,
+            start_time=run.started_at,
+            calls=run.total_calls,
+        )
+        overview.runs[execution.id] = run
+        if _add(overview, execution, execution_filter):
+            is_complete = True
+            break
+    return overview if is_complete and overview.executions else None
+
+
+def _add(
+    overview: Overview, execution: TestExecution, execution_filter: ExecutionFilter
+) -> bool:
+    """Add an execution where it belongs; return whether no older one can fit."""
+    if execution_filter.includes(execution):
+        if all(each.id != execution.id for each in overview.executions):
+            overview.executions.append(execution)
+        return execution_filter.limit_reached(len(overview.executions))
+    if execution_filter.ids is None and not can_be_evaluated(execution):
+        overview.left_out[execution.id] = execution.status
+    return False
+
+
+def summed_up(overview: Overview, scope: ResultScope) -> dict[str, ExecutionResults]:
+    """Return the results of those executions whose scores alone tell everything."""
+    found = {
+        execution.id: results
+        for execution in overview.executions
+        if (run := overview.runs.get(execution.id)) is not None
+        and (results := ExecutionResults.from_summary(run, execution, scope))
+    }
+    if len(overview.executions) > 1:
+        # Averages and percentiles of several executions are of all their numbers.
+        return {id_: r for id_, r in found.items() if not r.has_merged_numbers}
+    return found
 
 
 async def read_results(
-    read: SendRead,
-    run_test_id: str,
-    execution_filter: ExecutionFilter,
-    config_ids: Sequence[str] | None,
+    read: SendRead, run_test_id: str, overview: Overview, scope: ResultScope
 ) -> ResultTable:
-    """Read the results of the executions that fit.
-
-    An execution of many calls that begins between two pages pushes calls that were read
-    already onto later pages: their ids are remembered, so that each counts once.
+    """Read the results of executions, as far as their scores do not tell them.
 
     Raises:
         APIError: something could not be read.
     """
-    executions = await read_executions(read, run_test_id, execution_filter)
-    table = ResultTable(executions, config_ids)
-    if not executions:
-        return table
-    counted: set[str] = set()
-    pages: Paginator[CallExecution] = Paginator(read, ListCallExecutions(run_test_id))
-    async for call in pages:
-        if table.includes(call) and call.id not in counted:
-            counted.add(call.id)
-            table.add(call)
-    return table
-
-
-async def is_evaluating(read: SendRead, run_test_id: str) -> bool:
-    """Read, with one small request, whether an execution is being evaluated.
-
-    Raises:
-        APIError: it could not be read.
-    """
-    request = ListTestExecutions(
-        run_test_id, limit=1, status=ExecutionStatus.EVALUATING
-    )
-    return (await read(request)).count > 0
+    known = summed_up(overview, scope)
+    results = {
+        each.id: known.get(each.id) or ExecutionResults(each, scope)
+        for each in overview.executions
+    }
+    unknown = [id_ for id_ in results if id_ not in known]
+    async for found in read_calls(read, run_test_id, unknown):
+        result = results[found.execution_id]
+        if found.status is not None:
+            result.execution = attrs.evolve(result.execution, status=found.status)
+        for call in found.calls:
+            result.add(call)
+    return ResultTable(results.values(), scope)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import attrs
@@ -9,11 +10,13 @@ import attrs
 from futureagi_async.endpoints.run_new_evals import RunNewEvals
 from futureagi_async.errors import (
     APIError,
+    BadRequestError,
     Delivery,
     EvalDispatchError,
     ExecutionsNotCompletedError,
     FutureAGIError,
 )
+from futureagi_async.evaluation.directory import RunTestDirectory
 from futureagi_async.evaluation.ensure_configs import EnsureEvalConfigs
 from futureagi_async.evaluation.plan import StartedPairs, make_plan
 from futureagi_async.evaluation.poller import PollTarget
@@ -21,19 +24,20 @@ from futureagi_async.evaluation.recovery import Recovery
 from futureagi_async.evaluation.results import (
     ALL_EXECUTIONS,
     ExecutionFilter,
-    read_executions,
     read_results,
 )
 from futureagi_async.model.operation import Executor, Operation
 
 
 if TYPE_CHECKING:
+    from futureagi_async.endpoints.get_run_test import RunTest
     from futureagi_async.evaluation.ensure_configs import (
         ConfigChanges,
         EnsuredEvalConfigs,
     )
     from futureagi_async.evaluation.inputs import EvaluationSpec
-    from futureagi_async.evaluation.plan import Plan, StartGroup
+    from futureagi_async.evaluation.plan import EvaluationPhase, Plan, StartGroup
+    from futureagi_async.model.page import SendRead
 
 
 _MAX_REPLANS = 2
@@ -47,7 +51,8 @@ class RunTestState(PollTarget):
     It is filled step by step, so that no failure loses what was done.
 
     Attributes:
-        run_test_name: its name, if the input had it.
+        directory: where run tests are found.
+        is_listed: whether its eval configs are known from a list that can be older.
         ensured: the eval configs, once they exist.
         plan: what was last decided.
         started: what was started on which executions, by this or an earlier process.
@@ -56,9 +61,11 @@ class RunTestState(PollTarget):
         is_resolved: whether what was read afterwards answered that.
         changes: which eval configs were added or changed.
         warnings: requests in the journal that stay unknown, and are no part of this.
+        config_names: the names of its eval configs by their ids, if it was read.
     """
 
-    run_test_name: str | None = None
+    directory: RunTestDirectory = attrs.field(factory=RunTestDirectory)
+    is_listed: bool = False
     ensured: EnsuredEvalConfigs | None = None
     plan: Plan | None = None
     started: StartedPairs = attrs.field(factory=StartedPairs)
@@ -67,16 +74,31 @@ class RunTestState(PollTarget):
     is_resolved: bool = False
     changes: ConfigChanges = attrs.field(factory=dict)
     warnings: list[str] = attrs.field(factory=list)
+    config_names: dict[str, str] = attrs.field(factory=dict)
 
     @property
     def has_written(self) -> bool:
         """Whether anything was changed or started."""
         return bool(self.changes) or self.requests > 0
 
-    def mark_reset(self, request: RunNewEvals) -> None:
+    def mark_started(self, request: RunNewEvals) -> None:
         """Note that the results of what a request starts are gone."""
-        chosen = set(request.test_execution_ids or ()) & self.table.executions.keys()
+        left = self.scope.created_ids.difference(request.eval_config_ids)
+        self.scope = attrs.evolve(self.scope, created_ids=left)
+        chosen = set(request.test_execution_ids or ()) & self.table.results.keys()
         self.table.mark_pending(chosen, request.eval_config_ids)
+        self.read_at = asyncio.get_running_loop().time()
+
+    async def read(self, read: SendRead) -> EvaluationPhase | None:
+        """Read everything; return the phase if it is final.
+
+        Raises:
+            FutureAGIError: it could not be read.
+        """
+        began = asyncio.get_running_loop().time()
+        overview = await self.read_overview(read)
+        table = await read_results(read, self.run_test_id, overview, self.scope)
+        return self.store(table, began)
 
 
 @attrs.frozen
@@ -92,9 +114,13 @@ class ReadEvaluations(Operation[None]):
         Raises:
             FutureAGIError: it could not be read.
         """
-        self.state.table = await read_results(
-            executor.read, self.run_test_id, self.state.execution_filter, None
-        )
+        state = self.state
+        run_test, _ = await state.directory.find(executor.read, self.run_test_id)
+        configs = run_test.simulate_eval_configs_detail
+        state.run_test_name = run_test.name
+        state.config_names = {each.id: each.name or "" for each in configs}
+        state.scope = attrs.evolve(state.scope, live_ids=tuple(state.config_names))
+        await state.read(executor.read)
 
 
 @attrs.frozen
@@ -137,13 +163,25 @@ class StartEvaluations(Operation[None]):
         ensure = EnsureEvalConfigs(
             self.run_test_id, spec.configs, on_conflict=spec.on_conflict
         )
-        state.ensured = await ensure.ensure(executor, recovery, state.changes)
-        state.config_ids = [each.eval_config.id for each in state.ensured.eval_configs]
-        await self._recover_starts(executor, recovery, state.config_ids)
+        known: RunTest | None = None
+        if not recovery.changes:
+            find = state.directory.find
+            known, is_read_now = await find(executor.read, self.run_test_id)
+            state.is_listed = not is_read_now
+        state.ensured = await ensure.ensure(executor, recovery, state.changes, known)
+        state.run_test_name = state.ensured.run_test_name
+        config_ids = tuple(each.eval_config.id for each in state.ensured.eval_configs)
+        state.scope = attrs.evolve(
+            state.scope,
+            config_ids=config_ids,
+            live_ids=state.ensured.all_config_ids,
+            created_ids=frozenset(each.id for each in state.ensured.created),
+        )
+        await self._recover_starts(executor, recovery, config_ids)
         state.warnings += recovery.warnings
 
     async def _recover_starts(
-        self, executor: Executor, recovery: Recovery, config_ids: list[str]
+        self, executor: Executor, recovery: Recovery, config_ids: tuple[str, ...]
     ) -> None:
         """Reconcile unknown starts of what is requested now; probe the others."""
         state = self.state
@@ -151,12 +189,8 @@ class StartEvaluations(Operation[None]):
             state.started.add(request)
         if not recovery.starts:
             return
-        chosen = {
-            execution.id
-            for execution in await read_executions(
-                executor.read, self.run_test_id, state.execution_filter
-            )
-        }
+        overview = await state.read_overview(executor.read)
+        chosen = {execution.id for execution in overview.executions}
         for start in recovery.starts:
             is_chosen = (
                 state.execution_filter == ALL_EXECUTIONS
@@ -180,9 +214,6 @@ class StartEvaluations(Operation[None]):
         state, replans = self.state, 0
         while True:
             plan = await self._replan(executor)
-            if plan.relies_on_prepared:
-                # It may have been prepared a moment ago, and be started by now.
-                plan = await self._replan(executor)
             if state.unknown_error is not None and plan.starts:
                 raise state.unknown_error
             if not plan.starts:
@@ -196,18 +227,26 @@ class StartEvaluations(Operation[None]):
                     raise
                 replans += 1
                 continue
+            except BadRequestError:
+                if not state.is_listed:
+                    raise
+                # Others have changed its eval configs since it was listed.
+                await self._ensure(executor)
+                continue
             if state.unknown_error is None:
                 return
 
     async def _replan(self, executor: Executor) -> Plan:
         state = self.state
-        state.table = await read_results(
-            executor.read, self.run_test_id, state.execution_filter, state.config_ids
-        )
+        await state.read(executor.read)
         # From now on only these count, whatever is executed meanwhile.
-        state.execution_filter = ExecutionFilter(ids=frozenset(state.table.executions))
-        plan = make_plan(state.table, state.started, rerun=self.spec.rerun)
-        state.plan = plan
+        state.execution_filter = ExecutionFilter(ids=frozenset(state.table.results))
+        state.plan = plan = make_plan(
+            state.table,
+            state.started,
+            rerun=self.spec.rerun,
+            is_settled=state.is_settled(asyncio.get_running_loop().time()),
+        )
         return plan
 
     def _request(self, start: StartGroup) -> RunNewEvals:
@@ -229,14 +268,14 @@ class StartEvaluations(Operation[None]):
             await executor.write(request)
         except FutureAGIError as error:
             if _may_have_reset_results(error):
-                state.mark_reset(request)
+                state.mark_started(request)
             if error.delivery is not Delivery.UNKNOWN or self.spec.rerun:
                 raise
             state.unknown_error, state.is_resolved = error, False
             return
         state.started.add(request)
         state.requests += 1
-        state.mark_reset(request)
+        state.mark_started(request)
 
 
 def _may_have_reset_results(error: FutureAGIError) -> bool:

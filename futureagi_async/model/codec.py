@@ -23,6 +23,8 @@ _TYPE_NAMES = {
     int: "a whole number",
     float: "a number",
     bool: "true or false",
+    dict: "an object",
+    list: "a list",
 }
 
 
@@ -34,6 +36,14 @@ class Serializable:
     """A value that can be written as plain JSON values and read back."""
 
     __slots__ = ()
+
+    @classmethod
+    def fields_in(cls, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields of the value in the body of a response.
+
+        They are the body itself, unless an endpoint puts them into something.
+        """
+        return body
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as plain JSON values; `from_dict` is the way back."""
@@ -57,6 +67,7 @@ class Serializable:
 
 
 ResultT = TypeVar("ResultT", bound=Serializable)
+T = TypeVar("T")
 
 
 def encode(value: Any) -> bytes:
@@ -118,9 +129,13 @@ def build_result(
     Raises:
         DecodeError: it is not of the documented shape.
     """
+    try:
+        received = result_type.fields_in(raw)
+    except TypeError as error:
+        raise DecodeError(str(error)) from None
     # What the package adds comes last: a field of the same name stays in `raw`.
     fields = {
-        **raw,
+        **received,
         "raw": raw if body is None else body,
         "request_id": request_id,
         "reconciled": reconciled,
@@ -151,6 +166,35 @@ def json_type_name(value: Any) -> str:
     """Return what a value is in JSON, for a message: `an object`, `null`."""
     names = {dict: "an object", list: "a list", str: "text", type(None): "null"}
     return names.get(type(value)) or describe_type(value)
+
+
+def read_field(entry: Any, name: str, type_: type[T]) -> T:
+    """Return a field of an object that has to be there, and of this type.
+
+    Raises:
+        TypeError: it is missing or of another type, or the object is none.
+    """
+    if entry.__class__ is not dict:
+        raise _mismatch("an object", entry)
+    if name not in entry:
+        raise TypeError(f"{name}: missing")
+    value = entry[name]
+    if value.__class__ is type_:
+        found: T = value
+        return found
+    raise TypeError(f"{name}: {_mismatch(_TYPE_NAMES[type_], value)}")
+
+
+def optional_field(entry: dict[str, Any], name: str, type_: type[T]) -> T | None:
+    """Return a field of an object; one of another type counts as absent."""
+    value = entry.get(name)
+    return value if value.__class__ is type_ else None
+
+
+def optional_number(entry: dict[str, Any], name: str) -> float | None:
+    """Return a number of an object; one of another type counts as absent."""
+    whole = optional_field(entry, name, int)
+    return optional_field(entry, name, float) if whole is None else float(whole)
 
 
 def _mismatch(expected: str, value: Any) -> TypeError:
@@ -187,7 +231,11 @@ def _is_optional_datetime(type_: Any) -> bool:
 
 
 def _optional_datetime_hook(value: Any, _: Any) -> dt.datetime | None:
-    """Read a time stamp; an unreadable one counts as absent, since nothing needs it.
+    return read_datetime(value)
+
+
+def read_datetime(value: Any) -> dt.datetime | None:
+    """Return a time stamp; an unreadable one counts as absent, since nothing needs it.
 
     One without a time zone is in UTC.
     """

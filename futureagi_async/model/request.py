@@ -77,6 +77,13 @@ class Request(Operation[ResultT_co]):
     result_type: ClassVar[type[Result]]
     idempotent: ClassVar[bool] = False
     """Whether it is safe to repeat, like a read."""
+    has_substitute: ClassVar[bool] = False
+    """Whether other requests return the same: then it is not repeated after a response
+    that another attempt would not change, and not sent where the endpoint is missing."""
+    is_divisible = False
+    """Whether it is not to be repeated if its response is too large or too slow."""
+    server_error_hint: ClassVar[str] = ""
+    """What is known of its 500s, for the hint of the error."""
 
     @property
     @abc.abstractmethod

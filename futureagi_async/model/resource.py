@@ -73,5 +73,8 @@ EvalTemplateRef: TypeAlias = UUID | str | IdentifiesEvalTemplate
 ExecutionRef: TypeAlias = UUID | str | IdentifiesExecution
 """An execution: its id, or what a list returned."""
 
+CallRef: TypeAlias = UUID | str | IdentifiesCall
+"""A call: its id, or what a list returned."""
+
 RunTestRefs: TypeAlias = Iterable[RunTestRef] | AsyncIterable[RunTestRef]
 """Any number of run tests; an iterator is read as they are worked on."""

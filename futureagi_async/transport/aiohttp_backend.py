@@ -17,7 +17,7 @@ from futureagi_async.errors import (
     APIConnectionError,
     APITimeoutError,
     Delivery,
-    UnexpectedResponseError,
+    ResponseTooLargeError,
 )
 from futureagi_async.transport.http import HTTPResponse
 from futureagi_async.transport.timeouts import (
@@ -169,7 +169,7 @@ class AiohttpBackend:
             if is_success:
                 raise
         if size > MAX_RESPONSE_BYTES and is_success:
-            raise UnexpectedResponseError(
+            raise ResponseTooLargeError(
                 f"the response is larger than {MAX_RESPONSE_BYTES // 2**20} MiB",
                 status_code=response.status,
                 delivery=Delivery.UNKNOWN,

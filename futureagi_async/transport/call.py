@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import logging
 import math
 import os
@@ -19,10 +20,12 @@ from futureagi_async.errors import (
     ClientClosedError,
     DeadlineExceededError,
     Delivery,
+    EndpointMissingError,
     JournalError,
     NameConflictError,
     NotAttemptedError,
     NotFoundError,
+    ResponseTooLargeError,
 )
 from futureagi_async.model.reconciliation import (
     Applied,
@@ -57,6 +60,7 @@ THROTTLE_WINDOW = 600.0
 
 _BAD_REQUEST = 400
 _NOT_FOUND = 404
+_SERVER_ERROR = 500
 
 
 # Classes that stay within the package have no methods that nobody calls: attrs compiles
@@ -111,6 +115,10 @@ class SharedState:
     random: Callable[[], float]
     wall_clock: Callable[[], float]
     closed: bool = False
+    missing_endpoints: dict[type[Request[Any]], EndpointMissingError] = attrs.field(
+        factory=dict
+    )
+    """The endpoints that the service does not have, with the error of its response."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -128,6 +136,8 @@ class Call:
     """Makes another call from a request, options and a throttle budget."""
     now: Callable[[], float]
     """The time of the event loop."""
+    rank: int = 0
+    """Requests of a lower rank are sent first, where they wait for the rate limiter."""
 
     resources: LoopResources = attrs.field(init=False)
     deadline: TaskTimeout = attrs.field(init=False)
@@ -191,6 +201,8 @@ class Call:
     async def _attempt(self) -> Any:
         """Send it once."""
         shared, request, throttle = self.shared, self.request, self.throttle
+        if shared.missing_endpoints and type(request) in shared.missing_endpoints:
+            raise copy.copy(shared.missing_endpoints[type(request)])
         has_deadline = throttle is not None and throttle.deadline is not None
         if shared.rate_limiter.is_limited or has_deadline:
             await self._await_rate_limit()
@@ -213,6 +225,8 @@ class Call:
         except APIError as error:
             attempt.in_progress = False
             self.delivery = error.delivery
+            if isinstance(error, EndpointMissingError):
+                shared.missing_endpoints[type(request)] = copy.copy(error)
             raise
         finally:
             if logger.isEnabledFor(logging.DEBUG):
@@ -236,7 +250,7 @@ class Call:
             with self._clock_paused():
                 try:
                     async with asyncio.timeout_at(deadline):
-                        await self.shared.rate_limiter.acquire()
+                        await self.shared.rate_limiter.acquire(self.rank)
                 except TimeoutError:
                     raise _deadline_passed() from None
 
@@ -337,7 +351,8 @@ class Call:
         policy, throttle = self.options.retry, self.throttle
         reason = retry.retry_reason(
             error,
-            retry_unknown=self.request.idempotent or policy.retry_unknown,
+            retry_unknown=(policy.retry_unknown or self.request.idempotent)
+            and not self._has_better(error),
         )
         delay = retry.retry_delay(self.retries, error.retry_after, self.shared.random)
         self.retries += 1
@@ -363,6 +378,18 @@ class Call:
         # Without its traceback, which holds this call, while the call holds the error.
         self.earlier.append(error.with_traceback(None))
         return delay
+
+    def _has_better(self, error: APIError) -> bool:
+        """Return whether other requests can succeed, and this one not, after an error."""
+        if self.request.is_divisible and isinstance(
+            error, APITimeoutError | ResponseTooLargeError
+        ):
+            return True
+        return (
+            self.request.has_substitute
+            and isinstance(error, APIResponseError)
+            and error.status_code <= _SERVER_ERROR  # above, a proxy has responded
+        )
 
     def annotate(self, error: APIError) -> APIError:
         """Add the facts of the call to the error with which it ends."""

@@ -38,6 +38,7 @@ class ErrorBody:
     details: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     item_errors: tuple[ItemError, ...] = ()
     retry_after: float | None = None
+    is_json: bool = True
 
 
 def parse_error_body(body: bytes, *, reason: str) -> ErrorBody:
@@ -49,7 +50,7 @@ def parse_error_body(body: bytes, *, reason: str) -> ErrorBody:
     try:
         value = decode(body)
     except DecodeError:
-        return ErrorBody(_from_text(body, reason))
+        return ErrorBody(_from_text(body, reason), is_json=False)
     match value:
         case {"error": Mapping() as inner} | {"result": Mapping() as inner} if inner:
             return _from_object(inner, reason)

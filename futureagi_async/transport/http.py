@@ -59,7 +59,7 @@ class HTTPBackend(Protocol):
 
         Raises:
             APIConnectionError: no response came; `delivery` is how far the attempt got.
-            UnexpectedResponseError: the response is too large to be read.
+            ResponseTooLargeError: the response is too large to be read.
         """
         ...
 

@@ -11,6 +11,7 @@ from futureagi_async.errors import (
     APIResponseError,
     APIStatusError,
     Delivery,
+    EndpointMissingError,
     UnexpectedResponseError,
     class_for_status,
 )
@@ -19,10 +20,14 @@ from futureagi_async.model import codec
 
 if TYPE_CHECKING:
     from futureagi_async.model.request import Request, ResultT
+    from futureagi_async.transport.error_body import ErrorBody
     from futureagi_async.transport.http import HTTPResponse
 
 
 _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
+_NOT_FOUND = 404
+_NOT_ALLOWED = 405
+_SERVER_ERROR = 500
 _UNAVAILABLE = 503
 
 
@@ -79,7 +84,9 @@ def _status_error(
     if response.location is not None:
         message = f"{message} (redirects are not followed; to {response.location})"
     error_class = request.error_class(response.status, message)
-    return (error_class or class_for_status(response.status))(
+    if request.has_substitute and _is_missing(response.status, parsed):
+        error_class = EndpointMissingError
+    error = (error_class or class_for_status(response.status))(
         message,
         status_code=response.status,
         code=parsed.code,
@@ -90,6 +97,17 @@ def _status_error(
         request_id=response.request_id,
         retry_after=retry_after,
     )
+    if response.status == _SERVER_ERROR:
+        error.hint = request.server_error_hint
+    return error
+
+
+def _is_missing(status: int, body: ErrorBody) -> bool:
+    """Return whether an endpoint does not exist, unlike what it is asked about.
+
+    A 404 of an endpoint is in JSON, that of an unknown path an HTML page.
+    """
+    return status == _NOT_ALLOWED or (status == _NOT_FOUND and not body.is_json)
 
 
 def status_delivery(status: int, retry_after: float | None) -> Delivery:

@@ -105,12 +105,14 @@ class Transport:
         options: RequestOptions,
         throttle: ThrottleBudget | None = None,
         prior: PriorAttempts | None = None,
+        rank: int = 0,
     ) -> tuple[ResultT, int]:
         """Return the result of a request and its number of attempts.
 
         With `throttle` the request is one of a batch: waiting for a lock, throttling,
         and reconciling are then no part of the time that the call may take. With
-        `prior` attempts of unknown outcome it is reconciled first.
+        `prior` attempts of unknown outcome it is reconciled first. What waits for the
+        rate limiter is sent by its `rank`, the lowest first.
 
         Raises:
             APIError: it failed for good.
@@ -118,7 +120,9 @@ class Transport:
             NotAttemptedError: the deadline of the batch came before it was sent.
         """
         now = asyncio.get_running_loop().time
-        call = Call(self._shared, request, options, throttle, prior, self.call, now)
+        call = Call(
+            self._shared, request, options, throttle, prior, self.call, now, rank
+        )
         if prior is not None and prior.unknown_for is not None:
             call.continue_from(prior.unknown_for)
         # In a batch the time of a call starts when it has its lock.

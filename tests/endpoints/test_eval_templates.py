@@ -59,8 +59,8 @@ def test_required_keys_that_are_no_list_of_texts_count_as_absent(strange):
     [
         ("tone", "an object belongs here, not text"),
         (None, "an object belongs here, not null"),
-        ({"name": "tone"}, "id: text belongs here, not null"),
-        ({"id": "t-1"}, "name: text belongs here, not null"),
+        ({"name": "tone"}, "id: missing"),
+        ({"id": "t-1"}, "name: missing"),
         ({"id": 5, "name": "tone"}, "id: text belongs here, not an int"),
         ({"id": "t-1", "name": []}, "name: text belongs here, not a list"),
     ],
@@ -68,6 +68,36 @@ def test_required_keys_that_are_no_list_of_texts_count_as_absent(strange):
 def test_a_template_without_id_or_name_is_rejected_by_place(entry, problem):
     with pytest.raises(codec.DecodeError, match=rf"^{problem} @ result\[1\]$"):
         read(WHOLE, entry)
+
+
+def test_the_kind_and_the_inputs_are_read_from_the_config():
+    (template,) = read(
+        {
+            "id": "t-1",
+            "name": "caller_mood",
+            "config": {
+                "output": "choices",
+                "required_keys": ["conversation"],
+                "optional_keys": [],
+            },
+            "choices": ["positive", "negative"],
+            "multi_choice": True,
+            "criteria": "Which mood?",
+        }
+    ).result
+
+    assert template.output_type == "choices"
+    assert (template.required_keys, template.optional_keys) == (("conversation",), ())
+    assert template.choices == ("positive", "negative")
+    assert template.multi_choice is True
+    assert template.criteria == "Which mood?"
+
+
+@pytest.mark.parametrize("config", [None, [], {}, {"output": 5}])
+def test_a_config_of_another_kind_says_nothing(config):
+    (template,) = read({"id": "t-1", "name": "tone", "config": config}).result
+
+    assert (template.output_type, template.required_keys) == (None, None)
 
 
 def test_templates_are_sought_by_a_part_of_their_name():

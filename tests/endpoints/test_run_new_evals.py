@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from futureagi_async import AddEvalConfigs, EvalConfig, RunNewEvals
-from futureagi_async.endpoints.list_call_executions import EvalOutput
+from futureagi_async.endpoints.eval_output import EvalOutput
 from futureagi_async.endpoints.run_new_evals import (
     StartEvidence,
     requests_for,

@@ -126,12 +126,48 @@ def test_totals_are_numbers_of_their_own_kind():
     assert read(output_type=None).result[0].output_type is None
 
 
+def test_a_config_can_have_no_name():
+    (config,) = read(CONFIG | {"name": None, "output": {}}).configs
+
+    assert config.name is None
+
+
+@pytest.mark.parametrize(
+    ("total_cells", "shares", "share"),
+    [
+        (3, (33.33, 33.33), 66.67),
+        (7, (14.29, 28.57), 42.86),
+        (0, (33.33, 33.33), 66.66),
+    ],
+)
+def test_texts_of_one_choice_are_counted_together(total_cells, shares, share):
+    output = dict(zip(("Yes", "{'score': 1.0, 'choice': 'Yes'}"), shares, strict=True))
+
+    assert read_scores(output, None, total_cells) == ChoiceScores({"Yes": share})
+
+
+@pytest.mark.parametrize("text", ["[]", "{'score': 0.0, 'choices': []}", "{}"])
+def test_results_without_a_choice_are_counted_under_an_empty_list(text):
+    assert read_scores({text: 100.0}, None) == ChoiceScores({"[]": 100.0})
+
+
+def test_several_choices_are_counted_as_the_service_does():
+    scores = read_scores({"['a', 'b']": 60.0, "{'choices': ['a', 'b']}": 40.0}, None)
+
+    assert scores == ChoiceScores({"['a', 'b']": 100.0})
+
+
+def test_the_total_of_choices_has_the_choices_too():
+    result = read(total_choices_avg={"{'choice': 'Yes'}": 50.0, "Yes": 25, "No": 25})
+
+    assert result.result[0].total_choices_avg == {"Yes": 75.0, "No": 25.0}
+
+
 @pytest.mark.parametrize(
     ("entry", "problem"),
     [
         ("tone", r"an object belongs here, not text @ result\[0\]\.result\[0\]"),
-        ({}, r"name: missing @ result\[0\]\.result\[0\]"),
-        (CONFIG | {"name": None}, "name: text belongs here, not null"),
+        ({}, r"total_cells: missing @ result\[0\]\.result\[0\]"),
         (CONFIG | {"id": 5}, "id: text belongs here, not an int"),
         (CONFIG | {"total_cells": 1.5}, "total_cells: a whole number belongs here"),
         (CONFIG | {"output": {"joy": "x"}}, r"output\.joy: a number .*result\[0\]"),

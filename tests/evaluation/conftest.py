@@ -13,6 +13,7 @@ import pytest
 from futureagi_async import AsyncFutureAGI, FutureAGI, RetryPolicy
 from futureagi_async.emulator import Emulator, World
 from futureagi_async.emulator.rules.service import Service
+from futureagi_async.evaluation.options import EVALUATION_DEFAULTS
 
 
 if TYPE_CHECKING:
@@ -27,6 +28,14 @@ QUICK = RetryPolicy(reconcile_after=0.02)
 def _without_jitter(client: AsyncFutureAGI) -> None:
     transport = client._transport
     transport._shared = attrs.evolve(transport._shared, random=lambda: 0.0)
+
+
+@pytest.fixture(autouse=True)
+def soon_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Believe after a moment that nothing goes on where nothing changes."""
+    monkeypatch.setitem(EVALUATION_DEFAULTS, "stuck_after", 0.05)
+    defaults = AsyncFutureAGI.wait_for_evals.__kwdefaults__
+    monkeypatch.setitem(defaults, "stuck_after", 0.05)
 
 
 @pytest.fixture
@@ -152,7 +161,8 @@ def leap_when_seen(
 ) -> Callable[[int], None]:
     """Have two hours pass for the clients when so many were seen under way.
 
-    A run test that is polled again has been seen: the poll before is finished.
+    A run test that is polled again has been seen: the poll before is finished, which
+    has read the results.
     """
     ahead = 0.0
     assert emulator._thread is not None
@@ -169,16 +179,15 @@ def leap_when_seen(
 
         def note(request: Any) -> None:
             nonlocal ahead
-            _, _, _, run_test_id, endpoint, _ = request.path.split("/")
+            _, _, _, run_test_id, *_ = request.path.split("/")
             if run_test_id in read:
                 seen.add(run_test_id)
-            elif endpoint == "call-executions" and emulator.log.runs[run_test_id]:
+            elif emulator.log.runs[run_test_id]:
                 read.add(run_test_id)
             if len(seen) == count:
                 ahead = 7200.0
 
-        for endpoint in ("executions", "call-executions"):
-            when_served(note, endpoint, times=-1)
+        when_served(note, "executions", times=-1)
 
     return install
 

@@ -346,9 +346,12 @@ def test_a_run_test_under_way_at_the_deadline_is_pending(
     report = call("evaluate", run_test_ids, configs, timeout=3600, poll_interval=0.01)
 
     assert states(report) == [EvaluationStatus.PENDING] * 8
-    assert {each.reason for each in report} == {
-        "not waited for any longer: the deadline of the batch has passed"
-    }
+    for each in report:
+        why, *seen = each.reason.split("; ")
+        assert why == "not waited for any longer: the deadline of the batch has passed"
+        assert [told.partition(" is ")[2] for told in seen] == [
+            "evaluating with 2 completed of 2 calls, 6 results pending"
+        ] * 2
     assert {each.requests for each in report} == {1}
     assert {c.pending for each in report for c in each.configs} == {4}
     assert len(report.failures) == 8
@@ -393,7 +396,7 @@ def test_without_wait_a_run_test_blocked_by_others_is_not_started(
     assert emulator.log.runs[run_test_ids[0]] == 1
 
 
-def test_without_wait_a_run_test_with_all_results_is_scored_while_others_evaluate(
+def test_without_wait_a_run_test_is_not_scored_while_others_evaluate(
     call, run_test_ids, configs, leave
 ):
     call("evaluate", run_test_ids[:1], configs[:1], **LONG)
@@ -402,7 +405,8 @@ def test_without_wait_a_run_test_with_all_results_is_scored_while_others_evaluat
 
     (end,) = call("evaluate", run_test_ids[:1], configs[:1], timeout=None, wait=False)
 
-    assert end.status is SCORED
+    assert end.status is EvaluationStatus.STARTED
+    assert (end.requests, end.configs[0].evaluated) == (0, 4)
 
 
 @pytest.fixture
@@ -453,7 +457,7 @@ def test_evaluations_that_others_start_in_between_are_waited_for(
     assert emulator.log.counts["run_new_evals", 200] == 1
 
 
-def test_evaluations_prepared_a_moment_ago_are_read_twice_before_a_start(
+def test_evaluations_prepared_a_moment_ago_are_not_started_at_once(
     call, emulator, equipped, configs, when_served
 ):
     ids = [each.id for each in equipped.eval_configs]
@@ -631,7 +635,8 @@ def test_an_evaluating_execution_without_a_call_is_not_waited_for(
 
     assert states(report) == [SCORED, EvaluationStatus.STUCK]
     assert len(report[0].warnings) == 1
-    assert "nothing of it is" in report[1].reason
+    assert "has no completed call" in report[1].reason
+    assert "without a change for 0.05 s" in report[1].reason
     assert emulator.log.runs == {one.id: 1}
 
 

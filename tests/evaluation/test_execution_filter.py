@@ -11,15 +11,9 @@ from evaluation_values import RUN_TEST, execution, execution_id
 from futureagi_async.evaluation.results import (
     ALL_EXECUTIONS,
     ExecutionFilter,
-    is_evaluating,
     read_executions,
-    read_results,
 )
-from futureagi_async.types import (
-    ListCallExecutions,
-    ListTestExecutions,
-    TestExecutionsPage,
-)
+from futureagi_async.types import ListTestExecutions, TestExecutionsPage
 
 
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
@@ -50,21 +44,27 @@ class Service:
     async def __call__(self, request):
         self.asked.append(request)
         assert isinstance(request, ListTestExecutions)
-        of_status = [e for e in self.listed if request.status in (None, e.status)]
         first = 2 * (request.page - 1)
         return TestExecutionsPage(
             raw={},
-            count=len(of_status),
-            total_pages=-(-len(of_status) // 2),
+            count=len(self.listed),
+            total_pages=-(-len(self.listed) // 2),
             current_page=request.page,
-            results=tuple(of_status[first : first + 2]),
+            results=tuple(self.listed[first : first + 2]),
         )
 
 
-def taken(selection, listed=LISTED):
+def read(selection, listed=LISTED):
+    """The numbers of the executions that fit and of those left out, and the pages."""
     service = Service(listed)
-    found = asyncio.run(read_executions(service, RUN_TEST, selection))
-    return [LISTED[::-1].index(each) for each in found], len(service.asked)
+    found, left_out = asyncio.run(read_executions(service, RUN_TEST, selection))
+    left = {int(id_[:8], 16): status for id_, status in left_out.items()}
+    return [int(each.id[:8], 16) for each in found], left, len(service.asked)
+
+
+def taken(selection, listed=LISTED):
+    found, _, pages = read(selection, listed)
+    return found, pages
 
 
 @pytest.mark.parametrize(
@@ -104,20 +104,15 @@ def test_an_execution_that_started_exactly_then_does_not_fit():
     assert not ExecutionFilter(started_after=NOON).includes(LISTED[-1])
 
 
-def test_without_a_fitting_execution_no_calls_are_read():
-    service = Service(LISTED)
-    selection = ExecutionFilter(started_after=hours_after(9))
-
-    table = asyncio.run(read_results(service, RUN_TEST, selection, []))
-
-    assert table.executions == {}
-    assert not any(isinstance(each, ListCallExecutions) for each in service.asked)
+def test_executions_that_cannot_be_evaluated_are_returned_with_their_status():
+    assert read(ALL_EXECUTIONS)[1] == {6: "running", 3: "failed"}
 
 
-@pytest.mark.parametrize(("listed", "expected"), [(LISTED, True), (LISTED[3:], False)])
-def test_is_evaluating_sends_one_small_request(listed, expected):
-    service = Service(listed)
+def test_what_is_older_than_the_last_that_fits_is_not_left_out():
+    assert read(ExecutionFilter(latest_executions=2))[1] == {6: "running"}
 
-    assert asyncio.run(is_evaluating(service, RUN_TEST)) is expected
-    (asked,) = service.asked
-    assert (asked.limit, asked.status) == (1, "evaluating")
+
+def test_of_executions_by_their_ids_none_is_left_out():
+    ids = frozenset({execution_id(6), execution_id(0)})
+
+    assert read(ExecutionFilter(ids=ids))[:2] == ([6, 0], {})

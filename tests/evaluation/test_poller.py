@@ -6,8 +6,9 @@ import asyncio
 from collections import deque
 from itertools import pairwise
 
+import attrs
 import pytest
-from evaluation_values import RUN_TEST, call, entries, execution
+from evaluation_values import RUN_TEST, call_of, config_id, execution, execution_id
 from hypothesis import given, strategies as st
 from jumping_clock import now, on_a_jumping_clock
 
@@ -23,26 +24,34 @@ from futureagi_async import (
 )
 from futureagi_async.evaluation.plan import EvaluationPhase
 from futureagi_async.evaluation.poller import Poller, PollTarget, poll_once
+from futureagi_async.evaluation.results import ExecutionFilter, ResultScope
 from futureagi_async.types import (
-    CallExecutionsPage,
-    ListCallExecutions,
+    ExecutionStatus,
+    GetSimulationRuns,
+    ListTestExecutions,
+    SimulationRuns,
     TestExecutionsPage,
 )
 
 
-def page(kind, results, count=None):
-    count = len(results) if count is None else count
+def page(kind, results, **values):
+    count = len(results)
     return kind(
-        raw={}, count=count, total_pages=1, current_page=1, results=tuple(results)
+        raw={},
+        count=count,
+        total_pages=1,
+        current_page=1,
+        results=tuple(results),
+        **values,
     )
 
 
 class Script:
-    """Responds to each poll with the next scene: a status and results, or an error.
+    """Responds to each poll with the next scene: executions and calls, or an error.
 
     Args:
-        scenes: `"evaluating done"`, say: the state of the one execution, and what its
-            one call has; `""` for the call that it does not have.
+        scenes: `"evaluating, done, analyzing: -"`, say: the state of an execution, and
+            what its calls have; other executions come after `" + "`.
     """
 
     def __init__(self, *scenes):
@@ -52,93 +61,202 @@ class Script:
     async def __call__(self, request):
         if isinstance(self.scenes[0], Exception):
             raise self.scenes[0]
-        status, _, cells = self.scenes[0].partition(" ")
-        if isinstance(request, ListCallExecutions):
-            calls = [call(0, entries(cells))] if cells else []
-            return page(CallExecutionsPage, calls)
-        if request.limit == 1:
-            return page(TestExecutionsPage, (), count=int(status == "evaluating"))
+        states = [each.split(", ") for each in self.scenes[0].split(" + ")]
+        if isinstance(request, ListTestExecutions):
+            listed = [execution(n, state) for n, (state, *_) in enumerate(states)]
+            return page(TestExecutionsPage, listed)
+        assert isinstance(request, GetSimulationRuns)
         self.thorough[-1] = True
-        return page(TestExecutionsPage, [execution(0, status)])
+        numbers = {execution_id(n): n for n in range(len(states))}
+        state, *calls = states[numbers[request.execution_id]]
+        found = [attrs.evolve(call_of(each), id=str(n)) for n, each in enumerate(calls)]
+        return page(
+            SimulationRuns,
+            found,
+            execution_id=request.execution_id,
+            status=ExecutionStatus(state),
+        )
 
-    async def look(self, target):
+    async def look(self, target, when):
         self.thorough.append(False)
-        found = await poll_once(self, target)
+        found = await poll_once(self, target, lambda: when)
         if len(self.scenes) > 1:
             self.scenes.popleft()
         return found
 
 
-def looked(*scenes, config_ids=None):
-    """Return what each poll finds, and which of them have read the calls."""
+def looked(*scenes, every=1.0, **target):
+    """Return what each poll finds, and which of them have read the calls.
+
+    A poll comes so many seconds after the one before.
+    """
 
     async def main():
-        script = Script(*scenes)
-        target = PollTarget(RUN_TEST, config_ids=config_ids)
-        found = [await script.look(target) for _ in scenes]
+        script, watched = Script(*scenes), PollTarget(RUN_TEST, **target)
+        found = [await script.look(watched, n * every) for n in range(len(scenes))]
         return found, script.thorough
 
     return asyncio.run(main())
 
 
 FINISHED = EvaluationPhase.FINISHED
+NOT_STARTED = EvaluationPhase.NOT_STARTED
+MISSING = EvaluationPhase.MISSING
+STUCK = EvaluationPhase.STUCK
+
+CHOSEN = ExecutionFilter(ids=frozenset({execution_id(0), execution_id(1)}))
 
 
-def test_most_polls_only_count_and_those_of_a_power_of_two_read_the_calls():
-    found, thorough = looked(*["evaluating pending"] * 20)
+def test_most_polls_read_the_status_only_and_those_of_a_power_of_two_the_results():
+    found, thorough = looked("evaluating, pending", *["evaluating, pending"] * 19)
 
     assert found == [None] * 20
-    assert [n for n, each in enumerate(thorough, 1) if each] == [2, 4, 8, 16]
+    # The first reads what nothing is known of.
+    assert [n for n, each in enumerate(thorough, 1) if each] == [1, 2, 4, 8, 16]
 
 
-def test_the_calls_are_read_as_soon_as_nothing_is_evaluating():
-    found, thorough = looked(*["evaluating pending"] * 5, "completed done")
+def test_the_results_are_read_as_soon_as_the_status_of_an_execution_changes():
+    found, thorough = looked(
+        *["evaluating, pending + evaluating, pending"] * 4,
+        "evaluating, pending + completed, done",
+        "evaluating, pending + completed, done",
+        "completed, done + completed, done",
+    )
 
-    assert found == [None] * 5 + [FINISHED]
-    assert thorough == [False, True, False, True, False, True]
+    assert found == [None] * 6 + [FINISHED]
+    assert thorough == [True, True, False, True, True, False, True]
 
 
-def test_complete_results_need_no_confirmation():
-    assert looked("completed done") == ([FINISHED], [True])
+def test_the_results_are_read_as_soon_as_the_executions_are_others():
+    found, thorough = looked(
+        *["evaluating, pending"] * 4, "evaluating, pending + evaluating, done"
+    )
+
+    assert found == [None] * 5
+    assert thorough == [True, True, False, True, True]
+
+
+def test_the_results_are_read_while_nothing_is_evaluating():
+    scenes = [*["running, -"] * 3, *["completed, pending"] * 4]
+
+    _, thorough = looked(*scenes, execution_filter=CHOSEN)
+
+    assert thorough == [True] * 7
+
+
+def test_complete_results_need_no_second_poll():
+    assert looked("completed, done") == ([FINISHED], [True])
+
+
+CONTRADICTIONS = [
+    ("evaluating, done", FINISHED),
+    ("completed, done, analyzing: -", FINISHED),
+    ("completed, pending", NOT_STARTED),
+    ("completed, done, -", MISSING),
+    ("evaluating", STUCK),
+    ("evaluating, failed: done", STUCK),
+]
+
+
+@pytest.mark.parametrize(("scene", "verdict"), CONTRADICTIONS)
+def test_a_contradiction_is_believed_when_it_has_not_changed_for_long(scene, verdict):
+    found, _ = looked("evaluating, pending", *[scene] * 8, every=10.0)
+
+    # From the poll at 10 s to that at 80 s, the first after more than 60 s.
+    assert found == [None] * 8 + [verdict]
+
+
+@pytest.mark.parametrize(("scene", "_verdict"), CONTRADICTIONS)
+def test_no_number_of_polls_makes_a_contradiction_true(scene, _verdict):
+    found, _ = looked(*[scene] * 61)
+
+    assert set(found) == {None}
+
+
+@pytest.mark.parametrize(("scene", "verdict"), CONTRADICTIONS)
+def test_how_long_a_contradiction_must_last_can_be_set(scene, verdict):
+    found, _ = looked(*[scene] * 4, stuck_after=2.5)
+
+    assert found == [None, None, None, verdict]
 
 
 @pytest.mark.parametrize(
-    ("scene", "verdict"),
+    ("before", "after", "verdict"),
     [
-        ("evaluating done", FINISHED),
-        ("completed pending", EvaluationPhase.NOT_STARTED),
-        ("evaluating", EvaluationPhase.STUCK),
+        ("evaluating, done, pending", "evaluating, done, done", FINISHED),
+        ("completed, done, -, -", "completed, done, done, -", MISSING),
+        ("completed, pending, pending", "completed, done, pending", NOT_STARTED),
+        ("completed, done, analyzing: -", "completed, done, ongoing: -", FINISHED),
+        ("evaluating, failed: -", "evaluating, cancelled: -", STUCK),
     ],
 )
-def test_a_contradiction_is_confirmed_by_a_second_poll(scene, verdict):
-    found, thorough = looked("evaluating pending", scene, scene)
+def test_a_change_restarts_the_clock(before, after, verdict):
+    found, _ = looked(*[before] * 7, *[after] * 8, every=10.0)
 
-    assert found == [None, None, verdict]
-    assert thorough == [False, True, True]
+    assert found == [None] * 14 + [verdict]
 
 
 def test_a_contradiction_that_has_gone_is_forgotten():
     found, _ = looked(
-        "evaluating pending",
-        "evaluating done",
-        "evaluating pending",
-        "evaluating done",
-        "evaluating done",
+        *["evaluating, done"] * 7,
+        "evaluating, pending",
+        *["evaluating, done"] * 15,
+        every=10.0,
     )
 
-    assert found == [None, None, None, None, FINISHED]
+    # It is read again by the sixteenth poll, at 150 s.
+    assert found == [None] * 22 + [FINISHED]
 
 
-def test_one_contradiction_does_not_confirm_another():
-    found, _ = looked("completed pending", "evaluating", "evaluating")
+@pytest.mark.parametrize(
+    "scene",
+    [
+        "evaluating, pending",
+        "evaluating, -",
+        "evaluating, done, analyzing: done",
+        "running, done",
+        "cancelling, done",
+    ],
+)
+def test_what_is_under_way_for_certain_is_under_way_for_ever(scene):
+    scope = ResultScope((config_id(0),))
 
-    assert found == [None, None, EvaluationPhase.STUCK]
+    found, _ = looked(*[scene] * 20, every=3600.0, scope=scope, execution_filter=CHOSEN)
+
+    assert found == [None] * 20
+
+
+def test_results_are_read_when_it_is_time_to_believe_them_and_not_before():
+    found, thorough = looked(*["evaluating, done"] * 14, every=5.0)
+
+    # The fourteenth poll is that after 65 s.
+    assert [n for n, each in enumerate(thorough, 1) if each] == [1, 2, 4, 8, 14]
+    assert found == [None] * 13 + [FINISHED]
 
 
 def test_only_the_requested_configs_are_polled():
-    found, _ = looked("completed done", config_ids=["another"])
+    found, _ = looked("completed, done", scope=ResultScope((config_id(7),)))
 
-    assert found == [EvaluationPhase.MISSING]
+    assert found == [MISSING]
+
+
+def test_an_execution_that_was_cancelled_since_it_was_chosen_is_abandoned():
+    found, _ = looked(
+        "evaluating, pending + completed, done",
+        "cancelled, pending + completed, done",
+        execution_filter=CHOSEN,
+    )
+
+    assert found == [None, EvaluationPhase.ABANDONED]
+
+
+def test_executions_that_are_not_evaluated_are_known_by_their_status():
+    async def main():
+        script, watched = Script("failed + completed, done"), PollTarget(RUN_TEST)
+        await script.look(watched, 0.0)
+        return watched.left_out
+
+    assert asyncio.run(main()) == {execution_id(0): ExecutionStatus.FAILED}
 
 
 CONTEXT = {"delivery": Delivery.NOT_SENT}
@@ -164,11 +282,19 @@ def test_the_third_transient_failure_in_a_row_is_final(error):
 @pytest.mark.parametrize("error", PASSING, ids=repr)
 def test_a_poll_that_works_resets_the_count_of_failures(error):
     found, _ = looked(
-        error, error, "evaluating pending", error, error, "completed done"
+        error, error, "evaluating, pending", error, error, "completed, done"
     )
 
-    # The third look only counts what is evaluating; that is a look like any other.
     assert found == [None] * 5 + [FINISHED]
+
+
+def test_a_poll_that_reads_the_status_only_resets_the_count_of_failures_too():
+    error, quiet = PASSING[0], "evaluating, pending"
+
+    found, thorough = looked(quiet, quiet, error, quiet, quiet, error, error, quiet)
+
+    assert found == [None] * 8
+    assert thorough[4:] == [False] * 3 + [True]
 
 
 @pytest.mark.parametrize("error", LASTING, ids=repr)

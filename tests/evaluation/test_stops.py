@@ -531,10 +531,10 @@ def test_an_unexpected_exception_fails_one_run_test_only(
     leave("run", 0.01)
     look = pipeline.poll_once
 
-    async def look_or_break(read, watched):
+    async def look_or_break(read, watched, now):
         if watched.run_test_id == run_test_ids[1]:
             raise ZeroDivisionError("a defect")
-        return await look(read, watched)
+        return await look(read, watched, now)
 
     monkeypatch.setattr(pipeline, "poll_once", look_or_break)
 

@@ -51,7 +51,11 @@ CONFIG = CreatedEvalConfig(
 )
 EXECUTION = TestExecution(id=ID, status=ExecutionStatus.COMPLETED)
 CALL = CallExecution(
-    id=ID, status=ExecutionStatus.COMPLETED, test_execution_id=ID, eval_outputs={}
+    raw={},
+    id=ID,
+    status=ExecutionStatus.COMPLETED,
+    test_execution_id=ID,
+    eval_outputs={},
 )
 
 

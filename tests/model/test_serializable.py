@@ -10,15 +10,15 @@ import pytest
 
 from futureagi_async import endpoints
 from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
+from futureagi_async.endpoints.compare_executions import ExecutionComparison
 from futureagi_async.endpoints.delete_eval_config import DeleteEvalConfigResult
 from futureagi_async.endpoints.eval_config import CreatedEvalConfig
+from futureagi_async.endpoints.eval_output import EvalOutput, EvalOutputStatus
 from futureagi_async.endpoints.get_eval_summary import EvalSummary
 from futureagi_async.endpoints.get_run_test import RunTest
-from futureagi_async.endpoints.list_call_executions import (
-    CallExecutionsPage,
-    EvalOutput,
-    EvalOutputStatus,
-)
+from futureagi_async.endpoints.get_simulation_metrics import SimulationMetrics
+from futureagi_async.endpoints.get_simulation_runs import SimulationRuns
+from futureagi_async.endpoints.list_call_executions import CallExecutionsPage
 from futureagi_async.endpoints.list_eval_templates import EvalTemplates
 from futureagi_async.endpoints.list_run_tests import RunTestsPage
 from futureagi_async.endpoints.list_test_executions import (
@@ -88,7 +88,14 @@ RESPONSES = [
                     "name": "support",
                     "enable_tool_evaluation": True,
                     "simulate_eval_configs": [ID],
-                }
+                    "simulate_eval_configs_detail": [CONFIG],
+                },
+                {
+                    "id": ID,
+                    "name": "sales",
+                    "enable_tool_evaluation": False,
+                    "simulate_eval_configs": [],
+                },
             ]
         },
     ),
@@ -116,9 +123,59 @@ RESPONSES = [
                         "b": None,
                         "c": 0.5,
                         "d": {"error": True},
+                        "e": {"type": "choices", "value": ["price", "delivery"]},
                     },
-                }
+                },
+                {
+                    "id": ID,
+                    "status": None,
+                    "is_snapshot": True,
+                    "snapshot_timestamp": "2026-01-02T03:04:05Z",
+                    "eval_outputs": None,
+                },
             ]
+        },
+    ),
+    (
+        SimulationRuns,
+        {
+            "result": {
+                "execution_id": ID,
+                "status": "completed",
+                "started_at": "2026-01-02T03:04:05Z",
+                "completed_at": None,
+                "total_calls": 1,
+                "completed_calls": 1,
+                "failed_calls": 0,
+                "eval_results": [],
+                "call_results": {
+                    **PAGE,
+                    "results": [
+                        {
+                            "call_execution_id": ID,
+                            "status": "completed",
+                            "scenario_name": "late parcel",
+                            "duration_seconds": 41,
+                            "eval_outputs": {
+                                "a": {"output": "Passed", "output_type": "Pass/Fail"}
+                            },
+                        }
+                    ],
+                },
+            }
+        },
+    ),
+    (
+        SimulationMetrics,
+        {
+            "result": {
+                "execution_id": ID,
+                "status": "evaluating",
+                "metrics": {
+                    "calls": {"total": 3, "completed": 1, "failed": 0, "pending": 1},
+                    "cost": {"total_duration_seconds": 41.5},
+                },
+            }
         },
     ),
     (
@@ -165,6 +222,14 @@ RESPONSES = [
     (
         EvalTemplates,
         {"result": [{"id": ID, "name": "tone", "required_keys": ["text"]}]},
+    ),
+    (
+        ExecutionComparison,
+        {
+            "result": {
+                ID: [{"name": "tone", "id": ID, "output_type": "score", "result": []}]
+            }
+        },
     ),
 ]
 RESULTS = [

@@ -333,8 +333,8 @@ def test_a_client_that_is_closed_in_the_moment_of_a_turn_sends_nothing(
     acquire = RateLimiter.acquire
 
     async def main():
-        async def acquire_and_close(limiter):
-            await acquire(limiter)
+        async def acquire_and_close(limiter, rank):
+            await acquire(limiter, rank)
             await client.aclose()
 
         monkeypatch.setattr(RateLimiter, "acquire", acquire_and_close)

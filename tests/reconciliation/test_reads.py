@@ -30,12 +30,10 @@ from futureagi_async import (
     UnexpectedResponseError,
 )
 from futureagi_async.emulator.cells import show_cell
+from futureagi_async.endpoints.eval_output import EvalOutput, EvalOutputStatus
 from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
 from futureagi_async.endpoints.list_call_executions import (
-    CallExecution,
     CallExecutionsPage,
-    EvalOutput,
-    EvalOutputStatus,
     ListCallExecutions,
 )
 from futureagi_async.endpoints.list_test_executions import (
@@ -150,22 +148,20 @@ async def test_calls_come_with_what_their_evaluations_gave(emulator, connect, co
     assert type(page) is CallExecutionsPage
     assert (page.count, page.total_pages, page.current_page) == (6, 2, 1)
     newest = emulator.world.run_tests.get(RUN_TEST).executions[-1]
-    assert page.results[0] == CallExecution(
-        id=newest.calls[-1].id,
-        status=ExecutionStatus.COMPLETED,
-        test_execution_id=newest.id,
-        eval_outputs={
-            done: EvalOutput(
-                status=EvalOutputStatus.COMPLETED,
-                value="Passed",
-                reason="it was polite",
-                type="",
-                name="",
-                raw=show_cell(RESULT),
-            ),
-            waits: EvalOutput(status=EvalOutputStatus.PENDING),
-        },
-    )
+    call = page.results[0]
+    assert (call.id, call.status) == (newest.calls[-1].id, ExecutionStatus.COMPLETED)
+    assert call.test_execution_id == newest.id
+    assert call.eval_outputs == {
+        done: EvalOutput(
+            status=EvalOutputStatus.COMPLETED,
+            value="Passed",
+            reason="it was polite",
+            type="",
+            name="",
+            raw=show_cell(RESULT),
+        ),
+        waits: EvalOutput(status=EvalOutputStatus.PENDING),
+    }
     rest = await client.send(ListCallExecutions(RUN_TEST, 2, 4))
     assert rest.current_page == 2
     assert len(rest.results) == 2

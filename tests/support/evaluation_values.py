@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from futureagi_async.evaluation.results import ResultTable
+from futureagi_async.evaluation.results import (
+    ExecutionResults,
+    ResultScope,
+    ResultTable,
+)
 from futureagi_async.types import (
-    CallExecution,
     EvalOutput,
     ExecutionStatus,
+    SimulationCall,
     TestExecution,
 )
 
@@ -45,18 +49,13 @@ def execution(number: int, status: str = "Completed", **values: Any) -> TestExec
 
 
 def call(
-    number: int,
-    outputs: Mapping[str, Any],
-    *,
-    status: str = "completed",
-    name: str = "call",
-) -> CallExecution:
-    """A call of an execution, with results as they stand in an answer."""
-    return CallExecution(
+    outputs: Mapping[str, Any], *, status: str = "completed", name: str = "call"
+) -> SimulationCall:
+    """A call, with results as they stand in an answer."""
+    return SimulationCall(
         id=name,
         status=ExecutionStatus(status),
-        test_execution_id=execution_id(number),
-        eval_outputs={id_: EvalOutput.from_wire(each) for id_, each in outputs.items()},
+        eval_outputs=EvalOutput.all_from_wire(dict(outputs)),
     )
 
 
@@ -69,25 +68,47 @@ def entries(cells: str) -> dict[str, Any]:
     }
 
 
+def call_of(cells: str) -> SimulationCall:
+    """A call by its results, with its status before them: `"analyzing: done -"`."""
+    status, colon, words = cells.rpartition(":")
+    return call(entries(words), status=status if colon else "completed")
+
+
+def results_of(
+    state: str = "completed",
+    calls: Sequence[str] = (),
+    scope: ResultScope | None = None,
+    number: int = 0,
+) -> ExecutionResults:
+    """The results of one execution."""
+    results = ExecutionResults(execution(number, state), scope or ResultScope())
+    for cells in calls:
+        results.add(call_of(cells))
+    return results
+
+
 def table_of(
     executions: Mapping[str, Sequence[str]],
     config_ids: Sequence[str] | None = None,
+    **scope: Any,
 ) -> ResultTable:
     """A table of some executions.
 
     Args:
         executions: for each, by its state and whatever makes that a key of its own, the
-            results of its completed calls: `{"completed a": ["done pending", "- done"]}`.
-        config_ids: as for `ResultTable`.
+            results of its calls: `{"completed a": ["done pending", "failed: done"]}`.
+        config_ids: the eval configs that were requested.
+        scope: what else is known of the eval configs.
     """
-    listed = [
-        execution(number, state.split()[0]) for number, state in enumerate(executions)
-    ]
-    table = ResultTable(listed, config_ids)
-    for number, calls in enumerate(executions.values()):
-        for cells in calls:
-            table.add(call(number, entries(cells)))
-    return table
+    requested = None if config_ids is None else tuple(config_ids)
+    known = ResultScope(requested, **scope)
+    return ResultTable(
+        [
+            results_of(state.split()[0], calls, known, number)
+            for number, (state, calls) in enumerate(executions.items())
+        ],
+        known,
+    )
 
 
 def ids(count: int) -> list[str]:

@@ -39,6 +39,7 @@ from futureagi_async import (
     PaymentRequiredError,
     PermissionDeniedError,
     RateLimitError,
+    ResponseTooLargeError,
     RetryPolicy,
     ServerError,
     Timeout,
@@ -647,15 +648,15 @@ BOMB = gzip.compress(b" " * 30_000_000)
 @pytest.mark.parametrize(
     ("reply", "error", "delivery"),
     [
-        (Reply(NO_LENGTH, endless=b"x" * 4096), UnexpectedResponseError, UNKNOWN),
+        (Reply(NO_LENGTH, endless=b"x" * 4096), ResponseTooLargeError, UNKNOWN),
         (
             Reply(CHUNKED, endless=b"1000\r\n" + b"x" * 4096 + b"\r\n"),
-            UnexpectedResponseError,
+            ResponseTooLargeError,
             UNKNOWN,
         ),
         (
             Reply(http(200, BOMB, Content_Encoding="gzip")),
-            UnexpectedResponseError,
+            ResponseTooLargeError,
             UNKNOWN,
         ),
         (Reply(http(400, BOMB, Content_Encoding="gzip")), BadRequestError, REJECTED),
@@ -685,7 +686,7 @@ async def test_the_size_limit_of_an_answer_is_named(connect, monkeypatch):
         "futureagi_async.transport.aiohttp_backend.MAX_RESPONSE_BYTES", 2**20
     )
     async with RawServer(Reply(NO_LENGTH, endless=b"x" * 4096)) as server:
-        with pytest.raises(UnexpectedResponseError, match="larger than 1 MiB"):
+        with pytest.raises(ResponseTooLargeError, match="larger than 1 MiB"):
             await connect(server, retry=ONCE).send(request())
 
 

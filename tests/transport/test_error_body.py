@@ -247,7 +247,7 @@ def test_an_html_page_is_told_by_its_title():
     page = b"<HTML><TITLE>\n  502 Bad &amp;\n Worse</TITLE><body>...</body></HTML>"
 
     assert parse_error_body(page, reason="Bad Gateway") == ErrorBody(
-        "Bad Gateway (an HTML page: 502 Bad & Worse)"
+        "Bad Gateway (an HTML page: 502 Bad & Worse)", is_json=False
     )
 
 

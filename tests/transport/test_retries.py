@@ -9,7 +9,7 @@ import email.utils
 import attrs
 import pytest
 from jumping_clock import on_a_jumping_clock
-from raw_server import RUN_TEST, RawServer, Reply, http, success, unused_port
+from raw_server import CONFIG, RUN_TEST, RawServer, Reply, http, success, unused_port
 from simulation import (
     EPOCH,
     FakeSender,
@@ -25,8 +25,10 @@ from futureagi_async import (
     AuthenticationError,
     BadRequestError,
     Delivery,
+    EndpointMissingError,
     EvalDispatchError,
     FutureAGIError,
+    NotFoundError,
     RateLimitError,
     RetryPolicy,
     ServerError,
@@ -406,3 +408,67 @@ async def test_a_copy_can_take_another_policy(connect):
             await client.send(request())
 
         assert len(server.requests) == 1
+
+
+@attrs.define
+class Light(type(request())):
+    """A read that other requests can stand in for."""
+
+    idempotent = True
+    has_substitute = True
+
+
+def light():
+    return Light(RUN_TEST, [CONFIG], select_all=True)
+
+
+def send_twice(*answers):
+    """Send a light request twice; return what came, and the attempts."""
+    remaining = list(answers)
+
+    async def main():
+        sender = FakeSender(lambda _attempt: remaining.pop(0))
+        client = simulated(sender)
+        outcomes = []
+        for _ in range(2):
+            try:
+                outcomes.append(await client.send(light()))
+            except FutureAGIError as error:
+                outcomes.append(error)
+        return outcomes, len(sender.attempts)
+
+    return on_a_jumping_clock(main())
+
+
+@pytest.mark.parametrize(
+    "response", [answer(404, b"<title>Not Found</title>"), answer(405, b"{}")]
+)
+def test_an_endpoint_that_is_missing_is_not_asked_a_second_time(response):
+    errors, attempts = send_twice(response)
+
+    assert [type(each) for each in errors] == [EndpointMissingError] * 2
+    assert [each.delivery for each in errors] == [REJECTED] * 2
+    assert [each.attempts for each in errors] == [1, 0]
+    assert attempts == 1
+
+
+def test_a_row_that_is_missing_leaves_its_endpoint_in_use():
+    missing = answer(404, b'{"code": "not_found", "message": "no such execution"}')
+
+    outcomes, attempts = send_twice(missing, missing)
+
+    assert [type(each) for each in outcomes] == [NotFoundError] * 2
+    assert attempts == 2
+
+
+@pytest.mark.parametrize("response", [answer(500), answer()])
+def test_what_others_can_answer_is_not_repeated_after_a_failure(response):
+    _, attempts, _ = play(response, sent=light())
+
+    assert attempts == 1
+
+
+def test_what_others_can_answer_is_repeated_after_a_failure_of_a_proxy():
+    _, attempts, _ = play(answer(502), sent=light())
+
+    assert attempts == 3

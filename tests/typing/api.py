@@ -167,8 +167,23 @@ async def reading(text: str, uuid: UUID) -> None:
             text, status=fa.types.ExecutionStatus.COMPLETED
         ):
             assert_type(execution, fa.types.TestExecution)
-        async for call in client.list_call_executions(uuid):
+        async for call in client.list_call_executions(
+            uuid, execution=text, status=fa.types.ExecutionStatus.FAILED
+        ):
             assert_type(call, fa.types.CallExecution)
+            assert_type(call.transcript, tuple[fa.types.TranscriptTurn, ...])
+            assert_type(call.eval_outputs, dict[str, fa.types.EvalOutput])
+            again = await client.get_call_execution(call)
+            assert_type(again, fa.types.CallExecution)
+        runs = await client.get_simulation_runs(uuid, limit=10, eval_names=["tone"])
+        assert_type(runs, fa.types.SimulationRuns)
+        assert_type(runs.calls, tuple[fa.types.SimulationCall, ...])
+        metrics = await client.get_simulation_metrics(text)
+        assert_type(metrics, fa.types.SimulationMetrics)
+        assert_type(metrics.calls, fa.types.CallCounts)
+        comparison = await client.compare_executions(text, [uuid, text])
+        assert_type(comparison, fa.types.ExecutionComparison)
+        assert_type(comparison.configs(uuid), tuple[fa.types.ConfigSummary, ...])
         async for template in client.list_eval_templates(search="tone"):
             assert_type(template, fa.types.EvalTemplate)
         assert_type(await client.find_run_test(text), fa.types.RunTestEntry)
@@ -190,7 +205,13 @@ def reading_and_blocking(text: str, uuid: UUID) -> None:
         assert_type(client.send_many(summaries), fa.Batch[fa.types.EvalSummary])
         assert_type(client.list_run_tests(), Iterator[fa.types.RunTestEntry])
         assert_type(client.list_test_executions(text), Iterator[fa.types.TestExecution])
-        assert_type(client.list_call_executions(uuid), Iterator[fa.types.CallExecution])
+        calls = client.list_call_executions(uuid, snapshots=True)
+        assert_type(calls, Iterator[fa.types.CallExecution])
+        assert_type(client.get_call_execution(uuid), fa.types.CallExecution)
+        assert_type(client.get_simulation_runs(uuid), fa.types.SimulationRuns)
+        assert_type(client.get_simulation_metrics(uuid), fa.types.SimulationMetrics)
+        comparison = client.compare_executions(text, [uuid])
+        assert_type(comparison, fa.types.ExecutionComparison)
         assert_type(client.list_eval_templates(), Iterator[fa.types.EvalTemplate])
         assert_type(client.find_run_test(text), fa.types.RunTestEntry)
         assert_type(client.find_eval_template(text), fa.types.EvalTemplate)
@@ -474,12 +495,15 @@ ERRORS: list[type[fa.FutureAGIError]] = [
     fa.ConfigurationError,
     fa.ConflictError,
     fa.DeadlineExceededError,
+    fa.EndpointMissingError,
     fa.InvalidRequestError,
     fa.JournalError,
+    fa.ListChangedError,
     fa.NotFoundError,
     fa.PaymentRequiredError,
     fa.PermissionDeniedError,
     fa.RateLimitError,
+    fa.ResponseTooLargeError,
     fa.ServerError,
 ]
 
