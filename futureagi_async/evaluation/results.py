@@ -541,6 +541,11 @@ class ExecutionFilter:
     started_after: dt.datetime | None = None
     ids: frozenset[str] | None = None
 
+    @property
+    def is_set(self) -> bool:
+        """Whether it chooses fewer than all executions."""
+        return self != ALL_EXECUTIONS
+
     def includes(self, execution: TestExecution) -> bool:
         """Return whether an execution fits, regardless of their number."""
         if self.ids is not None:
