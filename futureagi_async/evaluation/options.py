@@ -46,7 +46,7 @@ class EvaluationOptions(_RequiredOptions, SharedOptions, total=False):
             interval grows. Among many, a few are polled until the first have ended, and
             the others when they can be finished, as those were.
         stuck_after: seconds after which an execution in which nothing has changed is
-            believed to be finished, or stuck, although its status says otherwise. The
+            believed to be finished, or stuck, whatever its status is. The
             service's slowest monitor visits it once in 60 seconds.
         include_calls: whether the report has the results of each call with their
             reasons: some 2 kB of memory for each of them.

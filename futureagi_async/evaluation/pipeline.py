@@ -136,7 +136,7 @@ class EvaluationPipeline:
         remembers_all: bool,
     ) -> None:
         self._batch = batch
-        self._poll_executor = batch.new_executor(is_begun=True)
+        self._poll_executor = batch.new_executor(continues=True)
         self._options = options
         self._spec = options.spec
         self._deliver = deliver
@@ -305,7 +305,7 @@ class EvaluationPipeline:
             # All that was requested has results; others evaluate something else.
             self._conclude(task, EvaluationPhase.FINISHED, plan)
         else:
-            self._finish(task, EvaluationStatus.STARTED)
+            self._finish(task, EvaluationStatus.NOT_STARTED, _UNSETTLED)
 
     async def _run(self, operation: Operation[Any]) -> FutureAGIError | None:
         """Run an operation; return the error if it fails."""
@@ -323,7 +323,10 @@ class EvaluationPipeline:
         return None
 
     def _finish_without_waiting(self, task: _RunTestTask, plan: Plan) -> None:
-        if plan.blocked_by_others and task.state.executed is None:
+        unknown = task.state.unknown_error
+        if unknown is not None and not task.state.is_resolved:
+            self._fail(task, unknown)
+        elif plan.blocked_by_others and task.state.executed is None:
             self._finish(task, EvaluationStatus.NOT_STARTED, _BLOCKED_BY_OTHERS)
         elif plan.is_unsettled:
             self._finish(task, EvaluationStatus.NOT_STARTED, _UNSETTLED)
@@ -366,6 +369,7 @@ class EvaluationPipeline:
         if spec.rerun and plan.waits_for_running:
             self._finish(task, EvaluationStatus.STUCK, _STUCK_EXECUTION)
         elif not plan.starts:
+            state.is_resolved = state.unknown_error is not None
             self._conclude(task, phase, plan)
         elif task.restarts == _MAX_RESTARTS:
             self._finish(task, EvaluationStatus.NOT_STARTED, _TOO_MANY_RESTARTS)

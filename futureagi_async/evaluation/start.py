@@ -92,6 +92,12 @@ class RunTestState(PollTarget):
         """Whether anything was changed or started."""
         return bool(self.changes or self.executed) or self.requests > 0
 
+    @property
+    def has_shown_outcome(self) -> bool:
+        """Whether what was read after an unknown outcome shows what became of it."""
+        is_open = self.plan is not None and self.plan.is_unsettled
+        return self.unknown_error is not None and not is_open
+
     def mark_started(self, request: RunNewEvals) -> None:
         """Note that the results of what a request starts are gone."""
         left = self.scope.created_ids.difference(request.eval_config_ids)
@@ -106,10 +112,14 @@ class RunTestState(PollTarget):
         Raises:
             FutureAGIError: it could not be read.
         """
-        began = asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time
+        began = now()
         overview = await self.read_overview(read)
         table = await read_results(read, self.run_test_id, overview, self.scope)
-        return self.store(table, began)
+        phase = self.store(table, began, now())
+        # From now on only these count, whatever is executed meanwhile.
+        self.execution_filter = ExecutionFilter(ids=frozenset(table.results))
+        return phase
 
 
 @attrs.frozen
@@ -160,7 +170,7 @@ class StartEvaluations(Operation[None]):
             if self.spec.execute and state.executed is None:
                 await self._execute(executor)
             await self._start_missing(executor)
-            state.is_resolved = state.unknown_error is not None
+            state.is_resolved = state.has_shown_outcome
         except FutureAGIError as error:
             unknown = state.unknown_error
             if unknown is None or unknown is error or state.is_resolved:
@@ -269,13 +279,11 @@ class StartEvaluations(Operation[None]):
     async def _replan(self, executor: Executor) -> Plan:
         state = self.state
         await state.read(executor.read)
-        # From now on only these count, whatever is executed meanwhile.
-        state.execution_filter = ExecutionFilter(ids=frozenset(state.table.results))
         state.plan = plan = make_plan(
             state.table,
             state.started,
             rerun=self.spec.rerun,
-            is_settled=state.is_settled(asyncio.get_running_loop().time()),
+            is_settled=state.is_settled,
         )
         return plan
 

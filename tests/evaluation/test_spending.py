@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from futureagi_async import (
+    BadRequestError,
     EvalConfigsDifferError,
     EvaluationStatus,
     EvaluationsUnderWayError,
@@ -85,7 +86,7 @@ async def test_templates_are_read_once_by_a_client(
 def test_templates_that_cannot_be_read_are_a_warning(
     call, emulator, run_test_ids, tone
 ):
-    emulator.faults.add("status", status=403, endpoint="get_evals", times=1)
+    emulator.faults.add("status", status=403, endpoint="templates_sdk", times=1)
 
     (end,) = call(
         "evaluate", run_test_ids[:1], [config_of(tone, text="transcript")], **LONG
@@ -95,14 +96,13 @@ def test_templates_that_cannot_be_read_are_a_warning(
     assert any("mappings were not checked" in each for each in end.warnings)
 
 
-def test_a_template_that_is_not_listed_is_not_checked(call, run_test_ids, tone):
-    tone.listed = False
+def test_a_template_that_is_not_listed_is_left_to_the_service(call, run_test_ids):
+    nowhere = "99999999-9999-4999-8999-999999999999"
+    config = {"template_id": nowhere, "name": "tone", "mapping": {"text": "transcript"}}
 
-    (end,) = call(
-        "evaluate", run_test_ids[:1], [config_of(tone, text="transcript")], **LONG
-    )
+    (end,) = call("evaluate", run_test_ids[:1], [config], **LONG)
 
-    assert end.status is SCORED
+    assert isinstance(end.error, BadRequestError)
 
 
 LIMIT = "You have run out of credits."
@@ -334,7 +334,7 @@ def test_without_wait_an_execution_is_started_and_left(acting, executing, config
 def test_a_new_execution_leaves_nothing_else_to_choose(
     call, run_test_ids, configs, others
 ):
-    with pytest.raises(InvalidRequestError, match="^execute: a new execution"):
+    with pytest.raises(InvalidRequestError, match=r"^execute: a new execution"):
         call("evaluate", run_test_ids, configs, execute=True, **others, **LONG)
 
 
@@ -342,7 +342,7 @@ def test_a_new_execution_leaves_nothing_else_to_choose(
 def test_an_option_that_is_no_truth_value_is_refused(
     call, run_test_ids, configs, option
 ):
-    with pytest.raises(InvalidRequestError, match=f"^{option}: True or False"):
+    with pytest.raises(InvalidRequestError, match=rf"^{option}: True or False"):
         call("evaluate", run_test_ids, configs, **{option: "yes"}, **LONG)
 
 
