@@ -23,14 +23,27 @@ if TYPE_CHECKING:
     from futureagi_async.endpoints.add_eval_configs import (
         AddEvalConfigs as AddEvalConfigs,
     )
+    from futureagi_async.endpoints.cancel_execution import (
+        CancelExecution as CancelExecution,
+    )
     from futureagi_async.endpoints.delete_eval_config import (
         DeleteEvalConfig as DeleteEvalConfig,
     )
     from futureagi_async.endpoints.eval_config import EvalConfig as EvalConfig
+    from futureagi_async.endpoints.execute_run_test import (
+        ExecuteRunTest as ExecuteRunTest,
+    )
     from futureagi_async.endpoints.get_eval_summary import (
         GetEvalSummary as GetEvalSummary,
     )
+    from futureagi_async.endpoints.get_execution_status import (
+        GetExecutionStatus as GetExecutionStatus,
+    )
     from futureagi_async.endpoints.get_run_test import GetRunTest as GetRunTest
+    from futureagi_async.endpoints.rerun_calls import RerunCalls as RerunCalls
+    from futureagi_async.endpoints.rerun_executions import (
+        RerunExecutions as RerunExecutions,
+    )
     from futureagi_async.endpoints.run_new_evals import RunNewEvals as RunNewEvals
     from futureagi_async.endpoints.update_eval_config import (
         UpdateEvalConfig as UpdateEvalConfig,
@@ -51,7 +64,11 @@ if TYPE_CHECKING:
         EndpointMissingError as EndpointMissingError,
         EvalConfigsDifferError as EvalConfigsDifferError,
         EvalDispatchError as EvalDispatchError,
+        EvaluationsUnderWayError as EvaluationsUnderWayError,
+        ExecutionCompletedError as ExecutionCompletedError,
         ExecutionsNotCompletedError as ExecutionsNotCompletedError,
+        ExecutionStartError as ExecutionStartError,
+        FeatureNotIncludedError as FeatureNotIncludedError,
         FutureAGIError as FutureAGIError,
         InvalidRequestError as InvalidRequestError,
         JournalError as JournalError,
@@ -63,6 +80,7 @@ if TYPE_CHECKING:
         PaymentRequiredError as PaymentRequiredError,
         PermissionDeniedError as PermissionDeniedError,
         RateLimitError as RateLimitError,
+        RerunDispatchError as RerunDispatchError,
         ResponseTooLargeError as ResponseTooLargeError,
         ServerError as ServerError,
         UnexpectedResponseError as UnexpectedResponseError,
@@ -106,10 +124,15 @@ else:
             ),
             ".client": ("AsyncFutureAGI",),
             ".endpoints.add_eval_configs": ("AddEvalConfigs",),
+            ".endpoints.cancel_execution": ("CancelExecution",),
             ".endpoints.delete_eval_config": ("DeleteEvalConfig",),
             ".endpoints.eval_config": ("EvalConfig",),
+            ".endpoints.execute_run_test": ("ExecuteRunTest",),
             ".endpoints.get_eval_summary": ("GetEvalSummary",),
+            ".endpoints.get_execution_status": ("GetExecutionStatus",),
             ".endpoints.get_run_test": ("GetRunTest",),
+            ".endpoints.rerun_calls": ("RerunCalls",),
+            ".endpoints.rerun_executions": ("RerunExecutions",),
             ".endpoints.run_new_evals": ("RunNewEvals",),
             ".endpoints.update_eval_config": ("UpdateEvalConfig",),
             ".errors": (
@@ -128,7 +151,11 @@ else:
                 "EndpointMissingError",
                 "EvalConfigsDifferError",
                 "EvalDispatchError",
+                "ExecutionCompletedError",
+                "ExecutionStartError",
+                "EvaluationsUnderWayError",
                 "ExecutionsNotCompletedError",
+                "FeatureNotIncludedError",
                 "FutureAGIError",
                 "InvalidRequestError",
                 "JournalError",
@@ -140,6 +167,7 @@ else:
                 "PaymentRequiredError",
                 "PermissionDeniedError",
                 "RateLimitError",
+                "RerunDispatchError",
                 "ResponseTooLargeError",
                 "ServerError",
                 "UnexpectedResponseError",

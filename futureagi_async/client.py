@@ -123,6 +123,7 @@ class AsyncFutureAGI:
             _backend_factory(self._settings), rate_limit=self._settings.rate_limit
         )
         self._is_copy = False
+        self._templates: dict[str, endpoints.list_eval_templates.EvalTemplate] = {}
 
     def with_options(
         self,
@@ -298,7 +299,8 @@ class AsyncFutureAGI:
             One entry a run test, in the order of the input.
 
         Raises:
-            InvalidRequestError: a value could never be accepted; nothing was sent.
+            InvalidRequestError: a value could never be accepted, or a mapping does not
+                fit its template; nothing was changed or started.
             ConfigurationError: an option cannot work.
             JournalError: the journal cannot be used; nothing was sent.
             EvaluationInterruptedError: the iterable or `on_progress` raised; its
@@ -571,6 +573,157 @@ class AsyncFutureAGI:
             endpoints.delete_eval_config.DeleteEvalConfig(run_test, eval_config)
         )
 
+    async def execute_run_test(
+        self,
+        run_test: RunTestRef,
+        scenario_ids: abc.Iterable[UUID | str] | None = None,
+    ) -> endpoints.execute_run_test.ExecutionStarted:
+        """Start an execution of a run test, whose calls are simulated and evaluated.
+
+        Each call of this method starts another one: the service recognizes no
+        repetition. After an unknown outcome the executions are read, and nothing is sent
+        again on a guess; `ExecuteRunTest` explains what they prove.
+
+        Args:
+            run_test: the run test, or its id.
+            scenario_ids: the scenarios to execute; by default all of the run test.
+
+        Raises:
+            InvalidRequestError: a value could never be accepted; nothing was sent.
+            ExecutionStartError: it could not be started; a pending execution that nobody
+                runs is left behind.
+            FeatureNotIncludedError: the plan has no voice simulation.
+            APIError: it failed otherwise; see its `delivery`.
+        """
+        return await self.send(
+            endpoints.execute_run_test.ExecuteRunTest(run_test, scenario_ids)
+        )
+
+    async def get_execution_status(
+        self, run_test: RunTestRef
+    ) -> endpoints.get_execution_status.NewestExecution:
+        """Read the state of the newest execution of a run test.
+
+        Args:
+            run_test: the run test, or its id.
+
+        Raises:
+            InvalidRequestError: the id is not one; nothing was sent.
+            NotFoundError: the keys see no such run test.
+            APIError: it failed otherwise.
+        """
+        return await self.send(
+            endpoints.get_execution_status.GetExecutionStatus(run_test)
+        )
+
+    async def cancel_execution(
+        self, execution: ExecutionRef, *, even_if_completed: bool = False
+    ) -> endpoints.cancel_execution.CancelExecutionResult:
+        """Cancel an execution; its calls that have not ended are cancelled.
+
+        Its state is read first, since the service cancels a completed one as well. That
+        one accepts no new evaluations. It can still be completed in between.
+
+        Args:
+            execution: the execution, or its id.
+            even_if_completed: cancel it without reading its state first.
+
+        Raises:
+            InvalidRequestError: a value could never be accepted; nothing was sent.
+            ExecutionCompletedError: it is completed; it was not cancelled.
+            NotFoundError: the keys see no such execution.
+            APIError: it failed otherwise; see its `delivery`.
+        """
+        return await self.send(
+            endpoints.cancel_execution.CancelExecution(
+                execution, even_if_completed=even_if_completed
+            )
+        )
+
+    async def rerun_executions(
+        self,
+        run_test: RunTestRef,
+        rerun_type: endpoints.rerun.RerunType,
+        *,
+        test_execution_ids: abc.Iterable[ExecutionRef] | None = None,
+        select_all: bool = False,
+    ) -> endpoints.rerun_executions.RerunExecutionsResult:
+        """Run evaluations, or calls and evaluations, of executions again.
+
+        Earlier results of **all** eval configs on these executions are erased at once.
+        `RerunExecutions` explains what else happens to them.
+
+        Args:
+            run_test: the run test, or its id.
+            rerun_type: `"eval_only"`, or for agents with a voice `"call_and_eval"`.
+            test_execution_ids: the executions, or their ids.
+            select_all: run every execution again.
+
+        Returns:
+            What became of each execution. Its `warnings` and `left_out` have what is not
+            run again.
+
+        Raises:
+            InvalidRequestError: a value could never be accepted; nothing was sent.
+            EvalDispatchError: no evaluation could be started; results are as before.
+            RerunDispatchError: no call could be started; the executions are failed now.
+            APIError: it failed otherwise; see its `delivery`.
+        """
+        return await self.send(
+            endpoints.rerun_executions.RerunExecutions(
+                run_test, rerun_type, test_execution_ids, select_all
+            )
+        )
+
+    async def rerun_calls(
+        self,
+        run_test: RunTestRef,
+        execution: ExecutionRef,
+        rerun_type: endpoints.rerun.RerunType,
+        *,
+        call_execution_ids: abc.Iterable[CallRef] | None = None,
+        select_all: bool = False,
+    ) -> endpoints.rerun_calls.RerunCallsResult:
+        """Run evaluations of calls, or the calls as well, again.
+
+        Earlier results of **all** eval configs on these calls are erased at once.
+
+        Args:
+            run_test: the run test, or its id.
+            execution: the execution that the calls belong to, or its id.
+            rerun_type: as for `rerun_executions`.
+            call_execution_ids: the calls, or their ids.
+            select_all: run every call of the execution again.
+
+        Returns:
+            What became of the calls. Its `warnings` and `left_out` have what is not run
+            again.
+
+        Raises:
+            InvalidRequestError: a value could never be accepted; nothing was sent.
+            EvalDispatchError: no evaluation could be started; results are as before.
+            RerunDispatchError: no call could be started; the execution is failed now.
+            APIError: it failed otherwise; see its `delivery`.
+        """
+        return await self.send(
+            endpoints.rerun_calls.RerunCalls(
+                run_test, execution, rerun_type, call_execution_ids, select_all
+            )
+        )
+
+    async def ping(self) -> endpoints.ping.Ping:
+        """Check by one small request whether the service accepts the keys.
+
+        The service ignores an unknown `workspace_id` without a word, so that the result
+        has the workspace that has answered, as far as its newest run test shows it.
+
+        Raises:
+            AuthenticationError: the keys are wrong or disabled.
+            PermissionDeniedError: the workspace is not among those of the keys' user.
+            APIError: it failed otherwise; a key whose user is gone is a `ServerError`.
+        """
+        return await endpoints.ping.ping(self.send, self._settings.workspace_id)
+
     def list_run_tests(
         self, search: str | None = None
     ) -> abc.AsyncIterator[endpoints.list_run_tests.RunTestEntry]:
@@ -829,6 +982,8 @@ class AsyncFutureAGI:
             latest_executions=given["latest_executions"],
             started_after=given["started_after"],
             enable_tool_evaluation=given["enable_tool_evaluation"],
+            execute=given["execute"],
+            check_mappings=given["check_mappings"],
         )
         operations = evaluation.inputs.run_test_inputs(run_tests)
         settings = evaluation.inputs.EvaluationSettings.of(
@@ -839,6 +994,7 @@ class AsyncFutureAGI:
             max_in_progress=positive_int(given["max_in_progress"], "max_in_progress"),
             stuck_after=given["stuck_after"],
             includes_calls=given["include_calls"],
+            templates=self._templates,
         )
         return operations, settings
 

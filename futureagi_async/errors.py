@@ -126,10 +126,37 @@ class EvalConfigsDifferError(FutureAGIError):
         self.names = names
 
 
+class ExecutionCompletedError(FutureAGIError):
+    """An execution was not cancelled, since it is completed. It was only read.
+
+    Attributes:
+        execution_id: the execution.
+    """
+
+    def __init__(self, message: str, *, execution_id: str) -> None:
+        super().__init__(message)
+        self.execution_id = execution_id
+
+
 class JournalError(FutureAGIError):
     """A journal cannot be used as requested; the message has the reason and a remedy."""
 
     stops_batch = True
+
+
+class EvaluationsUnderWayError(FutureAGIError):
+    """Eval configs cannot be changed safely while evaluations are under way.
+
+    The service was only read; nothing was changed. A worker of the service that has
+    loaded an eval config before stores it again when it has finished, as it was.
+
+    Attributes:
+        run_test_id: the run test.
+    """
+
+    def __init__(self, message: str, *, run_test_id: str) -> None:
+        super().__init__(message)
+        self.run_test_id = run_test_id
 
 
 class NotAttemptedError(FutureAGIError):
@@ -293,6 +320,19 @@ class ExecutionsNotCompletedError(BadRequestError):
     """
 
 
+class ExecutionStartError(BadRequestError):
+    """400: an execution was created and could not be started.
+
+    It stays pending, and nobody runs it; the next attempt creates another one.
+
+    Attributes:
+        execution_id: that execution; `None` where it was not found by reading.
+    """
+
+    execution_id: str | None = None
+    hint = "a pending execution that nobody runs may have been left behind"
+
+
 class AuthenticationError(APIStatusError):
     """401: the keys are missing, wrong or disabled."""
 
@@ -303,6 +343,15 @@ class PaymentRequiredError(APIStatusError):
     """402: the account's plan or balance does not cover the request."""
 
     stops_batch = True
+
+
+class FeatureNotIncludedError(PaymentRequiredError):
+    """402: the plan does not include a feature, such as voice simulation.
+
+    Requests that do not need it can succeed, so that it stops no batch.
+    """
+
+    stops_batch = False
 
 
 class PermissionDeniedError(APIStatusError):
@@ -333,10 +382,21 @@ class ServerError(APIStatusError):
 
 
 class EvalDispatchError(APIResponseError):
-    """A success status whose message reports that no evaluation was started.
+    """A success status whose body reports that no evaluation was started.
 
-    The service prepared the evaluations and could not dispatch them; earlier results of
-    these eval configs are erased nevertheless.
+    The service prepared the evaluations and could not dispatch them. Of `RunNewEvals`,
+    earlier results of these eval configs are erased nevertheless; a rerun of evaluations
+    leaves them as they were.
+    """
+
+    delivery = Delivery.REJECTED
+
+
+class RerunDispatchError(APIResponseError):
+    """A success status whose body reports that no call was started again.
+
+    The service prepared the calls and could not dispatch them. The calls and their
+    executions are failed now; earlier transcripts and results are in snapshots only.
     """
 
     delivery = Delivery.REJECTED
@@ -368,10 +428,15 @@ _BY_STATUS: dict[int, type[APIStatusError]] = {
     409: ConflictError,
     429: RateLimitError,
 }
+_BY_STATUS_AND_CODE: dict[tuple[int, str], type[APIStatusError]] = {
+    (402, "ENTITLEMENT_DENIED"): FeatureNotIncludedError,
+}
 
 
-def class_for_status(status: int) -> type[APIStatusError]:
-    """Return the error class of an HTTP status that is no success."""
+def class_for_status(status: int, code: str | None = None) -> type[APIStatusError]:
+    """Return the error class of an HTTP status that is no success, and of its code."""
     if status >= 500:  # noqa: PLR2004 - the statuses of RFC 9110
         return ServerError
+    if code is not None and (status, code) in _BY_STATUS_AND_CODE:
+        return _BY_STATUS_AND_CODE[status, code]
     return _BY_STATUS.get(status, APIStatusError)

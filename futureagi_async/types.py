@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from futureagi_async.endpoints.add_eval_configs import (
         AddEvalConfigsResult as AddEvalConfigsResult,
     )
+    from futureagi_async.endpoints.cancel_execution import (
+        CancelExecutionResult as CancelExecutionResult,
+    )
     from futureagi_async.endpoints.compare_executions import (
         CompareExecutions as CompareExecutions,
         ExecutionComparison as ExecutionComparison,
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
         EvalOutput as EvalOutput,
         EvalOutputStatus as EvalOutputStatus,
     )
+    from futureagi_async.endpoints.execute_run_test import (
+        ExecutionStarted as ExecutionStarted,
+    )
     from futureagi_async.endpoints.get_call_execution import (
         GetCallExecution as GetCallExecution,
     )
@@ -38,6 +44,9 @@ if TYPE_CHECKING:
         ConfigSummary as ConfigSummary,
         EvalSummary as EvalSummary,
         TemplateSummary as TemplateSummary,
+    )
+    from futureagi_async.endpoints.get_execution_status import (
+        NewestExecution as NewestExecution,
     )
     from futureagi_async.endpoints.get_run_test import RunTest as RunTest
     from futureagi_async.endpoints.get_simulation_metrics import (
@@ -69,6 +78,18 @@ if TYPE_CHECKING:
         ListTestExecutions as ListTestExecutions,
         TestExecution as TestExecution,
         TestExecutionsPage as TestExecutionsPage,
+    )
+    from futureagi_async.endpoints.ping import Ping as Ping
+    from futureagi_async.endpoints.rerun import (
+        FailedRerun as FailedRerun,
+        RerunType as RerunType,
+    )
+    from futureagi_async.endpoints.rerun_calls import (
+        RerunCallsResult as RerunCallsResult,
+    )
+    from futureagi_async.endpoints.rerun_executions import (
+        ExecutionRerun as ExecutionRerun,
+        RerunExecutionsResult as RerunExecutionsResult,
     )
     from futureagi_async.endpoints.run_new_evals import (
         IdsByRunTest as IdsByRunTest,
@@ -125,18 +146,21 @@ else:
                 "StreamOptions",
             ),
             ".endpoints.add_eval_configs": ("AddEvalConfigsResult",),
+            ".endpoints.cancel_execution": ("CancelExecutionResult",),
             ".endpoints.compare_executions": (
                 "CompareExecutions",
                 "ExecutionComparison",
             ),
             ".endpoints.delete_eval_config": ("DeleteEvalConfigResult",),
             ".endpoints.eval_config": ("CreatedEvalConfig",),
+            ".endpoints.execute_run_test": ("ExecutionStarted",),
             ".endpoints.eval_output": ("EvalOutput", "EvalOutputStatus"),
             ".endpoints.get_eval_summary": (
                 "ConfigSummary",
                 "EvalSummary",
                 "TemplateSummary",
             ),
+            ".endpoints.get_execution_status": ("NewestExecution",),
             ".endpoints.get_call_execution": ("GetCallExecution",),
             ".endpoints.get_run_test": ("RunTest",),
             ".endpoints.get_simulation_metrics": (
@@ -168,6 +192,16 @@ else:
                 "ListTestExecutions",
                 "TestExecution",
                 "TestExecutionsPage",
+            ),
+            ".endpoints.ping": ("Ping",),
+            ".endpoints.rerun": (
+                "FailedRerun",
+                "RerunType",
+            ),
+            ".endpoints.rerun_calls": ("RerunCallsResult",),
+            ".endpoints.rerun_executions": (
+                "ExecutionRerun",
+                "RerunExecutionsResult",
             ),
             ".endpoints.run_new_evals": (
                 "IdsByRunTest",

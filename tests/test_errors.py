@@ -24,7 +24,11 @@ from futureagi_async.errors import (
     EndpointMissingError,
     EvalConfigsDifferError,
     EvalDispatchError,
+    EvaluationsUnderWayError,
+    ExecutionCompletedError,
     ExecutionsNotCompletedError,
+    ExecutionStartError,
+    FeatureNotIncludedError,
     FutureAGIError,
     InvalidRequestError,
     ItemError,
@@ -36,6 +40,7 @@ from futureagi_async.errors import (
     PaymentRequiredError,
     PermissionDeniedError,
     RateLimitError,
+    RerunDispatchError,
     ResponseTooLargeError,
     ServerError,
     UnexpectedResponseError,
@@ -56,8 +61,10 @@ STATUS_ERRORS = [
     BadRequestError,
     NameConflictError,
     ExecutionsNotCompletedError,
+    ExecutionStartError,
     AuthenticationError,
     PaymentRequiredError,
+    FeatureNotIncludedError,
     PermissionDeniedError,
     NotFoundError,
     EndpointMissingError,
@@ -76,7 +83,13 @@ def every_error_class(root: type[FutureAGIError]) -> set[type[FutureAGIError]]:
 
 def with_a_message_only() -> list[type[FutureAGIError]]:
     every = every_error_class(FutureAGIError)
-    others = {ClientClosedError, EvalConfigsDifferError, NameLookupError}
+    others = {
+        ClientClosedError,
+        EvalConfigsDifferError,
+        EvaluationsUnderWayError,
+        ExecutionCompletedError,
+        NameLookupError,
+    }
     return sorted(every - every_error_class(APIError) - others, key=str)
 
 
@@ -84,12 +97,15 @@ EVERY_KIND = [
     *(kind("no") for kind in with_a_message_only()),
     ClientClosedError(delivery=Delivery.UNKNOWN),
     EvalConfigsDifferError("no", run_test_id=RUN_TEST, names=("tone",)),
+    ExecutionCompletedError("no", execution_id=RUN_TEST),
+    EvaluationsUnderWayError("no", run_test_id=RUN_TEST),
     NameLookupError("no", name="tone", matches=(RUN_TEST,)),
     APIError("no", **CONTEXT),
     APIConnectionError("no", **CONTEXT),
     APITimeoutError("no", **CONTEXT),
     DeadlineExceededError("no", **CONTEXT),
     EvalDispatchError("no", status_code=200, body=b"{}", **CONTEXT),
+    RerunDispatchError("no", status_code=200, body=b"{}", **CONTEXT),
     UnexpectedResponseError("no", status_code=200, body=b"{}", **CONTEXT),
     ResponseTooLargeError("no", status_code=200, **CONTEXT),
     ListChangedError("no", **CONTEXT),
@@ -254,6 +270,24 @@ def test_details_of_two_errors_are_not_shared():
 )
 def test_a_status_has_its_class(status, expected):
     assert class_for_status(status) is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (402, "ENTITLEMENT_DENIED", FeatureNotIncludedError),
+        (402, "INSUFFICIENT_CREDITS", PaymentRequiredError),
+        (403, "ENTITLEMENT_DENIED", PermissionDeniedError),
+        (503, "ENTITLEMENT_DENIED", ServerError),
+    ],
+)
+def test_a_feature_that_the_plan_does_not_include_has_a_code(status, code, expected):
+    assert class_for_status(status, code) is expected
+
+
+def test_a_missing_feature_stops_no_batch():
+    assert PaymentRequiredError.stops_batch
+    assert not FeatureNotIncludedError.stops_batch
 
 
 @pytest.mark.parametrize("kind", STATUS_ERRORS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import time
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EVALUATING = (ROOT / "docs" / "evaluating.md").read_text(encoding="utf-8")
+SIMULATING = (ROOT / "docs" / "simulating.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 FAILING = (ROOT / "docs" / "when-it-fails.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -92,6 +94,25 @@ def test_every_example_about_evaluating_runs(
     exec(example.replace("list_run_tests()", 'list_run_tests("run test 19")'), names)
 
     assert "Traceback" not in capsys.readouterr().out
+
+
+def test_every_example_about_simulating_runs(
+    names: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wait = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: wait(seconds / 1000))
+    names["run_test_ids"] = names["run_test_ids"][3:6]
+    for example in BLOCK.findall(SIMULATING):
+        exec(example, names)
+
+    printed = capsys.readouterr().out
+    assert "True" in printed
+    assert re.search(r"^completed (\d+) of \1 calls$", printed, re.MULTILINE)
+    assert "calls are evaluated again ()" in printed
+    assert {each.result.status for each in names["batch"].successes} == {"started"}
+    assert len(names["batch"].successes) == 3
 
 
 def test_every_example_about_failures_runs(names: dict[str, Any]) -> None:

@@ -97,7 +97,8 @@ class BatchExecutor:
         """Return attempts, elapsed seconds, and whether the journal answered."""
         context = self.context
         if context.journal is None or operation.is_exclusive:
-            return executor.attempts, context.now() - started, False
+            is_replayed = executor.from_journal and not executor.attempts
+            return executor.attempts, context.now() - started, is_replayed
         # The wait for the disk and for a slot is no time of a request.
         return executor.attempts, executor.elapsed, executor.from_journal
 

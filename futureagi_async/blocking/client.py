@@ -56,6 +56,13 @@ class FutureAGI:
     stream_evaluations: Final = evaluation_stream(AsyncFutureAGI.stream_evaluations)
     wait_for_evals: Final = blocking_batch(AsyncFutureAGI.wait_for_evals)
 
+    execute_run_test: Final = blocking_method(AsyncFutureAGI.execute_run_test)
+    get_execution_status: Final = blocking_method(AsyncFutureAGI.get_execution_status)
+    cancel_execution: Final = blocking_method(AsyncFutureAGI.cancel_execution)
+    rerun_executions: Final = blocking_method(AsyncFutureAGI.rerun_executions)
+    rerun_calls: Final = blocking_method(AsyncFutureAGI.rerun_calls)
+
+    ping: Final = blocking_method(AsyncFutureAGI.ping)
     get_run_test: Final = blocking_method(AsyncFutureAGI.get_run_test)
     get_eval_summary: Final = blocking_method(AsyncFutureAGI.get_eval_summary)
     compare_executions: Final = blocking_method(AsyncFutureAGI.compare_executions)

@@ -79,9 +79,9 @@ async def _evaluate(
             EvalConfig(
                 (await client.find_eval_template(template)).id,
                 name=template,
-                mapping={"text": "transcript"},
+                mapping={template_input: "transcript"},
             )
-            for template in ("tone", "contains")
+            for template, template_input in (("tone", "output"), ("contains", "text"))
         ]
         return await client.evaluate(
             client.list_run_tests(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
@@ -54,15 +55,28 @@ def validate_mapping(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
 def validate_filters(
     value: Sequence[Any] | Mapping[str, Any] | None,
 ) -> list[Any] | dict[str, Any] | None:
-    """Return a copy of filters: a list, or the object that the API documents."""
+    """Return a copy of filters: a list, or the object that the API documents.
+
+    They have no effect at the service, with a `UserWarning`.
+    """
+    copied: list[Any] | dict[str, Any] | None
     if isinstance(value, list | tuple):
-        listed: list[Any] = validation.copy_json(value, "filters")
-        return listed
-    if value is None or isinstance(value, Mapping):
-        return validation.copy_json_object(value, "filters")
-    raise InvalidRequestError(
-        f"filters: a list of filters is expected, not {validation.describe_type(value)}"
-    )
+        copied = validation.copy_json(value, "filters")
+    elif value is None or isinstance(value, Mapping):
+        copied = validation.copy_json_object(value, "filters")
+    else:
+        raise InvalidRequestError(
+            "filters: a list of filters is expected, not "
+            f"{validation.describe_type(value)}"
+        )
+    if copied:
+        warnings.warn(
+            "filters: the service stores and shows them, and never applies them: the eval "
+            "config is run on every call",
+            UserWarning,
+            stacklevel=3,  # where the eval config, or the update, is made
+        )
+    return copied
 
 
 def validate_error_localizer(value: bool | None) -> bool | None:
@@ -84,9 +98,11 @@ class EvalConfig:
         config: parameters of the template: `{"params": {"keyword": "order"}}`.
         mapping: the field of a call for each input of the template:
             `{"text": "transcript"}`.
-        filters: the calls to evaluate: a list of `{"column_id", "filter_config":
-            {"filter_type", "filter_op", "filter_value"}}`. The service rejects the
-            object that its documentation shows; both are sent unchanged.
+        filters: which calls to evaluate, as the service documents them; it stores and
+            shows them and **never applies them**: every call is evaluated, and paid for.
+            So there is a `UserWarning`. A list of `{"column_id", "filter_config":
+            {"filter_type", "filter_op", "filter_value"}}`; the service rejects the
+            object that its documentation shows. Both are sent unchanged.
         error_localizer: whether to locate failures; the default is no.
         model: the model that runs the evaluation, at most 255 characters; trimmed, and
             not blank.
@@ -153,23 +169,27 @@ class EvalConfig:
 
     def matches(self, stored: CreatedEvalConfig) -> bool:
         """Return whether a stored eval config has every value that this one sends."""
-        return (
-            stored.name == self.effective_name
-            and stored.template_id.lower() == self.template_id
-            and all(
-                (sent := getattr(self, name)) is None
-                or settings_equal(sent, getattr(stored, name))
-                for name in _SETTINGS
-            )
-        )
+        return self._matches(stored, _SETTINGS)
 
     def may_match(self, stored: CreatedEvalConfig) -> bool:
         """Return whether a stored eval config can be this one with other parameters.
 
         Templates with a schema add parameters, and convert text to numbers.
         """
-        return attrs.evolve(self, config=None).matches(stored) and may_match_parameters(
+        others = [name for name in _SETTINGS if name != "config"]
+        return self._matches(stored, others) and may_match_parameters(
             self.config, stored.config
+        )
+
+    def _matches(self, stored: CreatedEvalConfig, settings: Iterable[str]) -> bool:
+        return (
+            stored.name == self.effective_name
+            and stored.template_id.lower() == self.template_id
+            and all(
+                (sent := getattr(self, name)) is None
+                or settings_equal(sent, getattr(stored, name))
+                for name in settings
+            )
         )
 
 

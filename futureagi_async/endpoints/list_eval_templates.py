@@ -26,8 +26,8 @@ class EvalTemplate(Serializable, IdentifiesEvalTemplate):
         owner: its owner: `system` or `user`.
         output_type: the kind of its results: `Pass/Fail`, `score`, `choices`, `numeric`
             or `reason`.
-        required_keys: the inputs that a mapping must have.
-        optional_keys: the inputs that it can have besides; `None` if that is not known.
+        required_keys: the inputs that a mapping must have, unless they are optional too.
+        optional_keys: the inputs that it can have; `None` if that is not known.
         choices: the choices of a template of choices.
         multi_choice: whether a result can have several of them.
         criteria: the question that the evaluation answers.

@@ -29,7 +29,10 @@ class TestExecution(Serializable, IdentifiesExecution):
         id: its id.
         status: its state.
         start_time: when it started, with its time zone; `None` if that is unreadable.
-        calls: number of its calls.
+        calls: number of its calls, as it was stored when it ended.
+        calls_attempted: number of its calls, deleted ones too, without those that are
+            pending or queued.
+        success_rate: percent of its calls, deleted ones too, that are completed.
     """
 
     __test__: ClassVar[bool] = False  # the name looks like a test case
@@ -38,6 +41,8 @@ class TestExecution(Serializable, IdentifiesExecution):
     status: ExecutionStatus
     start_time: datetime | None = None
     calls: int | None = None
+    calls_attempted: int | None = None
+    success_rate: float | None = None
 
     @property
     def is_evaluating(self) -> bool:

@@ -29,9 +29,10 @@ def check_mapping(
     required = template.required_keys
     if required is None:
         return
-    allowed = (*required, *(template.optional_keys or ()))
-    mapping = config.mapping or {}
-    missing = [key for key in required if key not in mapping]
+    optional, mapping = template.optional_keys or (), config.mapping or {}
+    allowed = tuple(dict.fromkeys((*required, *optional)))
+    # Some templates have an optional input among the required ones as well.
+    missing = [key for key in required if key not in mapping and key not in optional]
     unknown = [key for key in mapping if key not in allowed]
     problems = [
         *(f"{validation.truncate_repr(key)} is missing" for key in missing),

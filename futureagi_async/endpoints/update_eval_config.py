@@ -111,7 +111,7 @@ class UpdateEvalConfig(Reconcilable[UpdateEvalConfigResult]):
             do not.
         config: all new parameters; not empty, which changes nothing.
         mapping: the entire new mapping.
-        filters: all new filters.
+        filters: all new filters, which the service never applies; see `EvalConfig`.
         error_localizer: whether to locate failures.
         model: the new model, at most 255 characters; not blank.
 

@@ -98,11 +98,12 @@ def make_plan(
     groups: dict[tuple[str, ...], list[str]] = collections.defaultdict(list)
     waits_for_running = blocked_by_others = is_unsettled = is_partial = False
     for id_, results in table.results.items():
-        if not results.completed_calls and not results.open_calls:
+        is_running = is_busy(results) and not results.execution.is_evaluating
+        if not (results.completed_calls or results.open_calls or is_running):
             continue  # the service would leave it evaluating for ever
         by_config = {config: results.counts(config) for config in table.config_ids}
         if is_busy(results):
-            is_open = bool(results.open_calls)
+            is_open = bool(results.open_calls) or is_running
             blocked_by_others |= any(
                 (rerun or is_open or counts.not_prepared)
                 and not started.has(id_, config)

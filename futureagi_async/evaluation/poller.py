@@ -93,7 +93,9 @@ class PollTarget:
             APIError: they could not be read.
         """
         overview = None
-        if self.reads_scores and self.run_test_name:
+        scope = self.scope
+        is_useful = scope.expected_ids and not scope.is_new
+        if self.reads_scores and self.run_test_name and is_useful:
             overview = await read_scored_overview(
                 read, self.run_test_name, self.execution_filter, self.scope
             )

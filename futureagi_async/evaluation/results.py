@@ -237,6 +237,13 @@ class ResultScope:
         """The eval configs that every call is expected to have; `None` if unknown."""
         return self.live_ids if self.config_ids is None else self.config_ids
 
+    @property
+    def is_new(self) -> bool:
+        """Whether all eval configs that are expected were created just now."""
+        return bool(self.expected_ids) and self.created_ids.issuperset(
+            self.expected_ids or ()
+        )
+
     def is_live(self, config_id: str) -> bool:
         """Return whether an eval config was not deleted."""
         return (
@@ -300,14 +307,33 @@ class ExecutionResults:
         if failed:
             found.statuses[ExecutionStatus.FAILED] = failed
         for config_id in expected:
-            if not configs[config_id].total_cells and config_id in scope.created_ids:
-                continue
             scores = ScoreAggregator.from_summary(configs[config_id])
             if scores is None or configs[config_id].total_cells != completed:
                 return None
             found._scores[config_id] = scores
             found._counts[config_id] = ResultCounts(completed=completed)
             found.names[config_id] = configs[config_id].name or config_id
+        return found
+
+    @classmethod
+    def without_results(
+        cls, execution: TestExecution, scope: ResultScope
+    ) -> Self | None:
+        """Return the results of an execution that can have none of what is expected.
+
+        That is certain of eval configs that were created just now. `None` is returned if
+        it may have no completed call: then it must not be evaluated.
+        """
+        calls, rate = execution.calls_attempted, execution.success_rate
+        if (
+            execution.status is not ExecutionStatus.COMPLETED
+            or not scope.is_new
+            or not calls
+            or not rate
+        ):
+            return None
+        found = cls(execution, scope)
+        found.statuses[ExecutionStatus.COMPLETED] = max(1, round(calls * rate / 100))
         return found
 
     @property
@@ -515,6 +541,11 @@ class ExecutionFilter:
     started_after: dt.datetime | None = None
     ids: frozenset[str] | None = None
 
+    @property
+    def is_set(self) -> bool:
+        """Whether it chooses fewer than all executions."""
+        return self != ALL_EXECUTIONS
+
     def includes(self, execution: TestExecution) -> bool:
         """Return whether an execution fits, regardless of their number."""
         if self.ids is not None:
@@ -624,14 +655,20 @@ def _add(
     return False
 
 
-def summed_up(overview: Overview, scope: ResultScope) -> dict[str, ExecutionResults]:
-    """Return the results of those executions whose scores alone tell everything."""
-    found = {
-        execution.id: results
-        for execution in overview.executions
-        if (run := overview.runs.get(execution.id)) is not None
-        and (results := ExecutionResults.from_summary(run, execution, scope))
-    }
+def _known_results(
+    overview: Overview, scope: ResultScope
+) -> dict[str, ExecutionResults]:
+    """Return the results of those executions whose calls need not be read."""
+    found: dict[str, ExecutionResults] = {}
+    for execution in overview.executions:
+        run = overview.runs.get(execution.id)
+        results = (
+            ExecutionResults.without_results(execution, scope)
+            if run is None
+            else ExecutionResults.from_summary(run, execution, scope)
+        )
+        if results is not None:
+            found[execution.id] = results
     if len(overview.executions) > 1:
         # Averages and percentiles of several executions are of all their numbers.
         return {id_: r for id_, r in found.items() if not r.has_merged_numbers}
@@ -646,7 +683,7 @@ async def read_results(
     Raises:
         APIError: something could not be read.
     """
-    known = summed_up(overview, scope)
+    known = _known_results(overview, scope)
     results = {
         each.id: known.get(each.id) or ExecutionResults(each, scope)
         for each in overview.executions

@@ -46,6 +46,11 @@ class HistoryEntry(Protocol):
         ...
 
     @property
+    def sent_at(self) -> float:
+        """The time from which on it may have been sent, in Unix seconds."""
+        ...
+
+    @property
     def response(self) -> bytes | None:
         """The JSON of the successful response."""
         ...

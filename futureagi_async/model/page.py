@@ -97,9 +97,9 @@ class PagedRequest(Request[ResultT_co]):
         """Entries on a page."""
 
     @property
+    @abc.abstractmethod
     def filters(self) -> dict[str, str | None]:
         """Query parameters that restrict the list; `None` is not sent."""
-        return {}
 
     @property
     def path(self) -> str:
@@ -267,6 +267,8 @@ class Paginator(AsyncIterator[EntryT]):
         self._reading = _Reading(request)
         self._earlier_ids: set[str] = set()
         self._readings = 1
+        self._has_changed = False
+        self._is_unverified = False
 
     async def next_entries(self) -> list[EntryT]:
         """Return the new entries of the next page that has any; no entry at the end.
@@ -277,20 +279,29 @@ class Paginator(AsyncIterator[EntryT]):
             ListChangedError: the list changed each time it was read.
             APIError: a page could not be read.
         """
-        while (request := self._request) is not None:
+        while (request := await self._next_request()) is not None:
             try:
                 page = await self._read(request.as_divisible())
             except (APITimeoutError, ResponseTooLargeError) as error:
                 self._divide(request, error)
                 continue
             except ServerError as error:
-                await self._restart_if_vanished(request, error)
+                await self._check_vanished(request, error)
                 continue
             new = self._new_entries(page)
-            await self._advance(request, page)
+            self._advance(request, page)
             if new:
                 return new
         return []
+
+    async def _next_request(self) -> PagedRequest[Any] | None:
+        """Return the request of the next page; of the first one if entries are lost."""
+        if self._request is None and self._is_unverified:
+            await self._check_start()
+        if self._has_changed:
+            self._has_changed = False
+            self._read_again()
+        return self._request
 
     def _new_entries(self, page: Any) -> list[EntryT]:
         keep, earlier, now = self._keep, self._earlier_ids, self._reading.ids
@@ -303,10 +314,10 @@ class Paginator(AsyncIterator[EntryT]):
             and (keep is None or keep(each))
         ]
 
-    async def _advance(self, request: PagedRequest[Any], page: Page) -> None:
+    def _advance(self, request: PagedRequest[Any], page: Page) -> None:
         """Set the next request: after this page, or the first one once more."""
         if self._reading.add(request, page):
-            self._read_again()
+            self._has_changed = True
             return
         if self._reading.empty_pages > MAX_EMPTY_PAGES:
             raise UnexpectedResponseError(
@@ -315,17 +326,13 @@ class Paginator(AsyncIterator[EntryT]):
                 status_code=200,
                 delivery=Delivery.REJECTED,
             )
-        following = request.next_after(page)
         # An empty page with no place in the list is none, whatever `total_pages` is.
-        if not self._reading.empty_pages or request.offset < page.count:
-            self._request = following
-        else:
-            self._request = None
-        if self._request is None and self._reading.has_holes and request.offset:
-            await self._check_start()
+        is_past = self._reading.empty_pages and request.offset >= page.count
+        self._request = None if is_past else request.next_after(page)
+        self._is_unverified = self._reading.has_holes and request.offset > 0
 
     async def _check_start(self) -> None:
-        """Read again if the first page is no longer what it was.
+        """Find out whether the first page is still what it was.
 
         Where the last places of a page are holes, it does not show on the next one that
         entries have moved to the front.
@@ -333,10 +340,11 @@ class Paginator(AsyncIterator[EntryT]):
         try:
             page: Any = await self._read(self._reading.start)
         except (APITimeoutError, ResponseTooLargeError):
-            self._read_again()  # which divides the page if it must
-            return
-        if [entry.id for entry in page.results] != self._reading.start_ids:
-            self._read_again()
+            self._has_changed = True  # it could be read before, and can be divided
+        else:
+            ids = [entry.id for entry in page.results]
+            self._has_changed = ids != self._reading.start_ids
+        self._is_unverified = False
 
     def _read_again(self) -> None:
         """Start from the first page, and remember what was delivered.
@@ -357,10 +365,10 @@ class Paginator(AsyncIterator[EntryT]):
                 delivery=Delivery.REJECTED,
             )
 
-    async def _restart_if_vanished(
+    async def _check_vanished(
         self, request: PagedRequest[Any], error: ServerError
     ) -> None:
-        """Read again if the first page shows that the list has changed."""
+        """Find out from the first page whether the list has changed; else raise."""
         if request.page == 1:
             raise error
         try:
@@ -368,14 +376,14 @@ class Paginator(AsyncIterator[EntryT]):
         except ServerError:
             raise error from None
         except (APITimeoutError, ResponseTooLargeError):
-            self._read_again()  # which divides the page if it must
+            self._has_changed = True  # it could be read before, and can be divided
             return
         if request.offset == self._start.offset and request.page > first.total_pages:
             self._request = None  # it ends before the page from which it is read
         elif request.page <= first.total_pages and self._reading.agrees_with(first):
             raise error
         else:
-            self._read_again()
+            self._has_changed = True
 
     def _divide(self, request: PagedRequest[Any], error: APIError) -> None:
         """Continue with the first part of a page that cannot be read at once.

@@ -7,12 +7,13 @@ service may have applied it, or not.
 from __future__ import annotations
 
 import abc
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import attrs
 
 from futureagi_async.errors import APIStatusError
-from futureagi_async.model.operation import History
+from futureagi_async.model.operation import History, HistoryEntry
 from futureagi_async.model.page import SendRead
 from futureagi_async.model.request import Request, Result, ResultT_co
 
@@ -81,6 +82,19 @@ class Indeterminate:
 Reconciliation: TypeAlias = (
     Applied | NotApplied | Conflict | TargetMissing | Indeterminate
 )
+
+
+def is_entry_of(entry: HistoryEntry, request: Request[Any]) -> bool:
+    """Return whether the entry of a journal is about an equal request."""
+    return (entry.path, entry.body) == (request.path, request.body)
+
+
+def may_be_applied(entries: Iterable[HistoryEntry], request: Request[Any]) -> bool:
+    """Return whether the journal has an equal request that was applied, or may be."""
+    return any(
+        is_entry_of(entry, request) and (entry.is_done or entry.is_unknown)
+        for entry in entries
+    )
 
 
 class Reconcilable(Request[ResultT_co]):

@@ -61,6 +61,14 @@ class IdentifiesCall(Identifiable):
     resource_name: ClassVar[str] = "call"
 
 
+class IdentifiesScenario(Identifiable):
+    """Something that has the id of a scenario."""
+
+    __slots__ = ()
+
+    resource_name: ClassVar[str] = "scenario"
+
+
 RunTestRef: TypeAlias = UUID | str | IdentifiesRunTest
 """A run test: its id, or what a list or a lookup returned."""
 

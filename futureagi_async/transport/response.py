@@ -86,7 +86,7 @@ def _status_error(
     error_class = request.error_class(response.status, message)
     if request.has_substitute and _is_missing(response.status, parsed):
         error_class = EndpointMissingError
-    error = (error_class or class_for_status(response.status))(
+    error = (error_class or class_for_status(response.status, parsed.code))(
         message,
         status_code=response.status,
         code=parsed.code,

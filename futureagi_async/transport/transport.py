@@ -193,15 +193,18 @@ class Transport:
 
 
 async def _run_locked(call: Call, locks: KeyedLock) -> Any:
-    """Run a call, a write only while no other write to its run test is in progress."""
+    """Run a call, a write only while no other write to its run test is in progress.
+
+    One that names no run test waits for writes to the same path.
+    """
     if call.request.idempotent:
         return await call.run()
-    run_test_id = call.request.run_test_id
-    await locks.acquire(run_test_id)
+    key = call.request.run_test_id or call.request.path
+    await locks.acquire(key)
     try:
         return await call.run()
     finally:
-        locks.release(run_test_id)
+        locks.release(key)
 
 
 async def _lifetime(backend: HTTPBackend, pid: int) -> AsyncGenerator[None, None]:

@@ -25,6 +25,9 @@ from futureagi_async.model.request import InvalidItem
 from futureagi_async.types import AddEvalConfigsResult, CreatedEvalConfig
 
 
+# Filters are part of a complete eval config, and have tests of their warning.
+pytestmark = pytest.mark.filterwarnings("ignore:filters.*never applies:UserWarning")
+
 RUN_TEST = "b968b200-c57b-5aca-9c9f-60672e3183e7"
 OTHER = "116b391d-70d3-54fc-a34d-b481317665ee"
 TEMPLATE = "8852dfdd-16f3-4a5a-9bb6-4025b3983786"
@@ -159,6 +162,37 @@ def test_filters_are_sent_as_a_list_or_an_object_as_they_are_given(filters):
     assert sent == (
         list(filters) if isinstance(filters, list | tuple) else dict(filters)
     )
+
+
+@pytest.mark.parametrize("filters", [[FILTER], FILTER])
+def test_filters_come_with_a_warning_where_the_eval_config_is_made(filters):
+    with pytest.warns(UserWarning, match="never applies them") as caught:
+        EvalConfig(TEMPLATE, filters=filters)
+
+    (warning,) = caught
+    assert warning.filename == __file__
+
+
+@pytest.mark.parametrize("filters", [None, [], {}])
+@pytest.mark.filterwarnings("error")
+def test_no_filters_come_without_a_warning(filters):
+    assert not EvalConfig(TEMPLATE, filters=filters).filters
+
+
+@pytest.mark.parametrize("filters", ["x", [b"x"]])
+@pytest.mark.filterwarnings("error")
+def test_invalid_filters_are_an_error_without_a_warning(filters):
+    with pytest.raises(InvalidRequestError, match="filters"):
+        EvalConfig(TEMPLATE, filters=filters)
+
+
+def test_comparing_an_eval_config_gives_no_warning_again(recwarn):
+    config = EvalConfig.from_dict(ALL_FIELDS)
+    recwarn.clear()
+
+    assert config.may_match(created())
+    assert not config.may_match(created(filters=[]))
+    assert not recwarn.list
 
 
 def test_text_beyond_ascii_is_sent_as_utf_8():

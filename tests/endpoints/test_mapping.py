@@ -66,6 +66,21 @@ def test_a_template_without_inputs_takes_none():
         check_mapping(config({"text": "transcript"}), template)
 
 
+def test_an_input_that_is_required_and_optional_can_be_left_out():
+    template = EvalTemplate(
+        id=ID,
+        name="groundedness",
+        required_keys=("output", "input"),
+        optional_keys=("input",),
+    )
+
+    check_mapping(config({"output": "transcript"}), template)
+    with pytest.raises(
+        InvalidRequestError, match=r"'groundedness' takes 'output', 'input'$"
+    ):
+        check_mapping(config(), template)
+
+
 def test_the_message_has_the_place_of_the_mapping():
     with pytest.raises(InvalidRequestError, match=r"^configs\[2\]\.mapping: "):
         check_mapping(config(), TONE, "configs[2].mapping")

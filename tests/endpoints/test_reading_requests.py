@@ -30,6 +30,9 @@ from futureagi_async.types import (
 )
 
 
+# Filters are part of a complete eval config, and have tests of their warning.
+pytestmark = pytest.mark.filterwarnings("ignore:filters.*never applies:UserWarning")
+
 ID = "b968b200-c57b-5aca-9c9f-60672e3183e7"
 OTHER = "7bbd24d3-22e3-525d-9bf5-b54e5d107041"
 TEMPLATE = "8852dfdd-16f3-4a5a-9bb6-4025b3983786"
@@ -220,6 +223,14 @@ def test_an_update_sends_what_is_given_and_nothing_else(field):
     value = WHOLE[field]
 
     assert sent(UpdateEvalConfig(ID, OTHER, **{field: value})) == {field: value}
+
+
+def test_an_update_of_filters_comes_with_a_warning_where_it_is_made():
+    with pytest.warns(UserWarning, match="never applies them") as caught:
+        UpdateEvalConfig(ID, OTHER, filters=[{"column_id": "status"}])
+
+    (warning,) = caught
+    assert warning.filename == __file__
 
 
 def test_an_update_sends_every_field():

@@ -29,6 +29,7 @@ from futureagi_async.endpoints.get_simulation_runs import (
     GetSimulationRuns,
     SimulationCall,
 )
+from futureagi_async.endpoints.list_simulation_runs import ListSimulationRuns
 from futureagi_async.errors import (
     APIStatusError,
     AuthenticationError,
@@ -70,6 +71,7 @@ HTML = b"<html><head><title>Not what was asked for</title></head></html>"
 
 ENDPOINTS = {
     "GET": [
+        ("named_runs", "^"),  # told from "runs" by its parameters
         ("run_tests", r"/simulate/run-tests/?"),
         ("run_test", r"/simulate/run-tests/[^/%]+/?(?<!/get-id-by-name/)"),
         ("executions", r"/simulate/run-tests/[^/]+/executions/?"),
@@ -192,8 +194,10 @@ def whole_call(call: dict[str, Any], path: str) -> dict[str, Any]:
 
 def endpoint_of(request: dict[str, Any]) -> str | None:
     path, _, query = request["path"].partition("?")
-    if "run_test_name=" in query or "call_execution_id=" in query:
+    if "call_execution_id=" in query:
         return None  # which the package does not ask for
+    if "run_test_name=" in query:
+        return "named_runs" if path.endswith("/runs/") else None
     ids = re.search(r"execution_ids=(\[.*?\])", unquote(query))
     if ids and not re.fullmatch(r'\[("[0-9a-f-]{36}"(, *)?)+\]', ids[1]):
         return None  # which it does not send
@@ -273,6 +277,7 @@ def request_for(recording: Exchange) -> Any:
         "call": GetCallExecution(run_test_id),
         "runs": GetSimulationRuns(execution_id),
         "metrics": GetSimulationMetrics(execution_id),
+        "named_runs": ListSimulationRuns("twin line"),
         "summary": GetEvalSummary(run_test_id),
         "comparison": CompareExecutions(run_test_id, ids_of_executions(recording)),
         "templates": ListEvalTemplates(),
@@ -509,6 +514,21 @@ def test_runs_are_read_with_every_call(recording):
         assert entry.scenario_name == call["scenario_name"]
         assert entry.duration_seconds == call["duration_seconds"]
         check_outputs(entry.eval_outputs, call["eval_outputs"])
+
+
+@pytest.mark.parametrize("recording", those("named_runs", status=SUCCESS))
+def test_executions_of_a_name_are_read_with_their_scores(recording):
+    result, raw = read(recording), recording.body["result"]
+
+    assert (result.count, result.total_pages) == (raw["count"], raw["total_pages"])
+    for entry, run in zip(result.results, raw["results"], strict=True):
+        assert entry.id == run["execution_id"]
+        assert entry.status == run["status"]
+        assert entry.completed_at == time_of(run["completed_at"])
+        cells = [
+            c["total_cells"] for each in run["eval_results"] for c in each["result"]
+        ]
+        assert [config.total_cells for config in entry.configs.values()] == cells
 
 
 def scores_of(calls: Iterable[SimulationCall]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
+import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -134,6 +135,7 @@ def when_served(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Have a function called in the emulator's thread before a request is served.
 
     Of `endpoint` only, the last part of whose path that is, and so many `times` at most.
+    `executions` are read by the id of the run test or by its name.
     """
 
     def install(
@@ -143,7 +145,9 @@ def when_served(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
         def watched(self: Service, request: Any, *args: Any, **more: Any) -> Any:
             nonlocal left
-            if left and request.path.endswith(f"/{endpoint}/"):
+            is_by_name = "run_test_name=" in request.query
+            served = "executions" if is_by_name else request.path.split("/")[-2]
+            if left and served == endpoint:
                 left -= 1
                 function(request)
             return serve(self, request, *args, **more)
@@ -151,6 +155,17 @@ def when_served(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(Service, "serve", watched)
 
     return install
+
+
+def _run_test_of(world: World, request: Any) -> str:
+    """Return the run test whose executions are read, by its id or by its name."""
+    asked = urllib.parse.parse_qs(request.query)
+    if "run_test_name" not in asked:
+        return str(request.path.split("/")[3])
+    run_tests = map(world.run_tests.get, world.run_test_ids)
+    return next(
+        each.id for each in run_tests if each and [each.name] == asked["run_test_name"]
+    )
 
 
 @pytest.fixture
@@ -179,7 +194,7 @@ def leap_when_seen(
 
         def note(request: Any) -> None:
             nonlocal ahead
-            _, _, _, run_test_id, *_ = request.path.split("/")
+            run_test_id = _run_test_of(emulator.world, request)
             if run_test_id in read:
                 seen.add(run_test_id)
             elif emulator.log.runs[run_test_id]:

@@ -11,7 +11,7 @@ from evaluation_values import RUN_TEST, execution, execution_id
 from futureagi_async.evaluation.results import (
     ALL_EXECUTIONS,
     ExecutionFilter,
-    read_executions,
+    read_overview,
 )
 from futureagi_async.types import ListTestExecutions, TestExecutionsPage
 
@@ -57,9 +57,10 @@ class Service:
 def read(selection, listed=LISTED):
     """The numbers of the executions that fit and of those left out, and the pages."""
     service = Service(listed)
-    found, left_out = asyncio.run(read_executions(service, RUN_TEST, selection))
-    left = {int(id_[:8], 16): status for id_, status in left_out.items()}
-    return [int(each.id[:8], 16) for each in found], left, len(service.asked)
+    found = asyncio.run(read_overview(service, RUN_TEST, selection))
+    left = {int(id_[:8], 16): status for id_, status in found.left_out.items()}
+    numbers = [int(each.id[:8], 16) for each in found.executions]
+    return numbers, left, len(service.asked)
 
 
 def taken(selection, listed=LISTED):

@@ -79,6 +79,9 @@ IMPOSSIBLE = [
     ({"wait": None}, r"wait: True or False is expected, not None"),
     ({"wait": 0}, r"wait: True or False is expected, not an int"),
     ({"max_in_progress": 1.5}, r"max_in_progress"),
+    ({"stuck_after": 0}, r"stuck_after"),
+    ({"stuck_after": None}, r"stuck_after"),
+    ({"include_calls": 1}, r"include_calls: True or False is expected, not an int"),
     ({"max_concurrency": 0}, r"max_concurrency"),
     ({"max_concurrency": 101}, r"max_concurrency: 101 requests need as many"),
     ({"journal": 7}, r"journal: the path of a file is expected"),
@@ -122,6 +125,8 @@ def test_options_that_cannot_work_are_rejected(
         ({"timeout": None}, ConfigurationError, "timeout: a duration is expected"),
         ({"poll_interval": 0}, ConfigurationError, "poll"),
         ({"max_concurrency": 0}, ConfigurationError, "max_concurrency"),
+        ({"stuck_after": -1}, ConfigurationError, "stuck_after"),
+        ({"include_calls": "yes"}, ConfigurationError, "include_calls: True or False"),
         ({"on_progress": 7}, InvalidRequestError, "on_progress: a plain function"),
     ],
 )

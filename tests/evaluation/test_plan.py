@@ -491,17 +491,17 @@ def test_an_execution_that_is_not_over_is_described_by_its_calls(calls, seen):
     table = table_of({"evaluating": calls, "completed": ["done pending"]}, ids(2))
 
     assert list(describe_busy(table)) == [
-        f"execution {execution_id(0)} is evaluating{seen}"
+        f"execution {execution_id(0)} was evaluating when last read{seen}"
     ]
 
 
 def test_every_execution_that_is_not_over_is_described():
     table = table_of({"running": [], "failed": [], "evaluating": [], "pending": []})
 
-    assert [each.partition(" is ")[2] for each in describe_busy(table)] == [
-        "running",
-        "evaluating",
-        "pending",
+    assert [each.partition(" was ")[2] for each in describe_busy(table)] == [
+        "running when last read",
+        "evaluating when last read",
+        "pending when last read",
     ]
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from itertools import pairwise
 
 import attrs
 import pytest
 from evaluation_values import RUN_TEST, call_of, config_id, execution, execution_id
-from hypothesis import given, strategies as st
 from jumping_clock import now, on_a_jumping_clock
 
 from futureagi_async import (
@@ -23,6 +21,7 @@ from futureagi_async import (
     ServerError,
 )
 from futureagi_async.evaluation.plan import EvaluationPhase
+from futureagi_async.evaluation.poll_schedule import PollSchedule
 from futureagi_async.evaluation.poller import Poller, PollTarget, poll_once
 from futureagi_async.evaluation.results import ExecutionFilter, ResultScope
 from futureagi_async.types import (
@@ -107,12 +106,12 @@ STUCK = EvaluationPhase.STUCK
 CHOSEN = ExecutionFilter(ids=frozenset({execution_id(0), execution_id(1)}))
 
 
-def test_most_polls_read_the_status_only_and_those_of_a_power_of_two_the_results():
-    found, thorough = looked("evaluating, pending", *["evaluating, pending"] * 19)
+def test_most_polls_read_the_status_only_and_one_a_minute_the_results():
+    found, thorough = looked(*["evaluating, pending"] * 20, every=10.0)
 
     assert found == [None] * 20
-    # The first reads what nothing is known of.
-    assert [n for n, each in enumerate(thorough, 1) if each] == [1, 2, 4, 8, 16]
+    # The first reads what nothing is known of, the others after 70 s.
+    assert [n for n, each in enumerate(thorough, 1) if each] == [1, 8, 15]
 
 
 def test_the_results_are_read_as_soon_as_the_status_of_an_execution_changes():
@@ -124,7 +123,7 @@ def test_the_results_are_read_as_soon_as_the_status_of_an_execution_changes():
     )
 
     assert found == [None] * 6 + [FINISHED]
-    assert thorough == [True, True, False, True, True, False, True]
+    assert thorough == [True, False, False, False, True, False, True]
 
 
 def test_the_results_are_read_as_soon_as_the_executions_are_others():
@@ -133,7 +132,7 @@ def test_the_results_are_read_as_soon_as_the_executions_are_others():
     )
 
     assert found == [None] * 5
-    assert thorough == [True, True, False, True, True]
+    assert thorough == [True, False, False, False, True]
 
 
 def test_the_results_are_read_while_nothing_is_evaluating():
@@ -160,10 +159,10 @@ CONTRADICTIONS = [
 
 @pytest.mark.parametrize(("scene", "verdict"), CONTRADICTIONS)
 def test_a_contradiction_is_believed_when_it_has_not_changed_for_long(scene, verdict):
-    found, _ = looked("evaluating, pending", *[scene] * 8, every=10.0)
+    found, _ = looked(*[scene] * 8, every=10.0)
 
-    # From the poll at 10 s to that at 80 s, the first after more than 60 s.
-    assert found == [None] * 8 + [verdict]
+    # From the first poll to that at 70 s, the first after more than 60 s.
+    assert found == [None] * 7 + [verdict]
 
 
 @pytest.mark.parametrize(("scene", "_verdict"), CONTRADICTIONS)
@@ -200,12 +199,12 @@ def test_a_contradiction_that_has_gone_is_forgotten():
     found, _ = looked(
         *["evaluating, done"] * 7,
         "evaluating, pending",
-        *["evaluating, done"] * 15,
+        *["evaluating, done"] * 14,
         every=10.0,
     )
 
-    # It is read again by the sixteenth poll, at 150 s.
-    assert found == [None] * 22 + [FINISHED]
+    # It is read at 70 s, when it is to be believed, at 140 s and at 210 s.
+    assert found == [None] * 21 + [FINISHED]
 
 
 @pytest.mark.parametrize(
@@ -230,7 +229,7 @@ def test_results_are_read_when_it_is_time_to_believe_them_and_not_before():
     found, thorough = looked(*["evaluating, done"] * 14, every=5.0)
 
     # The fourteenth poll is that after 65 s.
-    assert [n for n, each in enumerate(thorough, 1) if each] == [1, 2, 4, 8, 14]
+    assert [n for n, each in enumerate(thorough, 1) if each] == [1, 14]
     assert found == [None] * 13 + [FINISHED]
 
 
@@ -294,7 +293,7 @@ def test_a_poll_that_reads_the_status_only_resets_the_count_of_failures_too():
     found, thorough = looked(quiet, quiet, error, quiet, quiet, error, error, quiet)
 
     assert found == [None] * 8
-    assert thorough[4:] == [False] * 3 + [True]
+    assert thorough == [True] + [False] * 7
 
 
 @pytest.mark.parametrize("error", LASTING, ids=repr)
@@ -309,17 +308,10 @@ def test_a_poll_that_is_not_attempted_is_no_failure():
 
 
 class Round:
-    """Poller over named things that end in a certain round, and when each was seen."""
+    """Poller over named things that end with a certain poll, and when each was seen."""
 
     def __init__(
-        self,
-        ends,
-        *,
-        random=lambda: 0.5,
-        pause=1.0,
-        workers=4,
-        takes=0.0,
-        slow=None,
+        self, ends, *, random=lambda: 0.5, pause=1.0, workers=4, takes=0.0, slow=None
     ):
         self.ends = ends
         self.takes = takes
@@ -327,12 +319,15 @@ class Round:
         self.seen = []
         self.in_work = self.most_in_work = 0
         self.given_up = []
-        self.rounds = Poller(
-            self.visit, self.give_up, pause=pause, workers=workers, random=random
+        self.poller = Poller(
+            self.visit,
+            self.give_up,
+            schedule=PollSchedule(pause, random),
+            workers=workers,
         )
 
     def give_up(self, name):
-        self.rounds.remove(name)
+        self.poller.remove(name)
         self.given_up.append((now(), name))
 
     async def visit(self, name):
@@ -342,99 +337,100 @@ class Round:
         self.in_work -= 1
         self.seen.append((now(), name))
         if len([each for _, each in self.seen if each == name]) == self.ends.get(name):
-            self.rounds.remove(name)
-
-    @property
-    def moments(self):
-        return sorted({when for when, _ in self.seen})
-
-    @property
-    def pauses(self):
-        moments = [0.0, *self.moments]
-        return [later - earlier for earlier, later in pairwise(moments)]
+            self.poller.remove(name)
 
     async def run(self, *, stop=lambda: False, deadline=None):
         for name in self.ends:
-            self.rounds.add(name)
-        self.rounds.close()
-        await self.rounds.run(stop, deadline)
+            self.poller.add(name)
+        self.poller.close()
+        await self.poller.run(stop, deadline)
         return self
 
+    def moments_of(self, name):
+        return [when for when, each in self.seen if each == name]
 
-def test_pauses_grow_while_nothing_finishes_and_are_short_again_afterwards():
+
+def test_every_target_is_polled_until_it_is_removed():
     async def main():
-        return await Round({"a": 3, "b": 5}).run()
+        return await Round({"a": 1, "b": 3, "c": 2}).run()
 
-    assert on_a_jumping_clock(main()).pauses == pytest.approx([1, 1.5, 2.25, 1, 1.5])
+    names = [name for _, name in on_a_jumping_clock(main()).seen]
+    assert sorted(names) == [*"abbbcc"]
 
 
-def test_no_pause_is_longer_than_fifteen_times_the_first():
+def test_a_poll_comes_after_the_pause_of_its_schedule():
     async def main():
-        return await Round({"a": 12}, pause=2.0).run()
+        return await Round({"a": 5}, pause=2.0).run()
 
-    pauses = on_a_jumping_clock(main()).pauses
-    assert pauses[:3] == pytest.approx([2, 3, 4.5])
-    assert pauses[-3:] == pytest.approx([30, 30, 30])
-
-
-@given(st.floats(0, 1, exclude_max=True))
-def test_a_pause_is_a_fifth_shorter_or_longer_at_most(share):
-    async def main():
-        return await Round({"a": 1}, random=lambda: share).run()
-
-    (pause,) = on_a_jumping_clock(main()).pauses
-    assert 0.8 <= pause <= 1.2
-    assert pause == pytest.approx(0.8 + 0.4 * share)
+    # At first after one pause, later when it is half as old again.
+    moments = on_a_jumping_clock(main()).moments_of("a")
+    assert moments == pytest.approx([2, 4, 6, 9, 13.5])
 
 
-def test_all_targets_share_a_round_and_so_many_are_polled_at_a_time():
+def test_so_many_targets_are_polled_at_a_time():
     async def main():
         names = dict.fromkeys("abcdefg", 2)
         return await Round(names, workers=3, takes=0.1).run()
 
     done = on_a_jumping_clock(main())
-    assert [name for _, name in done.seen] == list("abcdefg" * 2)
+    assert sorted(name for _, name in done.seen) == sorted("abcdefg" * 2)
     assert done.most_in_work == 3
 
 
-def test_a_target_that_is_added_during_a_round_is_polled_in_the_next():
+def test_a_target_that_is_added_later_is_polled_after_a_pause_of_its_own():
     async def main():
-        round_ = Round({"a": 2, "b": 1}, takes=0.1)
-        round_.rounds.add("a")
-        running = asyncio.create_task(round_.rounds.run(lambda: False, None))
-        await asyncio.sleep(1.05)
-        round_.rounds.add("b")
-        round_.rounds.close()
+        round_ = Round({"a": 3, "b": 1})
+        round_.poller.add("a")
+        running = asyncio.create_task(round_.poller.run(lambda: False, None))
+        await asyncio.sleep(1.25)
+        round_.poller.add("b")
+        round_.poller.close()
         await running
         return round_
 
     done = on_a_jumping_clock(main())
-    assert [name for _, name in done.seen] == ["a", "a", "b"]
-    assert len(done.rounds) == 0
+    assert done.moments_of("b") == pytest.approx([2.25])
+    assert len(done.poller) == 0
 
 
-def test_without_targets_no_round_is_made():
+def test_a_target_that_was_started_again_is_as_young_as_a_new_one():
+    async def main():
+        round_ = Round({"a": 9})
+        round_.poller.add("a")
+        running = asyncio.create_task(round_.poller.run(lambda: False, None))
+        await asyncio.sleep(20)
+        seen = len(round_.seen)
+        round_.poller.add("a")
+        round_.poller.close()
+        await running
+        return round_, seen
+
+    round_, seen = on_a_jumping_clock(main())
+    first, second = round_.moments_of("a")[seen : seen + 2]
+    assert len(round_.poller) == 0
+    assert second - first < 2  # and not half of its age
+
+
+def test_without_targets_nothing_is_polled():
     async def main():
         round_ = Round({"a": 1})
-        running = asyncio.create_task(round_.rounds.run(lambda: False, None))
+        running = asyncio.create_task(round_.poller.run(lambda: False, None))
         await asyncio.sleep(100)
-        round_.rounds.add("a")
+        round_.poller.add("a")
         await asyncio.sleep(100)
-        round_.rounds.close()
+        round_.poller.close()
         await running
         return round_
 
-    assert on_a_jumping_clock(main()).moments == pytest.approx([101])
+    assert on_a_jumping_clock(main()).moments_of("a") == pytest.approx([101])
 
 
 def test_a_poller_without_targets_returns_when_it_is_closed():
     async def main():
-        rounds = Poller(pytest.fail, pytest.fail, pause=1.0, workers=1)
-        rounds.close()
-        await rounds.run(lambda: False, None)
-        return now()
+        round_ = await Round({}).run()
+        return round_.seen, now()
 
-    assert on_a_jumping_clock(main()) == 0.0
+    assert on_a_jumping_clock(main()) == ([], 0.0)
 
 
 @pytest.mark.parametrize("waits", [True, False])
@@ -442,19 +438,19 @@ def test_the_deadline_cuts_a_pause_short_and_targets_expire(waits):
     async def main():
         round_ = Round({"a": None} if waits else {})
         if waits:
-            round_.rounds.add("a")
-        await round_.rounds.run(lambda: now() >= 10, deadline=10)
+            round_.poller.add("a")
+        await round_.poller.run(lambda: now() >= 10, deadline=10)
         return round_, now()
 
     round_, ended = on_a_jumping_clock(main())
     assert ended == 10
-    # After 1, 2.5, 4.75 and 8.125 seconds; the pause after that is cut short.
-    assert len(round_.moments) == (4 if waits else 0)
+    # After 1, 2, 3, 4.5 and 6.75 seconds; the pause after that is cut short.
+    assert len(round_.seen) == (5 if waits else 0)
     assert round_.given_up == ([(10, "a")] if waits else [])
-    assert round_.rounds.stopped
+    assert round_.poller.stopped
 
 
-def test_a_stop_during_a_round_lets_polls_finish_and_starts_no_other():
+def test_a_stop_lets_polls_finish_and_starts_no_other():
     async def main():
         names = dict.fromkeys("abc", None)
         round_ = Round(names, workers=2, takes=0.2, slow={"a": 0.1})
@@ -471,8 +467,8 @@ def test_a_slow_poll_holds_up_no_other_and_is_not_repeated_meanwhile():
         return await Round({"slow": 2, "a": 3, "b": 4}, slow={"slow": 50}).run()
 
     done = on_a_jumping_clock(main())
-    assert [name for _, name in done.seen] == [*"ababab", "b", "slow", "slow"]
-    assert done.most_in_work == 3
+    assert [name for _, name in done.seen][-2:] == ["slow", "slow"]
+    assert [len(done.moments_of(name)) for name in "ab"] == [3, 4]
 
 
 def test_the_poller_returns_after_the_last_poll_without_another_pause():
@@ -509,11 +505,11 @@ def test_at_the_deadline_all_targets_expire_except_those_being_polled(workers):
 def test_a_target_removed_during_a_pause_is_not_polled():
     async def main():
         round_ = Round({"a": 1})
-        round_.rounds.add("a")
-        running = asyncio.create_task(round_.rounds.run(lambda: False, None))
+        round_.poller.add("a")
+        running = asyncio.create_task(round_.poller.run(lambda: False, None))
         await asyncio.sleep(0.5)
-        round_.rounds.remove("a")
-        round_.rounds.close()
+        round_.poller.remove("a")
+        round_.poller.close()
         await running
         return round_.seen
 
@@ -522,10 +518,10 @@ def test_a_target_removed_during_a_pause_is_not_polled():
 
 def test_a_target_can_be_removed_twice():
     async def main():
-        rounds = Poller(pytest.fail, pytest.fail, pause=1.0, workers=1)
-        rounds.add("a")
-        rounds.remove("a")
-        rounds.remove("a")
-        return len(rounds)
+        poller = Round({}).poller
+        poller.add("a")
+        poller.remove("a")
+        poller.remove("a")
+        return len(poller)
 
     assert on_a_jumping_clock(main()) == 0

@@ -31,6 +31,8 @@ from futureagi_async.types import (
     ChoiceScores,
     ConfigScores,
     EvalConfigOrigin,
+    EvalOutput,
+    EvalOutputStatus,
     NumericScores,
     PassFailScores,
 )
@@ -68,6 +70,25 @@ SCORED = RunTestEvaluation(
     configs=(PASSES, NUMBERS, CHOICES),
     requests=1,
     executions=2,
+    calls_counted=4,
+    calls_not_counted={"analyzing": 2, "failed": 1},
+    calls=(
+        report_module.CallResults(
+            call_execution_id="c-1",
+            test_execution_id="e-1",
+            scenario_name="angry",
+            results={
+                "tone": EvalOutput(
+                    status=EvalOutputStatus.COMPLETED,
+                    value="Passed",
+                    reason="polite",
+                    type="Pass/Fail",
+                    name="tone",
+                )
+            },
+        ),
+        report_module.CallResults(call_execution_id="c-2", test_execution_id="e-2"),
+    ),
     warnings=("execution x was left out",),
     elapsed=1.5,
 )
@@ -187,6 +208,12 @@ def test_the_dict_is_plain_json_with_everything():
     assert scored["configs"][1]["origin"] is None
     assert (scored["error"], scored["reason"]) == (None, None)
     assert (scored["requests"], scored["executions"]) == (1, 2)
+    assert scored["calls_counted"] == 4
+    assert scored["calls_not_counted"] == {"analyzing": 2, "failed": 1}
+    first, second = scored["calls"]
+    assert first["call_execution_id"] == "c-1"
+    assert first["results"]["tone"]["reason"] == "polite"
+    assert (second["test_execution_id"], second["results"]) == ("e-2", {})
     assert (scored["warnings"], scored["elapsed"]) == (
         ["execution x was left out"],
         1.5,
@@ -275,6 +302,8 @@ def test_an_error_of_another_package_is_read_back_as_the_common_one():
         lambda each: each["run_tests"][0].update(status="unheard of"),
         lambda each: each["run_tests"][0]["configs"][0].pop("origin"),
         lambda each: each["run_tests"][0]["configs"][0].update(scores=7),
+        lambda each: each["run_tests"][0]["calls"][0].pop("results"),
+        lambda each: each["run_tests"][0]["calls"][0].update(results=7),
         lambda each: each["run_tests"][1]["error"].pop("delivery"),
     ],
 )

@@ -27,6 +27,7 @@ from futureagi_async.emulator.rules.summaries import config_entry, finished_resu
 from futureagi_async.endpoints.scores import read_scores
 from futureagi_async.evaluation.results import (
     ExecutionResults,
+    Overview,
     ResultCounts,
     ResultScope,
     ResultTable,
@@ -461,7 +462,7 @@ def test_the_fingerprint_does_not_depend_on_the_order_of_the_calls(rows, random)
 
 
 async def test_without_an_execution_nothing_is_read():
-    table = await read_results(pytest.fail, "run test", [], ResultScope())
+    table = await read_results(pytest.fail, "run test", Overview([], {}), ResultScope())
 
     assert table.executions == {}
 

@@ -315,7 +315,9 @@ async def test_closing_the_client_ends_the_wait_and_reports_what_was_started(
         report = await task
 
     assert states(report) == [PENDING, PENDING]
-    assert report[0].reason == "not waited for any longer: the client was closed"
+    assert report[0].reason.startswith(
+        "not waited for any longer: the client was closed"
+    )
     assert emulator.log.runs == dict.fromkeys(run_test_ids[:2], 1)
 
 
@@ -325,6 +327,23 @@ async def test_on_a_closed_client_nothing_is_paused_for(connect):
 
     async with asyncio.timeout(60):
         await client._transport.wait(asyncio.Event(), 3600)
+
+
+async def test_a_start_in_flight_when_the_client_is_closed_stays_unknown(
+    connect, emulator, run_test_ids, configs, eventually
+):
+    fault = emulator.faults.add("latency", seconds=600, endpoint="run_new_evals")
+    client = connect()
+    task = asyncio.create_task(client.evaluate(run_test_ids[:1], configs, **NEVER))
+    await eventually(lambda: fault.hits)
+
+    await client.aclose()
+    async with asyncio.timeout(60):
+        (end,) = await task
+
+    assert end.status is EvaluationStatus.FAILED
+    assert isinstance(end.error, ClientClosedError)
+    assert end.error.delivery is Delivery.UNKNOWN
 
 
 @pytest.mark.usefixtures("under_way")

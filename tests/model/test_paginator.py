@@ -187,6 +187,67 @@ def test_a_list_is_read_again_from_the_page_where_it_began():
     assert [page for page, _ in listing.asked] == [2, 3, 4, 2, 3, 4]
 
 
+def failing_once(listing, number, error):
+    """The same list, of which the read with this number fails."""
+    reads = iter(range(1, 100))
+
+    async def read(request):
+        if next(reads) == number:
+            raise error
+        return await listing.read(request)
+
+    return read
+
+
+BROKEN = ServerError("broken", status_code=500, delivery=Delivery.UNKNOWN)
+
+
+async def test_the_last_entries_are_delivered_before_the_start_is_looked_at_again():
+    paginator = Paginator(failing_once(Listing("-abc"), 3, BROKEN), listed(2))
+
+    assert [each.id for each in await paginator.next_entries()] == ["a"]
+    assert [each.id for each in await paginator.next_entries()] == ["b", "c"]
+    with pytest.raises(ServerError, match="broken"):
+        await paginator.next_entries()
+    assert await paginator.next_entries() == []
+
+
+async def test_entries_of_a_page_that_shows_a_change_are_delivered_before_the_error():
+    listing = Listing("abcdefgh", [always_moving] * 6)
+    paginator = Paginator(listing.read, listed(3))
+    found = []
+
+    with pytest.raises(ListChangedError):
+        while entries := await paginator.next_entries():
+            found += [each.id for each in entries]
+
+    seen = {each.id for each in await paginator.next_entries()}
+    assert not seen & set(found)
+    assert len(found) == len(set(found)) >= 3 * MAX_READINGS - 3
+
+
+@pytest.mark.parametrize("number", [3, 4])
+def test_a_start_that_became_too_large_is_read_in_smaller_pages(number):
+    listing = Listing("-abc")
+    read = failing_once(listing, number, too_large(2))
+
+    assert asyncio.run(collect(Paginator(read, listed(2)))) == ["a", "b", "c"]
+
+
+def test_a_list_that_became_shorter_and_too_large_is_read_in_smaller_pages():
+    listing = Listing("abcde", [nothing, remove("a", "b")], past_the_end="error")
+    read = failing_once(listing, 4, too_large(2))
+
+    assert sorted(asyncio.run(collect(Paginator(read, listed(2))))) == list("abcde")
+
+
+def test_a_page_that_vanished_and_came_back_is_a_change():
+    changes = [nothing, remove("e"), prepend("x"), nothing]
+    listing = Listing("abcde", changes, past_the_end="error")
+
+    assert set("abcd") <= set(listing.everything())
+
+
 def always_moving(names):
     names.insert(0, names.pop())
 

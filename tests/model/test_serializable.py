@@ -10,21 +10,28 @@ import pytest
 
 from futureagi_async import endpoints
 from futureagi_async.endpoints.add_eval_configs import AddEvalConfigsResult
+from futureagi_async.endpoints.cancel_execution import CancelExecutionResult
 from futureagi_async.endpoints.compare_executions import ExecutionComparison
 from futureagi_async.endpoints.delete_eval_config import DeleteEvalConfigResult
 from futureagi_async.endpoints.eval_config import CreatedEvalConfig
 from futureagi_async.endpoints.eval_output import EvalOutput, EvalOutputStatus
+from futureagi_async.endpoints.execute_run_test import ExecutionStarted
 from futureagi_async.endpoints.get_eval_summary import EvalSummary
+from futureagi_async.endpoints.get_execution_status import NewestExecution
 from futureagi_async.endpoints.get_run_test import RunTest
 from futureagi_async.endpoints.get_simulation_metrics import SimulationMetrics
 from futureagi_async.endpoints.get_simulation_runs import SimulationRuns
 from futureagi_async.endpoints.list_call_executions import CallExecutionsPage
 from futureagi_async.endpoints.list_eval_templates import EvalTemplates
 from futureagi_async.endpoints.list_run_tests import RunTestsPage
+from futureagi_async.endpoints.list_simulation_runs import SimulationRunsPage
 from futureagi_async.endpoints.list_test_executions import (
     TestExecution,
     TestExecutionsPage,
 )
+from futureagi_async.endpoints.ping import Ping
+from futureagi_async.endpoints.rerun_calls import RerunCallsResult
+from futureagi_async.endpoints.rerun_executions import RerunExecutionsResult
 from futureagi_async.endpoints.run_new_evals import RunNewEvalsResult
 from futureagi_async.endpoints.scores import ChoiceScores, NumericScores, PassFailScores
 from futureagi_async.endpoints.status import ExecutionStatus
@@ -166,6 +173,17 @@ RESPONSES = [
         },
     ),
     (
+        SimulationRunsPage,
+        {
+            "result": PAGE
+            | {
+                "results": [
+                    {"execution_id": ID, "status": "completed", "eval_results": []}
+                ]
+            }
+        },
+    ),
+    (
         SimulationMetrics,
         {
             "result": {
@@ -220,6 +238,64 @@ RESPONSES = [
         },
     ),
     (
+        ExecutionStarted,
+        {
+            "message": "ok",
+            "execution_id": ID,
+            "run_test_id": ID,
+            "status": "started",
+            "total_scenarios": 2,
+            "total_calls": 0,
+            "scenario_ids": [ID],
+        },
+    ),
+    (
+        NewestExecution,
+        {
+            "run_test_id": ID,
+            "status": "running",
+            "execution_id": ID,
+            "total_calls": 3,
+            "start_time": "2026-01-02T03:04:05Z",
+            "end_time": None,
+        },
+    ),
+    (
+        CancelExecutionResult,
+        {"success": True, "message": "ok", "test_execution_id": ID},
+    ),
+    (
+        RerunExecutionsResult,
+        {
+            "message": "ok",
+            "run_test_id": ID,
+            "rerun_type": "eval_only",
+            "results": [
+                {
+                    "test_execution_id": ID,
+                    "success_count": 1,
+                    "failure_count": 1,
+                    "successful_reruns": [ID],
+                    "failed_reruns": [{"call_execution_id": ID, "error": "no"}],
+                    "dispatch_error": None,
+                }
+            ],
+            "overall_success_count": 1,
+            "overall_failure_count": 1,
+        },
+    ),
+    (
+        RerunCallsResult,
+        {
+            "message": "ok",
+            "test_execution_id": ID,
+            "rerun_type": "call_and_eval",
+            "success_count": 1,
+            "failure_count": 0,
+            "left_out": [ID],
+        },
+    ),
+    (
         EvalTemplates,
         {"result": [{"id": ID, "name": "tone", "required_keys": ["text"]}]},
     ),
@@ -252,7 +328,14 @@ def parts_of(value):
             yield from parts_of(item)
 
 
-PARTS = [part for result in RESULTS for part in parts_of(result)]
+PING = Ping(
+    elapsed=0.25,
+    run_test_count=3,
+    organization_id=ID,
+    workspace_id=None,
+    requested_workspace_id=ID,
+)
+PARTS = [part for result in (*RESULTS, PING) for part in parts_of(result)]
 
 
 @pytest.mark.parametrize("value", PARTS, ids=lambda value: type(value).__name__)

@@ -58,25 +58,23 @@ def connect(
 def configs(emulator: Emulator) -> list[EvalConfig]:
     """Three configs, one with every field and one without a name."""
     tone, contains, is_json = emulator.world.template_ids[:3]
-    return [
-        EvalConfig(tone, "tone", mapping={"output": "transcript"}),
-        EvalConfig(contains),
-        EvalConfig(
+    by_status = {
+        "column_id": "status",
+        "filter_config": {
+            "filter_type": "text",
+            "filter_op": "equals",
+            "filter_value": "completed",
+        },
+    }
+    with pytest.warns(UserWarning, match="never applies them"):
+        complete = EvalConfig(
             is_json,
             " whole ",
             config={"params": {"strict": True}},
             mapping={"text": "transcript"},
-            filters=[
-                {
-                    "column_id": "status",
-                    "filter_config": {
-                        "filter_type": "text",
-                        "filter_op": "equals",
-                        "filter_value": "completed",
-                    },
-                }
-            ],
+            filters=[by_status],
             error_localizer=True,
             model="turing_large",
-        ),
-    ]
+        )
+    named = EvalConfig(tone, "tone", mapping={"output": "transcript"})
+    return [named, EvalConfig(contains), complete]

@@ -156,8 +156,6 @@ async def test_calls_come_with_what_their_evaluations_gave(emulator, connect, co
             status=EvalOutputStatus.COMPLETED,
             value="Passed",
             reason="it was polite",
-            type="",
-            name="",
             raw=show_cell(RESULT),
         ),
         waits: EvalOutput(status=EvalOutputStatus.PENDING),

@@ -265,7 +265,7 @@ async def test_evaluations_of_others_prove_nothing(
     assert emulator.log.runs == {run_test: 1}
 
 
-async def test_every_page_of_calls_is_read(make_client, configs):
+async def test_the_calls_of_every_execution_are_read(make_client, configs):
     world = small_world(run_tests=1, executions=3, calls=70)
     async with Emulator(world) as emulator:
         client = make_client(emulator)
@@ -277,7 +277,8 @@ async def test_every_page_of_calls_is_read(make_client, configs):
 
     assert result.reconciled
     assert result.call_execution_count == 210
-    assert emulator.log.counts["call_executions", 200] == 2 * 3
+    assert emulator.log.counts["runs", 200] == 2 * 3
+    assert emulator.log.counts["call_executions", 200] == 0
     assert emulator.log.counts["executions", 200] == 2
 
 
@@ -316,12 +317,13 @@ async def test_without_reconciling_it_stays_unknown_and_nothing_is_read(
     assert len(emulator.log.requests) == 1
 
 
-@pytest.mark.parametrize("endpoint", ["executions", "call_executions"])
+@pytest.mark.parametrize("failing", [["executions"], ["runs", "call_executions"]])
 async def test_a_failing_read_does_not_replace_the_error(
-    endpoint, emulator, connect, run_test, config_ids
+    failing, emulator, connect, run_test, config_ids
 ):
     emulator.faults.add("status", status=504, endpoint=RUN)
-    emulator.faults.add("status", status=500, endpoint=endpoint)
+    for endpoint in failing:
+        emulator.faults.add("status", status=500, endpoint=endpoint)
 
     error = await failure(
         connect().run_new_evals(run_test, eval_config_ids=config_ids, select_all=True)

@@ -30,6 +30,9 @@ from futureagi_async import (
 )
 
 
+# Filters are part of a complete eval config, and have tests of their warning.
+pytestmark = pytest.mark.filterwarnings("ignore:filters.*never applies:UserWarning")
+
 RUN_TEST = small_world().run_test_ids[0]
 TEMPLATE, OTHER_TEMPLATE = small_world().template_ids[:2]
 ABC = [EvalConfig(TEMPLATE, name) for name in "abc"]

@@ -26,6 +26,9 @@ from futureagi_async import (
 )
 
 
+# Filters are part of a complete eval config, and have tests of their warning.
+pytestmark = pytest.mark.filterwarnings("ignore:filters.*never applies:UserWarning")
+
 RUN_TEST, OTHER = small_world().run_test_ids[:2]
 TEMPLATE, OTHER_TEMPLATE = small_world().template_ids[:2]
 NOBODY = "99999999-9999-4999-8999-999999999999"

@@ -217,6 +217,68 @@ def reading_and_blocking(text: str, uuid: UUID) -> None:
         assert_type(client.find_eval_template(text), fa.types.EvalTemplate)
 
 
+async def simulating(text: str, uuid: UUID) -> None:
+    async with fa.AsyncFutureAGI(workspace_id=uuid) as client:
+        ping = await client.ping()
+        assert_type(ping, fa.types.Ping)
+        assert_type((ping.ok, ping.elapsed), tuple[bool, float])
+        assert_type(ping.workspace_id, str | None)
+        started = await client.execute_run_test(text, [text, uuid])
+        assert_type(started, fa.types.ExecutionStarted)
+        assert_type((started.id, started.execution_id), tuple[str, str])
+        assert_type(started.total_scenarios, int | None)
+        newest = await client.get_execution_status(uuid)
+        assert_type(newest, fa.types.NewestExecution)
+        assert_type((newest.is_over, newest.exists), tuple[bool, bool])
+        cancelled = await client.cancel_execution(started, even_if_completed=True)
+        assert_type(cancelled, fa.types.CancelExecutionResult)
+        assert_type(cancelled.is_cancelling, bool)
+        kind: fa.types.RerunType = "eval_only"
+        again = await client.rerun_executions(text, kind, test_execution_ids=[started])
+        assert_type(again, fa.types.RerunExecutionsResult)
+        assert_type(again.results[0], fa.types.ExecutionRerun)
+        assert_type(again.results[0].failed_reruns, tuple[fa.types.FailedRerun, ...])
+        assert_type(again.left_out, tuple[str, ...])
+        calls = await client.rerun_calls(
+            uuid, started, "call_and_eval", call_execution_ids=[uuid]
+        )
+        assert_type(calls, fa.types.RerunCallsResult)
+        batch = await client.send_many(
+            [fa.ExecuteRunTest(each) for each in (text, uuid)], journal="a.db"
+        )
+        assert_type(batch, fa.Batch[fa.types.ExecutionStarted])
+
+
+def simulating_and_blocking(text: str, uuid: UUID) -> None:
+    with fa.FutureAGI() as client:
+        assert_type(client.ping(), fa.types.Ping)
+        started = client.execute_run_test(uuid)
+        assert_type(started, fa.types.ExecutionStarted)
+        assert_type(client.get_execution_status(text), fa.types.NewestExecution)
+        cancelled = client.cancel_execution(uuid)
+        assert_type(cancelled, fa.types.CancelExecutionResult)
+        again = client.rerun_executions(text, "eval_only", select_all=True)
+        assert_type(again, fa.types.RerunExecutionsResult)
+        calls = client.rerun_calls(text, uuid, "eval_only", select_all=True)
+        assert_type(calls, fa.types.RerunCallsResult)
+        requests = [
+            fa.CancelExecution(uuid),
+            fa.CancelExecution(started, even_if_completed=True),
+        ]
+        assert_type(
+            client.send_many(requests), fa.Batch[fa.types.CancelExecutionResult]
+        )
+        assert_type(
+            client.send(fa.RerunExecutions(text, "eval_only", [uuid])),
+            fa.types.RerunExecutionsResult,
+        )
+        assert_type(
+            client.send(fa.RerunCalls(text, uuid, "eval_only", [text])),
+            fa.types.RerunCallsResult,
+        )
+        assert_type(client.send(fa.GetExecutionStatus(text)), fa.types.NewestExecution)
+
+
 def jobs(text: str, uuid: UUID) -> None:
     ensure = fa.EnsureEvalConfigs(uuid, [fa.EvalConfig(text)], on_conflict="keep")
     assert_type(ensure.configs[0], fa.EvalConfig)
@@ -463,6 +525,10 @@ def journals(outcome: fa.Outcome[fa.types.RunNewEvalsResult]) -> None:
 def errors(error: fa.FutureAGIError) -> None:
     assert_type(error.delivery, fa.Delivery)
     match error:
+        case fa.ExecutionStartError():
+            assert_type(error.execution_id, str | None)
+        case fa.ExecutionCompletedError():
+            assert_type(error.execution_id, str)
         case fa.NameConflictError() | fa.ExecutionsNotCompletedError():
             assert_type(error.code, str | None)
         case fa.APIStatusError():
@@ -470,7 +536,11 @@ def errors(error: fa.FutureAGIError) -> None:
             assert_type(error.details, dict[str, tuple[str, ...]])
             assert_type(error.item_errors, tuple[fa.types.ItemError, ...])
             assert_type(error.body, bytes)
-        case fa.EvalDispatchError() | fa.UnexpectedResponseError():
+        case (
+            fa.EvalDispatchError()
+            | fa.RerunDispatchError()
+            | fa.UnexpectedResponseError()
+        ):
             assert_type(error.status_code, int)
         case fa.APIResponseError() | fa.APIConnectionError() | fa.APIError():
             assert_type(error.request_id, str | None)
@@ -496,6 +566,7 @@ ERRORS: list[type[fa.FutureAGIError]] = [
     fa.ConflictError,
     fa.DeadlineExceededError,
     fa.EndpointMissingError,
+    fa.FeatureNotIncludedError,
     fa.InvalidRequestError,
     fa.JournalError,
     fa.ListChangedError,
