@@ -185,8 +185,8 @@ def test_calls_under_evaluation_at_the_deadline_are_pending_and_counted(
     assert end.status is EvaluationStatus.PENDING
     assert (end.calls_counted, end.calls_not_counted) == (1, {"analyzing": 3})
     assert end.reason.endswith(
-        f"execution {one.executions[0].id} is evaluating with 3 analyzing, 1 completed "
-        "of 4 calls"
+        f"execution {one.executions[0].id} was evaluating when last read with "
+        "3 analyzing, 1 completed of 4 calls"
     )
 
 

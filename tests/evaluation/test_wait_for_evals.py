@@ -16,6 +16,7 @@ from futureagi_async import (
 from futureagi_async.emulator.rows import Call, Execution
 from futureagi_async.emulator.rules.phases import start_pending_evaluations
 from futureagi_async.endpoints import execution_calls
+from futureagi_async.evaluation import poller
 
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"
@@ -126,8 +127,9 @@ def test_a_finished_run_test_is_read_once(call, client, emulator, started):
     call("wait_for_evals", started[:1], **LONG)
 
     counts = emulator.log.counts
-    assert counts["run_test", 200] == counts["executions", 200] == 1
+    assert counts["executions", 200] <= 1
     assert counts["call_executions", 200] <= 1
+    assert counts.total() <= 4
 
 
 async def test_a_read_is_cut_off_at_the_deadline(
@@ -239,8 +241,13 @@ def under_way(client, run_test_ids, configs, leave):
 
 
 @pytest.fixture
-def trouble_while_waiting(emulator):
+def trouble_while_waiting(emulator, monkeypatch):
     """Have polls fail, so many times, as soon as something waits."""
+
+    async def nothing(*_):
+        return None
+
+    monkeypatch.setattr(poller, "read_scored_overview", nothing)
 
     def install(times):
         fault = emulator.faults.add("status", status=500, endpoint="executions")
@@ -288,7 +295,7 @@ def test_the_third_failed_poll_is_final(call, under_way, trouble_while_waiting):
 
 
 def test_a_failed_first_read_is_final(call, emulator, started):
-    emulator.faults.add("status", status=500, endpoint="executions")
+    emulator.faults.add("status", status=500)
 
     report = call("wait_for_evals", started[:2], **LONG)
 
