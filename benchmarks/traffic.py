@@ -37,6 +37,10 @@ _USUAL_GRAPH_BYTES = 9_000
 _USUAL_REASON = "The agent has asked back. " * 13
 """What makes a page of 100 calls of the emulator as heavy as the service's: 4.0 MB."""
 
+_USUAL_TEMPLATES = 164
+_USUAL_CRITERIA = "Does the agent answer the question? " * 66
+"""What makes the list of eval templates as heavy as the service's: 0.43 MB."""
+
 _TIGHT = RateLimit(requests=250, per=60)
 _TIGHT_RUN_TESTS = 100
 
@@ -81,26 +85,30 @@ def _requests(
 
 
 def _weights() -> Iterator[Row]:
-    """Yield the bytes of what is received for the scores of one execution."""
+    """Yield the bytes of all responses for the scores of one execution."""
 
     async def evaluate(emulator: Emulator) -> list[float]:
-        one, other = emulator.world.run_test_ids
-        configs, log = _configs(emulator, 5), emulator.log
+        weights, log = [], emulator.log
+        configs = _configs(emulator, 5)
         async with _client(emulator) as client:
-            await _evaluate(client, emulator, [one], configs)
-            scores = log.response_bytes.total()
-            await _evaluate(client, emulator, [other], configs, include_calls=True)
-            calls = log.response_bytes.total()
+            for run_test_id, include_calls in zip(
+                emulator.world.run_test_ids, (False, False, True), strict=True
+            ):
+                options = {"include_calls": include_calls}
+                await _evaluate(client, emulator, [run_test_id], configs, **options)
+                weights.append(log.response_bytes.total() / 1e6)
             log.clear()
-            await client.send(ListCallExecutions(one, limit=_USUAL_CALLS))
-            return [scores / 1e6, calls / 1e6, log.response_bytes.total() / 1e6]
+            await client.send(ListCallExecutions(run_test_id, limit=_USUAL_CALLS))
+        return [*weights, log.response_bytes.total() / 1e6]
 
     with Emulator(_usual_world(), dispatch="run") as emulator:
-        scores, calls, page = asyncio.run(evaluate(emulator))
-    note = "peer: a page of the list of calls; the goal is for ours"
+        *weights, page = asyncio.run(evaluate(emulator))
     name = f"evaluate: responses for {_USUAL_CALLS} usual calls"
-    yield Row(name, scores, page, scores, "MB", "<= 0.4", note)
-    yield Row(f"{name}, include_calls", calls, page, calls, "MB", "<= 0.4", note)
+    known = f"{name}, templates known"
+    names = name, known, f"{known}, include_calls"
+    note = "peer: a page of the list of calls; the goal is for ours"
+    for each, weight in zip(names, weights, strict=True):
+        yield Row(each, weight, page, weight, "MB", "<= 0.4", note)
 
 
 def _started_before_first_score() -> Row:
@@ -129,9 +137,10 @@ def _started_before_first_score() -> Row:
 
 
 def _usual_world() -> World:
-    """Return a world of two run tests with an execution of usual calls each."""
-    world = World.synthetic(run_tests=2, calls=_USUAL_CALLS)
+    """Return a world of three run tests with an execution of usual calls each."""
+    world = World.synthetic(3, calls=_USUAL_CALLS, templates=_USUAL_TEMPLATES)
     for template in world.templates.values():
+        template.criteria = _USUAL_CRITERIA
         value = {"choices": "negative", "score": 0.5}.get(template.output_type)
         world.score(template.name, value or "Passed", reason=_USUAL_REASON)
     for run_test in map(world.run_tests.get, world.run_test_ids):
@@ -156,8 +165,15 @@ def _client(emulator: Emulator, **options: Any) -> AsyncFutureAGI:
 
 
 def _configs(emulator: Emulator, count: int) -> list[dict[str, Any]]:
-    templates = list(emulator.world.templates.values())[:count]
-    return [{"template_id": each.id, "name": each.name} for each in templates]
+    """Return eval configs of the first templates, with the mappings that these need."""
+    return [
+        {
+            "template_id": each.id,
+            "name": each.name,
+            "mapping": dict.fromkeys(each.required_keys, "transcript"),
+        }
+        for each in list(emulator.world.templates.values())[:count]
+    ]
 
 
 async def _evaluate(
