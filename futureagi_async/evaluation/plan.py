@@ -211,7 +211,8 @@ def _assess_execution(table: ResultTable, results: ExecutionResults) -> Assessme
         return _assess_busy(table, results)
     counts = [results.counts(config_id) for config_id in table.config_ids]
     if not can_be_evaluated(results.execution):
-        is_open = not counts or any(each.unfinished for each in counts)
+        unfinished = results.open_calls + sum(each.unfinished for each in counts)
+        is_open = bool(unfinished) or not counts
         phase = EvaluationPhase.ABANDONED if is_open else EvaluationPhase.FINISHED
         return Assessment(phase, is_certain=True)
     if any(each.pending for each in counts):
