@@ -102,7 +102,8 @@ class PollTarget:
             overview = await read_overview(
                 read, self.run_test_id, self.execution_filter
             )
-        self.left_out = overview.left_out
+        if self.execution_filter.ids is None:  # of chosen ones, none is left out
+            self.left_out = overview.left_out
         return overview
 
     def is_settled(self, now: float) -> bool:
