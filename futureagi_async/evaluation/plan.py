@@ -124,7 +124,8 @@ def make_plan(
             if (rerun or not counts.finished) and not started.has(id_, config)
         ]
         may_start = rerun or is_settled or not results.is_uneven
-        to_start = tuple(c for c in wanted if may_start or c in table.scope.created_ids)
+        unstarted = table.scope.unstarted_ids(id_)
+        to_start = tuple(c for c in wanted if may_start or c in unstarted)
         is_unsettled |= len(to_start) < len(wanted)
         if to_start:
             groups[to_start].append(id_)
@@ -211,7 +212,8 @@ def _assess_execution(table: ResultTable, results: ExecutionResults) -> Assessme
         return _assess_busy(table, results)
     counts = [results.counts(config_id) for config_id in table.config_ids]
     if not can_be_evaluated(results.execution):
-        is_open = not counts or any(each.unfinished for each in counts)
+        unfinished = results.open_calls + sum(each.unfinished for each in counts)
+        is_open = bool(unfinished) or not counts
         phase = EvaluationPhase.ABANDONED if is_open else EvaluationPhase.FINISHED
         return Assessment(phase, is_certain=True)
     if any(each.pending for each in counts):
@@ -231,7 +233,7 @@ def _assess_busy(table: ResultTable, results: ExecutionResults) -> Assessment:
     is_evaluating = results.execution.is_evaluating
     if not is_evaluating or results.open_calls or results.pending:
         return Assessment(EvaluationPhase.UNDER_WAY, is_certain=True)
-    if is_open - table.scope.created_ids:
+    if is_open - table.scope.unstarted_ids(results.execution.id):
         return Assessment(EvaluationPhase.UNDER_WAY, is_certain=True)
     if is_open or not results.completed_calls:
         return Assessment(EvaluationPhase.STUCK, is_certain=False)

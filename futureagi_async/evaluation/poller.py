@@ -104,7 +104,7 @@ class PollTarget:
             overview = await read_overview(
                 read, self.run_test_id, self.execution_filter
             )
-        if self.execution_filter.ids is None:
+        if self.execution_filter.ids is None:  # of chosen ones, none is left out
             self.left_out = overview.left_out
         return overview
 

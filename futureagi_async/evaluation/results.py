@@ -222,14 +222,16 @@ class ResultScope:
         live_ids: all eval configs of the run test. Calls have results of deleted ones
             as well, of which a pending one stays so for ever. `None` if unknown: then
             all count.
-        created_ids: eval configs that were created just now, and of which nothing was
-            started: nobody else can have started it.
+        created_ids: eval configs that were created just now: nobody else can have
+            started them.
+        started_on: the executions on which something was started since.
         keeps_calls: whether the results of each call are kept.
     """
 
     config_ids: tuple[str, ...] | None = None
     live_ids: tuple[str, ...] | None = None
     created_ids: frozenset[str] = frozenset()
+    started_on: frozenset[str] = frozenset()
     keeps_calls: bool = False
 
     @property
@@ -239,10 +241,16 @@ class ResultScope:
 
     @property
     def is_new(self) -> bool:
-        """Whether all eval configs that are expected were created just now."""
-        return bool(self.expected_ids) and self.created_ids.issuperset(
-            self.expected_ids or ()
+        """Whether nothing was started of any eval config that is expected."""
+        return (
+            not self.started_on
+            and bool(self.expected_ids)
+            and self.created_ids.issuperset(self.expected_ids or ())
         )
+
+    def unstarted_ids(self, execution_id: str) -> frozenset[str]:
+        """Return the eval configs that nobody can have started on an execution."""
+        return frozenset() if execution_id in self.started_on else self.created_ids
 
     def is_live(self, config_id: str) -> bool:
         """Return whether an eval config was not deleted."""

@@ -100,9 +100,8 @@ class RunTestState(PollTarget):
 
     def mark_started(self, request: RunNewEvals) -> None:
         """Note that the results of what a request starts are gone."""
-        left = self.scope.created_ids.difference(request.eval_config_ids)
-        self.scope = attrs.evolve(self.scope, created_ids=left)
         chosen = set(request.test_execution_ids or ()) & self.table.results.keys()
+        self.scope = attrs.evolve(self.scope, started_on=self.scope.started_on | chosen)
         self.table.mark_pending(chosen, request.eval_config_ids)
         self.read_at = asyncio.get_running_loop().time()
 

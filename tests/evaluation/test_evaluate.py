@@ -232,6 +232,9 @@ def test_executions_that_did_not_complete_are_left_out(call, run_tests, configs)
 
         assert end.status is SCORED
         assert end.executions == 1
+        assert end.warnings == (
+            f"1 {state} execution was left out: {one.executions[0].id}",
+        )
     assert [bool(each[0]) for each in outputs(one)] == [False, True]
 
 

@@ -63,8 +63,8 @@ def life(one, when_served):
 def ask(call, one, wanted):
     """Evaluate or wait for the one run test."""
 
-    def ask(method, **options):
-        wants = [wanted] if method == "evaluate" else []
+    def ask(method, configs=wanted, **options):
+        wants = [configs] if method == "evaluate" else []
         (end,) = call(method, [one.id], *wants, **LONG | options)
         return end
 
@@ -263,6 +263,28 @@ def test_an_eval_config_that_was_created_is_started_at_once_in_an_uneven_executi
     (end,) = client.evaluate([one.id], new, timeout=60, wait=False)
 
     assert (end.status, end.requests) == (STARTED, 1)
+    assert emulator.log.runs == {one.id: 1}
+
+
+def test_an_execution_that_accepts_no_new_config_is_stuck_beside_one_that_does(
+    one, ask, configs, emulator
+):
+    for config in range(2):
+        fill(one, range(4), config)
+    stuck = Execution(
+        f"9{one.executions[0].id[1:]}",
+        "evaluating",
+        calls=[
+            Call(f"{n}{each.id[1:]}", eval_outputs=dict(each.eval_outputs))
+            for n, each in enumerate(one.executions[0].calls, 4)
+        ],
+    )
+    one.executions.append(stuck)
+
+    end = ask("evaluate", configs=[configs[2]])
+
+    assert end.status is EvaluationStatus.STUCK
+    assert [(each.evaluated, each.pending) for each in end.configs] == [(4, 4)]
     assert emulator.log.runs == {one.id: 1}
 
 

@@ -399,6 +399,21 @@ def test_no_one_else_evaluates_a_config_that_was_created_just_now():
     assert found(["pending done"], both) == Assessment(UNDER_WAY, is_certain=True)
 
 
+def test_a_created_config_is_waited_for_only_where_it_was_started():
+    def found(started_on):
+        return assess(
+            table_of(
+                {"completed": ["done done"], "evaluating": ["- done"]},
+                ids(2),
+                created_ids=frozenset({config_id(0)}),
+                started_on=frozenset({execution_id(started_on)}),
+            )
+        )
+
+    assert found(0) == Assessment(STUCK, is_certain=False)
+    assert found(1) == Assessment(UNDER_WAY, is_certain=True)
+
+
 def test_a_config_that_nobody_ran_is_waited_for_until_the_execution_is_completed():
     def found(status):
         return assess(table_of({status: ["done -"]}, live_ids=tuple(ids(2))))
