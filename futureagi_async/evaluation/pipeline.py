@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sized
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -172,7 +171,7 @@ class EvaluationPipeline:
             self._unchecked = await check_mappings(
                 self._poll_executor.read, self._spec.configs, self._options.templates
             )
-        self._directory.expected = len(items) if isinstance(items, Sized) else None
+        self._directory.expected = len(items) if isinstance(items, list) else None
         # A worker that finds no more input keeps the slot that it acquired.
         self._pool = WorkerPool(
             items,
