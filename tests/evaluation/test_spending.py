@@ -8,13 +8,18 @@ import threading
 import pytest
 
 from futureagi_async import (
+    AsyncFutureAGI,
     BadRequestError,
+    Delivery,
     EvalConfigsDifferError,
     EvaluationStatus,
     EvaluationsUnderWayError,
     InvalidRequestError,
+    Journal,
+    RetryPolicy,
 )
 from futureagi_async.emulator import Emulator, World
+from futureagi_async.evaluation import directory
 from futureagi_async.evaluation.options import EVALUATION_DEFAULTS
 
 
@@ -273,8 +278,6 @@ def executing(acting, connect):
     def run(run_tests, configs, **options):
         async def main():
             keys = {"api_key": acting.api_key, "secret_key": acting.secret_key}
-            from futureagi_async import AsyncFutureAGI
-
             async with AsyncFutureAGI(**keys, base_url=acting.url) as client:
                 return await client.evaluate(
                     run_tests,
@@ -348,3 +351,50 @@ def test_an_option_that_is_no_truth_value_is_refused(
 
 def test_mappings_are_checked_unless_that_is_turned_off():
     assert EVALUATION_DEFAULTS["check_mappings"] is True
+
+
+async def test_an_execution_that_a_person_has_resolved_has_no_id_to_go_on_with(
+    acting, configs, journal
+):
+    id_ = acting.world.run_test_ids[0]
+    retry = RetryPolicy(reconcile=False, max_attempts=1)
+    acting.faults.add("drop_after", endpoint="execute", times=1)
+    options = {"execute": True, "timeout": 60, "journal": journal}
+    keys = acting.api_key, acting.secret_key
+    async with AsyncFutureAGI(*keys, base_url=acting.url, retry=retry) as client:
+        (lost,) = await client.evaluate([id_], configs, **options)
+        with Journal.open(journal) as reader:
+            for entry in reader:
+                if entry.endpoint == "ExecuteRunTest":
+                    reader.resolve(entry, done=True)
+        (end,) = await client.evaluate([id_], configs, **options)
+
+    assert lost.error.delivery is Delivery.UNKNOWN
+    assert end.status is EvaluationStatus.FAILED
+    assert "resolved by a person, without an id" in end.reason
+    assert len(acting.world.run_tests.get(id_).executions) == 2
+
+
+@pytest.fixture
+def listing(monkeypatch):
+    """Read every run test from the list."""
+    monkeypatch.setattr(directory, "_MIN_RUN_TESTS", 1)
+
+
+def test_an_eval_config_that_was_deleted_since_it_was_listed_is_added_again(
+    call, listing, equipped, configs, when_served
+):
+    for each in equipped.calls():
+        each[1].eval_outputs.clear()
+
+    def delete(_):
+        equipped.eval_configs[0].deleted = True
+
+    when_served(delete, "run-new-evals")
+    (end,) = call("evaluate", [equipped.id], configs, **LONG)
+
+    assert end.status is SCORED
+    assert [each.name for each in equipped.live_configs()].count(
+        configs[0]["name"]
+    ) == 1
+    assert emulator.log.runs[equipped.id] == 2
