@@ -8,7 +8,7 @@ import attrs
 
 from futureagi_async.endpoints.status import ExecutionStatus
 from futureagi_async.errors import NotAttemptedError
-from futureagi_async.evaluation.plan import EvaluationPhase
+from futureagi_async.evaluation.plan import EvaluationPhase, is_busy
 from futureagi_async.evaluation.report import (
     CallResults,
     ConfigScores,
@@ -252,7 +252,7 @@ def _warnings(state: RunTestState) -> Iterator[str]:
     if state.unknown_error is not None and state.is_resolved:
         yield f"{state.unknown_error}; what was read afterwards shows the outcome"
     for id_, results in state.table.results.items():
-        if not results.completed_calls and (state.plan or not results.open_calls):
+        if not results.completed_calls and not (is_busy(results) and results.open_calls):
             yield f"execution {id_} has no completed call, and was left out"
         if results.limit_reached:
             yield f"a limit of the account was reached: {results.limit_reached}"

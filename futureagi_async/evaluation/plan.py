@@ -243,7 +243,7 @@ def _assess_busy(table: ResultTable, results: ExecutionResults) -> Assessment:
 def describe_busy(table: ResultTable) -> Iterator[str]:
     """Return what each execution that is not finished seems to wait for."""
     for id_, results in table.results.items():
-        if not is_busy(results):
+        if not is_busy(results) and not results.is_uneven:
             continue
         statuses = {s: n for s, n in results.statuses.items() if n}
         total = sum(statuses.values())

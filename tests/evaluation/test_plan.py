@@ -511,12 +511,17 @@ def test_an_execution_that_is_not_over_is_described_by_its_calls(calls, seen):
 
 
 def test_every_execution_that_is_not_over_is_described():
-    table = table_of({"running": [], "failed": [], "evaluating": [], "pending": []})
+    over = {"failed": [], "completed": ["done"]}
+    table = table_of(
+        {"running": [], "evaluating": [], "pending": [], "completed a": ["pending"]}
+        | over
+    )
 
     assert [each.partition(" was ")[2] for each in describe_busy(table)] == [
         "running when last read",
         "evaluating when last read",
         "pending when last read",
+        "completed when last read with 1 completed of 1 calls, 1 results pending",
     ]
 
 
