@@ -397,4 +397,3 @@ def test_an_eval_config_that_was_deleted_since_it_was_listed_is_added_again(
     assert [each.name for each in equipped.live_configs()].count(
         configs[0]["name"]
     ) == 1
-    assert emulator.log.runs[equipped.id] == 2
