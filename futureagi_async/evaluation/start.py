@@ -22,14 +22,11 @@ from futureagi_async.errors import (
 )
 from futureagi_async.evaluation.directory import RunTestDirectory
 from futureagi_async.evaluation.ensure_configs import EnsureEvalConfigs
+from futureagi_async.evaluation.overview import ALL_EXECUTIONS, ExecutionFilter
 from futureagi_async.evaluation.plan import StartedPairs, make_plan
 from futureagi_async.evaluation.poller import PollTarget
 from futureagi_async.evaluation.recovery import Recovery
-from futureagi_async.evaluation.results import (
-    ALL_EXECUTIONS,
-    ExecutionFilter,
-    read_results,
-)
+from futureagi_async.evaluation.results import read_results
 from futureagi_async.model.operation import Executor, Operation
 
 

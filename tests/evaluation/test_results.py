@@ -25,15 +25,15 @@ from futureagi_async.emulator.cells import store_cell
 from futureagi_async.emulator.rows import Call, EvalConfig, Execution, RunTest
 from futureagi_async.emulator.rules.summaries import config_entry, finished_results
 from futureagi_async.endpoints.scores import read_scores
+from futureagi_async.evaluation.overview import Overview
 from futureagi_async.evaluation.results import (
     ExecutionResults,
-    Overview,
     ResultCounts,
     ResultScope,
     ResultTable,
-    ScoreAggregator,
     read_results,
 )
+from futureagi_async.evaluation.scoring import ScoreAggregator
 from futureagi_async.types import (
     ChoiceScores,
     EvalOutput,
