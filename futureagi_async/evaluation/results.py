@@ -264,7 +264,14 @@ class ExecutionResults:
                 self.limit_reached = output.reason
 
     def counts(self, config_id: str) -> ResultCounts:
-        """Return the counts of one eval config."""
+        """Return the counts of one eval config.
+
+        Where none was requested, one that was never run on a completed execution is not
+        missed there.
+        """
+        is_over = self.execution.status is ExecutionStatus.COMPLETED
+        if self._scope.config_ids is None and is_over and config_id not in self._counts:
+            return ResultCounts()
         found = self._counts.get(config_id) or ResultCounts()
         present = found.finished + found.pending
         return attrs.evolve(found, not_prepared=self.completed_calls - present)
