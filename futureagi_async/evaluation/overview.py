@@ -12,7 +12,14 @@ from futureagi_async.endpoints.list_test_executions import (
     TestExecution,
 )
 from futureagi_async.endpoints.status import ExecutionStatus
-from futureagi_async.errors import NotFoundError, ServerError, UnexpectedResponseError
+from futureagi_async.errors import (
+    APITimeoutError,
+    InvalidRequestError,
+    NotFoundError,
+    ResponseTooLargeError,
+    ServerError,
+    UnexpectedResponseError,
+)
 from futureagi_async.model.page import Paginator
 
 
@@ -126,8 +133,14 @@ async def read_scored_overview(
     """
     expected = set(expected_ids)
     try:
-        page = await read(ListSimulationRuns(name, limit=_MAX_SCORED))
-    except (NotFoundError, UnexpectedResponseError):
+        page = await read(ListSimulationRuns(name, limit=_MAX_SCORED).as_divisible())
+    except (
+        APITimeoutError,
+        InvalidRequestError,  # a name that cannot be asked for, such as a blank one
+        NotFoundError,
+        ResponseTooLargeError,
+        UnexpectedResponseError,
+    ):
         return None
     except ServerError as error:
         if error.status_code != _SERVER_ERROR:

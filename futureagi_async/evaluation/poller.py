@@ -24,7 +24,7 @@ from futureagi_async.evaluation.overview import (
     read_overview,
     read_scored_overview,
 )
-from futureagi_async.evaluation.plan import Assessment, EvaluationPhase, assess
+from futureagi_async.evaluation.plan import Assessment, EvaluationPhase, assess, is_busy
 from futureagi_async.evaluation.results import ResultScope, ResultTable, read_results
 
 
@@ -117,6 +117,8 @@ class PollTarget:
         if self.assessment is None or table.fingerprint != self.table.fingerprint:
             self.unchanged_since = ended
         self.table, self.read_at = table, began
+        busy = {id_ for id_, each in table.results.items() if is_busy(each)}
+        self.scope = attrs.evolve(self.scope, watched=self.scope.watched | busy)
         self.assessment = found = assess(table)
         if found.phase is EvaluationPhase.UNDER_WAY:
             return None

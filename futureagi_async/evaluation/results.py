@@ -87,6 +87,8 @@ class ResultScope:
         created_ids: eval configs that were created just now: nobody else can have
             started them.
         started_on: the executions on which something was started since.
+        watched: the executions that were under way when they were read: their results
+            can come in after they have ended.
         keeps_calls: whether the results of each call are kept.
     """
 
@@ -94,6 +96,7 @@ class ResultScope:
     live_ids: tuple[str, ...] | None = None
     created_ids: frozenset[str] = frozenset()
     started_on: frozenset[str] = frozenset()
+    watched: frozenset[str] = frozenset()
     keeps_calls: bool = False
 
     @property
@@ -137,8 +140,8 @@ class ExecutionResults:
         names: the name of each eval config in the first of its results: calls are read
             newest first, and an eval config can have been renamed.
         failures: one reason why an evaluation failed, by eval config id.
-        limit_reached: the reason of an evaluation that failed since a limit of the
-            account was reached; empty if none did.
+        limits: the reason of an evaluation that failed since a limit of the account was
+            reached, by eval config id.
     """
 
     def __init__(self, execution: TestExecution, scope: ResultScope) -> None:
@@ -148,7 +151,7 @@ class ExecutionResults:
         self.calls: list[SimulationCall] = []
         self.names: dict[str, str] = {}
         self.failures: dict[str, str] = {}
-        self.limit_reached = ""
+        self.limits: dict[str, str] = {}
         self._scope = scope
         self._counts: dict[str, ResultCounts] = {}
         self._scores: dict[str, ScoreAggregator] = {}
@@ -164,20 +167,18 @@ class ExecutionResults:
         returned.
         """
         expected, configs = set(scope.expected_ids or ()), run.configs
-        completed, failed = run.completed_calls, run.failed_calls
+        completed = run.completed_calls
         if (
             execution.status is not ExecutionStatus.COMPLETED
             or scope.keeps_calls
             or not expected
             or not completed
-            or run.total_calls != completed + failed
+            or run.total_calls != completed
             or not expected <= configs.keys()
         ):
             return None
         found = cls(execution, scope)
         found.statuses[ExecutionStatus.COMPLETED] = completed
-        if failed:
-            found.statuses[ExecutionStatus.FAILED] = failed
         for config_id in expected:
             scores = ScoreAggregator.from_summary(configs[config_id])
             if scores is None or configs[config_id].total_cells != completed:
@@ -209,6 +210,11 @@ class ExecutionResults:
         found = cls(execution, scope)
         found.statuses[ExecutionStatus.COMPLETED] = max(1, round(calls * rate / 100))
         return found
+
+    @property
+    def limit_reached(self) -> str:
+        """The first of these reasons; empty if there is none."""
+        return next(iter(self.limits.values()), "")
 
     @property
     def has_merged_numbers(self) -> bool:
@@ -260,8 +266,8 @@ class ExecutionResults:
             self._scores.setdefault(config_id, ScoreAggregator()).add(output)
         elif output.status is EvalOutputStatus.FAILED and output.reason:
             self.failures.setdefault(config_id, output.reason)
-            if output.hit_limit and not self.limit_reached:
-                self.limit_reached = output.reason
+            if output.hit_limit:
+                self.limits.setdefault(config_id, output.reason)
 
     def counts(self, config_id: str) -> ResultCounts:
         """Return the counts of one eval config.
@@ -269,7 +275,10 @@ class ExecutionResults:
         Where none was requested, one that was never run on a completed execution is not
         missed there.
         """
-        is_over = self.execution.status is ExecutionStatus.COMPLETED
+        is_over = (
+            self.execution.status is ExecutionStatus.COMPLETED
+            and self.execution.id not in self._scope.watched
+        )
         if self._scope.config_ids is None and is_over and config_id not in self._counts:
             return ResultCounts()
         found = self._counts.get(config_id) or ResultCounts()
@@ -294,7 +303,8 @@ class ExecutionResults:
         """
         counts = map(self.counts, self._counts)
         is_partial = any(each.finished and each.unfinished for each in counts)
-        return bool(self.pending or self.open_calls or is_partial)
+        is_watched = self.execution.id in self._scope.watched
+        return bool(self.pending or self.open_calls or is_partial or is_watched)
 
     def mark_pending(self, config_ids: Collection[str]) -> None:
         """Count as pending what was started after it was read: the results are gone."""

@@ -90,6 +90,21 @@ class RunTestState(PollTarget):
         return bool(self.changes or self.executed) or self.requests > 0
 
     @property
+    def limit_reached(self) -> str:
+        """Why evaluations that were started now have failed at a limit; empty if none."""
+        if not self.requests and self.executed is None:
+            return ""
+        return next(
+            (
+                reason
+                for id_, results in self.table.results.items()
+                for config_id, reason in results.limits.items()
+                if self.executed is not None or self.started.has(id_, config_id)
+            ),
+            "",
+        )
+
+    @property
     def has_shown_outcome(self) -> bool:
         """Whether what was read after an unknown outcome shows what became of it."""
         is_open = self.plan is not None and self.plan.is_unsettled
@@ -165,6 +180,7 @@ class StartEvaluations(Operation[None]):
                 await self._ensure(executor)
             if self.spec.execute and state.executed is None:
                 await self._execute(executor)
+                return  # the poller reads it: nothing can be missing yet
             await self._start_missing(executor)
             state.is_resolved = state.has_shown_outcome
         except FutureAGIError as error:
@@ -183,7 +199,8 @@ class StartEvaluations(Operation[None]):
             self.run_test_id, spec.configs, on_conflict=spec.on_conflict
         )
         known: RunTest | None = None
-        if not recovery.changes:
+        is_first, state.is_listed = state.ensured is None, False
+        if is_first and not recovery.changes:
             find = state.directory.find
             known, is_read_now = await find(executor.read, self.run_test_id)
             state.is_listed = not is_read_now
@@ -212,9 +229,9 @@ class StartEvaluations(Operation[None]):
                 "execute=True"
             )
         state.executed = executed
-        state.execution_filter = ExecutionFilter(
-            ids=frozenset({executed.execution_id.lower()})
-        )
+        ids = frozenset({executed.execution_id.lower()})
+        state.execution_filter = ExecutionFilter(ids=ids)
+        state.scope = attrs.evolve(state.scope, started_on=ids)
 
     async def _recover_starts(
         self, executor: Executor, recovery: Recovery, config_ids: tuple[str, ...]
