@@ -503,7 +503,7 @@ def test_an_execution_that_is_still_evaluating_is_never_concluded_at_once(
     ],
 )
 def test_an_execution_that_is_not_over_is_described_by_its_calls(calls, seen):
-    table = table_of({"evaluating": calls, "completed": ["done pending"]}, ids(2))
+    table = table_of({"evaluating": calls, "completed": ["done done"]}, ids(2))
 
     assert list(describe_busy(table)) == [
         f"execution {execution_id(0)} was evaluating when last read{seen}"
