@@ -238,7 +238,9 @@ def _warnings(state: RunTestState) -> Iterator[str]:
     if state.unknown_error is not None and state.is_resolved:
         yield f"{state.unknown_error}; what was read afterwards shows the outcome"
     for id_, results in state.table.results.items():
-        if not results.completed_calls and not (is_busy(results) and results.open_calls):
+        if not results.completed_calls and not (
+            is_busy(results) and results.open_calls
+        ):
             yield f"execution {id_} has no completed call, and was left out"
         if results.limit_reached:
             yield f"a limit of the account was reached: {results.limit_reached}"

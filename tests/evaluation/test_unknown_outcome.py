@@ -85,11 +85,10 @@ def test_an_unknown_start_that_was_applied_is_waited_for(
     assert emulator.log.runs == {one.id: 1}
 
 
-@pytest.mark.parametrize("fault", DONE_ALL_THE_SAME)
 def test_after_an_unknown_start_other_executions_are_started_when_they_are_free(
-    blind, emulator, one, configs, fault, when_served
+    blind, emulator, one, configs, when_served
 ):
-    emulator.faults.add(fault, endpoint="run_new_evals", times=1)
+    emulator.faults.add("drop_after", endpoint="run_new_evals", times=1)
     readings = itertools.count()
     one.executions[1].status = "evaluating"
 
