@@ -21,6 +21,7 @@ from benchmarks import (
     report,
     scheduler,
     throughput,
+    traffic,
     values,
 )
 from benchmarks.rows import table
@@ -36,6 +37,7 @@ _PARTS: dict[str, Any] = {
     "blocking": blocking,
     "imports": imports,
     "emulator": emulator,
+    "traffic": traffic,
 }
 
 
@@ -49,7 +51,9 @@ def main() -> None:
     parser.add_argument("--only", choices=_PARTS, action="append", help="this part")
     parser.add_argument("--json", type=pathlib.Path, help="write results to this file")
     parser.add_argument(
-        "--write", action="store_true", help="store the results of a quick run, too"
+        "--write",
+        action="store_true",
+        help="store the results of a quick run, or those of a part beside the others",
     )
     options = parser.parse_args()
     command = " ".join(["python -m benchmarks", *sys.argv[1:]])
@@ -59,12 +63,11 @@ def main() -> None:
             print(f"measured: {row.name}", file=sys.stderr)
             rows.append(row)
     print(table(rows))
+    found = report.results(rows, command)
     if options.json is not None:
-        report.write(rows, command, options.json)
+        report.write(found, options.json)
     if options.write or not (options.quick or options.only):
-        report.write(rows, command, report.RESULTS)
-        text = report.README.read_text()
-        report.README.write_text(report.with_table(text, rows, command))
+        report.store(found, is_part=bool(options.only))
 
 
 if __name__ == "__main__":

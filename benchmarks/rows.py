@@ -35,6 +35,11 @@ class Row:
     goal: str = ""
     note: str = ""
 
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Row:
+        """Return the row that the JSON file has."""
+        return cls(**{key: each for key, each in values.items() if key != "met"})
+
     @property
     def met(self) -> bool | None:
         """Whether the goal is met; `None` without a goal or a measurement."""

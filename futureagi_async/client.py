@@ -123,6 +123,7 @@ class AsyncFutureAGI:
             _backend_factory(self._settings), rate_limit=self._settings.rate_limit
         )
         self._is_copy = False
+        self._templates: dict[str, endpoints.list_eval_templates.EvalTemplate] = {}
 
     def with_options(
         self,
@@ -298,7 +299,8 @@ class AsyncFutureAGI:
             One entry a run test, in the order of the input.
 
         Raises:
-            InvalidRequestError: a value could never be accepted; nothing was sent.
+            InvalidRequestError: a value could never be accepted, or a mapping does not
+                fit its template; nothing was changed or started.
             ConfigurationError: an option cannot work.
             JournalError: the journal cannot be used; nothing was sent.
             EvaluationInterruptedError: the iterable or `on_progress` raised; its
@@ -980,6 +982,8 @@ class AsyncFutureAGI:
             latest_executions=given["latest_executions"],
             started_after=given["started_after"],
             enable_tool_evaluation=given["enable_tool_evaluation"],
+            execute=given["execute"],
+            check_mappings=given["check_mappings"],
         )
         operations = evaluation.inputs.run_test_inputs(run_tests)
         settings = evaluation.inputs.EvaluationSettings.of(
@@ -990,6 +994,7 @@ class AsyncFutureAGI:
             max_in_progress=positive_int(given["max_in_progress"], "max_in_progress"),
             stuck_after=given["stuck_after"],
             includes_calls=given["include_calls"],
+            templates=self._templates,
         )
         return operations, settings
 

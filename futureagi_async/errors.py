@@ -144,6 +144,21 @@ class JournalError(FutureAGIError):
     stops_batch = True
 
 
+class EvaluationsUnderWayError(FutureAGIError):
+    """Eval configs cannot be changed safely while evaluations are under way.
+
+    The service was only read; nothing was changed. A worker of the service that has
+    loaded an eval config before stores it again when it has finished, as it was.
+
+    Attributes:
+        run_test_id: the run test.
+    """
+
+    def __init__(self, message: str, *, run_test_id: str) -> None:
+        super().__init__(message)
+        self.run_test_id = run_test_id
+
+
 class NotAttemptedError(FutureAGIError):
     """A batch was stopped before this request was started. Nothing was sent."""
 

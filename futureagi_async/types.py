@@ -116,7 +116,10 @@ if TYPE_CHECKING:
     from futureagi_async.evaluation.options import (
         EvaluationOptions as EvaluationOptions,
     )
-    from futureagi_async.evaluation.report import ConfigScores as ConfigScores
+    from futureagi_async.evaluation.report import (
+        CallResults as CallResults,
+        ConfigScores as ConfigScores,
+    )
     from futureagi_async.journal.entry import (
         JournalEntry as JournalEntry,
         JournalState as JournalState,
@@ -224,7 +227,7 @@ else:
                 "OnConflict",
             ),
             ".evaluation.options": ("EvaluationOptions",),
-            ".evaluation.report": ("ConfigScores",),
+            ".evaluation.report": ("CallResults", "ConfigScores"),
             ".journal.entry": (
                 "JournalEntry",
                 "JournalState",

@@ -24,6 +24,7 @@ from futureagi_async.errors import (
     EndpointMissingError,
     EvalConfigsDifferError,
     EvalDispatchError,
+    EvaluationsUnderWayError,
     ExecutionCompletedError,
     ExecutionsNotCompletedError,
     ExecutionStartError,
@@ -85,6 +86,7 @@ def with_a_message_only() -> list[type[FutureAGIError]]:
     others = {
         ClientClosedError,
         EvalConfigsDifferError,
+        EvaluationsUnderWayError,
         ExecutionCompletedError,
         NameLookupError,
     }
@@ -96,6 +98,7 @@ EVERY_KIND = [
     ClientClosedError(delivery=Delivery.UNKNOWN),
     EvalConfigsDifferError("no", run_test_id=RUN_TEST, names=("tone",)),
     ExecutionCompletedError("no", execution_id=RUN_TEST),
+    EvaluationsUnderWayError("no", run_test_id=RUN_TEST),
     NameLookupError("no", name="tone", matches=(RUN_TEST,)),
     APIError("no", **CONTEXT),
     APIConnectionError("no", **CONTEXT),

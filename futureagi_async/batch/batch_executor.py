@@ -106,9 +106,9 @@ class BatchExecutor:
         """Return why nothing more is started, if that is so."""
         return self.context.stop_reason()
 
-    def new_executor(self, *, is_begun: bool = False) -> RequestExecutor:
+    def new_executor(self, *, continues: bool = False) -> RequestExecutor:
         """Return what sends the requests of one operation."""
-        return RequestExecutor(self.context, is_begun=is_begun)
+        return RequestExecutor(self.context, continues=continues)
 
     @property
     def deadline(self) -> float | None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from futureagi_async.transport.transport import Transport
 
 
-_BEGUN, _NEW = 0, 1
+_STARTED, _NEW = 0, 1
 """Ranks of the further requests of an operation, and of its first one."""
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ class RequestExecutor:
         slots: one for each request that may be in flight; by default the context's.
         retry_failures: whether a request that the journal has as failed in this batch is
             sent once more.
-        is_begun: whether its first request goes on with what was begun before.
+        continues: whether its first request continues what was started before.
 
     Attributes:
         attempts: how many attempts the requests have taken.
@@ -102,7 +102,7 @@ class RequestExecutor:
 
     __slots__ = (
         "_context",
-        "_is_begun",
+        "_continues",
         "_retry_failures",
         "_slots",
         "attempts",
@@ -116,12 +116,12 @@ class RequestExecutor:
         slots: RankedSemaphore | None = None,
         *,
         retry_failures: bool = True,
-        is_begun: bool = False,
+        continues: bool = False,
     ) -> None:
         self._context = context
         self._slots = slots or context.slots
         self._retry_failures = retry_failures
-        self._is_begun = is_begun
+        self._continues = continues
         self.attempts: int = 0
         self.from_journal: bool = False
         self.elapsed: float = 0.0
@@ -228,8 +228,8 @@ class RequestExecutor:
         """Send a request, in a batch once it has one of the slots."""
         context = self._context
         slots, prior = self._slots, None
-        # What was begun is finished before more is begun.
-        rank = _BEGUN if self._is_begun or self.attempts else _NEW
+        # What was started is finished before more is started.
+        rank = _STARTED if self._continues or self.attempts else _NEW
         if slots is not None:
             await slots.acquire(rank)
         try:

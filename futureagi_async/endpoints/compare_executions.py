@@ -19,7 +19,7 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.model import codec, validation
-from futureagi_async.model.request import Request, Result
+from futureagi_async.model.request import ReadRequest, Result
 from futureagi_async.model.resource import (
     ExecutionRef,
     IdentifiesExecution,
@@ -72,7 +72,7 @@ def _execution_ids(value: Iterable[ExecutionRef]) -> tuple[str, ...]:
 
 
 @attrs.frozen
-class CompareExecutions(Request[ExecutionComparison]):
+class CompareExecutions(ReadRequest[ExecutionComparison]):
     """Read the scores of several executions of a run test, with one request.
 
     Args:
@@ -80,9 +80,7 @@ class CompareExecutions(Request[ExecutionComparison]):
         execution_ids: the executions, or their ids; each is compared once.
     """
 
-    method: ClassVar[str] = "GET"
     result_type: ClassVar[type[Result]] = ExecutionComparison
-    idempotent: ClassVar[bool] = True
     server_error_hint: ClassVar[str] = SUMMARY_FAILS
 
     run_test_id: str = attrs.field(converter=validation.run_test_id)
@@ -96,11 +94,6 @@ class CompareExecutions(Request[ExecutionComparison]):
             f"/simulate/run-tests/{self.run_test_id}/eval-summary-comparison/"
             f"?execution_ids={ids}"
         )
-
-    @property
-    def body(self) -> None:
-        """No body."""
-        return
 
     def validate_response(
         self, result: Any

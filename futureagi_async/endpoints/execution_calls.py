@@ -95,7 +95,8 @@ async def _read_list(
     by_execution: dict[str, list[SimulationCall]] = {id_: [] for id_ in execution_ids}
     pages = Paginator[CallExecution](read, ListCallExecutions(run_test_id))
     async for call in pages:
-        # A snapshot of an earlier state of a call has no execution.
+        if call.is_snapshot:  # of an earlier state of a call
+            continue
         execution_id, status = call.test_execution_id, call.status
         if execution_id in by_execution and status is not None:
             by_execution[execution_id].append(_without_transcript(call, status))

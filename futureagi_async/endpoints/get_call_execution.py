@@ -9,7 +9,7 @@ import attrs
 from futureagi_async.endpoints.list_call_executions import CallExecution
 from futureagi_async.errors import APIResponseError, UnexpectedResponseError
 from futureagi_async.model import validation
-from futureagi_async.model.request import Request, Result
+from futureagi_async.model.request import ReadRequest, Result
 from futureagi_async.model.resource import CallRef, IdentifiesCall
 
 
@@ -18,16 +18,14 @@ def _call_id(value: CallRef) -> str:
 
 
 @attrs.frozen
-class GetCallExecution(Request[CallExecution]):
+class GetCallExecution(ReadRequest[CallExecution]):
     """Read one call; results of deleted eval configs are left out.
 
     Args:
         call_execution_id: the call, or its id in any spelling of a UUID.
     """
 
-    method: ClassVar[str] = "GET"
     result_type: ClassVar[type[Result]] = CallExecution
-    idempotent: ClassVar[bool] = True
 
     call_execution_id: str = attrs.field(converter=_call_id)
 
@@ -40,11 +38,6 @@ class GetCallExecution(Request[CallExecution]):
     def path(self) -> str:
         """Path below the base URL."""
         return f"/simulate/call-executions/{self.call_execution_id}/"
-
-    @property
-    def body(self) -> None:
-        """No body."""
-        return
 
     def validate_response(
         self, result: Any

@@ -9,7 +9,7 @@ import attrs
 from futureagi_async.endpoints.scores import Scores, merge_choices, read_scores
 from futureagi_async.model import codec, validation
 from futureagi_async.model.codec import Serializable
-from futureagi_async.model.request import Request, Result
+from futureagi_async.model.request import ReadRequest, Result
 from futureagi_async.model.resource import (
     ExecutionRef,
     IdentifiesExecution,
@@ -108,7 +108,7 @@ def _execution_id(value: ExecutionRef | None) -> str | None:
 
 
 @attrs.frozen
-class GetEvalSummary(Request[EvalSummary]):
+class GetEvalSummary(ReadRequest[EvalSummary]):
     """Read the scores of a run test so far.
 
     A completed result of a template of numbers or reasons makes it a 500, until its
@@ -119,9 +119,7 @@ class GetEvalSummary(Request[EvalSummary]):
         execution_id: the execution to include, or its id; by default all of them.
     """
 
-    method: ClassVar[str] = "GET"
     result_type: ClassVar[type[Result]] = EvalSummary
-    idempotent: ClassVar[bool] = True
 
     server_error_hint: ClassVar[str] = SUMMARY_FAILS
 
@@ -133,8 +131,3 @@ class GetEvalSummary(Request[EvalSummary]):
         """Path and query below the base URL."""
         path = f"/simulate/run-tests/{self.run_test_id}/eval-summary/"
         return f"{path}?execution_id={self.execution_id}" if self.execution_id else path
-
-    @property
-    def body(self) -> None:
-        """No body."""
-        return

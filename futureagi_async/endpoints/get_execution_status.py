@@ -10,7 +10,7 @@ import attrs
 from futureagi_async.endpoints.status import ExecutionStatus
 from futureagi_async.errors import APIResponseError, UnexpectedResponseError
 from futureagi_async.model import validation
-from futureagi_async.model.request import Request, Result
+from futureagi_async.model.request import ReadRequest, Result
 from futureagi_async.model.resource import (
     RunTestRef,  # noqa: F401 - in the signature that attrs makes
 )
@@ -62,16 +62,14 @@ class NewestExecution(Result):
 
 
 @attrs.frozen
-class GetExecutionStatus(Request[NewestExecution]):
+class GetExecutionStatus(ReadRequest[NewestExecution]):
     """Read the state of the newest execution of a run test.
 
     Args:
         run_test_id: the run test, or its id in any spelling of a UUID.
     """
 
-    method: ClassVar[str] = "GET"
     result_type: ClassVar[type[Result]] = NewestExecution
-    idempotent: ClassVar[bool] = True
 
     run_test_id: str = attrs.field(converter=validation.run_test_id)
 
@@ -79,11 +77,6 @@ class GetExecutionStatus(Request[NewestExecution]):
     def path(self) -> str:
         """Path below the base URL."""
         return f"/simulate/run-tests/{self.run_test_id}/status/"
-
-    @property
-    def body(self) -> None:
-        """No body."""
-        return
 
     def validate_response(
         self, result: Any

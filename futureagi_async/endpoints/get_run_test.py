@@ -9,7 +9,7 @@ import attrs
 from futureagi_async.endpoints.eval_config import CreatedEvalConfig
 from futureagi_async.errors import APIResponseError, UnexpectedResponseError
 from futureagi_async.model import validation
-from futureagi_async.model.request import Request, Result
+from futureagi_async.model.request import ReadRequest, Result
 from futureagi_async.model.resource import (
     IdentifiesRunTest,
     RunTestRef,  # noqa: F401 - in the signature that attrs makes
@@ -39,16 +39,14 @@ class RunTest(Result, IdentifiesRunTest):
 
 
 @attrs.frozen
-class GetRunTest(Request[RunTest]):
+class GetRunTest(ReadRequest[RunTest]):
     """Read a run test and its eval configs.
 
     Args:
         run_test_id: the run test, or its id in any spelling of a UUID.
     """
 
-    method: ClassVar[str] = "GET"
     result_type: ClassVar[type[Result]] = RunTest
-    idempotent: ClassVar[bool] = True
 
     run_test_id: str = attrs.field(converter=validation.run_test_id)
 
@@ -56,11 +54,6 @@ class GetRunTest(Request[RunTest]):
     def path(self) -> str:
         """Path below the base URL."""
         return f"/simulate/run-tests/{self.run_test_id}/"
-
-    @property
-    def body(self) -> None:
-        """No body."""
-        return
 
     def validate_response(
         self, result: Any

@@ -15,7 +15,7 @@ from futureagi_async.endpoints.status import ExecutionStatus
 from futureagi_async.errors import APIResponseError
 from futureagi_async.model import codec
 from futureagi_async.model.codec import Serializable
-from futureagi_async.model.request import Request, Result
+from futureagi_async.model.request import ReadRequest, Result
 from futureagi_async.model.resource import (
     ExecutionRef,  # noqa: F401 - in the signature that attrs makes
 )
@@ -85,17 +85,15 @@ class SimulationMetrics(Result):
 
 
 @attrs.frozen
-class GetSimulationMetrics(Request[SimulationMetrics]):
+class GetSimulationMetrics(ReadRequest[SimulationMetrics]):
     """Read the state of an execution, and how many calls it has: under 1 kB.
 
     Args:
         execution_id: the execution, or its id in any spelling of a UUID.
     """
 
-    method: ClassVar[str] = "GET"
     result_type: ClassVar[type[Result]] = SimulationMetrics
     has_substitute: ClassVar[bool] = True
-    idempotent: ClassVar[bool] = True
 
     execution_id: str = attrs.field(converter=execution_id)
 
@@ -108,11 +106,6 @@ class GetSimulationMetrics(Request[SimulationMetrics]):
     def path(self) -> str:
         """Path and query below the base URL."""
         return f"/sdk/api/v1/simulation/metrics/?execution_id={self.execution_id}"
-
-    @property
-    def body(self) -> None:
-        """No body."""
-        return
 
     def validate_response(
         self, result: Any

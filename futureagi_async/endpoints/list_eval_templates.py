@@ -9,7 +9,7 @@ import attrs
 
 from futureagi_async.model import codec, validation
 from futureagi_async.model.codec import Serializable
-from futureagi_async.model.request import Request, Result
+from futureagi_async.model.request import ReadRequest, Result
 from futureagi_async.model.resource import IdentifiesEvalTemplate
 
 
@@ -96,16 +96,14 @@ class EvalTemplates(Result):
 
 
 @attrs.frozen
-class ListEvalTemplates(Request[EvalTemplates]):
+class ListEvalTemplates(ReadRequest[EvalTemplates]):
     """Read all eval templates in one response.
 
     The service has another list, in pages (`POST /model-hub/eval-templates/list/`),
     which leaves out 24 usable templates, `contains` among them; so it is not used.
     """
 
-    method: ClassVar[str] = "GET"
     result_type: ClassVar[type[Result]] = EvalTemplates
-    idempotent: ClassVar[bool] = True
 
     @property
     def run_test_id(self) -> None:
@@ -116,11 +114,6 @@ class ListEvalTemplates(Request[EvalTemplates]):
     def path(self) -> str:
         """Path below the base URL."""
         return "/sdk/api/v1/get-evals/"
-
-    @property
-    def body(self) -> None:
-        """No body."""
-        return
 
 
 def validate_search(value: str | None) -> str:

@@ -52,6 +52,12 @@ _REASONS = {
     EvaluationStatus.NOT_CREATED: "not every eval config could be created",
 }
 
+_MISSING = (
+    "an execution is completed, and eval configs that were started have no result in it, "
+    "and none is prepared: what was started was undone, or never ran; evaluate again, "
+    "with another journal if there is one"
+)
+
 _NO_VALUE = (
     "each call's evaluation by {name!r} failed or was skipped{why}; rerun=True "
     "runs it again"
@@ -143,6 +149,14 @@ def conclude(
         table.completed_calls.values()
     ):
         reason = _NEVER_RUN
+    found = state.assessment
+    if (
+        status is EvaluationStatus.NOT_STARTED
+        and not reason
+        and found is not None
+        and found.phase is EvaluationPhase.MISSING
+    ):
+        reason = _MISSING
     if not reason:
         reason = _REASONS.get(status, "").format(stuck_after=state.stuck_after)
     statuses = table.statuses

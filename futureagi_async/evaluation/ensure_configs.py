@@ -22,11 +22,14 @@ from futureagi_async.endpoints.eval_config import (
     validate_eval_configs,
 )
 from futureagi_async.endpoints.get_run_test import GetRunTest, RunTest
+from futureagi_async.endpoints.list_test_executions import ListTestExecutions
+from futureagi_async.endpoints.status import ExecutionStatus
 from futureagi_async.endpoints.update_eval_config import UpdateEvalConfig
 from futureagi_async.errors import (
     APIError,
     BadRequestError,
     EvalConfigsDifferError,
+    EvaluationsUnderWayError,
     FutureAGIError,
     InvalidRequestError,
     NameConflictError,
@@ -212,6 +215,9 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
 
         Raises:
             EvalConfigsDifferError: with `on_conflict="raise"`, one has other content;
+                nothing was changed. With `"update"`, an update was undone by others.
+            EvaluationsUnderWayError: with `on_conflict="update"`, an execution is being
+                evaluated, or runs, and the service can undo an update meanwhile;
                 nothing was changed.
             InvalidRequestError: with `on_conflict="update"`, no update leads there, as
                 the parameters of an eval config cannot be removed; nothing was changed.
@@ -226,17 +232,22 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
         recovery: Recovery,
         changes: ConfigChanges,
         known: RunTest | None = None,
+        *,
+        is_settled: bool = False,
     ) -> EnsuredEvalConfigs:
         """Ensure them after reconciling earlier requests, and add to `changes`.
 
-        A run test that is `known` is not read first.
+        A run test that is `known` is not read first. If it `is_settled`, nothing in it
+        is evaluated, whatever the status of its executions.
 
         Raises:
             FutureAGIError: as `run` does.
         """
         try:
             await recovery.reconcile_config_changes(executor, self.configs)
-            ensured = await self._converge(executor, recovery, changes, known)
+            ensured = await self._converge(
+                executor, recovery, changes, known, is_settled=is_settled
+            )
             ids = [each.eval_config.id for each in ensured.eval_configs]
             await recovery.record_config_changes(executor, ids)
         except FutureAGIError as error:
@@ -251,6 +262,8 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
         recovery: Recovery,
         changes: ConfigChanges,
         known: RunTest | None,
+        *,
+        is_settled: bool,
     ) -> EnsuredEvalConfigs:
         attempted: set[str] = set()
         retries = 0
@@ -262,6 +275,8 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
                 changes[name] = EvalConfigOrigin.CREATED
             if diff.different and self.on_conflict == "raise":
                 raise _mismatch_error(self.run_test_id, diff.different)
+            if diff.different and self.on_conflict == "update" and not is_settled:
+                await self._reject_busy(executor, diff.different)
             try:
                 return await self._apply(executor, recovery, run_test, diff, changes)
             except NameConflictError as error:
@@ -303,6 +318,8 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
             by_name[name] = EnsuredEvalConfig(
                 attrs.evolve(stored, **update.changes), EvalConfigOrigin.UPDATED
             )
+        if updates:
+            await self._verify_updates(executor)
         return EnsuredEvalConfigs(
             raw=run_test.raw,
             request_id=run_test.request_id,
@@ -318,6 +335,37 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
                 each.id for each in (*added, *run_test.simulate_eval_configs_detail)
             ),
         )
+
+    async def _reject_busy(
+        self, executor: Executor, different: Mapping[str, CreatedEvalConfig]
+    ) -> None:
+        """Reject updates while a worker of the service could undo them."""
+        for status in (ExecutionStatus.EVALUATING, ExecutionStatus.RUNNING):
+            busy = await executor.read(
+                ListTestExecutions(self.run_test_id, limit=1, status=status)
+            )
+            if busy.count:
+                names = ", ".join(map(repr, different))
+                raise EvaluationsUnderWayError(
+                    f"run test {self.run_test_id}: an execution is {status.value}, and "
+                    f"the service can undo an update of {names} meanwhile; update when "
+                    "it is completed",
+                    run_test_id=self.run_test_id,
+                )
+
+    async def _verify_updates(self, executor: Executor) -> None:
+        """Read once more whether eval configs are as they were updated."""
+        run_test = await executor.read(GetRunTest(self.run_test_id))
+        stored = run_test.simulate_eval_configs_detail
+        undone = diff_configs(self.configs, stored).different
+        if undone:
+            raise EvalConfigsDifferError(
+                f"run test {self.run_test_id}: {', '.join(map(repr, undone))} has other "
+                "content again after it was updated: others have changed it, or a worker "
+                "of the service has; update it again",
+                run_test_id=self.run_test_id,
+                names=tuple(undone),
+            )
 
     async def _add(
         self, executor: Executor, recovery: Recovery, diff: ConfigDiff

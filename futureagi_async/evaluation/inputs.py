@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from futureagi_async.batch.config import BatchConfig
     from futureagi_async.endpoints.eval_config import EvalConfig
+    from futureagi_async.endpoints.list_eval_templates import EvalTemplate
     from futureagi_async.evaluation.ensure_configs import OnConflict
 
 
@@ -73,6 +74,8 @@ class EvaluationSpec:
         on_conflict: what to do with eval configs that have other content.
         rerun: whether to start also what has results.
         enable_tool_evaluation: as for `RunNewEvals`.
+        execute: whether each run test is executed, and that execution evaluated.
+        check_mappings: whether mappings are checked against the templates.
     """
 
     configs: EncodedEvalConfigs
@@ -80,6 +83,13 @@ class EvaluationSpec:
     on_conflict: OnConflict = "raise"
     rerun: bool = False
     enable_tool_evaluation: bool | None = None
+    execute: bool = False
+    check_mappings: bool = True
+
+    @property
+    def spends_each_time(self) -> bool:
+        """Whether a run test that comes twice would be paid for twice."""
+        return self.rerun or self.execute
 
     @classmethod
     def of(
@@ -91,25 +101,41 @@ class EvaluationSpec:
         latest_executions: int | None,
         started_after: dt.datetime | None,
         enable_tool_evaluation: bool | None,
+        execute: bool = False,
+        check_mappings: bool = True,
     ) -> EvaluationSpec:
         """Validate what is requested.
 
         Raises:
             InvalidRequestError: a value could never be accepted; the message names it.
         """
-        if not isinstance(rerun, bool):
+        execution_filter = _execution_filter(latest_executions, started_after)
+        if _bool(execute, "execute") and (
+            _bool(rerun, "rerun") or execution_filter.is_set
+        ):
             raise InvalidRequestError(
-                f"rerun: True or False is expected, not {validation.truncate_repr(rerun)}"
+                "execute: a new execution is evaluated, and no other; leave out rerun, "
+                "latest_executions and started_after"
             )
         return cls(
             configs=validate_eval_configs(configs, "configs"),
-            execution_filter=_execution_filter(latest_executions, started_after),
+            execution_filter=execution_filter,
             on_conflict=validate_on_conflict(on_conflict),
-            rerun=rerun,
+            rerun=_bool(rerun, "rerun"),
+            execute=execute,
+            check_mappings=_bool(check_mappings, "check_mappings"),
             enable_tool_evaluation=validation.optional_bool(
                 enable_tool_evaluation, "enable_tool_evaluation"
             ),
         )
+
+
+def _bool(value: Any, location: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise InvalidRequestError(
+        f"{location}: True or False is expected, not {validation.truncate_repr(value)}"
+    )
 
 
 def _execution_filter(latest_executions: Any, started_after: Any) -> ExecutionFilter:
@@ -153,6 +179,7 @@ class EvaluationSettings:
         stuck_after: seconds without a change after which an execution that still has
             the status "evaluating" is believed to be finished or stuck.
         includes_calls: whether the report has the results of each call.
+        templates: the eval templates that the client has read, by their ids.
     """
 
     batch: BatchConfig
@@ -162,6 +189,9 @@ class EvaluationSettings:
     max_in_progress: int | None = None
     stuck_after: float = STUCK_AFTER
     includes_calls: bool = False
+    templates: dict[str, EvalTemplate] = attrs.field(
+        factory=dict, eq=False, hash=False, repr=False
+    )
 
     @classmethod
     def of(
@@ -174,6 +204,7 @@ class EvaluationSettings:
         max_in_progress: int | None = None,
         stuck_after: float | dt.timedelta = STUCK_AFTER,
         includes_calls: bool = False,
+        templates: dict[str, EvalTemplate] | None = None,
     ) -> EvaluationSettings:
         """Validate the options of an evaluation.
 
@@ -205,4 +236,5 @@ class EvaluationSettings:
             max_in_progress,
             positive_seconds(stuck_after, "stuck_after"),
             includes_calls,
+            {} if templates is None else templates,
         )

@@ -34,12 +34,19 @@ class EvaluationOptions(_RequiredOptions, SharedOptions, total=False):
         started_after: only executions that began after this moment, which has a time
             zone.
         enable_tool_evaluation: as for `RunNewEvals`; the service stores it.
+        execute: whether each run test is executed first: its calls are simulated and
+            paid for, waited for within `timeout`, and evaluated; the report is about that
+            execution alone. With a journal, a repetition after a kill goes on with the
+            execution that was started; without one it starts another.
+        check_mappings: whether each mapping is checked against the required inputs of
+            its template before anything is sent; the list of templates is read once by
+            a client.
         wait: whether to wait for the results, or only to start the evaluations.
         poll_interval: seconds before a run test is polled for the first time; the
             interval grows. Among many, a few are polled until the first have ended, and
             the others when they can be finished, as those were.
         stuck_after: seconds after which an execution in which nothing has changed is
-            believed to be finished, or stuck, although its status says otherwise. The
+            believed to be finished, or stuck, whatever its status is. The
             service's slowest monitor visits it once in 60 seconds.
         include_calls: whether the report has the results of each call with their
             reasons: some 2 kB of memory for each of them.
@@ -51,6 +58,8 @@ class EvaluationOptions(_RequiredOptions, SharedOptions, total=False):
     latest_executions: int | None
     started_after: datetime | None
     enable_tool_evaluation: bool | None
+    execute: bool
+    check_mappings: bool
     wait: bool
     poll_interval: float | timedelta
     stuck_after: float | timedelta
@@ -61,6 +70,8 @@ class EvaluationOptions(_RequiredOptions, SharedOptions, total=False):
 EVALUATION_DEFAULTS: Final[dict[str, Any]] = {
     "rerun": False,
     "on_conflict": "raise",
+    "execute": False,
+    "check_mappings": True,
     "wait": True,
     "poll_interval": 1.0,
     "stuck_after": 60.0,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sized
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -14,9 +13,15 @@ from futureagi_async.batch.failures import (
     wrap_unexpected_error,
 )
 from futureagi_async.batch.worker_pool import CallerCodeError, WorkerPool
-from futureagi_async.errors import FutureAGIError, NotAttemptedError
+from futureagi_async.endpoints.status import ExecutionStatus
+from futureagi_async.errors import (
+    EvaluationsUnderWayError,
+    FutureAGIError,
+    NotAttemptedError,
+)
 from futureagi_async.evaluation import conclusion
 from futureagi_async.evaluation.directory import RunTestDirectory
+from futureagi_async.evaluation.mappings import check_mappings
 from futureagi_async.evaluation.plan import (
     EvaluationPhase,
     Plan,
@@ -130,7 +135,7 @@ class EvaluationPipeline:
         remembers_all: bool,
     ) -> None:
         self._batch = batch
-        self._poll_executor = batch.new_executor(is_begun=True)
+        self._poll_executor = batch.new_executor(continues=True)
         self._options = options
         self._spec = options.spec
         self._deliver = deliver
@@ -147,6 +152,8 @@ class EvaluationPipeline:
             wait=batch.wait,
         )
         self._read = self._finished = self._scored = 0
+        self._unchecked = ""
+        self._limit_reached = ""
         self._duplicates: dict[str, list[_RunTestTask]] = {}
         self._reruns: dict[str, RunTestEvaluation] = {}
         self._failure: BaseException | None = None
@@ -155,11 +162,16 @@ class EvaluationPipeline:
         """Evaluate every run test.
 
         Raises:
+            InvalidRequestError: a mapping does not fit its template; nothing was sent.
             CallerCodeError: the input or `on_progress` has raised; everything that was
                 under way was delivered.
         """
         workers = self._options.batch.workers
-        self._directory.expected = len(items) if isinstance(items, Sized) else None
+        if self._spec is not None and self._spec.check_mappings:
+            self._unchecked = await check_mappings(
+                self._poll_executor.read, self._spec.configs, self._options.templates
+            )
+        self._directory.expected = len(items) if isinstance(items, list) else None
         # A worker that finds no more input keeps the slot that it acquired.
         self._pool = WorkerPool(
             items,
@@ -215,7 +227,9 @@ class EvaluationPipeline:
             return task
         task.requested = self._spec.configs
         state.execution_filter = self._spec.execution_filter
-        if not self._spec.rerun or self._is_first(task):
+        if self._unchecked:
+            state.warnings.append(self._unchecked)
+        if not self._spec.spends_each_time or self._is_first(task):
             await self._start(task)
         return task
 
@@ -246,16 +260,26 @@ class EvaluationPipeline:
     def _expire(self, task: _RunTestTask) -> None:
         seen = [f"not waited for any longer: {self._stop_reason()}"]
         seen += describe_busy(task.state.table)
-        self._finish(task, EvaluationStatus.PENDING, "; ".join(seen))
+        status = EvaluationStatus.PENDING
+        if task.state.blocked_by is not None:
+            status = EvaluationStatus.NOT_STARTED
+            seen.append(str(task.state.blocked_by))
+        self._finish(task, status, "; ".join(seen))
 
     async def _start(self, task: _RunTestTask) -> None:
         """Do everything before the wait; finish the run test if there is none."""
         state, spec = task.state, self._spec
+        if self._limit_reached and spec is not None and not state.has_written:
+            self._fail(task, NotAttemptedError(f"not started: {self._limit_reached}"))
+            return
         error = await self._run(
             ReadEvaluations(state.run_test_id, state)
             if spec is None
             else StartEvaluations(state.run_test_id, spec, state)
         )
+        if isinstance(error, EvaluationsUnderWayError) and self._options.waits:
+            state.blocked_by = error
+            return  # the poller continues with it when they have ended
         if error is not None:
             self._fail(task, error)
             return
@@ -280,7 +304,7 @@ class EvaluationPipeline:
             # All that was requested has results; others evaluate something else.
             self._conclude(task, EvaluationPhase.FINISHED, plan)
         else:
-            self._finish(task, EvaluationStatus.STARTED)
+            self._finish(task, EvaluationStatus.NOT_STARTED, _UNSETTLED)
 
     async def _run(self, operation: Operation[Any]) -> FutureAGIError | None:
         """Run an operation; return the error if it fails."""
@@ -298,7 +322,10 @@ class EvaluationPipeline:
         return None
 
     def _finish_without_waiting(self, task: _RunTestTask, plan: Plan) -> None:
-        if plan.blocked_by_others:
+        unknown = task.state.unknown_error
+        if unknown is not None and not task.state.is_resolved:
+            self._fail(task, unknown)
+        elif plan.blocked_by_others and task.state.executed is None:
             self._finish(task, EvaluationStatus.NOT_STARTED, _BLOCKED_BY_OTHERS)
         elif plan.is_unsettled:
             self._finish(task, EvaluationStatus.NOT_STARTED, _UNSETTLED)
@@ -332,10 +359,16 @@ class EvaluationPipeline:
         if spec is None:
             self._conclude(task, phase, None)
             return
+        if state.blocked_by is not None:
+            if ExecutionStatus.RUNNING not in state.left_out.values():
+                state.blocked_by, state.is_quiet = None, True
+                await self._start(task)
+            return
         plan = make_plan(state.table, state.started, rerun=spec.rerun, is_settled=True)
         if spec.rerun and plan.waits_for_running:
             self._finish(task, EvaluationStatus.STUCK, _STUCK_EXECUTION)
         elif not plan.starts:
+            state.is_resolved = state.unknown_error is not None
             self._conclude(task, phase, plan)
         elif task.restarts == _MAX_RESTARTS:
             self._finish(task, EvaluationStatus.NOT_STARTED, _TOO_MANY_RESTARTS)
@@ -374,8 +407,17 @@ class EvaluationPipeline:
             ),
         )
 
+    def _note_limit(self, state: RunTestState) -> None:
+        """Start nothing more once an evaluation has failed at a limit of the account."""
+        reasons = (each.limit_reached for each in state.table.results.values())
+        reason = next(filter(None, reasons), "")
+        is_own = state.requests or state.executed is not None
+        if reason and is_own and not self._limit_reached:
+            self._limit_reached = f"a limit of the account was reached: {reason}"
+
     def _complete(self, task: _RunTestTask, evaluation: RunTestEvaluation) -> None:
         """Deliver an evaluation, and that of the duplicates."""
+        self._note_limit(task.state)
         duplicates = self._duplicates.pop(task.state.run_test_id, None)
         if duplicates is not None and self._remembers_all:
             self._reruns[task.state.run_test_id] = evaluation

@@ -106,11 +106,12 @@ def make_plan(
     groups: dict[tuple[str, ...], list[str]] = collections.defaultdict(list)
     waits_for_running = blocked_by_others = is_unsettled = is_partial = False
     for id_, results in table.results.items():
-        if not results.completed_calls and not results.open_calls:
+        is_running = is_busy(results) and not results.execution.is_evaluating
+        if not (results.completed_calls or results.open_calls or is_running):
             continue  # the service would leave it evaluating for ever
         by_config = {config: results.counts(config) for config in table.config_ids}
         if is_busy(results):
-            is_open = bool(results.open_calls)
+            is_open = bool(results.open_calls) or is_running
             blocked_by_others |= any(
                 (rerun or is_open or counts.not_prepared)
                 and not started.has(id_, config)
@@ -145,20 +146,19 @@ def make_plan(
     )
 
 
-_UNDER_WAY = {
-    ExecutionStatus.PENDING,
-    ExecutionStatus.QUEUED,
-    ExecutionStatus.RUNNING,
-    ExecutionStatus.ONGOING,
-    ExecutionStatus.ANALYZING,
-    ExecutionStatus.CANCELLING,
-    ExecutionStatus.EVALUATING,
+_ENDED = {
+    ExecutionStatus.COMPLETED,
+    ExecutionStatus.FAILED,
+    ExecutionStatus.CANCELLED,
 }
 
 
 def is_busy(results: ExecutionResults) -> bool:
-    """Return whether an execution runs, again if need be, or is being evaluated."""
-    return results.execution.status in _UNDER_WAY
+    """Return whether an execution runs, again if need be, or is being evaluated.
+
+    One in a state that this package does not know has not ended for all that is known.
+    """
+    return results.execution.status not in _ENDED
 
 
 class EvaluationPhase(enum.Enum):
@@ -218,9 +218,12 @@ def assess(table: ResultTable) -> Assessment:
 def _assess_execution(table: ResultTable, results: ExecutionResults) -> Assessment:
     if is_busy(results):
         return _assess_busy(table, results)
-    if not can_be_evaluated(results.execution):
-        return Assessment(EvaluationPhase.ABANDONED, is_certain=True)
     counts = [results.counts(config_id) for config_id in table.config_ids]
+    if not can_be_evaluated(results.execution):
+        unfinished = results.open_calls + sum(each.unfinished for each in counts)
+        is_open = bool(unfinished) or not counts
+        phase = EvaluationPhase.ABANDONED if is_open else EvaluationPhase.FINISHED
+        return Assessment(phase, is_certain=True)
     if any(each.pending for each in counts):
         return Assessment(EvaluationPhase.NOT_STARTED, is_certain=False)
     if any(each.not_prepared for each in counts):

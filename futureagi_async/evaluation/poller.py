@@ -93,7 +93,9 @@ class PollTarget:
             APIError: they could not be read.
         """
         overview = None
-        if self.reads_scores and self.run_test_name and not self.scope.is_new:
+        scope = self.scope
+        is_useful = scope.expected_ids and not scope.is_new
+        if self.reads_scores and self.run_test_name and is_useful:
             overview = await read_scored_overview(
                 read, self.run_test_name, self.execution_filter, self.scope
             )
@@ -106,19 +108,22 @@ class PollTarget:
             self.left_out = overview.left_out
         return overview
 
-    def is_settled(self, now: float) -> bool:
-        """Return whether nothing has changed for so long that nothing goes on."""
-        return now - self.unchanged_since > self.stuck_after
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing had changed for so long, when last read, that nothing goes on."""
+        return self.read_at - self.unchanged_since > self.stuck_after
 
-    def store(self, table: ResultTable, now: float) -> EvaluationPhase | None:
-        """Store what was read; return the phase if it is final."""
+    def store(
+        self, table: ResultTable, began: float, ended: float
+    ) -> EvaluationPhase | None:
+        """Store what was read from one moment to another; return the phase if final."""
         if self.assessment is None or table.fingerprint != self.table.fingerprint:
-            self.unchanged_since = now
-        self.table, self.read_at = table, now
+            self.unchanged_since = ended
+        self.table, self.read_at = table, began
         self.assessment = found = assess(table)
         if found.phase is EvaluationPhase.UNDER_WAY:
             return None
-        return found.phase if found.is_certain or self.is_settled(now) else None
+        return found.phase if found.is_certain or self.is_settled else None
 
 
 TargetT = TypeVar("TargetT")
@@ -149,7 +154,7 @@ async def poll_once(
         )
         return None if is_transient else error
     target.failures = 0
-    return target.store(table, began)
+    return target.store(table, began, now())
 
 
 def _reads_results(
@@ -166,7 +171,7 @@ def _reads_results(
         has_changed
         or now - target.read_at > target.stuck_after
         or not any(each.is_evaluating for each in executions)
-        or (is_doubtful and target.is_settled(now))
+        or (is_doubtful and now - target.unchanged_since > target.stuck_after)
     )
 
 
@@ -253,7 +258,7 @@ class Poller(Generic[TargetT]):
         self.wake()
 
     def wake(self) -> None:
-        """Look at once whether the poller is to stop."""
+        """Check at once whether the poller is to stop."""
         self._wakeup.set()
 
     async def run(self, is_stopped: Callable[[], bool], deadline: float | None) -> None:
@@ -296,7 +301,7 @@ class Poller(Generic[TargetT]):
     def _poll_next(
         self, polls: asyncio.TaskGroup, is_stopped: Callable[[], bool]
     ) -> None:
-        """Poll the target that is due, if there still is one, and give back the slot."""
+        """Poll the target that is due, if there still is one, or release the slot."""
         if is_stopped() or self._pause() > 0:
             self._slots.release()
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import array
 import collections
 import math
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import attrs
 
@@ -261,14 +261,16 @@ class ResultScope:
         )
 
 
+_Cell: TypeAlias = tuple[str, ExecutionStatus, EvalOutputStatus]
+"""An eval config, the status of a call, and that of its result in it."""
+
+
 class ExecutionResults:
-    """Counts and scores of the eval configs over the calls of one execution.
+    """Table of counts and scores of eval configs, over the calls of one execution.
 
     Attributes:
         execution: the execution.
         statuses: the number of its calls by their status.
-        pending: the number of results that are being prepared, of any eval config and
-            in calls of any status.
         calls: what was read of each completed call, if it is kept.
         names: the name of each eval config in the first of its results: calls are read
             newest first, and an eval config can have been renamed.
@@ -280,7 +282,7 @@ class ExecutionResults:
     def __init__(self, execution: TestExecution, scope: ResultScope) -> None:
         self.execution = execution
         self.statuses: collections.Counter[ExecutionStatus] = collections.Counter()
-        self.pending = 0
+        self._cells: collections.Counter[_Cell] = collections.Counter()
         self.calls: list[SimulationCall] = []
         self.names: dict[str, str] = {}
         self.failures: dict[str, str] = {}
@@ -320,6 +322,8 @@ class ExecutionResults:
                 return None
             found._scores[config_id] = scores
             found._counts[config_id] = ResultCounts(completed=completed)
+            done = config_id, ExecutionStatus.COMPLETED, EvalOutputStatus.COMPLETED
+            found._cells[done] = completed
             found.names[config_id] = configs[config_id].name or config_id
         return found
 
@@ -355,6 +359,15 @@ class ExecutionResults:
         return self.statuses[ExecutionStatus.COMPLETED]
 
     @property
+    def pending(self) -> int:
+        """The number of results being prepared, of any config, in calls of any status."""
+        return sum(
+            n
+            for (_, _, status), n in self._cells.items()
+            if status is EvalOutputStatus.PENDING
+        )
+
+    @property
     def open_calls(self) -> int:
         """The number of its calls that have not ended."""
         return sum(
@@ -369,7 +382,7 @@ class ExecutionResults:
             for config_id, output in call.eval_outputs.items()
             if self._scope.is_live(config_id)
         ]
-        self.pending += sum(o.status is EvalOutputStatus.PENDING for _, o in live)
+        self._cells.update((id_, call.status, output.status) for id_, output in live)
         if call.status is not ExecutionStatus.COMPLETED:
             return
         for config_id, output in live:
@@ -407,7 +420,7 @@ class ExecutionResults:
     def is_uneven(self) -> bool:
         """Whether something seems to go on in it, whatever its status.
 
-        The service completes executions whose calls are done without a look at their
+        The service completes executions whose calls are done without checking their
         results, which can come in later.
         """
         counts = map(self.counts, self._counts)
@@ -417,7 +430,11 @@ class ExecutionResults:
     def mark_pending(self, config_ids: Collection[str]) -> None:
         """Count as pending what was started after it was read: the results are gone."""
         self.execution = attrs.evolve(self.execution, status=ExecutionStatus.EVALUATING)
+        for cell in [cell for cell in self._cells if cell[0] in config_ids]:
+            del self._cells[cell]
         for config_id in config_ids:
+            pending = config_id, ExecutionStatus.COMPLETED, EvalOutputStatus.PENDING
+            self._cells[pending] = self.completed_calls
             self._counts[config_id] = ResultCounts(pending=self.completed_calls)
             self._scores.pop(config_id, None)
             self.failures.pop(config_id, None)
@@ -425,13 +442,11 @@ class ExecutionResults:
     @property
     def fingerprint(self) -> Hashable:
         """What changes whenever anything happens to it that can be read."""
-        counts = ((id_, attrs.astuple(each)) for id_, each in self._counts.items())
         return (
             self.execution.id,
             self.execution.status,
             frozenset(self.statuses.items()),
-            frozenset(counts),
-            self.pending,
+            frozenset(self._cells.items()),
         )
 
 
@@ -549,12 +564,19 @@ class ExecutionFilter:
     started_after: dt.datetime | None = None
     ids: frozenset[str] | None = None
 
+    @property
+    def is_set(self) -> bool:
+        """Whether it chooses fewer than all executions."""
+        return self != ALL_EXECUTIONS
+
     def includes(self, execution: TestExecution) -> bool:
         """Return whether an execution fits, regardless of their number."""
         if self.ids is not None:
             return execution.id in self.ids
-        if not can_be_evaluated(execution):
-            return False
+        return can_be_evaluated(execution) and self.has_time_of(execution)
+
+    def has_time_of(self, execution: TestExecution) -> bool:
+        """Return whether an execution has started as late as it should."""
         started = execution.start_time
         return self.started_after is None or (
             started is not None and started > self.started_after
@@ -611,7 +633,7 @@ async def read_scored_overview(
     """Read the executions that fit with their scores; `None` where that is impossible.
 
     They are read by the name of the run test, which others can have as well: ids of eval
-    configs tell whose an execution is.
+    configs show whose an execution is.
 
     Raises:
         APIError: they could not be read, and reading them otherwise cannot help.
@@ -653,7 +675,11 @@ def _add(
         if all(each.id != execution.id for each in overview.executions):
             overview.executions.append(execution)
         return execution_filter.limit_reached(len(overview.executions))
-    if execution_filter.ids is None and not can_be_evaluated(execution):
+    if (
+        execution_filter.ids is None
+        and not can_be_evaluated(execution)
+        and execution_filter.has_time_of(execution)
+    ):
         overview.left_out[execution.id] = execution.status
     return False
 
@@ -681,7 +707,7 @@ def _known_results(
 async def read_results(
     read: SendRead, run_test_id: str, overview: Overview, scope: ResultScope
 ) -> ResultTable:
-    """Read the results of executions, as far as their scores do not tell them.
+    """Read the results of executions, as far as their scores do not show them.
 
     Raises:
         APIError: something could not be read.

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from futureagi_async.endpoints.execute_run_test import (
+    ExecuteRunTest,
+    ExecutionStarted,
+)
 from futureagi_async.endpoints.run_new_evals import RunNewEvals
 from futureagi_async.errors import (
     APIError,
@@ -63,6 +67,10 @@ class RunTestState(PollTarget):
         changes: which eval configs were added or changed.
         warnings: requests in the journal that stay unknown, and are no part of this.
         config_names: the names of its eval configs by their ids, if it was read.
+        executed: the execution that was started for it.
+        blocked_by: why its eval configs cannot be changed yet.
+        is_quiet: whether nothing is evaluated in it, as its evaluations have ended or
+            have not changed for long.
     """
 
     directory: RunTestDirectory = attrs.field(factory=RunTestDirectory)
@@ -77,11 +85,20 @@ class RunTestState(PollTarget):
     changes: ConfigChanges = attrs.field(factory=dict)
     warnings: list[str] = attrs.field(factory=list)
     config_names: dict[str, str] = attrs.field(factory=dict)
+    executed: ExecutionStarted | None = None
+    blocked_by: FutureAGIError | None = None
+    is_quiet: bool = False
 
     @property
     def has_written(self) -> bool:
         """Whether anything was changed or started."""
-        return bool(self.changes) or self.requests > 0
+        return bool(self.changes or self.executed) or self.requests > 0
+
+    @property
+    def has_shown_outcome(self) -> bool:
+        """Whether what was read after an unknown outcome shows what became of it."""
+        is_open = self.plan is not None and self.plan.is_unsettled
+        return self.unknown_error is not None and not is_open
 
     def mark_started(self, request: RunNewEvals) -> None:
         """Note that the results of what a request starts are gone."""
@@ -96,10 +113,14 @@ class RunTestState(PollTarget):
         Raises:
             FutureAGIError: it could not be read.
         """
-        began = asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time
+        began = now()
         overview = await self.read_overview(read)
         table = await read_results(read, self.run_test_id, overview, self.scope)
-        return self.store(table, began)
+        phase = self.store(table, began, now())
+        # From now on only these count, whatever is executed meanwhile.
+        self.execution_filter = ExecutionFilter(ids=frozenset(table.results))
+        return phase
 
 
 @attrs.frozen
@@ -147,8 +168,10 @@ class StartEvaluations(Operation[None]):
         try:
             if state.ensured is None:
                 await self._ensure(executor)
+            if self.spec.execute and state.executed is None:
+                await self._execute(executor)
             await self._start_missing(executor)
-            state.is_resolved = state.unknown_error is not None
+            state.is_resolved = state.has_shown_outcome
         except FutureAGIError as error:
             unknown = state.unknown_error
             if unknown is None or unknown is error or state.is_resolved:
@@ -169,7 +192,9 @@ class StartEvaluations(Operation[None]):
             find = state.directory.find
             known, is_read_now = await find(executor.read, self.run_test_id)
             state.is_listed = not is_read_now
-        state.ensured = await ensure.ensure(executor, recovery, state.changes, known)
+        state.ensured = await ensure.ensure(
+            executor, recovery, state.changes, known, is_settled=state.is_quiet
+        )
         state.run_test_name = state.ensured.run_test_name
         config_ids = tuple(each.eval_config.id for each in state.ensured.eval_configs)
         state.scope = attrs.evolve(
@@ -180,6 +205,21 @@ class StartEvaluations(Operation[None]):
         )
         await self._recover_starts(executor, recovery, config_ids)
         state.warnings += recovery.warnings
+
+    async def _execute(self, executor: Executor) -> None:
+        """Execute the run test; only that execution counts from now on."""
+        state = self.state
+        executed = await ExecuteRunTest(self.run_test_id).run(executor)
+        if not executed.execution_id:
+            raise FutureAGIError(
+                f"run test {self.run_test_id}: the journal has its execution as resolved "
+                "by a person, without an id; evaluate with another journal and without "
+                "execute=True"
+            )
+        state.executed = executed
+        state.execution_filter = ExecutionFilter(
+            ids=frozenset({executed.execution_id.lower()})
+        )
 
     async def _recover_starts(
         self, executor: Executor, recovery: Recovery, config_ids: tuple[str, ...]
@@ -241,13 +281,11 @@ class StartEvaluations(Operation[None]):
     async def _replan(self, executor: Executor) -> Plan:
         state = self.state
         await state.read(executor.read)
-        # From now on only these count, whatever is executed meanwhile.
-        state.execution_filter = ExecutionFilter(ids=frozenset(state.table.results))
         state.plan = plan = make_plan(
             state.table,
             state.started,
             rerun=self.spec.rerun,
-            is_settled=state.is_settled(asyncio.get_running_loop().time()),
+            is_settled=state.is_settled,
         )
         return plan
 

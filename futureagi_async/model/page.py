@@ -20,7 +20,13 @@ from futureagi_async.errors import (
     UnexpectedResponseError,
 )
 from futureagi_async.model import validation
-from futureagi_async.model.request import Request, Result, ResultT, ResultT_co
+from futureagi_async.model.request import (
+    ReadRequest,
+    Request,
+    Result,
+    ResultT,
+    ResultT_co,
+)
 
 
 EntryT = TypeVar("EntryT")
@@ -72,11 +78,8 @@ def _positive_int(value: Any, location: str) -> int:
 
 
 @attrs.frozen
-class PagedRequest(Request[ResultT_co]):
+class PagedRequest(ReadRequest[ResultT_co]):
     """Read one page of a list."""
-
-    method: ClassVar[str] = "GET"
-    idempotent: ClassVar[bool] = True
 
     is_divisible: bool = attrs.field(default=False, init=False, eq=False, repr=False)
     """Whether it is not to be repeated if its response is too large or too slow."""
@@ -107,11 +110,6 @@ class PagedRequest(Request[ResultT_co]):
         filters = {k: v for k, v in self.filters.items() if v is not None}
         query = {"page": self.page, "limit": self.limit, **filters}
         return f"{self.resource}?{urlencode(query, quote_via=quote)}"
-
-    @property
-    def body(self) -> None:
-        """No body."""
-        return
 
     def next_after(self, page: Page) -> Self | None:
         """Return the request of the following page, or `None` after the last one.

@@ -122,6 +122,19 @@ class Request(Operation[ResultT_co]):
         return result
 
 
+@attrs.frozen
+class ReadRequest(Request[ResultT_co]):
+    """A request that only reads: a GET without a body."""
+
+    method: ClassVar[str] = "GET"
+    idempotent: ClassVar[bool] = True
+
+    @property
+    def body(self) -> None:
+        """No body."""
+        return
+
+
 @final
 @attrs.frozen
 class InvalidItem(Operation[Any]):

@@ -115,10 +115,9 @@ class SharedState:
     random: Callable[[], float]
     wall_clock: Callable[[], float]
     closed: bool = False
-    missing_endpoints: dict[type[Request[Any]], EndpointMissingError] = attrs.field(
-        factory=dict
-    )
-    """The endpoints that the service does not have, with the error of its response."""
+    missing_endpoints: dict[str, EndpointMissingError] = attrs.field(factory=dict)
+    """The endpoints that the service does not have, by their paths, with the error of
+    its response."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -201,8 +200,10 @@ class Call:
     async def _attempt(self) -> Any:
         """Send it once."""
         shared, request, throttle = self.shared, self.request, self.throttle
-        if shared.missing_endpoints and type(request) in shared.missing_endpoints:
-            raise copy.copy(shared.missing_endpoints[type(request)])
+        if shared.missing_endpoints:
+            missing = shared.missing_endpoints.get(_endpoint(request))
+            if missing is not None:
+                raise copy.copy(missing)
         has_deadline = throttle is not None and throttle.deadline is not None
         if shared.rate_limiter.is_limited or has_deadline:
             await self._await_rate_limit()
@@ -226,7 +227,7 @@ class Call:
             attempt.in_progress = False
             self.delivery = error.delivery
             if isinstance(error, EndpointMissingError):
-                shared.missing_endpoints[type(request)] = copy.copy(error)
+                shared.missing_endpoints[_endpoint(request)] = copy.copy(error)
             raise
         finally:
             if logger.isEnabledFor(logging.DEBUG):
@@ -469,6 +470,11 @@ class Call:
                 "run_test_id": self.request.run_test_id,
             },
         )
+
+
+def _endpoint(request: Request[Any]) -> str:
+    """Return the path of a request without its query."""
+    return request.path.partition("?")[0]
 
 
 def _deadline_passed() -> NotAttemptedError:

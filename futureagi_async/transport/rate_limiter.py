@@ -56,7 +56,7 @@ class RateLimiter:
         self._next_slot = max(loop.time(), self._next_slot) + self._interval
 
     def _grant(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Give the slot to the first waiter, and plan the next one if there is one."""
+        """Pass the slot to the first waiter, and plan the next one if others wait."""
         self._timer = None
         if self._queue.wake_first():
             self._use_slot(loop)

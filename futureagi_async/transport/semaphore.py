@@ -1,4 +1,4 @@
-"""A semaphore and its queue, in which what was begun comes before what is new."""
+"""A semaphore and its queue, in which a lower rank is served first."""
 
 from __future__ import annotations
 

@@ -287,7 +287,7 @@ def test_a_running_evaluation_is_waited_for_if_it_matters(
     assert (plan.waits_for_running, plan.blocked_by_others) == (waits, blocked)
 
 
-@pytest.mark.parametrize("status", ["pending", "running", "cancelling"])
+@pytest.mark.parametrize("status", ["pending", "running", "cancelling", "Paused"])
 def test_an_execution_that_runs_again_is_waited_for(status):
     plan = plan_of(table_of({status: ["pending: -", "done"]}, ids(1)))
 
@@ -295,7 +295,7 @@ def test_an_execution_that_runs_again_is_waited_for(status):
     assert plan.waits_for_running
 
 
-@pytest.mark.parametrize("status", ["cancelled", "failed", "Paused"])
+@pytest.mark.parametrize("status", ["cancelled", "failed"])
 def test_an_execution_that_takes_nothing_is_left(status):
     plan = plan_of(table_of({status: ["-"]}, ids(1)), rerun=True, is_settled=True)
 
@@ -310,7 +310,7 @@ def test_an_execution_that_takes_nothing_is_left(status):
         ("evaluating", True, True),
         ("FAILED", False, False),
         ("cancelled", False, False),
-        ("Paused", False, False),
+        ("Paused", False, True),
         ("Running", False, True),
         ("pending", False, True),
         ("queued", False, True),

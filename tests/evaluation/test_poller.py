@@ -516,6 +516,30 @@ def test_a_target_removed_during_a_pause_is_not_polled():
     assert on_a_jumping_clock(main()) == []
 
 
+def test_a_target_that_was_removed_leaves_the_others_their_polls():
+    async def main():
+        round_ = Round({"a": 1, "b": 1})
+        for name in "ab":
+            round_.poller.add(name)
+        running = asyncio.create_task(round_.poller.run(lambda: False, None))
+        await asyncio.sleep(0.5)
+        round_.poller.remove("a")
+        round_.poller.close()
+        await running
+        return round_.seen
+
+    assert on_a_jumping_clock(main()) == [(1.0, "b")]
+
+
+def test_the_deadline_ends_the_wait_for_a_slot():
+    async def main():
+        round_ = Round({"slow": None, "b": None}, workers=1, slow={"slow": 50})
+        return await round_.run(stop=lambda: now() >= 10, deadline=10)
+
+    done = on_a_jumping_clock(main())
+    assert done.given_up == [(10, "b"), (51, "slow")]
+
+
 def test_a_target_can_be_removed_twice():
     async def main():
         poller = Round({}).poller

@@ -383,6 +383,8 @@ def test_the_values_are_plain():
         "status": "paused",
         "start_time": "2026-01-02T03:04:05+00:00",
         "calls": None,
+        "calls_attempted": None,
+        "success_rate": None,
     }
     assert type(execution.to_dict()["status"]) is str
     assert EvalOutput(status=EvalOutputStatus.FAILED).to_dict()["status"] == "failed"

@@ -120,12 +120,16 @@ async def test_executions_come_with_their_states(emulator, connect):
             status=ExecutionStatus.EVALUATING,
             start_time=second.started_at,
             calls=3,
+            calls_attempted=3,
+            success_rate=100.0,
         ),
         TestExecution(
             id=first.id,
             status=ExecutionStatus.COMPLETED,
             start_time=first.started_at,
             calls=3,
+            calls_attempted=3,
+            success_rate=100.0,
         ),
     )
     assert [each.is_evaluating for each in page.results] == [True, False]

@@ -34,6 +34,8 @@ from futureagi_async import (
     ServerError,
     UnexpectedResponseError,
 )
+from futureagi_async.endpoints.get_simulation_runs import GetSimulationRuns
+from futureagi_async.endpoints.list_simulation_runs import ListSimulationRuns
 from futureagi_async.transport.response import retry_after_seconds
 
 
@@ -422,17 +424,17 @@ def light():
     return Light(RUN_TEST, [CONFIG], select_all=True)
 
 
-def send_twice(*answers):
-    """Send a light request twice; return what came, and the attempts."""
+def send_twice(*answers, sent=None):
+    """Send two light requests; return what came, and the attempts."""
     remaining = list(answers)
 
     async def main():
         sender = FakeSender(lambda _attempt: remaining.pop(0))
         client = simulated(sender)
         outcomes = []
-        for _ in range(2):
+        for each in sent or (light(), light()):
             try:
-                outcomes.append(await client.send(light()))
+                outcomes.append(await client.send(each))
             except FutureAGIError as error:
                 outcomes.append(error)
         return outcomes, len(sender.attempts)
@@ -449,6 +451,15 @@ def test_an_endpoint_that_is_missing_is_not_asked_a_second_time(response):
     assert [type(each) for each in errors] == [EndpointMissingError] * 2
     assert [each.delivery for each in errors] == [REJECTED] * 2
     assert [each.attempts for each in errors] == [1, 0]
+    assert attempts == 1
+
+
+def test_an_endpoint_that_is_missing_is_not_asked_by_another_kind_of_request():
+    kinds = GetSimulationRuns(RUN_TEST), ListSimulationRuns("a name")
+
+    errors, attempts = send_twice(answer(404, b"<title>Not Found</title>"), sent=kinds)
+
+    assert [type(each) for each in errors] == [EndpointMissingError] * 2
     assert attempts == 1
 
 

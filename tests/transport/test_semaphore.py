@@ -98,3 +98,19 @@ def test_a_slot_of_a_limit_that_came_with_the_cancellation_is_not_lost():
         return loop.time() - before
 
     assert on_a_jumping_clock(main()) == 0
+
+
+def test_a_slot_that_nobody_waits_for_any_more_is_free():
+    async def main():
+        loop = asyncio.get_running_loop()
+        limiter = RateLimiter(RateLimit(1, per=10))
+        await limiter.acquire()
+        gone = asyncio.create_task(limiter.acquire())
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.sleep(15)
+        before = loop.time()
+        await limiter.acquire()
+        return loop.time() - before
+
+    assert on_a_jumping_clock(main()) == 0

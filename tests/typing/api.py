@@ -583,8 +583,11 @@ async def emulator() -> None:
     world = World.synthetic(run_tests=10)
     with Emulator(world) as running:
         assert_type(running.url, str)
-    async with Emulator(world, latency=0.1, dispatch="run") as served:
+    world.score("tone", "negative", reason="The caller was cut off.")
+    lived_in = World.lived_in(20, executions=2, calls=5, seed=1)
+    async with Emulator(lived_in, dispatch="run", rate_limit=250) as served:
         assert_type(served.api_key, str)
+        served.change_rows([{"call": "id", "status": "completed"}])
 
 
 class Ping(fa.types.Request[fa.types.Result]):
