@@ -256,8 +256,9 @@ def _warnings(state: RunTestState) -> Iterator[str]:
             is_busy(results) and results.open_calls
         ):
             yield f"execution {id_} has no completed call, and was left out"
-        if results.limit_reached:
-            yield f"a limit of the account was reached: {results.limit_reached}"
+    limits = (each.limit_reached for each in state.table.results.values())
+    for reason in dict.fromkeys(filter(None, limits)):
+        yield f"a limit of the account was reached: {reason}"
     for status in dict.fromkeys(state.left_out.values()):
         ids = [id_ for id_, each in state.left_out.items() if each == status]
         yield _left_out(status, ids)

@@ -269,8 +269,10 @@ class EnsureEvalConfigs(Operation[EnsuredEvalConfigs]):
         retries = 0
         while True:
             run_test = known or await executor.read(GetRunTest(self.run_test_id))
-            known = None
             diff = diff_configs(self.configs, run_test.simulate_eval_configs_detail)
+            is_known, known = known is not None, None
+            if is_known and diff.different:
+                continue  # others can have changed it since
             for name in attempted & diff.existing.keys():
                 changes[name] = EvalConfigOrigin.CREATED
             if diff.different and self.on_conflict == "raise":

@@ -16,8 +16,8 @@ from futureagi_async.endpoints.get_run_test import RunTest
 from futureagi_async.endpoints.list_run_tests import RunTestEntry
 from futureagi_async.errors import ConfigurationError, InvalidRequestError
 from futureagi_async.evaluation.ensure_configs import validate_on_conflict
+from futureagi_async.evaluation.overview import ALL_EXECUTIONS, ExecutionFilter
 from futureagi_async.evaluation.poller import STUCK_AFTER
-from futureagi_async.evaluation.results import ALL_EXECUTIONS, ExecutionFilter
 from futureagi_async.model import validation
 from futureagi_async.model.request import build_requests
 from futureagi_async.model.resource import RunTestRef, RunTestRefs

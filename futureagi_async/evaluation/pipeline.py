@@ -22,6 +22,7 @@ from futureagi_async.errors import (
 from futureagi_async.evaluation import conclusion
 from futureagi_async.evaluation.directory import RunTestDirectory
 from futureagi_async.evaluation.mappings import check_mappings
+from futureagi_async.evaluation.overview import ALL_EXECUTIONS
 from futureagi_async.evaluation.plan import (
     EvaluationPhase,
     Plan,
@@ -74,6 +75,11 @@ _UNSETTLED = (
     "results of a completed execution seem to come in still, and to start them again "
     "would erase and bill them; with wait=True they are started once nothing has changed "
     "for a while (stuck_after)"
+)
+
+_OPEN_CALLS = (
+    "an execution is completed although calls of it have not ended; with wait=True that "
+    "is believed once nothing has changed for a while (stuck_after)"
 )
 
 _MAX_RESTARTS = 3
@@ -279,9 +285,14 @@ class EvaluationPipeline:
         )
         if isinstance(error, EvaluationsUnderWayError) and self._options.waits:
             state.blocked_by = error
+            state.execution_filter = ALL_EXECUTIONS  # each of them can block it
             return  # the poller continues with it when they have ended
         if error is not None:
             self._fail(task, error)
+            return
+        if state.executed is not None and state.assessment is None:
+            if not self._options.waits:
+                self._finish(task, EvaluationStatus.STARTED)
             return
         plan = state.plan
         if plan is not None and (
@@ -300,7 +311,10 @@ class EvaluationPipeline:
         self, task: _RunTestTask, phase: EvaluationPhase, plan: Plan | None
     ) -> None:
         """Finish a run test of which nothing is to be started, without confirmation."""
-        if phase in {EvaluationPhase.UNDER_WAY, EvaluationPhase.FINISHED}:
+        results = task.state.table.results.values()
+        if any(each.open_calls for each in results):
+            self._finish(task, EvaluationStatus.PENDING, _OPEN_CALLS)
+        elif phase in {EvaluationPhase.UNDER_WAY, EvaluationPhase.FINISHED}:
             # All that was requested has results; others evaluate something else.
             self._conclude(task, EvaluationPhase.FINISHED, plan)
         else:
@@ -343,7 +357,9 @@ class EvaluationPipeline:
         try:
             async with limit:
                 found = await poll_once(self._poll_executor.read, state, self._now)
-        except Exception as error:  # noqa: BLE001 - other run tests go on
+        except (Exception, asyncio.CancelledError) as error:
+            if is_own_cancellation(error):
+                raise
             if limit.expired():
                 return
             operation = ReadEvaluations(state.run_test_id, state)
@@ -357,11 +373,16 @@ class EvaluationPipeline:
         """Start what could not be started before, or finish the run test."""
         state, spec = task.state, self._spec
         if spec is None:
-            self._conclude(task, phase, None)
+            if phase is EvaluationPhase.FINISHED or task.restarts:
+                self._conclude(task, phase, None)
+            else:  # what is missing can be of an eval config that was deleted since
+                task.restarts += 1
+                await self._start(task)
             return
         if state.blocked_by is not None:
             if ExecutionStatus.RUNNING not in state.left_out.values():
-                state.blocked_by, state.is_quiet = None, True
+                state.blocked_by, state.is_quiet = None, state.is_settled
+                state.execution_filter = spec.execution_filter
                 await self._start(task)
             return
         plan = make_plan(state.table, state.started, rerun=spec.rerun, is_settled=True)
@@ -409,10 +430,8 @@ class EvaluationPipeline:
 
     def _note_limit(self, state: RunTestState) -> None:
         """Start nothing more once an evaluation has failed at a limit of the account."""
-        reasons = (each.limit_reached for each in state.table.results.values())
-        reason = next(filter(None, reasons), "")
-        is_own = state.requests or state.executed is not None
-        if reason and is_own and not self._limit_reached:
+        reason = state.limit_reached
+        if reason and not self._limit_reached:
             self._limit_reached = f"a limit of the account was reached: {reason}"
 
     def _complete(self, task: _RunTestTask, evaluation: RunTestEvaluation) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from futureagi_async.endpoints.status import ExecutionStatus
-from futureagi_async.evaluation.results import can_be_evaluated
+from futureagi_async.evaluation.overview import can_be_evaluated
 
 
 if TYPE_CHECKING:

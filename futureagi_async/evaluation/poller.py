@@ -17,17 +17,15 @@ from futureagi_async.errors import (
     RateLimitError,
     ServerError,
 )
-from futureagi_async.evaluation.plan import Assessment, EvaluationPhase, assess
-from futureagi_async.evaluation.results import (
+from futureagi_async.evaluation.overview import (
     ALL_EXECUTIONS,
     ExecutionFilter,
     Overview,
-    ResultScope,
-    ResultTable,
     read_overview,
-    read_results,
     read_scored_overview,
 )
+from futureagi_async.evaluation.plan import Assessment, EvaluationPhase, assess, is_busy
+from futureagi_async.evaluation.results import ResultScope, ResultTable, read_results
 
 
 if TYPE_CHECKING:
@@ -93,11 +91,10 @@ class PollTarget:
             APIError: they could not be read.
         """
         overview = None
-        scope = self.scope
-        is_useful = scope.expected_ids and not scope.is_new
-        if self.reads_scores and self.run_test_name and is_useful:
+        expected = () if self.scope.is_new else self.scope.expected_ids
+        if self.reads_scores and self.run_test_name and expected:
             overview = await read_scored_overview(
-                read, self.run_test_name, self.execution_filter, self.scope
+                read, self.run_test_name, self.execution_filter, expected
             )
             self.reads_scores = overview is not None
         if overview is None:
@@ -120,6 +117,8 @@ class PollTarget:
         if self.assessment is None or table.fingerprint != self.table.fingerprint:
             self.unchanged_since = ended
         self.table, self.read_at = table, began
+        busy = {id_ for id_, each in table.results.items() if is_busy(each)}
+        self.scope = attrs.evolve(self.scope, watched=self.scope.watched | busy)
         self.assessment = found = assess(table)
         if found.phase is EvaluationPhase.UNDER_WAY:
             return None

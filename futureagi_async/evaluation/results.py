@@ -2,56 +2,28 @@
 
 from __future__ import annotations
 
-import array
 import collections
-import math
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import attrs
 
-from futureagi_async.endpoints.eval_output import (
-    CHOICES,
-    EvalOutputStatus,
-    choices_label,
-)
+from futureagi_async.endpoints.eval_output import EvalOutputStatus
 from futureagi_async.endpoints.execution_calls import read_calls
-from futureagi_async.endpoints.list_simulation_runs import ListSimulationRuns
-from futureagi_async.endpoints.list_test_executions import (
-    ListTestExecutions,
-    TestExecution,
-)
-from futureagi_async.endpoints.scores import (
-    ChoiceScores,
-    NumericScores,
-    PassFailScores,
-)
 from futureagi_async.endpoints.status import ExecutionStatus
-from futureagi_async.errors import NotFoundError, ServerError, UnexpectedResponseError
-from futureagi_async.model.page import Paginator
+from futureagi_async.evaluation.scoring import ScoreAggregator
 
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Collection, Hashable, Iterable, Sequence
+    from collections.abc import Collection, Hashable, Iterable
 
     from futureagi_async.endpoints.eval_output import EvalOutput
-    from futureagi_async.endpoints.get_eval_summary import ConfigSummary
     from futureagi_async.endpoints.get_simulation_runs import SimulationCall
     from futureagi_async.endpoints.list_simulation_runs import SimulationRun
+    from futureagi_async.endpoints.list_test_executions import TestExecution
     from futureagi_async.endpoints.scores import Scores
+    from futureagi_async.evaluation.overview import Overview
     from futureagi_async.model.page import SendRead
 
-
-PERCENTILES = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 100)
-"""The percentiles of the service's own summary."""
-
-_MAX_SCORED = 10
-"""Executions that are read with their scores: the service reads all of their calls."""
-
-_SERVER_ERROR = 500
-
-_PASSED = {"passed", "true"}
-_FAILED = {"failed", "false"}
 
 _ENDED_CALL = {
     ExecutionStatus.COMPLETED,
@@ -103,116 +75,6 @@ class ResultCounts:
         return self.pending + self.not_prepared
 
 
-class ScoreAggregator:
-    """Aggregator of the values of one eval config, as in the service's summary.
-
-    The type of the first value decides on the form. A value without a type is left out.
-    """
-
-    def __init__(self) -> None:
-        self._type: str | None = None
-        self._count = 0
-        self._words: collections.Counter[str] = collections.Counter()
-        self._numbers = array.array("d")
-        self._summed_up: Scores | None = None
-
-    @classmethod
-    def from_summary(cls, summary: ConfigSummary) -> Self | None:
-        """Return the values of which the service has made scores.
-
-        They are `None` if the scores do not add up to them. Numbers cannot be merged
-        with others.
-        """
-        found, total = cls(), summary.total_cells
-        match summary.scores:
-            case PassFailScores(pass_count=passed, fail_count=failed):
-                found._type = "Pass/Fail"
-                found._words.update(passed=passed, failed=failed)
-            case ChoiceScores(shares=shares):
-                found._type = CHOICES
-                found._words.update(
-                    {word: round(share * total / 100) for word, share in shares.items()}
-                )
-            case NumericScores() as scores:
-                found._summed_up = scores
-            case None:
-                return None
-        found._count = total
-        is_whole = found._words.total() == total or found._summed_up is not None
-        return found if is_whole and found.scores() == summary.scores else None
-
-    def add(self, output: EvalOutput) -> None:
-        """Add one value."""
-        if output.type is None:
-            return
-        if self._type is None:
-            self._type = output.type
-        self._count += 1
-        value = output.value
-        if self._type == "score":
-            if isinstance(value, int | float):
-                self._numbers.append(float(value) * 100)
-        else:
-            is_choices = isinstance(value, tuple)
-            self._words[choices_label(value) if is_choices else str(value)] += 1
-
-    @property
-    def is_summed_up(self) -> bool:
-        """Whether it has no values, but their scores."""
-        return self._summed_up is not None
-
-    def merge(self, other: ScoreAggregator) -> None:
-        """Add the values of another one after those of this one."""
-        if self._type is None:
-            self._type = other._type
-        self._count += other._count
-        self._words.update(other._words)
-        self._numbers.extend(other._numbers)
-        self._summed_up = self._summed_up or other._summed_up
-
-    def scores(self) -> Scores | None:
-        """Return the scores of all values; `None` without any."""
-        if self._summed_up is not None:
-            return self._summed_up
-        match self._type:
-            case "Pass/Fail":
-                return self._pass_fail_scores()
-            case "score":
-                return self._numeric_scores() if self._numbers else None
-            case "choices":
-                shares = {word: self._percent(n) for word, n in self._words.items()}
-                return ChoiceScores(shares)
-            case _:
-                return None
-
-    def _pass_fail_scores(self) -> PassFailScores:
-        passed = failed = 0
-        for word, count in self._words.items():
-            passed += count if word.lower() in _PASSED else 0
-            failed += count if word.lower() in _FAILED else 0
-        return PassFailScores(
-            self._percent(passed), self._percent(failed), passed, failed
-        )
-
-    def _numeric_scores(self) -> NumericScores:
-        numbers = sorted(self._numbers)
-        average = round(sum(numbers) / len(numbers), 2)  # as the service adds
-        return NumericScores(
-            average,
-            {share: round(_percentile(numbers, share), 2) for share in PERCENTILES},
-        )
-
-    def _percent(self, part: int) -> float:
-        return round(part / self._count * 100, 2)
-
-
-def _percentile(numbers: Sequence[float], share: int) -> float:
-    """Return the value below which a share of sorted numbers lies, interpolated."""
-    index = (len(numbers) - 1) * share / 100
-    low, high = numbers[math.floor(index)], numbers[math.ceil(index)]
-    return low + (high - low) * (index % 1)
-
-
 @attrs.frozen
 class ResultScope:
     """Scope of what is read of the calls.
@@ -225,6 +87,8 @@ class ResultScope:
         created_ids: eval configs that were created just now: nobody else can have
             started them.
         started_on: the executions on which something was started since.
+        watched: the executions that were under way when they were read: their results
+            can come in after they have ended.
         keeps_calls: whether the results of each call are kept.
     """
 
@@ -232,6 +96,7 @@ class ResultScope:
     live_ids: tuple[str, ...] | None = None
     created_ids: frozenset[str] = frozenset()
     started_on: frozenset[str] = frozenset()
+    watched: frozenset[str] = frozenset()
     keeps_calls: bool = False
 
     @property
@@ -275,8 +140,8 @@ class ExecutionResults:
         names: the name of each eval config in the first of its results: calls are read
             newest first, and an eval config can have been renamed.
         failures: one reason why an evaluation failed, by eval config id.
-        limit_reached: the reason of an evaluation that failed since a limit of the
-            account was reached; empty if none did.
+        limits: the reason of an evaluation that failed since a limit of the account was
+            reached, by eval config id.
     """
 
     def __init__(self, execution: TestExecution, scope: ResultScope) -> None:
@@ -286,7 +151,7 @@ class ExecutionResults:
         self.calls: list[SimulationCall] = []
         self.names: dict[str, str] = {}
         self.failures: dict[str, str] = {}
-        self.limit_reached = ""
+        self.limits: dict[str, str] = {}
         self._scope = scope
         self._counts: dict[str, ResultCounts] = {}
         self._scores: dict[str, ScoreAggregator] = {}
@@ -302,20 +167,18 @@ class ExecutionResults:
         returned.
         """
         expected, configs = set(scope.expected_ids or ()), run.configs
-        completed, failed = run.completed_calls, run.failed_calls
+        completed = run.completed_calls
         if (
             execution.status is not ExecutionStatus.COMPLETED
             or scope.keeps_calls
             or not expected
             or not completed
-            or run.total_calls != completed + failed
+            or run.total_calls != completed
             or not expected <= configs.keys()
         ):
             return None
         found = cls(execution, scope)
         found.statuses[ExecutionStatus.COMPLETED] = completed
-        if failed:
-            found.statuses[ExecutionStatus.FAILED] = failed
         for config_id in expected:
             scores = ScoreAggregator.from_summary(configs[config_id])
             if scores is None or configs[config_id].total_cells != completed:
@@ -347,6 +210,11 @@ class ExecutionResults:
         found = cls(execution, scope)
         found.statuses[ExecutionStatus.COMPLETED] = max(1, round(calls * rate / 100))
         return found
+
+    @property
+    def limit_reached(self) -> str:
+        """The first of these reasons; empty if there is none."""
+        return next(iter(self.limits.values()), "")
 
     @property
     def has_merged_numbers(self) -> bool:
@@ -398,11 +266,21 @@ class ExecutionResults:
             self._scores.setdefault(config_id, ScoreAggregator()).add(output)
         elif output.status is EvalOutputStatus.FAILED and output.reason:
             self.failures.setdefault(config_id, output.reason)
-            if output.hit_limit and not self.limit_reached:
-                self.limit_reached = output.reason
+            if output.hit_limit:
+                self.limits.setdefault(config_id, output.reason)
 
     def counts(self, config_id: str) -> ResultCounts:
-        """Return the counts of one eval config."""
+        """Return the counts of one eval config.
+
+        Where none was requested, one that was never run on a completed execution is not
+        missed there.
+        """
+        is_over = (
+            self.execution.status is ExecutionStatus.COMPLETED
+            and self.execution.id not in self._scope.watched
+        )
+        if self._scope.config_ids is None and is_over and config_id not in self._counts:
+            return ResultCounts()
         found = self._counts.get(config_id) or ResultCounts()
         present = found.finished + found.pending
         return attrs.evolve(found, not_prepared=self.completed_calls - present)
@@ -425,7 +303,8 @@ class ExecutionResults:
         """
         counts = map(self.counts, self._counts)
         is_partial = any(each.finished and each.unfinished for each in counts)
-        return bool(self.pending or self.open_calls or is_partial)
+        is_watched = self.execution.id in self._scope.watched
+        return bool(self.pending or self.open_calls or is_partial or is_watched)
 
     def mark_pending(self, config_ids: Collection[str]) -> None:
         """Count as pending what was started after it was read: the results are gone."""
@@ -542,146 +421,6 @@ class ResultTable:
     def fingerprint(self) -> Hashable:
         """What changes whenever anything happens that can be read."""
         return frozenset(each.fingerprint for each in self.results.values())
-
-
-def can_be_evaluated(execution: TestExecution) -> bool:
-    """Return whether an execution is completed or evaluating."""
-    return execution.is_evaluating or execution.status is ExecutionStatus.COMPLETED
-
-
-@attrs.frozen
-class ExecutionFilter:
-    """Criteria by which executions of a run test are chosen.
-
-    Attributes:
-        latest_executions: the number of executions, the newest of those that are
-            completed or evaluating.
-        started_after: only executions that started after this time.
-        ids: only these executions.
-    """
-
-    latest_executions: int | None = None
-    started_after: dt.datetime | None = None
-    ids: frozenset[str] | None = None
-
-    @property
-    def is_set(self) -> bool:
-        """Whether it chooses fewer than all executions."""
-        return self != ALL_EXECUTIONS
-
-    def includes(self, execution: TestExecution) -> bool:
-        """Return whether an execution fits, regardless of their number."""
-        if self.ids is not None:
-            return execution.id in self.ids
-        return can_be_evaluated(execution) and self.has_time_of(execution)
-
-    def has_time_of(self, execution: TestExecution) -> bool:
-        """Return whether an execution has started as late as it should."""
-        started = execution.start_time
-        return self.started_after is None or (
-            started is not None and started > self.started_after
-        )
-
-    def limit_reached(self, count: int) -> bool:
-        """Return whether no execution can fit beside so many others."""
-        limit = self.latest_executions if self.ids is None else len(self.ids)
-        return limit is not None and count >= limit
-
-
-ALL_EXECUTIONS = ExecutionFilter()
-"""Every execution that is completed or evaluating."""
-
-
-@attrs.frozen
-class Overview:
-    """The executions of a run test, without their calls.
-
-    Attributes:
-        executions: those that fit, the newest first.
-        left_out: the status of those that cannot be evaluated.
-        runs: their scores by execution id, if those were read with them.
-    """
-
-    executions: list[TestExecution]
-    left_out: dict[str, ExecutionStatus]
-    runs: dict[str, SimulationRun] = attrs.field(factory=dict)
-
-
-async def read_overview(
-    read: SendRead, run_test_id: str, execution_filter: ExecutionFilter
-) -> Overview:
-    """Read the executions that fit; those older than the last that can fit are not read.
-
-    Raises:
-        APIError: they could not be read.
-    """
-    request = ListTestExecutions(run_test_id)
-    pages: Paginator[TestExecution] = Paginator(read, request)
-    overview = Overview([], {})
-    async for execution in pages:
-        if _add(overview, execution, execution_filter):
-            break
-    return overview
-
-
-async def read_scored_overview(
-    read: SendRead,
-    name: str,
-    execution_filter: ExecutionFilter,
-    scope: ResultScope,
-) -> Overview | None:
-    """Read the executions that fit with their scores; `None` where that is impossible.
-
-    They are read by the name of the run test, which others can have as well: ids of eval
-    configs show whose an execution is.
-
-    Raises:
-        APIError: they could not be read, and reading them otherwise cannot help.
-    """
-    expected = set(scope.expected_ids or ())
-    if not expected:
-        return None
-    try:
-        page = await read(ListSimulationRuns(name, limit=_MAX_SCORED))
-    except (NotFoundError, UnexpectedResponseError):
-        return None
-    except ServerError as error:
-        if error.status_code != _SERVER_ERROR:
-            raise  # of a proxy
-        return None
-    overview = Overview([], {})
-    is_complete = page.total_pages <= 1
-    for run in page.results:
-        if not expected <= run.configs.keys():
-            continue
-        execution = TestExecution(
-            id=run.id,
-            status=run.status,
-            start_time=run.started_at,
-            calls=run.total_calls,
-        )
-        overview.runs[execution.id] = run
-        if _add(overview, execution, execution_filter):
-            is_complete = True
-            break
-    return overview if is_complete and overview.executions else None
-
-
-def _add(
-    overview: Overview, execution: TestExecution, execution_filter: ExecutionFilter
-) -> bool:
-    """Add an execution where it belongs; return whether no older one can fit."""
-    if execution_filter.includes(execution):
-        if all(each.id != execution.id for each in overview.executions):
-            overview.executions.append(execution)
-        return execution_filter.limit_reached(len(overview.executions))
-    if (
-        execution_filter.ids is None
-        and not can_be_evaluated(execution)
-        and execution_filter.has_time_of(execution)
-    ):
-        overview.left_out[execution.id] = execution.status
-    return False
 
 
 def _known_results(

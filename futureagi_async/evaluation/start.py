@@ -22,14 +22,11 @@ from futureagi_async.errors import (
 )
 from futureagi_async.evaluation.directory import RunTestDirectory
 from futureagi_async.evaluation.ensure_configs import EnsureEvalConfigs
+from futureagi_async.evaluation.overview import ALL_EXECUTIONS, ExecutionFilter
 from futureagi_async.evaluation.plan import StartedPairs, make_plan
 from futureagi_async.evaluation.poller import PollTarget
 from futureagi_async.evaluation.recovery import Recovery
-from futureagi_async.evaluation.results import (
-    ALL_EXECUTIONS,
-    ExecutionFilter,
-    read_results,
-)
+from futureagi_async.evaluation.results import read_results
 from futureagi_async.model.operation import Executor, Operation
 
 
@@ -93,6 +90,21 @@ class RunTestState(PollTarget):
     def has_written(self) -> bool:
         """Whether anything was changed or started."""
         return bool(self.changes or self.executed) or self.requests > 0
+
+    @property
+    def limit_reached(self) -> str:
+        """Why evaluations that were started now have failed at a limit; empty if none."""
+        if not self.requests and self.executed is None:
+            return ""
+        return next(
+            (
+                reason
+                for id_, results in self.table.results.items()
+                for config_id, reason in results.limits.items()
+                if self.executed is not None or self.started.has(id_, config_id)
+            ),
+            "",
+        )
 
     @property
     def has_shown_outcome(self) -> bool:
@@ -170,6 +182,7 @@ class StartEvaluations(Operation[None]):
                 await self._ensure(executor)
             if self.spec.execute and state.executed is None:
                 await self._execute(executor)
+                return  # the poller reads it: nothing can be missing yet
             await self._start_missing(executor)
             state.is_resolved = state.has_shown_outcome
         except FutureAGIError as error:
@@ -188,7 +201,8 @@ class StartEvaluations(Operation[None]):
             self.run_test_id, spec.configs, on_conflict=spec.on_conflict
         )
         known: RunTest | None = None
-        if not recovery.changes:
+        is_first, state.is_listed = state.ensured is None, False
+        if is_first and not recovery.changes:
             find = state.directory.find
             known, is_read_now = await find(executor.read, self.run_test_id)
             state.is_listed = not is_read_now
@@ -217,9 +231,9 @@ class StartEvaluations(Operation[None]):
                 "execute=True"
             )
         state.executed = executed
-        state.execution_filter = ExecutionFilter(
-            ids=frozenset({executed.execution_id.lower()})
-        )
+        ids = frozenset({executed.execution_id.lower()})
+        state.execution_filter = ExecutionFilter(ids=ids)
+        state.scope = attrs.evolve(state.scope, started_on=ids)
 
     async def _recover_starts(
         self, executor: Executor, recovery: Recovery, config_ids: tuple[str, ...]

@@ -40,7 +40,7 @@ from futureagi_async.errors import (
     ServerError,
     UnexpectedResponseError,
 )
-from futureagi_async.evaluation.results import ScoreAggregator
+from futureagi_async.evaluation.scoring import ScoreAggregator
 from futureagi_async.transport.http import HTTPResponse
 from futureagi_async.transport.response import parse_response
 from futureagi_async.types import (

@@ -8,7 +8,7 @@ import datetime as dt
 import pytest
 from evaluation_values import RUN_TEST, execution, execution_id
 
-from futureagi_async.evaluation.results import (
+from futureagi_async.evaluation.overview import (
     ALL_EXECUTIONS,
     ExecutionFilter,
     read_overview,

@@ -22,6 +22,7 @@ from hypothesis import given, strategies as st
 
 from futureagi_async import EvaluationStatus, RunNewEvals
 from futureagi_async.evaluation.conclusion import final_status
+from futureagi_async.evaluation.overview import can_be_evaluated
 from futureagi_async.evaluation.plan import (
     Assessment,
     EvaluationPhase,
@@ -32,11 +33,7 @@ from futureagi_async.evaluation.plan import (
     is_busy,
     make_plan,
 )
-from futureagi_async.evaluation.results import (
-    ResultScope,
-    ResultTable,
-    can_be_evaluated,
-)
+from futureagi_async.evaluation.results import ResultScope, ResultTable
 
 
 CONFIGS = ids(3)

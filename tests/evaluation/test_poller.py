@@ -20,10 +20,11 @@ from futureagi_async import (
     RateLimitError,
     ServerError,
 )
+from futureagi_async.evaluation.overview import ExecutionFilter
 from futureagi_async.evaluation.plan import EvaluationPhase
 from futureagi_async.evaluation.poll_schedule import PollSchedule
 from futureagi_async.evaluation.poller import Poller, PollTarget, poll_once
-from futureagi_async.evaluation.results import ExecutionFilter, ResultScope
+from futureagi_async.evaluation.results import ResultScope
 from futureagi_async.types import (
     ExecutionStatus,
     GetSimulationRuns,

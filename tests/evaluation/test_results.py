@@ -25,15 +25,15 @@ from futureagi_async.emulator.cells import store_cell
 from futureagi_async.emulator.rows import Call, EvalConfig, Execution, RunTest
 from futureagi_async.emulator.rules.summaries import config_entry, finished_results
 from futureagi_async.endpoints.scores import read_scores
+from futureagi_async.evaluation.overview import Overview
 from futureagi_async.evaluation.results import (
     ExecutionResults,
-    Overview,
     ResultCounts,
     ResultScope,
     ResultTable,
-    ScoreAggregator,
     read_results,
 )
+from futureagi_async.evaluation.scoring import ScoreAggregator
 from futureagi_async.types import (
     ChoiceScores,
     EvalOutput,
@@ -249,13 +249,23 @@ def test_pending_results_are_those_of_calls_of_any_status_and_of_any_live_config
 
 def test_counts_are_by_execution_and_by_config():
     one, other = ids(2)
-    table = table_of({"completed a": ["done pending"], "completed b": ["failed -"]})
+    states = {"completed a": ["done pending"], "completed b": ["failed -"]}
+    table = table_of(states, [one, other])
 
     assert table.counts(execution_id(0), one) == ResultCounts(completed=1)
     assert table.counts(execution_id(0), other) == ResultCounts(pending=1)
     assert table.counts(execution_id(1), other) == ResultCounts(not_prepared=1)
     assert table.config_counts(one) == ResultCounts(completed=1, failed=1)
     assert table.config_counts(other) == ResultCounts(pending=1, not_prepared=1)
+
+
+def test_of_what_was_not_requested_only_what_was_run_on_an_execution_counts_there():
+    _, other = ids(2)
+    states = {"completed a": ["done done"], "completed b": ["done -", "- -"]}
+    table = table_of(states | {"evaluating": ["done -"]})
+
+    assert table.counts(execution_id(1), other) == ResultCounts()
+    assert table.counts(execution_id(2), other) == ResultCounts(not_prepared=1)
 
 
 def test_the_requested_configs_count_in_their_order_also_where_no_call_has_them():

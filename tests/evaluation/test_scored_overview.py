@@ -26,14 +26,13 @@ from futureagi_async.endpoints.scores import (
     NumericScores,
     PassFailScores,
 )
-from futureagi_async.evaluation.results import (
+from futureagi_async.evaluation.overview import (
     ALL_EXECUTIONS,
     ExecutionFilter,
-    ExecutionResults,
-    ResultScope,
-    ScoreAggregator,
     read_scored_overview,
 )
+from futureagi_async.evaluation.results import ExecutionResults, ResultScope
+from futureagi_async.evaluation.scoring import ScoreAggregator
 from futureagi_async.types import ExecutionStatus, TestExecution
 
 
@@ -80,7 +79,7 @@ def read(*runs, pages=1, scope=SCOPE, execution_filter=ALL_EXECUTIONS, error=Non
         )
 
     return asyncio.run(
-        read_scored_overview(respond, "support", execution_filter, scope)
+        read_scored_overview(respond, "support", execution_filter, scope.expected_ids)
     )
 
 
@@ -103,10 +102,6 @@ def test_an_execution_without_the_eval_configs_is_another_run_tests():
 def test_without_an_execution_of_the_run_test_the_name_tells_nothing():
     assert read(run(0, "completed", summary(config=7))) is None
     assert read() is None
-
-
-def test_without_eval_configs_there_is_nothing_to_know_an_execution_by():
-    assert read(run(0), scope=ResultScope()) is None
 
 
 def test_more_executions_than_a_page_has_are_not_read_by_name():

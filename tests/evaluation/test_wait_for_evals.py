@@ -326,3 +326,20 @@ def test_a_run_test_on_which_nothing_was_run_is_not_scored(call, run_test_ids):
 
     assert end.status is EvaluationStatus.NOTHING_TO_EVALUATE
     assert end.reason == "no eval config was ever run on a completed call"
+
+
+def test_an_eval_config_that_was_run_on_the_newest_execution_alone_is_not_missed(
+    call, client, run_tests, configs
+):
+    one = run_tests[0]
+    client.evaluate([one.id], configs[:1], **LONG)
+    client.evaluate([one.id], configs[:2], latest_executions=1, **LONG)
+
+    (end,) = call("wait_for_evals", [one.id], **LONG)
+
+    assert end.status is EvaluationStatus.SCORED
+    assert {each.name: each.evaluated for each in end.configs} == {
+        configs[0]["name"]: 4,
+        configs[1]["name"]: 2,
+    }
+    assert {each.pending for each in end.configs} == {0}
