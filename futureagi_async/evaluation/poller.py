@@ -119,6 +119,9 @@ class PollTarget:
         self.table, self.read_at = table, began
         busy = {id_ for id_, each in table.results.items() if is_busy(each)}
         self.scope = attrs.evolve(self.scope, watched=self.scope.watched | busy)
+        if self.is_settled:
+            for each in table.results.values():
+                each.expect_nothing()
         self.assessment = found = assess(table)
         if found.phase is EvaluationPhase.UNDER_WAY:
             return None

@@ -277,7 +277,7 @@ class ExecutionResults:
         """
         is_over = (
             self.execution.status is ExecutionStatus.COMPLETED
-            and self.execution.id not in self._scope.watched
+            and not self._awaits_first
         )
         if self._scope.config_ids is None and is_over and config_id not in self._counts:
             return ResultCounts()
@@ -303,8 +303,17 @@ class ExecutionResults:
         """
         counts = map(self.counts, self._counts)
         is_partial = any(each.finished and each.unfinished for each in counts)
-        is_watched = self.execution.id in self._scope.watched
-        return bool(self.pending or self.open_calls or is_partial or is_watched)
+        is_coming = self.pending or self.open_calls or self._awaits_first
+        return bool(is_coming or is_partial)
+
+    @property
+    def _awaits_first(self) -> bool:
+        """Whether it was under way when it was read before, and has no result at all."""
+        return self.execution.id in self._scope.watched and not self._counts
+
+    def expect_nothing(self) -> None:
+        """Note that no first result comes in any more."""
+        self._scope = attrs.evolve(self._scope, watched=frozenset())
 
     def mark_pending(self, config_ids: Collection[str]) -> None:
         """Count as pending what was started after it was read: the results are gone."""
