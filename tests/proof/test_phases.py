@@ -251,9 +251,7 @@ UNSCORED = dict.fromkeys(
     ),
     PENDING,
 )
-UNSCORED |= dict.fromkeys(
-    ("gallery check", "translation check", "old hands"), EvaluationStatus.PARTIAL
-)
+UNSCORED |= dict.fromkeys(("translation check", "old hands"), EvaluationStatus.PARTIAL)
 UNSCORED |= dict.fromkeys(
     ("front desk", "lobby", "no scenarios", "measured line"),
     EvaluationStatus.NOTHING_TO_EVALUATE,

@@ -118,6 +118,15 @@ def chosen(run_test: RunTest, evaluation: RunTestEvaluation) -> list[Execution]:
     ]
 
 
+def has_run(execution: Execution, config_id: str) -> bool:
+    """Whether a completed call of an execution has anything of an eval config."""
+    return any(
+        config_id in (call.eval_outputs or {})
+        for call in execution.live_calls()
+        if call.status == "completed"
+    )
+
+
 def assert_true(evaluation: RunTestEvaluation, run_test: RunTest) -> None:
     """Compare the scores, if it has any, with the rows; all must be there."""
     if evaluation.status not in (EvaluationStatus.SCORED, EvaluationStatus.NO_RESULT):
@@ -134,6 +143,12 @@ def assert_true(evaluation: RunTestEvaluation, run_test: RunTest) -> None:
     assert evaluation.configs, label
     for config in evaluation.configs:
         assert config.eval_config_id is not None, label
-        truth = Truth.by_rows(executions, config.eval_config_id)
+        is_requested = config.origin is not None
+        counted = [
+            each
+            for each in executions
+            if is_requested or has_run(each, config.eval_config_id)
+        ]
+        truth = Truth.by_rows(counted, config.eval_config_id)
         assert Truth.by_report(config) == truth, label
         assert not truth.pending, label
