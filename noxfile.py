@@ -131,6 +131,7 @@ def proof(session: nox.Session) -> None:
         "FUTUREAGI_TEST_RUN_TESTS": "1000",
         "FUTUREAGI_TEST_KILLS": "200",
         "FUTUREAGI_TEST_STREAMED": "100000",
+        "FUTUREAGI_TEST_LIVES": "200",
     }
     session.run(
         "python", "-m", "pytest", "tests/proof", *session.posargs, env=environment
