@@ -64,7 +64,7 @@ class BatchExecutor:
         is_crowded = polls or journal is not None
         slots = RankedSemaphore(config.max_concurrency) if is_crowded else None
         self.context: RequestContext = RequestContext(
-            transport, options, throttle, slots, journal
+            transport, options, throttle, slots, journal, reads_on=polls
         )
 
     async def execute(self, operation: Operation[ResultT]) -> Outcome[ResultT]:
@@ -105,6 +105,10 @@ class BatchExecutor:
     def stop_reason(self) -> str | None:
         """Return why nothing more is started, if that is so."""
         return self.context.stop_reason()
+
+    def stop_writes(self, reason: str) -> None:
+        """Write nothing more; what was started is read."""
+        self.context.writes_stopped_by = self.context.writes_stopped_by or reason
 
     def new_executor(self, *, continues: bool = False) -> RequestExecutor:
         """Return what sends the requests of one operation."""

@@ -15,6 +15,7 @@ from futureagi_async.errors import (
     FutureAGIError,
     JournalError,
     NotAttemptedError,
+    PaymentRequiredError,
 )
 from futureagi_async.model.reconciliation import Indeterminate
 from futureagi_async.model.request import Result
@@ -53,10 +54,12 @@ class RequestContext:
         slots: one for each request that may be in flight; `None` where something else
             bounds them.
         journal: where requests and outcomes are recorded, if there is a journal.
+        reads_on: whether reads go on when writes are stopped.
         now: the clock of the loop.
         began_at: when it began, by that clock.
         deadline: when nothing more is started, by that clock; `None` for never.
-        stopped_by: the error after which nothing more is started.
+        stopped_by: the error after which nothing more is sent.
+        writes_stopped_by: why nothing more is written, while what was started is read.
     """
 
     transport: Transport
@@ -64,19 +67,33 @@ class RequestContext:
     throttle: ThrottleBudget | None = None
     slots: RankedSemaphore | None = None
     journal: BatchJournal | None = None
+    reads_on: bool = False
     now: Callable[[], float] = attrs.field(
         init=False, factory=lambda: asyncio.get_running_loop().time
     )
     began_at: float = attrs.field(init=False)
     deadline: float | None = attrs.field(init=False)
     stopped_by: FutureAGIError | None = attrs.field(init=False, default=None)
+    writes_stopped_by: str = attrs.field(init=False, default="")
 
     def __attrs_post_init__(self) -> None:
         self.began_at = self.now()
         self.deadline = None if self.throttle is None else self.throttle.deadline
 
-    def stop_reason(self) -> str | None:
-        """Return why nothing more is started, if that is so."""
+    def stop(self, error: FutureAGIError) -> None:
+        """Send nothing more after an error that every other request would meet.
+
+        What was paid for is read all the same when the balance is used up.
+        """
+        if isinstance(error, PaymentRequiredError) and self.reads_on:
+            self.writes_stopped_by = f"the batch was stopped by: {error}"
+        else:
+            self.stopped_by = error
+
+    def stop_reason(self, request: Request[Any] | None = None) -> str | None:
+        """Return why nothing more is sent, or not this request, if that is so."""
+        if self.writes_stopped_by and request is not None and not request.idempotent:
+            return self.writes_stopped_by
         if self.stopped_by is not None:
             return f"the batch was stopped by: {self.stopped_by}"
         if self.deadline is not None and self.now() >= self.deadline:
@@ -233,7 +250,7 @@ class RequestExecutor:
         if slots is not None:
             await slots.acquire(rank)
         try:
-            if slots is not None and (stop := context.stop_reason()):
+            if slots is not None and (stop := context.stop_reason(request)):
                 raise NotAttemptedError(f"not sent: {stop}")
             if claim is not None:
                 prior = claim.prior
@@ -247,7 +264,7 @@ class RequestExecutor:
                 if claim is not None:
                     claim.attempts = error.attempts
             if error.stops_batch:
-                context.stopped_by = error
+                context.stop(error)
             raise
         finally:
             if slots is not None:

@@ -106,8 +106,7 @@ def final_status(
 
 def failure_status(error: FutureAGIError, state: RunTestState) -> EvaluationStatus:
     """Return the status of a run test after an error."""
-    is_untouched = state.ensured is None and not state.has_written
-    if isinstance(error, NotAttemptedError) and is_untouched:
+    if isinstance(error, NotAttemptedError) and not state.has_written:
         return EvaluationStatus.NOT_ATTEMPTED
     return EvaluationStatus.FAILED
 

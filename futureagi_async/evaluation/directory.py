@@ -92,7 +92,8 @@ class RunTestDirectory:
         try:
             page = await read(request)
             entries = [
-                codec.build_result(each, RunTest) for each in page.raw["results"]
+                attrs.evolve(codec.build_result(each, RunTest), raw={})
+                for each in page.raw["results"]
             ]
         except (APIError, codec.DecodeError):
             self._next = None

@@ -37,7 +37,8 @@ class EvaluationOptions(_RequiredOptions, SharedOptions, total=False):
         execute: whether each run test is executed first: its calls are simulated and
             paid for, waited for within `timeout`, and evaluated; the report is about that
             execution alone. With a journal, a repetition after a kill goes on with the
-            execution that was started; without one it starts another.
+            execution that was started; without one it starts another. A run test that the input has twice is
+            executed once, in a stream only while it is in progress.
         check_mappings: whether each mapping is checked against the required inputs of
             its template before anything is sent; the list of templates is read once by
             a client.

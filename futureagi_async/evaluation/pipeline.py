@@ -159,7 +159,6 @@ class EvaluationPipeline:
         )
         self._read = self._finished = self._scored = 0
         self._unchecked = ""
-        self._limit_reached = ""
         self._duplicates: dict[str, list[_RunTestTask]] = {}
         self._reruns: dict[str, RunTestEvaluation] = {}
         self._failure: BaseException | None = None
@@ -227,7 +226,10 @@ class EvaluationPipeline:
             return task
         state.run_test_id, state.run_test_name = item.run_test_id, item.name
         state.stuck_after = self._options.stuck_after
-        state.scope = ResultScope(keeps_calls=self._options.includes_calls)
+        state.scope = ResultScope(
+            keeps_calls=self._options.includes_calls,
+            counts_calls=not self._options.waits,
+        )
         if self._spec is None:
             await self._start(task)
             return task
@@ -275,9 +277,6 @@ class EvaluationPipeline:
     async def _start(self, task: _RunTestTask) -> None:
         """Do everything before the wait; finish the run test if there is none."""
         state, spec = task.state, self._spec
-        if self._limit_reached and spec is not None and not state.has_written:
-            self._fail(task, NotAttemptedError(f"not started: {self._limit_reached}"))
-            return
         error = await self._run(
             ReadEvaluations(state.run_test_id, state)
             if spec is None
@@ -430,9 +429,8 @@ class EvaluationPipeline:
 
     def _note_limit(self, state: RunTestState) -> None:
         """Start nothing more once an evaluation has failed at a limit of the account."""
-        reason = state.limit_reached
-        if reason and not self._limit_reached:
-            self._limit_reached = f"a limit of the account was reached: {reason}"
+        if reason := state.limit_reached:
+            self._batch.stop_writes(f"a limit of the account was reached: {reason}")
 
     def _complete(self, task: _RunTestTask, evaluation: RunTestEvaluation) -> None:
         """Deliver an evaluation, and that of the duplicates."""

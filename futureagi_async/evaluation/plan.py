@@ -76,6 +76,14 @@ class StartedPairs:
             or execution_id in self._executions.get(config_id, ())
         )
 
+    def overlaps(self, start: StartGroup) -> bool:
+        """Return whether any eval config of a group was started on its executions."""
+        return any(
+            self.has(execution_id, config_id)
+            for execution_id in start.execution_ids
+            for config_id in start.config_ids
+        )
+
 
 def make_plan(
     table: ResultTable,

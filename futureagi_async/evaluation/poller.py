@@ -47,6 +47,9 @@ STUCK_AFTER = 60.0
 """Seconds between two visits of the service's slowest monitor, which completes what the
 others have left."""
 
+_UNSETTLED_READS = 4
+"""How often results that seem to come in are read within that time."""
+
 _TRANSIENT_ERRORS = (APIConnectionError, RateLimitError, ServerError)
 """Errors that the next poll may not meet."""
 
@@ -172,7 +175,10 @@ def _reads_results(
     return (
         has_changed
         or now - target.read_at > target.stuck_after
-        or not any(each.is_evaluating for each in executions)
+        or (
+            not any(each.is_evaluating for each in executions)
+            and (now - target.read_at) * _UNSETTLED_READS > target.stuck_after
+        )
         or (is_doubtful and now - target.unchanged_since > target.stuck_after)
     )
 
@@ -278,8 +284,8 @@ class Poller(Generic[TargetT]):
                 self._wakeup.clear()
                 if (pause := self._pause()) > 0:
                     await self._wait(self._wakeup, _cap_at(deadline, pause))
-                elif await self._acquire_slot(deadline):
-                    self._poll_next(polls, is_stopped)
+                else:
+                    await self._poll_next(polls, is_stopped, deadline)
             self.stopped = True
             for target, waiting in list(self._targets.items()):
                 if not waiting.is_polled:
@@ -300,25 +306,24 @@ class Poller(Generic[TargetT]):
             heapq.heappop(self._due)
         return self._due[0][0] - self._now() if self._due else _LONG
 
-    def _poll_next(
-        self, polls: asyncio.TaskGroup, is_stopped: Callable[[], bool]
+    async def _poll_next(
+        self,
+        polls: asyncio.TaskGroup,
+        is_stopped: Callable[[], bool],
+        deadline: float | None,
     ) -> None:
-        """Poll the target that is due, if there still is one, or release the slot."""
+        """Poll the target that is due, if there still is one when a slot is free."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._slots.acquire()
+        except TimeoutError:
+            return
         if is_stopped() or self._pause() > 0:
             self._slots.release()
             return
         _, _, target = heapq.heappop(self._due)
         self._targets[target].is_polled = True
         polls.create_task(self._poll_target(target))
-
-    async def _acquire_slot(self, deadline: float | None) -> bool:
-        """Wait until another poll may begin; return whether that was in time."""
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._slots.acquire()
-        except TimeoutError:
-            return False
-        return True
 
     async def _poll_target(self, target: TargetT) -> None:
         waiting = self._targets[target]

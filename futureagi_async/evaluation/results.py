@@ -90,6 +90,8 @@ class ResultScope:
         watched: the executions that were under way when they were read: their results
             can come in after they have ended.
         keeps_calls: whether the results of each call are kept.
+        counts_calls: whether calls are counted where nothing else is to be known of
+            them.
     """
 
     config_ids: tuple[str, ...] | None = None
@@ -98,6 +100,7 @@ class ResultScope:
     started_on: frozenset[str] = frozenset()
     watched: frozenset[str] = frozenset()
     keeps_calls: bool = False
+    counts_calls: bool = False
 
     @property
     def expected_ids(self) -> tuple[str, ...] | None:
@@ -203,6 +206,7 @@ class ExecutionResults:
         if (
             execution.status is not ExecutionStatus.COMPLETED
             or not scope.is_new
+            or scope.counts_calls
             or not calls
             or not rate
         ):

@@ -62,7 +62,7 @@ class ScoreAggregator:
                 )
             case NumericScores() as scores:
                 found._summed_up = scores
-            case None:
+            case _:
                 return None
         found._count = total
         is_whole = found._words.total() == total or found._summed_up is not None

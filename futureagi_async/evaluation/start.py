@@ -59,6 +59,7 @@ class RunTestState(PollTarget):
         started: what was started on which executions, by this or an earlier process.
         requests: how many requests to start evaluations were applied.
         unknown_error: an error that left unknown whether something was applied.
+        maybe_started: what was started then, if it was applied.
         is_resolved: whether what was read afterwards answered that.
         changes: which eval configs were added or changed.
         warnings: requests in the journal that stay unknown, and are no part of this.
@@ -76,6 +77,7 @@ class RunTestState(PollTarget):
     started: StartedPairs = attrs.field(factory=StartedPairs)
     requests: int = 0
     unknown_error: FutureAGIError | None = None
+    maybe_started: StartedPairs = attrs.field(factory=StartedPairs)
     is_resolved: bool = False
     changes: ConfigChanges = attrs.field(factory=dict)
     warnings: list[str] = attrs.field(factory=list)
@@ -267,7 +269,8 @@ class StartEvaluations(Operation[None]):
         state, replans = self.state, 0
         while True:
             plan = await self._replan(executor)
-            if state.unknown_error is not None and plan.starts:
+            is_lost = any(map(state.maybe_started.overlaps, plan.starts))
+            if state.unknown_error is not None and is_lost:
                 raise state.unknown_error
             if not plan.starts:
                 return
@@ -323,6 +326,7 @@ class StartEvaluations(Operation[None]):
             if error.delivery is not Delivery.UNKNOWN or self.spec.rerun:
                 raise
             state.unknown_error, state.is_resolved = error, False
+            state.maybe_started.add(request)
             return
         state.started.add(request)
         state.requests += 1

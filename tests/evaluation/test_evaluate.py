@@ -883,15 +883,12 @@ def test_the_tool_setting_is_sent_with_what_is_started(call, run_tests, configs)
     assert run_tests[0].enable_tool_evaluation is True
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"), [(401, AuthenticationError), (402, PaymentRequiredError)]
-)
 def test_rejected_keys_stop_everything_and_every_run_test_is_reported(
-    call, emulator, configs, status, kind
+    call, emulator, configs
 ):
     ids = list(emulator.world.run_test_ids)
     emulator.faults.add(
-        "status", status=status, endpoint="run_new_evals", run_test_id=ids[2]
+        "status", status=401, endpoint="run_new_evals", run_test_id=ids[2]
     )
     emulator.state.service.workers.dispatch = "accept"
     options = {"timeout": 20, "poll_interval": 5, "max_concurrency": 1}
@@ -903,9 +900,33 @@ def test_rejected_keys_stop_everything_and_every_run_test_is_reported(
         FAILED,
         *[EvaluationStatus.NOT_ATTEMPTED] * 5,
     ]
-    assert isinstance(report[2].error, kind)
+    assert isinstance(report[2].error, AuthenticationError)
     assert "the batch was stopped by: 40" in report[0].reason
     assert isinstance(report[3].error, NotAttemptedError)
+    assert sum(emulator.log.runs.values()) == 2
+
+
+def test_what_was_paid_for_is_waited_for_when_the_balance_is_used_up(
+    call, emulator, configs
+):
+    ids = list(emulator.world.run_test_ids)
+    call("evaluate", ids[6:], configs, **LONG)
+    emulator.log.clear()
+    emulator.faults.add(
+        "status", status=402, endpoint="run_new_evals", run_test_id=ids[2], times=None
+    )
+    emulator.state.service.workers.settings.evaluation_seconds = 0.3
+
+    report = call("evaluate", iter(ids), configs, max_concurrency=1, **LONG)
+
+    assert states(report) == [
+        *[SCORED] * 2,
+        FAILED,
+        *[EvaluationStatus.NOT_ATTEMPTED] * 3,
+        *[SCORED] * 2,  # nothing has to be started
+    ]
+    assert isinstance(report[2].error, PaymentRequiredError)
+    assert "402" in report[3].reason
     assert sum(emulator.log.runs.values()) == 2
 
 

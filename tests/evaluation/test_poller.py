@@ -136,12 +136,14 @@ def test_the_results_are_read_as_soon_as_the_executions_are_others():
     assert thorough == [True, False, False, False, True]
 
 
-def test_the_results_are_read_while_nothing_is_evaluating():
-    scenes = [*["running, -"] * 3, *["completed, pending"] * 4]
+def test_while_nothing_is_evaluating_results_are_read_four_times_a_minute():
+    scenes = ["completed, done -, - -"] * 9
 
-    _, thorough = looked(*scenes, execution_filter=CHOSEN)
+    found, thorough = looked(*scenes, every=10.0, execution_filter=CHOSEN)
 
-    assert thorough == [True] * 7
+    # Every 20 s, and when the time to believe them has come.
+    assert [n for n, each in enumerate(thorough, 1) if each] == [1, 3, 5, 7, 8, 9]
+    assert found == [None] * 7 + [MISSING] * 2
 
 
 def test_complete_results_need_no_second_poll():

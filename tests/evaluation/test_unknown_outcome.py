@@ -85,6 +85,27 @@ def test_an_unknown_start_that_was_applied_is_waited_for(
     assert emulator.log.runs == {one.id: 1}
 
 
+def test_after_an_unknown_start_other_executions_are_started_when_they_are_free(
+    blind, emulator, one, configs, when_served
+):
+    emulator.faults.add("drop_after", endpoint="run_new_evals", times=1)
+    readings = itertools.count()
+    one.executions[1].status = "evaluating"
+
+    def free_late(_):
+        if next(readings) == 3:
+            one.executions[1].status = "completed"
+
+    when_served(free_late, "executions", times=-1)
+
+    (end,) = blind.evaluate([one.id], configs, **LONG)
+
+    assert end.status is SCORED
+    assert [each.evaluated for each in end.configs] == [4, 4, 4]
+    assert end.requests == 1
+    assert emulator.log.runs == {one.id: 2}
+
+
 def test_an_unknown_start_without_trace_is_not_sent_again(
     blind, emulator, one, configs
 ):

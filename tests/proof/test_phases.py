@@ -239,6 +239,58 @@ def look(emulator: Emulator, copied: Emulator, leap: Callable[[float], None]):
     return look
 
 
+UNSCORED = dict.fromkeys(
+    (
+        "parcel line weekly",
+        "hotel desk",
+        "refund chat",
+        "bank chat",
+        "claims line",
+        "warranty line",
+        "stuck line",
+    ),
+    PENDING,
+)
+UNSCORED |= dict.fromkeys(
+    ("gallery check", "translation check", "old hands"), EvaluationStatus.PARTIAL
+)
+UNSCORED |= dict.fromkeys(
+    ("front desk", "lobby", "no scenarios", "measured line"),
+    EvaluationStatus.NOTHING_TO_EVALUATE,
+)
+"""What becomes of the run tests of the recorded account that are not scored."""
+
+
+async def test_what_a_recorded_account_has_when_nothing_changes_is_read_truly(
+    emulator, leap
+):
+    emulator.reset(World.load(WORLD), dispatch="accept")
+    run_tests = {
+        each.id: each
+        for each in map(emulator.world.run_tests.get, emulator.world.run_test_ids)
+        if each.is_visible_to(emulator.world.writing_key())
+    }
+    pending = sum(status is PENDING for status in UNSCORED.values())
+
+    def pass_the_deadline(progress):
+        if progress.finished == len(run_tests) - pending:
+            leap(2 * NEVER)
+
+    async with AsyncFutureAGI(**connection(emulator)) as client:
+        report = await client.wait_for_evals(
+            list(run_tests),
+            timeout=NEVER,
+            poll_interval=0.01,
+            stuck_after=0.05,
+            on_progress=pass_the_deadline,
+        )
+
+    for end in report:
+        run_test = run_tests[end.run_test_id]
+        assert_true(end, run_test)
+        assert end.status is UNSCORED.get(run_test.name, SCORED), end
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("life", LIVES, ids=lambda life: life.name)
 async def test_no_step_of_a_recorded_life_is_scored_on_a_part(life, method, live, look):

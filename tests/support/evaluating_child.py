@@ -47,6 +47,7 @@ class Job:
     reconcile_after: float
     poll_interval: float
     timeout: float
+    stuck_after: float = 60.0
 
     @property
     def client(self) -> dict[str, Any]:
@@ -70,6 +71,7 @@ class Job:
             "timeout": self.timeout,
             "rerun": self.rerun,
             "poll_interval": self.poll_interval,
+            "stuck_after": self.stuck_after,
             "journal": self.journal,
         }
 

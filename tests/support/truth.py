@@ -97,8 +97,8 @@ def _percent(part: int, count: int) -> float:
 def _choice(output: Any) -> str:
     """The text of a stored choice, whichever of its forms it has."""
     match output:
-        case {"choice": str(chosen)} | [str(chosen)] | str(chosen):
-            return chosen
+        case {"choice": str(one)} | {"choices": [one]} | [one] | str(one):
+            return str(one)
         case {"choices": [*several]} | [*several]:
             return str(several)
         case {}:
