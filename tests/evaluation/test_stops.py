@@ -446,7 +446,7 @@ async def test_cancelling_during_a_poll_cancels_the_evaluation(
 
     monkeypatch.setattr(pipeline, "poll_once", look_for_ever)
     async with connect() as client:
-        task = asyncio.create_task(client.evaluate(run_test_ids, configs, **NEVER))
+        task = asyncio.create_task(client.evaluate(run_test_ids, configs, **AT_ONCE))
         await polled.wait()
         task.cancel()
 
