@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import random
 
 import pytest
 from evaluation_values import config_id, execution_id
 
 from futureagi_async import (
+    APITimeoutError,
     Delivery,
     EvaluationStatus,
     NotFoundError,
     RateLimitError,
+    ResponseTooLargeError,
     ServerError,
     UnexpectedResponseError,
 )
+from futureagi_async.emulator.world import Call, Execution
 from futureagi_async.endpoints.get_eval_summary import ConfigSummary, TemplateSummary
 from futureagi_async.endpoints.list_simulation_runs import (
     SimulationRun,
@@ -133,6 +137,8 @@ CONTEXT = {"delivery": Delivery.NOT_SENT}
         NotFoundError("no", status_code=404, **CONTEXT),
         ServerError("numbers", status_code=500, **CONTEXT),
         UnexpectedResponseError("what", status_code=200, **CONTEXT),
+        APITimeoutError("too slow", **CONTEXT),
+        ResponseTooLargeError("too long", status_code=200, **CONTEXT),
     ],
     ids=repr,
 )
@@ -159,11 +165,11 @@ def from_summary(found, scope=SCOPE):
 
 
 def test_scores_of_all_completed_calls_stand_for_the_calls():
-    results = from_summary(run(0, total_calls=3, failed_calls=1))
+    results = from_summary(run(0))
 
     assert results.completed_calls == 2
     assert results.counts(config_id(0)).completed == 2
-    assert results.statuses == {"completed": 2, "failed": 1}
+    assert results.statuses == {"completed": 2}
     assert results.score_of(config_id(0)).scores() == PASSED
 
 
@@ -172,13 +178,14 @@ def test_scores_of_all_completed_calls_stand_for_the_calls():
     [
         run(0, "evaluating"),
         run(0, total_calls=3),  # one call is neither completed nor failed
+        run(0, total_calls=3, failed_calls=1),  # it can be completed meanwhile
         run(0, completed_calls=0, total_calls=0),  # nothing was stored
         run(0, completed_calls=3, total_calls=3),  # one result is missing
         run(0, "completed", summary(cells=0, scores=None)),
         run(0, "completed", summary(scores=ChoiceScores({"a": 33.33}))),
         run(0, "completed", summary(config=7)),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_scores_that_do_not_fit_the_calls_prove_nothing(found):
     assert from_summary(found) is None
@@ -231,3 +238,92 @@ def test_numbers_of_several_executions_are_read_one_by_one(
     assert len(read_of_calls) == 3  # by name, and both executions
     expected = client.get_eval_summary(one.id).configs[0].scores
     assert end.configs[0].scores == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "   ", "a\x00b", "x" * 3000],
+    ids=["empty", "blank", "with a null", "long"],
+)
+def test_a_run_test_whose_name_cannot_be_asked_for_is_scored_too(
+    call, run_tests, configs, name
+):
+    one = run_tests[0]
+    call("evaluate", [one.id], configs, timeout=60, poll_interval=0.01)
+    one.name = name
+
+    (end,) = call("evaluate", [one.id], configs, timeout=60)
+    (waited,) = call("wait_for_evals", [one.id], timeout=60)
+
+    assert end.status is waited.status is EvaluationStatus.SCORED
+
+
+KINDS = {
+    "choices": ["positive", ["price", "delivery"], {"score": 1.0, "choice": "a"}, []],
+    "Pass/Fail": ["Passed", "Failed"],
+    "score": [0, 1, 0.333, 0.5],
+}
+
+
+def make_cell(chosen, config, kind):
+    """Make a stored result, which seldom is a failed or a skipped one."""
+    chance = chosen.random()
+    if chance < 0.02:
+        return {"status": "skipped", "skipped": True}
+    cell = {"output_type": kind, "name": config.name, "reason": "why"}
+    if chance < 0.05:
+        return {**cell, "output": None, "error": "error", "status": "Failed"}
+    return {**cell, "output": chosen.choice(KINDS[kind]), "status": "Completed"}
+
+
+def make_execution(chosen, run_test, number):
+    """Make a completed execution, the stored counts of which can be those of before."""
+    calls = [
+        Call(
+            f"{number}{each:03d}{run_test.id[4:]}",
+            status=chosen.choice(["completed"] * 9 + ["failed"]),
+            deleted=chosen.random() < 0.03,
+            eval_outputs={
+                config.id: make_cell(chosen, config, kind)
+                for config, kind in zip(run_test.eval_configs, KINDS, strict=True)
+            },
+        )
+        for each in range(chosen.randrange(1, 12))
+    ]
+    total = sum(not each.deleted for each in calls)
+    found = sum(each.status == "completed" and not each.deleted for each in calls)
+    completed = chosen.choice([found] * 6 + [chosen.randrange(total + 1)])
+    return Execution(
+        f"{number}f{run_test.id[2:]}",
+        calls=calls,
+        total_calls=total,
+        completed_calls=completed,
+        failed_calls=total - completed,
+    )
+
+
+def told(evaluation):
+    """What an evaluation tells of the results, whoever created the eval configs."""
+    configs = [{**each.to_dict(), "origin": None} for each in evaluation.configs]
+    counts = evaluation.calls_counted, evaluation.calls_not_counted
+    return counts, sorted(configs, key=lambda each: each["name"])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_scores_tell_the_same_as_the_calls(client, emulator, run_tests, configs, seed):
+    chosen, ids = random.Random(seed), [each.id for each in run_tests]
+    for each in run_tests:
+        client.ensure_eval_configs(each.id, configs)
+        numbers = range(chosen.choice([1, 1, 2, 3]))
+        each.executions[:] = [make_execution(chosen, each, n) for n in numbers]
+    emulator.log.clear()
+
+    by_scores = client.evaluate(ids, configs, timeout=60)
+    few = len(emulator.log.requests)
+    by_calls = client.evaluate(ids, configs, include_calls=True, timeout=60)
+    waited = client.wait_for_evals(ids, timeout=60)
+
+    assert few < len(emulator.log.requests) - few
+    assert [each.status for each in by_scores] == [each.status for each in by_calls]
+    assert list(map(told, by_scores)) == list(map(told, by_calls))
+    assert list(map(told, waited)) == list(map(told, by_calls))

@@ -19,6 +19,7 @@ from futureagi_async import (
     RetryPolicy,
 )
 from futureagi_async.emulator import Emulator, World
+from futureagi_async.emulator.rules.service import Service
 from futureagi_async.evaluation import directory
 from futureagi_async.evaluation.options import EVALUATION_DEFAULTS
 
@@ -152,6 +153,19 @@ def test_a_limit_that_was_reached_long_ago_stops_nothing(
     assert [each.status for each in report[1:]] == [SCORED] * 7
 
 
+def test_an_old_limit_of_a_config_that_is_not_requested_stops_nothing(
+    call, emulator, run_test_ids, configs
+):
+    fail_at_the_limit(emulator)
+    call("evaluate", run_test_ids[:1], configs[:1], **LONG)
+    for template in emulator.world.templates.values():
+        template.on_run = None
+
+    report = call("evaluate", run_test_ids, configs[1:], max_in_progress=1, **LONG)
+
+    assert [each.status for each in report] == [SCORED] * 8
+
+
 @pytest.fixture
 def equipped(call, run_tests, configs):
     """A run test with results of the configs."""
@@ -201,6 +215,38 @@ def test_evaluate_updates_an_eval_config_when_the_evaluations_have_ended(
 
     assert done.status is SCORED
     assert done.configs[0].origin.value == "updated"
+    assert equipped.eval_configs[0].model == "another"
+
+
+def test_an_execution_that_is_not_chosen_holds_up_the_update_too(
+    call, client, equipped, configs, when_served
+):
+    *_, oldest = client.list_test_executions(equipped.id)
+    (old,) = (each for each in equipped.executions if each.id == oldest.id)
+    old.status = "evaluating"
+    for each in old.calls:
+        each.status = "analyzing"
+    models = []
+
+    def end(_):
+        models.append(equipped.eval_configs[0].model)
+        if len(models) == 6:
+            old.status = "completed"
+            for each in old.calls:
+                each.status = "completed"
+
+    when_served(end, "executions", times=6)
+    (done,) = call(
+        "evaluate",
+        [equipped.id],
+        changed(configs),
+        latest_executions=1,
+        **UPDATE,
+        **LONG,
+    )
+
+    assert "another" not in models
+    assert (done.status, done.executions) == (SCORED, 1)
     assert equipped.eval_configs[0].model == "another"
 
 
@@ -397,3 +443,31 @@ def test_an_eval_config_that_was_deleted_since_it_was_listed_is_added_again(
     assert [each.name for each in equipped.live_configs()].count(
         configs[0]["name"]
     ) == 1
+
+
+@pytest.fixture
+def updated_by_others(listing, equipped, monkeypatch):
+    """A run test, an eval config of which others update once the list was read."""
+    serve = Service.serve
+
+    def update_after(self, request, *args, **more):
+        answer = serve(self, request, *args, **more)
+        if request.path == "/simulate/run-tests/":
+            equipped.eval_configs[0].model = "another"
+        return answer
+
+    monkeypatch.setattr(Service, "serve", update_after)
+    return equipped
+
+
+@pytest.mark.parametrize("on_conflict", ["raise", "update"])
+def test_an_eval_config_that_others_updated_since_it_was_listed_is_read_afresh(
+    call, updated_by_others, emulator, configs, on_conflict
+):
+    one, wanted = updated_by_others, changed(configs)
+
+    (end,) = call("evaluate", [one.id], wanted, on_conflict=on_conflict, **LONG)
+
+    assert end.status is SCORED
+    assert one.eval_configs[0].model == "another"
+    assert not any(name == "update_eval_config" for name, _ in emulator.log.counts)

@@ -434,6 +434,26 @@ async def test_cancelling_leaves_nothing_running(
     assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
 
 
+@pytest.mark.usefixtures("under_way")
+async def test_cancelling_during_a_poll_cancels_the_evaluation(
+    connect, run_test_ids, configs, monkeypatch
+):
+    polled = asyncio.Event()
+
+    async def look_for_ever(read, watched, now):
+        polled.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(pipeline, "poll_once", look_for_ever)
+    async with connect() as client:
+        task = asyncio.create_task(client.evaluate(run_test_ids, configs, **AT_ONCE))
+        await polled.wait()
+        task.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
 @pytest.fixture
 def interruptible():
     """Have Ctrl-C interrupt, also where the tests run in the background."""
@@ -544,15 +564,16 @@ def test_a_stream_with_a_journal_runs_nothing_twice(
     assert emulator.log.runs == dict.fromkeys(run_test_ids, 1)
 
 
+@pytest.mark.parametrize("error", [ZeroDivisionError, asyncio.CancelledError])
 def test_an_unexpected_exception_fails_one_run_test_only(
-    call, run_test_ids, configs, monkeypatch, leave
+    call, run_test_ids, configs, monkeypatch, *, leave, error
 ):
     leave("run", 0.01)
     look = pipeline.poll_once
 
     async def look_or_break(read, watched, now):
         if watched.run_test_id == run_test_ids[1]:
-            raise ZeroDivisionError("a defect")
+            raise error("a defect")
         return await look(read, watched, now)
 
     monkeypatch.setattr(pipeline, "poll_once", look_or_break)
@@ -560,5 +581,5 @@ def test_an_unexpected_exception_fails_one_run_test_only(
     report = call("evaluate", run_test_ids[:3], configs, **AT_ONCE)
 
     assert states(report) == [SCORED, EvaluationStatus.FAILED, SCORED]
-    assert "ZeroDivisionError: a defect" in report[1].reason
+    assert f"{error.__name__}: a defect" in report[1].reason
     assert report[1].error.delivery is Delivery.UNKNOWN
