@@ -22,6 +22,7 @@ _TURN_MS = 6_000
 
 _MESSAGES_MS = 6
 _MESSAGES_SEED = 156
+"""Fitted to the recorded chats, whose milliseconds are an accident: no rule is known."""
 
 
 def voice_transcript(
