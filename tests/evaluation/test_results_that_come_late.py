@@ -79,25 +79,6 @@ def test_first_results_after_the_end_of_an_execution_are_waited_for(call, one, l
     assert [(each.evaluated, each.pending) for each in end.configs] == [(8, 0)] * 2
 
 
-def test_evaluate_starts_nothing_while_first_results_can_come(
-    call, one, configs, life, emulator
-):
-    mood, contains = one.eval_configs
-    (execution,) = one.executions
-    execution.status = "evaluating"
-    life(
-        {
-            2: lambda: complete(execution),
-            5: lambda: [fill(execution, mood), fill(execution, contains)],
-        }
-    )
-
-    (end,) = call("evaluate", [one.id], configs[:2], **PATIENT)
-
-    assert end.status is SCORED
-    assert not emulator.log.runs
-
-
 def test_first_results_that_never_come_are_not_waited_for_forever(call, one, life):
     mood, _ = one.eval_configs
     fill(one.executions[0], mood)
