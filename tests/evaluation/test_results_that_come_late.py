@@ -105,21 +105,6 @@ def test_what_was_missing_is_started_once_first_results_are_given_up(
     assert emulator.log.runs == {one.id: 1}
 
 
-def test_a_config_is_not_waited_for_beside_the_results_of_another(call, one, life):
-    mood, contains = one.eval_configs
-    for config in one.eval_configs:
-        fill(one.executions[0], config)
-    new = make_execution(one, 1, status="evaluating")
-    one.executions.insert(0, new)
-    life({2: lambda: complete(new), 5: lambda: fill(new, mood)})
-
-    (end,) = call("wait_for_evals", [one.id], **PATIENT)
-
-    assert end.status is SCORED
-    by_id = {each.eval_config_id: each.evaluated for each in end.configs}
-    assert by_id == {mood.id: 8, contains.id: 4}
-
-
 def test_a_config_that_is_deleted_while_its_results_are_pending_is_not_waited_for(
     call, one, life
 ):
