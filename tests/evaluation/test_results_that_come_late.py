@@ -79,25 +79,6 @@ def test_first_results_after_the_end_of_an_execution_are_waited_for(call, one, l
     assert [(each.evaluated, each.pending) for each in end.configs] == [(8, 0)] * 2
 
 
-def test_evaluate_starts_nothing_while_first_results_can_come(
-    call, one, configs, life, emulator
-):
-    mood, contains = one.eval_configs
-    (execution,) = one.executions
-    execution.status = "evaluating"
-    life(
-        {
-            2: lambda: complete(execution),
-            5: lambda: [fill(execution, mood), fill(execution, contains)],
-        }
-    )
-
-    (end,) = call("evaluate", [one.id], configs[:2], **PATIENT)
-
-    assert end.status is SCORED
-    assert not emulator.log.runs
-
-
 def test_first_results_that_never_come_are_not_waited_for_forever(call, one, life):
     mood, _ = one.eval_configs
     fill(one.executions[0], mood)
@@ -122,21 +103,6 @@ def test_what_was_missing_is_started_once_first_results_are_given_up(
 
     assert end.status is SCORED
     assert emulator.log.runs == {one.id: 1}
-
-
-def test_a_config_is_not_waited_for_beside_the_results_of_another(call, one, life):
-    mood, contains = one.eval_configs
-    for config in one.eval_configs:
-        fill(one.executions[0], config)
-    new = make_execution(one, 1, status="evaluating")
-    one.executions.insert(0, new)
-    life({2: lambda: complete(new), 5: lambda: fill(new, mood)})
-
-    (end,) = call("wait_for_evals", [one.id], **PATIENT)
-
-    assert end.status is SCORED
-    by_id = {each.eval_config_id: each.evaluated for each in end.configs}
-    assert by_id == {mood.id: 8, contains.id: 4}
 
 
 def test_a_config_that_is_deleted_while_its_results_are_pending_is_not_waited_for(
