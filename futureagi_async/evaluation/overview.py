@@ -99,6 +99,16 @@ class Overview:
     left_out: dict[str, ExecutionStatus]
     runs: dict[str, SimulationRun] = attrs.field(factory=dict)
 
+    @property
+    def numbers_of_results(self) -> dict[str, dict[str, int]]:
+        """How many results the scores of each execution are of, by eval config."""
+        return {
+            id_: {
+                config_id: each.total_cells for config_id, each in run.configs.items()
+            }
+            for id_, run in self.runs.items()
+        }
+
 
 async def read_overview(
     read: SendRead, run_test_id: str, execution_filter: ExecutionFilter

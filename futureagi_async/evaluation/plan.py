@@ -228,7 +228,8 @@ def _assess_execution(table: ResultTable, results: ExecutionResults) -> Assessme
         return Assessment(EvaluationPhase.NOT_STARTED, is_certain=False)
     if any(each.not_prepared for each in counts):
         return Assessment(EvaluationPhase.MISSING, is_certain=not results.is_uneven)
-    return Assessment(EvaluationPhase.FINISHED, is_certain=not results.open_calls)
+    is_coming = results.open_calls or results.awaits_first
+    return Assessment(EvaluationPhase.FINISHED, is_certain=not is_coming)
 
 
 def _assess_busy(table: ResultTable, results: ExecutionResults) -> Assessment:

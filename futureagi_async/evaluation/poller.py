@@ -29,9 +29,8 @@ from futureagi_async.evaluation.results import ResultScope, ResultTable, read_re
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping
 
-    from futureagi_async.endpoints.list_test_executions import TestExecution
     from futureagi_async.endpoints.status import ExecutionStatus
     from futureagi_async.evaluation.poll_schedule import PollSchedule
     from futureagi_async.model.page import SendRead
@@ -70,6 +69,7 @@ class PollTarget:
         table: the results that were last read.
         left_out: the status of executions that are not evaluated for it.
         assessment: what was concluded from the results.
+        numbers_of_results: how many results the scores were of when they were read.
         unchanged_since: when they were first read as they are, by the loop's clock.
         read_at: when they were last read, or what they are now was started.
     """
@@ -84,6 +84,9 @@ class PollTarget:
     table: ResultTable = attrs.field(factory=ResultTable, kw_only=True)
     left_out: Mapping[str, ExecutionStatus] = attrs.field(factory=dict, kw_only=True)
     assessment: Assessment | None = attrs.field(default=None, kw_only=True)
+    numbers_of_results: Mapping[str, Mapping[str, int]] = attrs.field(
+        factory=dict, kw_only=True
+    )
     unchanged_since: float = attrs.field(default=0.0, kw_only=True)
     read_at: float = attrs.field(default=0.0, kw_only=True)
 
@@ -146,9 +149,10 @@ async def poll_once(
     try:
         began = now()
         overview = await target.read_overview(read)
-        if not _reads_results(target, overview.executions, began):
+        if not _reads_results(target, overview, began):
             target.failures = 0
             return None
+        target.numbers_of_results = overview.numbers_of_results
         table = await read_results(read, target.run_test_id, overview, target.scope)
     except NotAttemptedError:
         return None  # the poller is about to stop, and knows why
@@ -162,10 +166,9 @@ async def poll_once(
     return target.store(table, began, now())
 
 
-def _reads_results(
-    target: PollTarget, executions: Sequence[TestExecution], now: float
-) -> bool:
+def _reads_results(target: PollTarget, overview: Overview, now: float) -> bool:
     """Return whether the results are worth reading, beside the executions."""
+    executions = overview.executions
     known = target.table.executions
     has_changed = known.keys() != {each.id for each in executions} or any(
         known[each.id].status != each.status for each in executions
@@ -177,7 +180,10 @@ def _reads_results(
         or now - target.read_at > target.stuck_after
         or (
             not any(each.is_evaluating for each in executions)
-            and (now - target.read_at) * _UNSETTLED_READS > target.stuck_after
+            and (
+                overview.numbers_of_results != target.numbers_of_results
+                or (now - target.read_at) * _UNSETTLED_READS > target.stuck_after
+            )
         )
         or (is_doubtful and now - target.unchanged_since > target.stuck_after)
     )

@@ -280,8 +280,7 @@ class ExecutionResults:
         missed there.
         """
         is_over = (
-            self.execution.status is ExecutionStatus.COMPLETED
-            and not self._awaits_first
+            self.execution.status is ExecutionStatus.COMPLETED and not self.awaits_first
         )
         if self._scope.config_ids is None and is_over and config_id not in self._counts:
             return ResultCounts()
@@ -307,11 +306,11 @@ class ExecutionResults:
         """
         counts = map(self.counts, self._counts)
         is_partial = any(each.finished and each.unfinished for each in counts)
-        is_coming = self.pending or self.open_calls or self._awaits_first
+        is_coming = self.pending or self.open_calls or self.awaits_first
         return bool(is_coming or is_partial)
 
     @property
-    def _awaits_first(self) -> bool:
+    def awaits_first(self) -> bool:
         """Whether it was under way when it was read before, and has no result at all."""
         return self.execution.id in self._scope.watched and not self._counts
 

@@ -12,7 +12,7 @@ from futureagi_async.emulator.world import Call, Execution
 
 
 LONG = {"timeout": 60, "poll_interval": 0.001}
-PATIENT = {**LONG, "stuck_after": 30}
+PATIENT = {**LONG, "stuck_after": 2}
 
 SCORED = EvaluationStatus.SCORED
 
@@ -239,3 +239,56 @@ def test_a_read_that_fails_after_the_execution_began_is_repeated(
 
     assert (end.status, end.error) == (SCORED, None)
     assert len(one.executions) == 2
+
+
+def test_evaluate_starts_nothing_while_first_results_can_come(
+    call, one, configs, life, emulator
+):
+    mood, contains = one.eval_configs
+    (execution,) = one.executions
+    execution.status = "evaluating"
+    life(
+        {
+            2: lambda: complete(execution),
+            5: lambda: [fill(execution, mood), fill(execution, contains)],
+        }
+    )
+
+    (end,) = call("evaluate", [one.id], configs[:2], **PATIENT)
+
+    assert end.status is SCORED
+    assert not emulator.log.runs
+
+
+def test_a_config_is_not_waited_for_beside_the_results_of_another(call, one, life):
+    mood, contains = one.eval_configs
+    for config in one.eval_configs:
+        fill(one.executions[0], config)
+    new = make_execution(one, 1, status="evaluating")
+    one.executions.insert(0, new)
+    life({2: lambda: complete(new), 5: lambda: fill(new, mood)})
+
+    (end,) = call("wait_for_evals", [one.id], **PATIENT)
+
+    assert end.status is SCORED
+    by_id = {each.eval_config_id: each.evaluated for each in end.configs}
+    assert by_id == {mood.id: 8, contains.id: 4}
+
+
+def test_an_execution_that_ends_alone_and_without_a_result_is_not_taken_for_empty(
+    call, one, life
+):
+    mood, contains = one.eval_configs
+    (execution,) = one.executions
+    execution.status = "evaluating"
+    life(
+        {
+            2: lambda: complete(execution),
+            5: lambda: [fill(execution, mood), fill(execution, contains)],
+        }
+    )
+
+    (end,) = call("wait_for_evals", [one.id], **PATIENT)
+
+    assert end.status is SCORED
+    assert [each.evaluated for each in end.configs] == [4, 4]
