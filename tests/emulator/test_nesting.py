@@ -8,6 +8,7 @@ import pytest
 from emulator_small_world import CONTAINS, EMPTY, path_of
 from hypothesis import assume, given, strategies as st
 
+from futureagi_async.emulator.rules.content import _classic_text
 from futureagi_async.emulator.rules.nesting import (
     decode_nested,
     encode_nested,
@@ -113,3 +114,11 @@ def test_numbers_beyond_64_bits_are_kept(ask):
     ask.add(EMPTY, {"template_id": CONTAINS, "config": config})
 
     assert ask.get(path_of(EMPTY)).json["evals_detail"][0]["config"] == config
+
+
+def test_a_missing_byte_order_mark_is_worded_as_by_an_older_python():
+    reason = "Stream does not start with BOM"
+    newer = UnicodeDecodeError("utf-16", b"{}", 0, 1, reason)
+
+    assert _classic_text(newer) == "UTF-16 stream does not start with BOM"
+    assert _classic_text(ValueError("no")) == "no"

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 from futureagi_async.emulator.rules.envelope import RejectedError, framework_error
 from futureagi_async.emulator.rules.exchange import JSON, Request
 from futureagi_async.emulator.rules.fields import FormData
-from futureagi_async.emulator.rules.nesting import decode_nested
+from futureagi_async.emulator.rules.nesting import MAX_DEPTH, decode_nested
 
 
 _MULTIPART = "multipart/form-data"
@@ -108,11 +108,26 @@ def _parse_json(body: bytes, charset: str) -> Any:
     except json.JSONDecodeError as error:
         raise _parse_error(f"JSON parse error - {classic_message(error)}") from None
     except ValueError as error:
-        raise _parse_error(f"JSON parse error - {error}") from None
+        raise _parse_error(f"JSON parse error - {_classic_text(error)}") from None
+
+
+def _classic_text(error: ValueError) -> str:
+    """Return the message as the Python under the service words it.
+
+    Since Python 3.13 a missing byte order mark is an error of decoding.
+    """
+    if isinstance(error, UnicodeDecodeError) and "start with BOM" in error.reason:
+        return f"{error.encoding.upper()} stream does not start with BOM"
+    return str(error)
 
 
 def _decode_json(text: str) -> Any:
-    """Parse JSON of any depth that the service reads."""
+    """Parse JSON of any depth that the service reads.
+
+    How deep Python's own parser reads depends on its version.
+    """
+    if text.count("[") + text.count("{") >= MAX_DEPTH:
+        return decode_nested(text, _DECODER)
     try:
         return _DECODER.decode(text)
     except RecursionError:

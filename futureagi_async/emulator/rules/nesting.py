@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_MAX_DEPTH = 5_000
+MAX_DEPTH = 5_000
 """Levels that the service reads; it breaks below its framework at more."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -106,7 +106,7 @@ class _Reader:
         if self._peek() == end:
             self._at += 1
             return container
-        if len(self._open) >= _MAX_DEPTH:
+        if len(self._open) >= MAX_DEPTH:
             raise RecursionError("the JSON is nested too deep")
         self._open.append(container)
         return container
