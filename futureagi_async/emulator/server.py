@@ -181,16 +181,21 @@ class HttpServer:
 class _Protocol(web.RequestHandler):
     """A connection on which methods may be in small letters, as to the service."""
 
-    __slots__ = ()
+    __slots__ = ("received_method",)
 
     def data_received(self, data: bytes) -> None:
         """Pass on what was received, with the method in capitals."""
-        if data[:1].islower() and (line := _REQUEST_LINE.match(data)):
-            data = line[1].upper() + data[line.end(1) :]
+        if line := _REQUEST_LINE.match(data):
+            method = line[1].upper()
+            self.received_method = method.decode("ascii")
+            data = method + data[line.end(1) :]
         super().data_received(data)
 
 
-_REQUEST_LINE = re.compile(rb"([a-z]+) /[^ \r\n]* HTTP/1\.[01]\r\n")
+_REQUEST_LINE = re.compile(rb"([a-z]+|[A-Z]+) /[^ \r\n]* HTTP/1\.[01]\r\n")
+
+_UNKNOWN_METHOD = "<unknown>"
+"""What aiohttp's parser calls a method that it does not know."""
 
 
 class _Server(web.Server):
@@ -236,13 +241,18 @@ async def _parse_request(raw: web.BaseRequest) -> Request:
         # The service reads as many bytes as Content-Length states, and here it is absent.
         body = b""
     return Request(
-        raw.method,
+        _method(raw.method, getattr(raw.protocol, "received_method", "")),
         unquote(path) if "%" in path else path,
         query,
         headers,
         body,
         f"http://{headers.get('Host', '')}",
     )
+
+
+def _method(parsed: str, received: str) -> str:
+    """Return a method by its name, which an older parser does not know of each."""
+    return received if received and parsed == _UNKNOWN_METHOD else parsed
 
 
 def _request_id(request: Request) -> str:

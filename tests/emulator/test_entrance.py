@@ -9,6 +9,7 @@ from emulator_small_world import CONTAINS, EMPTY, NOBODY, POLITE, SHOP, path_of
 
 from futureagi_async.emulator.rules.content import classic_message
 from futureagi_async.emulator.rules.fields import FormData, ListOf, Text
+from futureagi_async.emulator.server import _method
 
 
 ADD = path_of(EMPTY, "eval-configs/")
@@ -418,3 +419,15 @@ def test_an_empty_text_in_a_form_is_null_or_nothing(ask):
 
     assert reply.status == 200
     assert reply.json["eval_config_id"] == POLITE
+
+
+@pytest.mark.parametrize(
+    ("parsed", "received", "method"),
+    [
+        ("<unknown>", "QUERY", "QUERY"),
+        ("<unknown>", "", "<unknown>"),
+        ("GET", "QUERY", "GET"),
+    ],
+)
+def test_a_method_that_the_parser_does_not_know_has_its_name(parsed, received, method):
+    assert _method(parsed, received) == method
