@@ -23,27 +23,14 @@ if TYPE_CHECKING:
     from futureagi_async.endpoints.add_eval_configs import (
         AddEvalConfigs as AddEvalConfigs,
     )
-    from futureagi_async.endpoints.cancel_execution import (
-        CancelExecution as CancelExecution,
-    )
     from futureagi_async.endpoints.delete_eval_config import (
         DeleteEvalConfig as DeleteEvalConfig,
     )
     from futureagi_async.endpoints.eval_config import EvalConfig as EvalConfig
-    from futureagi_async.endpoints.execute_run_test import (
-        ExecuteRunTest as ExecuteRunTest,
-    )
     from futureagi_async.endpoints.get_eval_summary import (
         GetEvalSummary as GetEvalSummary,
     )
-    from futureagi_async.endpoints.get_execution_status import (
-        GetExecutionStatus as GetExecutionStatus,
-    )
     from futureagi_async.endpoints.get_run_test import GetRunTest as GetRunTest
-    from futureagi_async.endpoints.rerun_calls import RerunCalls as RerunCalls
-    from futureagi_async.endpoints.rerun_executions import (
-        RerunExecutions as RerunExecutions,
-    )
     from futureagi_async.endpoints.run_new_evals import RunNewEvals as RunNewEvals
     from futureagi_async.endpoints.update_eval_config import (
         UpdateEvalConfig as UpdateEvalConfig,
@@ -124,15 +111,10 @@ else:
             ),
             ".client": ("AsyncFutureAGI",),
             ".endpoints.add_eval_configs": ("AddEvalConfigs",),
-            ".endpoints.cancel_execution": ("CancelExecution",),
             ".endpoints.delete_eval_config": ("DeleteEvalConfig",),
             ".endpoints.eval_config": ("EvalConfig",),
-            ".endpoints.execute_run_test": ("ExecuteRunTest",),
             ".endpoints.get_eval_summary": ("GetEvalSummary",),
-            ".endpoints.get_execution_status": ("GetExecutionStatus",),
             ".endpoints.get_run_test": ("GetRunTest",),
-            ".endpoints.rerun_calls": ("RerunCalls",),
-            ".endpoints.rerun_executions": ("RerunExecutions",),
             ".endpoints.run_new_evals": ("RunNewEvals",),
             ".endpoints.update_eval_config": ("UpdateEvalConfig",),
             ".errors": (

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         AddEvalConfigsResult as AddEvalConfigsResult,
     )
     from futureagi_async.endpoints.cancel_execution import (
+        CancelExecution as CancelExecution,
         CancelExecutionResult as CancelExecutionResult,
     )
     from futureagi_async.endpoints.compare_executions import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         EvalOutputStatus as EvalOutputStatus,
     )
     from futureagi_async.endpoints.execute_run_test import (
+        ExecuteRunTest as ExecuteRunTest,
         ExecutionStarted as ExecutionStarted,
     )
     from futureagi_async.endpoints.get_call_execution import (
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
         TemplateSummary as TemplateSummary,
     )
     from futureagi_async.endpoints.get_execution_status import (
+        GetExecutionStatus as GetExecutionStatus,
         NewestExecution as NewestExecution,
     )
     from futureagi_async.endpoints.get_run_test import RunTest as RunTest
@@ -85,10 +88,12 @@ if TYPE_CHECKING:
         RerunType as RerunType,
     )
     from futureagi_async.endpoints.rerun_calls import (
+        RerunCalls as RerunCalls,
         RerunCallsResult as RerunCallsResult,
     )
     from futureagi_async.endpoints.rerun_executions import (
         ExecutionRerun as ExecutionRerun,
+        RerunExecutions as RerunExecutions,
         RerunExecutionsResult as RerunExecutionsResult,
     )
     from futureagi_async.endpoints.run_new_evals import (
@@ -149,21 +154,24 @@ else:
                 "StreamOptions",
             ),
             ".endpoints.add_eval_configs": ("AddEvalConfigsResult",),
-            ".endpoints.cancel_execution": ("CancelExecutionResult",),
+            ".endpoints.cancel_execution": ("CancelExecution", "CancelExecutionResult"),
             ".endpoints.compare_executions": (
                 "CompareExecutions",
                 "ExecutionComparison",
             ),
             ".endpoints.delete_eval_config": ("DeleteEvalConfigResult",),
             ".endpoints.eval_config": ("CreatedEvalConfig",),
-            ".endpoints.execute_run_test": ("ExecutionStarted",),
+            ".endpoints.execute_run_test": ("ExecuteRunTest", "ExecutionStarted"),
             ".endpoints.eval_output": ("EvalOutput", "EvalOutputStatus"),
             ".endpoints.get_eval_summary": (
                 "ConfigSummary",
                 "EvalSummary",
                 "TemplateSummary",
             ),
-            ".endpoints.get_execution_status": ("NewestExecution",),
+            ".endpoints.get_execution_status": (
+                "GetExecutionStatus",
+                "NewestExecution",
+            ),
             ".endpoints.get_call_execution": ("GetCallExecution",),
             ".endpoints.get_run_test": ("RunTest",),
             ".endpoints.get_simulation_metrics": (
@@ -201,8 +209,9 @@ else:
                 "FailedRerun",
                 "RerunType",
             ),
-            ".endpoints.rerun_calls": ("RerunCallsResult",),
+            ".endpoints.rerun_calls": ("RerunCalls", "RerunCallsResult"),
             ".endpoints.rerun_executions": (
+                "RerunExecutions",
                 "ExecutionRerun",
                 "RerunExecutionsResult",
             ),

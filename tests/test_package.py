@@ -58,7 +58,7 @@ def test_the_public_names_are_sorted_and_listed_once(module):
 
 def test_no_name_is_public_in_two_places():
     assert not set(futureagi_async.__all__) & set(types.__all__)
-    assert len(futureagi_async.__all__) <= 75
+    assert len(futureagi_async.__all__) <= 67
 
 
 @PAIRS

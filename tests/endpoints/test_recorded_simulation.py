@@ -14,13 +14,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from futureagi_async import (
-    CancelExecution,
-    ExecuteRunTest,
-    GetExecutionStatus,
-    RerunCalls,
-    RerunExecutions,
-)
 from futureagi_async.errors import (
     APIStatusError,
     BadRequestError,
@@ -34,6 +27,13 @@ from futureagi_async.errors import (
 )
 from futureagi_async.transport.http import HTTPResponse
 from futureagi_async.transport.response import parse_response
+from futureagi_async.types import (
+    CancelExecution,
+    ExecuteRunTest,
+    GetExecutionStatus,
+    RerunCalls,
+    RerunExecutions,
+)
 
 
 RECORDING = Path(__file__).parents[1] / "recordings" / "lived" / "scenarios.jsonl"

@@ -13,7 +13,6 @@ from futureagi_async import (
     BadRequestError,
     Delivery,
     EvalDispatchError,
-    ExecuteRunTest,
     ExecutionCompletedError,
     ExecutionStartError,
     FutureAGI,
@@ -23,7 +22,7 @@ from futureagi_async import (
     ServerError,
 )
 from futureagi_async.emulator import Emulator, World
-from futureagi_async.types import ExecutionStatus
+from futureagi_async.types import ExecuteRunTest, ExecutionStatus
 
 
 NOBODY = "99999999-9999-4999-8999-999999999999"

@@ -8,22 +8,23 @@ from uuid import UUID
 import attrs
 import pytest
 
-from futureagi_async import (
-    CancelExecution,
-    ExecuteRunTest,
-    GetExecutionStatus,
-    InvalidRequestError,
-    RerunCalls,
-    RerunExecutions,
-    UnexpectedResponseError,
-)
+from futureagi_async import InvalidRequestError, UnexpectedResponseError
 from futureagi_async.errors import (
     EvalDispatchError,
     ExecutionStartError,
     RerunDispatchError,
 )
 from futureagi_async.model import codec
-from futureagi_async.types import CallExecution, ExecutionStarted, TestExecution
+from futureagi_async.types import (
+    CallExecution,
+    CancelExecution,
+    ExecuteRunTest,
+    ExecutionStarted,
+    GetExecutionStatus,
+    RerunCalls,
+    RerunExecutions,
+    TestExecution,
+)
 
 
 RUN_TEST = "b968b200-c57b-5aca-9c9f-60672e3183e7"

@@ -9,12 +9,12 @@ from reconciling_service import answered, client_of, failure, lost, on_a_jumping
 from simulating_service import Row, SimulatingService
 
 from futureagi_async import (
-    CancelExecution,
     Delivery,
     ExecutionCompletedError,
     NotFoundError,
     ServerError,
 )
+from futureagi_async.types import CancelExecution
 
 
 NOBODY = "99999999-9999-4999-8999-999999999999"

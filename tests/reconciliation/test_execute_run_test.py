@@ -14,7 +14,6 @@ from simulating_service import RUN_TEST, Row, SimulatingService, ago
 from futureagi_async import (
     APIConnectionError,
     Delivery,
-    ExecuteRunTest,
     ExecutionStartError,
     FeatureNotIncludedError,
     Journal,
@@ -24,7 +23,7 @@ from futureagi_async import (
     ServerError,
 )
 from futureagi_async.journal.entry import JournalState
-from futureagi_async.types import TestExecution
+from futureagi_async.types import ExecuteRunTest, TestExecution
 
 
 SCENARIO = "a357cdf4-b678-5ca3-900f-f637bb9addb1"

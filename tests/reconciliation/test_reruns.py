@@ -13,9 +13,7 @@ from futureagi_async import (
     BadRequestError,
     Delivery,
     EvalDispatchError,
-    RerunCalls,
     RerunDispatchError,
-    RerunExecutions,
     RetryPolicy,
 )
 from futureagi_async.endpoints.get_simulation_metrics import (
@@ -27,7 +25,7 @@ from futureagi_async.endpoints.rerun import (
     RerunEvidence,
     weigh_evidence,
 )
-from futureagi_async.types import ExecutionStatus
+from futureagi_async.types import ExecutionStatus, RerunCalls, RerunExecutions
 
 
 KINDS = ["eval_only", "call_and_eval"]

@@ -7,12 +7,8 @@ from typing import Any
 
 import attrs
 
-from futureagi_async import (
-    AsyncFutureAGI,
-    ExecuteRunTest,
-    RetryPolicy,
-    Timeout,
-)
+from futureagi_async import AsyncFutureAGI, RetryPolicy, Timeout
+from futureagi_async.types import ExecuteRunTest
 
 
 @attrs.frozen

@@ -244,7 +244,7 @@ async def simulating(text: str, uuid: UUID) -> None:
         )
         assert_type(calls, fa.types.RerunCallsResult)
         batch = await client.send_many(
-            [fa.ExecuteRunTest(each) for each in (text, uuid)], journal="a.db"
+            [fa.types.ExecuteRunTest(each) for each in (text, uuid)], journal="a.db"
         )
         assert_type(batch, fa.Batch[fa.types.ExecutionStarted])
 
@@ -262,21 +262,23 @@ def simulating_and_blocking(text: str, uuid: UUID) -> None:
         calls = client.rerun_calls(text, uuid, "eval_only", select_all=True)
         assert_type(calls, fa.types.RerunCallsResult)
         requests = [
-            fa.CancelExecution(uuid),
-            fa.CancelExecution(started, even_if_completed=True),
+            fa.types.CancelExecution(uuid),
+            fa.types.CancelExecution(started, even_if_completed=True),
         ]
         assert_type(
             client.send_many(requests), fa.Batch[fa.types.CancelExecutionResult]
         )
         assert_type(
-            client.send(fa.RerunExecutions(text, "eval_only", [uuid])),
+            client.send(fa.types.RerunExecutions(text, "eval_only", [uuid])),
             fa.types.RerunExecutionsResult,
         )
         assert_type(
-            client.send(fa.RerunCalls(text, uuid, "eval_only", [text])),
+            client.send(fa.types.RerunCalls(text, uuid, "eval_only", [text])),
             fa.types.RerunCallsResult,
         )
-        assert_type(client.send(fa.GetExecutionStatus(text)), fa.types.NewestExecution)
+        assert_type(
+            client.send(fa.types.GetExecutionStatus(text)), fa.types.NewestExecution
+        )
 
 
 def jobs(text: str, uuid: UUID) -> None:
